@@ -1,0 +1,54 @@
+/**
+ * What was known when a version was made: captured by the SDK or the command line, carried by the event, kept beside
+ * the package and never inside its manifest (so that the same files give the same digest anywhere).
+ */
+
+import type { JsonValue } from './json.ts';
+import type { Row, Signature } from './signature.ts';
+
+/** Where the code of a version came from. */
+export interface GitState {
+  readonly commit: string;
+  readonly branch?: string;
+  readonly remote?: string;
+  /** Whether the working tree had uncommitted changes. */
+  readonly dirty: boolean;
+}
+
+/** What a version came from. */
+export interface Lineage {
+  readonly git?: GitState;
+  readonly notebook?: string;
+  readonly run?: string;
+  readonly data?: readonly { readonly name: string; readonly digest?: string; readonly source?: string }[];
+  /** References of versions this one was made from (`fine-tuned from`). */
+  readonly parents?: readonly string[];
+}
+
+/** The environment a model was made in. */
+export interface EnvironmentSummary {
+  /** Full Python version, `3.11.7`. */
+  readonly python?: string;
+  /** `linux-x86_64`. */
+  readonly platform?: string;
+  /** One pin a line, as `requirements.txt` has them. */
+  readonly requirements: readonly string[];
+}
+
+/** The document that `ingot push --captured FILE` reads and the SDK writes. Every part may be missing. */
+export interface Capture {
+  /** The flavor the SDK saved: `sklearn`, `function`, `onnx`. */
+  readonly flavor?: string;
+  readonly signature?: Signature;
+  /** A few input rows and what the model answered to them, as `/predict` would. */
+  readonly example?: { readonly inputs: readonly Row[]; readonly predictions?: readonly JsonValue[] };
+  readonly params?: Readonly<Record<string, JsonValue>>;
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly lineage?: Lineage;
+  readonly environment?: EnvironmentSummary;
+  /** How the artifact was serialized, and whether loading it executes code. */
+  readonly serializer?: { readonly name: string; readonly executesCode: boolean; readonly reason?: string };
+  /** The framework's own class and version: `sklearn.ensemble._forest.RandomForestClassifier`, `1.9.1`. */
+  readonly model?: { readonly class?: string; readonly framework?: string; readonly version?: string };
+}

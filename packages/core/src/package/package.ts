@@ -1,0 +1,100 @@
+/**
+ * A *package* is a directory (or a single file) with a model's four parts: artifacts, environment, interface, metadata.
+ * Reading one gives a *plan*: every file with its digest, what was declared, what was inferred, what is wrong.
+ */
+
+import type { Digest } from '../digest.ts';
+import type { JsonObject } from '../json.ts';
+import type { ModelName } from '../ref.ts';
+import type { EnvironmentVariable, ServablePackage } from '../serving/runtime.ts';
+import type { Feature, Signature } from '../signature.ts';
+
+/** What kind of package it is; decides which runtime serves it. */
+export type Flavor = 'python' | 'sklearn' | 'function' | 'onnx' | 'file';
+
+/** `metadata.yaml`, typed. Unknown keys stay in `raw`. */
+export interface Metadata {
+  readonly name?: string;
+  /** The source text: `1.0`, `1.10`. */
+  readonly version?: string;
+  readonly description?: string;
+  readonly author?: string;
+  readonly createdDate?: string;
+  readonly trainedOnData?: string;
+  readonly inputFeatures: readonly Feature[];
+  readonly output: readonly Feature[];
+  readonly hyperparameters?: JsonObject;
+  readonly environmentVariables: readonly EnvironmentVariable[];
+  /** Everything, losslessly: all keys as JSON, with scalars whose parsed form would lose their text kept as text. */
+  readonly raw: JsonObject;
+}
+
+/** Something wrong with a package, or worth knowing. */
+export interface Problem {
+  readonly severity: 'error' | 'warning';
+  /** Stable, for programs: `metadata.yaml-syntax`, `interface.no-load-model`. */
+  readonly rule: string;
+  readonly message: string;
+  /** Path in the package. */
+  readonly file?: string;
+  /** 1-based. */
+  readonly line?: number;
+  readonly column?: number;
+  /** What to do about it. */
+  readonly fix?: string;
+}
+
+/** Something nobody wrote down, and how it was found out. */
+export interface Inference {
+  /** `name`, `flavor`, `signature`, `requirements`, `interface`, `label`. */
+  readonly what: string;
+  readonly value: string;
+  /** `from the ONNX graph`, `from the file name`. */
+  readonly from: string;
+}
+
+/** A file of a package. */
+export interface PackageFile {
+  /** POSIX, relative, normalised. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  /** 0o644 or 0o755. */
+  readonly mode: number;
+  /** SHA-256 of the file. */
+  readonly digest: Digest;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+/** A package as it was read: what a push would store. */
+export interface PackagePlan {
+  /** From `--name`, else from the metadata, else from the file or directory name. */
+  readonly name: ModelName;
+  /** The display name when it had to be changed: `Example Model`. */
+  readonly displayName?: string;
+  readonly label?: string;
+  readonly labelFrom?: 'flag' | 'metadata';
+  readonly flavor: Flavor;
+  readonly files: readonly PackageFile[];
+  readonly sizeBytes: number;
+  readonly metadata?: Metadata;
+  readonly signature?: Signature;
+  readonly requirements: readonly string[];
+  readonly inferred: readonly Inference[];
+  /** Warnings only; an error stops reading. */
+  readonly problems: readonly Problem[];
+  /** Whether loading it executes code it carries (pickle, interface.py). */
+  readonly executesCode: boolean;
+  readonly manifest: Uint8Array;
+  readonly manifestDigest: Digest;
+  readonly config: Uint8Array;
+  readonly configDigest: Digest;
+}
+
+/** A stored package, as its manifest describes it. */
+export interface PackageDescription extends Omit<ServablePackage, 'directory' | 'example'> {
+  readonly flavor: Flavor;
+  readonly files: readonly Omit<PackageFile, 'open'>[];
+  readonly metadata?: Metadata;
+  readonly executesCode: boolean;
+  readonly inferred: readonly Inference[];
+}

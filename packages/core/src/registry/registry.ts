@@ -1,0 +1,190 @@
+/**
+ * A *model* is a name; a *version* is an immutable numbered publication of one manifest; a *label* is the author's own
+ * version text; an *alias* is a movable name for a version. A *registry* publishes, resolves, moves and tells history.
+ */
+
+import type { Capture } from '../capture.ts';
+import type { RecipeRef } from '../content/content-store.ts';
+import type { Digest } from '../digest.ts';
+import type { JsonObject } from '../json.ts';
+import type { ModelName, Reference } from '../ref.ts';
+import type { Signature } from '../signature.ts';
+
+/** What a publication says of a version. Becomes the body of its event. */
+export interface VersionDraft {
+  readonly manifest: Digest;
+  readonly recipe: RecipeRef;
+  /** Bytes of all files of the package. */
+  readonly sizeBytes: number;
+  readonly fileCount: number;
+  /** Built-in flavor: `python`, `sklearn`, `function`, `onnx`, `file`. */
+  readonly flavor: string;
+  /** The author's own version text, source text kept. */
+  readonly label?: string;
+  /** `flag`: a repeated label is refused. `metadata`: a repeated label is only kept as metadata. */
+  readonly labelFrom?: 'flag' | 'metadata';
+  readonly description?: string;
+  readonly author?: string;
+  readonly message?: string;
+  readonly signature?: Signature;
+  readonly metrics?: Readonly<Record<string, number>>;
+  readonly params?: JsonObject;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly lineage?: Capture['lineage'];
+  readonly environment?: Capture['environment'];
+  readonly serializer?: Capture['serializer'];
+  /** Digest of the captured document, a content of the recipe. */
+  readonly captured?: Digest;
+  /** Until scanning exists every version says `not scanned`. */
+  readonly scan: 'not scanned';
+}
+
+/** A version as the log tells it now. */
+export interface VersionRecord extends Omit<VersionDraft, 'labelFrom'> {
+  readonly model: ModelName;
+  readonly modelId: string;
+  readonly number: number;
+  readonly status: 'active' | 'retired' | 'deleted';
+  /** ISO 8601, UTC. */
+  readonly publishedAt: string;
+  readonly publishedBy: string;
+  /** Aliases that name this version now, sorted. */
+  readonly aliases: readonly string[];
+  /** Set when a label of the metadata was already taken by another version. */
+  readonly labelShadowed?: boolean;
+}
+
+/** Slim facts of a version, enough for `ls` and resolution. Kept in heads. */
+export interface VersionSlim {
+  readonly number: number;
+  readonly manifest: Digest;
+  readonly label?: string;
+  readonly status: VersionRecord['status'];
+  readonly publishedAt: string;
+  readonly flavor: string;
+  readonly sizeBytes: number;
+  readonly metrics?: Readonly<Record<string, number>>;
+}
+
+/** A model in a listing. */
+export interface ModelSummary {
+  readonly name: ModelName;
+  readonly id: string;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly description?: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly aliases: Readonly<Record<string, number>>;
+  /** Number of versions that are not deleted. */
+  readonly versions: number;
+  /** The newest version that is not retired or deleted. */
+  readonly latest?: VersionSlim;
+}
+
+/** A model with all its versions, newest first. */
+export interface ModelView extends ModelSummary {
+  readonly all: readonly VersionSlim[];
+}
+
+/** One event, for people. */
+export interface HistoryEntry {
+  readonly seq: number;
+  /** Digest of the event's head. */
+  readonly digest: Digest;
+  readonly at: string;
+  readonly actor: string;
+  readonly kind: string;
+  /** One line: `production moved from 7 to 8`. */
+  readonly summary: string;
+  readonly reason?: string;
+  readonly body: JsonObject;
+}
+
+/** What `resolve` answers: enough to load the version without asking again. */
+export interface ResolvedVersion {
+  readonly reference: Reference;
+  readonly model: ModelName;
+  readonly modelId: string;
+  readonly number: number;
+  readonly label?: string;
+  readonly manifest: Digest;
+  readonly recipe: RecipeRef;
+  /** Sequence number of the log that this answer reflects. */
+  readonly seq: number;
+  /** Set when the store did not answer and this is what was last known: when that was, ISO 8601. */
+  readonly staleSince?: string;
+}
+
+export interface RegistryOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface PublishOptions extends RegistryOptions {
+  /** Aliases to point at the version, new or existing. */
+  readonly aliases?: readonly string[];
+  readonly reason?: string;
+}
+
+export interface PublishResult {
+  readonly version: VersionRecord;
+  /** True when the newest version not retired already had this manifest; then nothing was published, but aliases, tags and metrics were applied. */
+  readonly existed: boolean;
+}
+
+export interface AliasOptions extends RegistryOptions {
+  readonly reason?: string;
+  /** The version the alias must name now (null: none), else `conflict`. Undefined: move whatever it names. */
+  readonly expected?: number | null;
+}
+
+export interface AliasMove {
+  readonly alias: string;
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+/** Changes to what is said of a version. Null removes a tag. */
+export interface VersionChanges {
+  readonly description?: string;
+  readonly tags?: Readonly<Record<string, string | null>>;
+  readonly metrics?: Readonly<Record<string, number>>;
+}
+
+/** Answers which version a reference means. */
+export interface VersionResolver {
+  /**
+   * Resolves a reference.
+   * @throws IngotError `model-not-found`, `version-not-found`, `alias-not-found` (each with the nearest name), `unavailable`, `tampered`.
+   */
+  resolve(reference: Reference, options?: RegistryOptions): Promise<ResolvedVersion>;
+}
+
+/** Publishes, resolves, moves and tells history. */
+export interface Registry extends VersionResolver {
+  /** Streams all models that have a version, by name. */
+  models(options?: RegistryOptions): AsyncIterable<ModelSummary>;
+  /** Throws `model-not-found` with the nearest name. */
+  model(name: ModelName, options?: RegistryOptions): Promise<ModelView>;
+  version(reference: Reference, options?: RegistryOptions): Promise<VersionRecord>;
+  history(name: ModelName, options?: RegistryOptions): AsyncIterable<HistoryEntry>;
+  /** Makes sure the model exists (appends `model-created`) and gives its id and the recipes of its newest three versions. */
+  ensureModel(name: ModelName, options?: RegistryOptions): Promise<{ readonly id: string; readonly base: readonly RecipeRef[] }>;
+  /**
+   * Publishes a version: retries until it is numbered. Publishing the newest version's manifest again returns that version.
+   * @throws IngotError `label-taken` when `labelFrom` is `flag` and another version has the label.
+   */
+  publish(name: ModelName, draft: VersionDraft, options?: PublishOptions): Promise<PublishResult>;
+  update(reference: Reference, changes: VersionChanges, options?: RegistryOptions & { readonly reason?: string }): Promise<VersionRecord>;
+  setAlias(name: ModelName, alias: string, number: number, options?: AliasOptions): Promise<AliasMove>;
+  /** Throws `alias-not-found`. */
+  removeAlias(name: ModelName, alias: string, options?: AliasOptions): Promise<AliasMove>;
+  /** The version that held the alias before the current one, from the alias history; undefined when there is none. */
+  previousAliasTarget(name: ModelName, alias: string, options?: RegistryOptions): Promise<number | undefined>;
+  retire(reference: Reference, options?: RegistryOptions & { readonly reason?: string }): Promise<VersionRecord>;
+  /** Releases a version's contents; its number is never used again. Refused (`conflict`) while an alias names it. */
+  deleteVersion(reference: Reference, options?: RegistryOptions & { readonly reason?: string }): Promise<void>;
+  /** Closes the model's log and removes its name. A model made again starts at version 1. */
+  deleteModel(name: ModelName, options?: RegistryOptions & { readonly reason?: string }): Promise<void>;
+  /** Throws `name-taken`. */
+  rename(name: ModelName, newName: ModelName, options?: RegistryOptions & { readonly reason?: string }): Promise<void>;
+}

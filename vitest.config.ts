@@ -1,0 +1,40 @@
+import { defineConfig } from 'vitest/config';
+
+const resolve = { conditions: ['ingot-source'] };
+const ssr = { resolve: { conditions: ['ingot-source'] } };
+
+/**
+ * Unit tests (`*.test.ts`) share threads without isolation, so they start fast and may not touch process state.
+ * Tests that start processes, bind ports or run Python (`*.e2e.test.ts`) run in forks of their own.
+ */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'conformance/**/*.test.ts'],
+          exclude: ['**/*.e2e.test.ts', '**/dist/**', '**/node_modules/**'],
+          pool: 'threads',
+          isolate: false,
+          testTimeout: 20_000,
+        },
+      },
+      {
+        resolve,
+        ssr,
+        test: {
+          name: 'e2e',
+          include: ['packages/*/{src,test}/**/*.e2e.test.ts', 'conformance/**/*.e2e.test.ts', 'examples/**/*.e2e.test.ts'],
+          exclude: ['**/dist/**', '**/node_modules/**'],
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
+  },
+});
