@@ -1,0 +1,1 @@
+"""The ``ingot`` command of the Python package: hands over to the engine."""
