@@ -15,8 +15,8 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'conformance/**/*.test.ts'],
-          exclude: ['**/*.e2e.test.ts', '**/dist/**', '**/node_modules/**'],
+          include: ['packages/*/src/**/*.test.ts', 'conformance/**/*.test.ts', 'scripts/**/*.test.mjs'],
+          exclude: ['**/*.e2e.test.{ts,mjs}', '**/dist/**', '**/node_modules/**'],
           pool: 'threads',
           isolate: false,
           testTimeout: 20_000,
@@ -27,7 +27,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e',
-          include: ['packages/*/{src,test}/**/*.e2e.test.ts', 'conformance/**/*.e2e.test.ts', 'examples/**/*.e2e.test.ts'],
+          include: ['packages/*/{src,test}/**/*.e2e.test.ts', 'conformance/**/*.e2e.test.ts', '{examples,scripts,docs}/**/*.e2e.test.{ts,mjs}'],
           exclude: ['**/dist/**', '**/node_modules/**'],
           pool: 'forks',
           maxWorkers: 2,

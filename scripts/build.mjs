@@ -1,0 +1,131 @@
+/**
+ * Builds what `npx ingot` runs: one bundle of the command line in `packages/cli/dist`, with the Python worker beside it.
+ * Nothing is done when no source changed since the last build. `--libraries` also emits `packages/{core,serve,client}/dist`
+ * for use from other programs; `--force` builds anyway; `--quiet` says nothing when all is well.
+ */
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { filesUnder, fingerprintOfStats, readOr } from './lib/files.mjs';
+import { inRoot, ROOT } from './lib/paths.mjs';
+import { run } from './lib/run.mjs';
+
+const LIBRARIES = ['core', 'client', 'serve'];
+const DIST = inRoot('packages/cli/dist');
+const STAMP = '.build';
+const WORKER = inRoot('python/src/ingot/_worker');
+
+const isSource = (path) => path.endsWith('.ts') && !/\.test\.ts$/.test(path);
+
+/** Bundles the command line unless it is up to date. Says whether anything was built. */
+export async function buildCli({ force = false } = {}) {
+  const inputs = [
+    ...['core', 'serve', 'client', 'cli'].flatMap((name) => filesUnder(inRoot('packages', name, 'src'), isSource)),
+    ...['core', 'serve', 'client', 'cli'].map((name) => inRoot('packages', name, 'package.json')),
+    ...filesUnder(WORKER),
+    inRoot('package-lock.json'),
+    inRoot('scripts/build.mjs'),
+  ];
+  const stamp = fingerprintOfStats(inputs);
+  if (!force && readOr(join(DIST, STAMP), '') === stamp) return false;
+  const staging = inRoot('packages/cli', `.dist-${process.pid}`);
+  try {
+    await bundle(staging);
+    if (existsSync(WORKER)) cpSync(WORKER, join(staging, 'worker'), { recursive: true, filter: (path) => !path.includes('__pycache__') });
+    writeFileSync(join(staging, STAMP), stamp);
+    install(staging);
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+  return true;
+}
+
+async function bundle(directory) {
+  const { rolldown } = await import('rolldown');
+  const build = await rolldown({
+    input: { main: inRoot('packages/cli/src/main.ts') },
+    cwd: ROOT,
+    platform: 'node',
+    external: ['onnxruntime-node'],
+    resolve: { conditionNames: ['ingot-source', 'node', 'import', 'default'] },
+    onLog(level, log, print) {
+      if (log.code !== 'CIRCULAR_DEPENDENCY') print(level, log);
+    },
+  });
+  try {
+    await build.write({
+      dir: directory,
+      format: 'esm',
+      entryFileNames: '[name].js',
+      chunkFileNames: 'chunks/[name]-[hash].js',
+      minify: { compress: true, mangle: false, codegen: true },
+    });
+  } finally {
+    await build.close();
+  }
+}
+
+/** Moves the new files over the old ones one by one, so that a command that starts meanwhile finds a whole program. */
+function install(staging) {
+  const relatives = (directory) =>
+    listAll(directory).map((path) => path.slice(directory.length + 1));
+  const fresh = relatives(staging);
+  const isEntry = (path) => path === 'main.js' || path === STAMP;
+  for (const path of [...fresh.filter((path) => !isEntry(path)), ...fresh.filter(isEntry)]) {
+    mkdirSync(dirname(join(DIST, path)), { recursive: true });
+    renameSync(join(staging, path), join(DIST, path));
+  }
+  const keep = new Set(fresh);
+  for (const path of relatives(DIST)) if (!keep.has(path)) rmSync(join(DIST, path), { force: true });
+}
+
+function listAll(directory) {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(directory, entry.name);
+    return entry.isDirectory() ? listAll(path) : [path];
+  });
+}
+
+/** Emits JavaScript and declarations of the libraries; each sees the ones before it as an installed package would. */
+export async function buildLibraries({ force = false } = {}) {
+  for (const name of LIBRARIES) {
+    const root = inRoot('packages', name);
+    const sources = filesUnder(join(root, 'src'), isSource);
+    const stamp = fingerprintOfStats([...sources, join(root, 'package.json'), inRoot('tsconfig.base.json')]);
+    if (!force && readOr(join(root, 'dist', STAMP), '') === stamp) continue;
+    const project = join(root, `.tsconfig-${process.pid}.json`);
+    writeFileSync(project, JSON.stringify(libraryProject()));
+    try {
+      await run(process.execPath, [inRoot('node_modules/typescript/bin/tsc'), '-p', project], { label: `build of @ingot/${name}` });
+    } finally {
+      rmSync(project, { force: true });
+    }
+    writeFileSync(join(root, 'dist', STAMP), stamp);
+  }
+}
+
+function libraryProject() {
+  return {
+    extends: '../../tsconfig.base.json',
+    compilerOptions: { outDir: 'dist', rootDir: 'src', customConditions: [], noEmit: false, stripInternal: true },
+    include: ['src/**/*.ts'],
+    exclude: ['src/**/*.test.ts'],
+  };
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const flags = new Set(process.argv.slice(2));
+  const force = flags.has('--force');
+  try {
+    const started = performance.now();
+    const built = await buildCli({ force });
+    if (flags.has('--libraries')) await buildLibraries({ force });
+    if (!flags.has('--quiet')) {
+      const seconds = ((performance.now() - started) / 1000).toFixed(1);
+      console.error(built || flags.has('--libraries') ? `built in ${seconds} s` : 'up to date');
+    }
+  } catch (error) {
+    console.error(`build failed: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
