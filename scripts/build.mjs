@@ -17,16 +17,22 @@ const WORKER = inRoot('python/src/ingot/_worker');
 
 const isSource = (path) => path.endsWith('.ts') && !/\.test\.ts$/.test(path);
 
-/** Bundles the command line unless it is up to date. Says whether anything was built. */
-export async function buildCli({ force = false } = {}) {
-  const inputs = [
+/** Whether the bundle was made from the sources as they are now. */
+export const isCliBuilt = () => readOr(join(DIST, STAMP), '') === fingerprintOfCli();
+
+function fingerprintOfCli() {
+  return fingerprintOfStats([
     ...['core', 'serve', 'client', 'cli'].flatMap((name) => filesUnder(inRoot('packages', name, 'src'), isSource)),
     ...['core', 'serve', 'client', 'cli'].map((name) => inRoot('packages', name, 'package.json')),
     ...filesUnder(WORKER),
     inRoot('package-lock.json'),
     inRoot('scripts/build.mjs'),
-  ];
-  const stamp = fingerprintOfStats(inputs);
+  ]);
+}
+
+/** Bundles the command line unless it is up to date. Says whether anything was built. */
+export async function buildCli({ force = false } = {}) {
+  const stamp = fingerprintOfCli();
   if (!force && readOr(join(DIST, STAMP), '') === stamp) return false;
   const staging = inRoot('packages/cli', `.dist-${process.pid}`);
   try {

@@ -1,0 +1,63 @@
+/**
+ * Brings a fresh clone to where `npx ingot`, the demo and the tests work: npm packages, build, Python environment.
+ * Each part is skipped when it is up to date, so a second run takes no time and no network.
+ *
+ *     npm run setup              all of it, as the tests need it
+ *     npm run setup -- --demo    the smaller Python environment of the demo
+ */
+import { existsSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { readOr } from './lib/files.mjs';
+import { inRoot, pythonOf, VENV } from './lib/paths.mjs';
+import { findPython, isEnvironmentReady, makeEnvironment } from './lib/python.mjs';
+import { run } from './lib/run.mjs';
+import { step } from './lib/terminal.mjs';
+
+/**
+ * Sets up what is missing. `python` is `all` (tests), `demo` or `none`.
+ * Gives the environment's interpreter, or why there is none.
+ */
+export async function setup({ python = 'all' } = {}) {
+  if (!isInstalled()) await step('npm packages', installPackages);
+  const { buildCli, isCliBuilt } = await import('./build.mjs');
+  if (!isCliBuilt()) await step('build', () => buildCli());
+  if (python === 'none') return { python: undefined, reason: 'not asked for' };
+  if (isEnvironmentReady(python)) return { python: pythonOf(VENV), reason: undefined };
+  const found = await findPython();
+  if (found.python === undefined) return { python: undefined, reason: found.reason };
+  const packages = python === 'demo' ? 'scikit-learn, pandas' : 'scikit-learn, pandas, fastapi, onnx, pytest';
+  try {
+    await step(`Python ${found.python.version.join('.')} environment with ${packages}`, () => makeEnvironment(found.python, python));
+  } catch (error) {
+    return { python: undefined, reason: error.message };
+  }
+  return { python: pythonOf(VENV), reason: undefined };
+}
+
+/** Whether `node_modules` holds every package of the lock file, at its version. */
+export function isInstalled(lockText = readOr(inRoot('package-lock.json'), '{}'), installedText = readOr(inRoot('node_modules/.package-lock.json'), '{}')) {
+  const wanted = Object.entries(JSON.parse(lockText).packages ?? {});
+  const installed = JSON.parse(installedText).packages ?? {};
+  return wanted.every(([path, entry]) => {
+    if (!path.startsWith('node_modules/') || entry.optional || entry.peer) return true;
+    const there = installed[path];
+    return there !== undefined && there.version === entry.version && there.integrity === entry.integrity;
+  });
+}
+
+async function installPackages() {
+  // `npm run` says which npm it is; its own install scripts stay off by `.npmrc`.
+  const npm = process.env.npm_execpath;
+  const [command, args] = npm?.endsWith('.js') && existsSync(npm) ? [process.execPath, [npm]] : ['npm', []];
+  await run(command, [...args, 'ci', '--ignore-scripts', '--no-progress', '--loglevel=error'], { label: 'npm ci' });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  try {
+    const { python, reason } = await setup({ python: process.argv.includes('--demo') ? 'demo' : 'all' });
+    console.error(python ? 'ready' : `ready, without Python: ${reason}`);
+  } catch (error) {
+    console.error(`setup failed: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
