@@ -15,7 +15,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'conformance/**/*.test.ts', 'scripts/**/*.test.mjs'],
+          include: ['packages/*/src/**/*.test.ts', 'conformance/**/*.test.ts', '{scripts,docs,bench}/**/*.test.mjs'],
           exclude: ['**/*.e2e.test.{ts,mjs}', '**/dist/**', '**/node_modules/**'],
           pool: 'threads',
           isolate: false,
@@ -27,7 +27,7 @@ export default defineConfig({
         ssr,
         test: {
           name: 'e2e',
-          include: ['packages/*/{src,test}/**/*.e2e.test.ts', 'conformance/**/*.e2e.test.ts', '{examples,scripts,docs}/**/*.e2e.test.{ts,mjs}'],
+          include: ['packages/*/{src,test}/**/*.e2e.test.ts', 'conformance/**/*.e2e.test.ts', '{examples,scripts,docs,tools,bench}/**/*.e2e.test.{ts,mjs}'],
           exclude: ['**/dist/**', '**/node_modules/**'],
           pool: 'forks',
           maxWorkers: 2,

@@ -14,13 +14,12 @@ import { run } from './lib/run.mjs';
 import { step } from './lib/terminal.mjs';
 
 /**
- * Sets up what is missing. `python` is `all` (tests), `demo` or `none`.
+ * Sets up what is missing. `python` is `all` (tests), `demo` or `none`; `build: false` leaves the bundle alone.
  * Gives the environment's interpreter, or why there is none.
  */
-export async function setup({ python = 'all' } = {}) {
+export async function setup({ python = 'all', build = true } = {}) {
   if (!isInstalled()) await step('npm packages', installPackages);
-  const { buildCli, isCliBuilt } = await import('./build.mjs');
-  if (!isCliBuilt()) await step('build', () => buildCli());
+  if (build) await bringBuildUpToDate();
   if (python === 'none') return { python: undefined, reason: 'not asked for' };
   if (isEnvironmentReady(python)) return { python: pythonOf(VENV), reason: undefined };
   const found = await findPython();
@@ -43,6 +42,11 @@ export function isInstalled(lockText = readOr(inRoot('package-lock.json'), '{}')
     const there = installed[path];
     return there !== undefined && there.version === entry.version && there.integrity === entry.integrity;
   });
+}
+
+async function bringBuildUpToDate() {
+  const { buildCli, isCliBuilt } = await import('./build.mjs');
+  if (!isCliBuilt()) await step('build', () => buildCli());
 }
 
 async function installPackages() {
