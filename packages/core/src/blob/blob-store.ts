@@ -18,6 +18,7 @@ export interface BlobEntry extends BlobStat {
 /** Bytes to be written; opened again when a write is retried. */
 export interface BlobBody {
   readonly sizeBytes: number;
+  /** Gives the bytes in pieces. A piece is not changed after it was given. */
   open(): AsyncIterable<Uint8Array>;
 }
 
@@ -62,6 +63,7 @@ export interface BlobStore {
   read(key: string, options?: BlobOptions & { readonly range?: ByteRange }): AsyncIterable<Uint8Array>;
   /**
    * Creates a blob, whole or not at all: `created`, or `exists` when the key is taken (its bytes are left alone).
+   * A failure of the body itself is thrown as it is.
    * @throws IngotError `integrity` when the body gives another number of bytes than it said.
    */
   write(key: string, body: BlobBody, options?: BlobOptions): Promise<'created' | 'exists'>;
@@ -69,4 +71,6 @@ export interface BlobStore {
   delete(key: string, options?: BlobOptions): Promise<void>;
   /** Lists blobs whose key starts with `prefix`, in the order of their keys' UTF-8 bytes, after `after`. One request per 1,000. */
   list(prefix: string, options?: BlobOptions & { readonly after?: string }): AsyncIterable<BlobEntry>;
+  /** Where `capabilities.localFiles`: the path of the file that holds a blob, for reading only; undefined when there is none. */
+  localPath?(key: string): Promise<string | undefined>;
 }

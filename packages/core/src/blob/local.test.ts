@@ -1,0 +1,168 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, test } from 'vitest';
+import { bodyOf, collect } from './bytes.ts';
+import { BLOB_STORE_CASES } from './conformance.ts';
+import { failsWith, keysOf } from './conformance/case.ts';
+import { createLocalBlobStore } from './local.ts';
+
+let base = '';
+let made = 0;
+
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'ingot-blobs-'));
+});
+
+afterAll(async () => {
+  await rm(base, { recursive: true, force: true });
+});
+
+function freshDirectory(): string {
+  made += 1;
+  return join(base, `store-${made}`);
+}
+
+for (const hardLinks of ['auto', 'never'] as const) {
+  describe(`the local store with hard links: ${hardLinks}, keeps the contract of blob stores`, () => {
+    for (const { name, run } of BLOB_STORE_CASES) {
+      test(name, async () => {
+        const directory = freshDirectory();
+        await run({ open: () => createLocalBlobStore(directory, { hardLinks }) });
+      });
+    }
+  });
+}
+
+describe('the local store', () => {
+  test('writes ordinary keys as plain paths, so that other tools find them', async () => {
+    const directory = freshDirectory();
+    const store = createLocalBlobStore(directory);
+    await store.write('models/churn-0a1b/log/0000000001.json', bodyOf('{}'));
+    assert.equal((await stat(join(directory, 'models/churn-0a1b/log/0000000001.json'))).size, 2);
+    assert.equal(
+      await store.localPath?.('models/churn-0a1b/log/0000000001.json'),
+      join(directory, 'models/churn-0a1b/log/0000000001.json'),
+    );
+    assert.equal(await store.localPath?.('models/none'), undefined);
+  });
+
+  test('leaves no temporary files behind, whether a write succeeds, loses or fails', async () => {
+    for (const hardLinks of ['auto', 'never'] as const) {
+      const directory = freshDirectory();
+      const store = createLocalBlobStore(directory, { hardLinks });
+      await Promise.all(Array.from({ length: 20 }, (_, n) => store.write('key', bodyOf(`${n}`))));
+      await failsWith(() => store.write('other', { ...bodyOf('short'), sizeBytes: 9 }), 'integrity');
+      assert.deepEqual(await readdir(join(directory, '.tmp')), []);
+    }
+  });
+
+  test('removes temporary files of dead writers and keeps young ones', async () => {
+    const directory = freshDirectory();
+    await createLocalBlobStore(directory).write('first', bodyOf('1'));
+    await writeFile(join(directory, '.tmp/dead'), 'half a pack');
+    await writeFile(join(directory, '.tmp/alive'), 'half a pack');
+    await mkdir(join(directory, '.tmp/dead.d'));
+    const longAgo = new Date(Date.now() - 2 * 3_600_000);
+    await utimes(join(directory, '.tmp/dead'), longAgo, longAgo);
+    await utimes(join(directory, '.tmp/dead.d'), longAgo, longAgo);
+    await createLocalBlobStore(directory).write('second', bodyOf('2'));
+    assert.deepEqual(await readdir(join(directory, '.tmp')), ['alive']);
+  });
+
+  test('a writer whose temporary file was taken for dead fails and can repeat', async () => {
+    for (const hardLinks of ['auto', 'never'] as const) {
+      const directory = freshDirectory();
+      const store = createLocalBlobStore(directory, { hardLinks });
+      const slow = {
+        sizeBytes: 5,
+        open: async function* () {
+          yield Buffer.from('hello');
+          for (const name of await readdir(join(directory, '.tmp'))) await rm(join(directory, '.tmp', name));
+        },
+      };
+      await failsWith(() => store.write('key', slow), 'unavailable');
+      assert.equal(await store.stat('key'), undefined);
+      assert.deepEqual(await keysOf(store, ''), []);
+      assert.equal(await store.write('key', bodyOf('again')), 'created');
+    }
+  });
+
+  test('lists neither hidden files nor files that no key has', async () => {
+    const directory = freshDirectory();
+    const store = createLocalBlobStore(directory);
+    await store.write('packs/a', bodyOf('x'));
+    for (const name of ['.DS_Store', 'Thumbs.db', 'packs/.nfs0001', 'packs/%41%2f', 'packs/%61'])
+      await writeFile(join(directory, name), '');
+    assert.deepEqual(await keysOf(store, ''), ['packs/a']);
+  });
+
+  test('a name made with a link and one made with a directory cannot both be created', async () => {
+    for (const [first, second] of [
+      ['auto', 'never'],
+      ['never', 'auto'],
+    ] as const) {
+      const directory = freshDirectory();
+      const one = createLocalBlobStore(directory, { hardLinks: first });
+      const two = createLocalBlobStore(directory, { hardLinks: second });
+      const results = await Promise.all(
+        Array.from({ length: 20 }, (_, n) => (n % 2 === 0 ? one : two).write('log/1', bodyOf(`${n}`))),
+      );
+      assert.equal(results.filter((result) => result === 'created').length, 1);
+      assert.equal(String(await collect(two.read('log/1'))), String(results.indexOf('created')));
+      assert.deepEqual(await keysOf(one, 'log/'), ['log/1']);
+    }
+  });
+
+  test('a store directory that goes away is unavailable, not empty, and is not made again', async () => {
+    const directory = freshDirectory();
+    const store = createLocalBlobStore(directory);
+    await store.write('models/a', bodyOf('x'));
+    await rename(directory, `${directory}-unmounted`);
+    await failsWith(() => store.stat('models/a'), 'unavailable');
+    await failsWith(() => collect(store.read('models/a')), 'unavailable');
+    await failsWith(() => keysOf(store, ''), 'unavailable');
+    await failsWith(() => store.write('models/b', bodyOf('x')), 'unavailable');
+    await assert.rejects(stat(directory));
+    await rename(`${directory}-unmounted`, directory);
+    assert.equal(await store.write('models/b', bodyOf('x')), 'created');
+  });
+
+  test('a key under another blob, or over other blobs, is refused by name', async () => {
+    for (const hardLinks of ['auto', 'never'] as const) {
+      const store = createLocalBlobStore(freshDirectory(), { hardLinks });
+      await store.write('a/b', bodyOf('x'));
+      await failsWith(() => store.write('a', bodyOf('x')), 'usage');
+      await failsWith(() => store.write('a/b/c', bodyOf('x')), 'usage');
+      assert.deepEqual(await keysOf(store, ''), ['a/b']);
+    }
+  });
+
+  test('a segment too long for a file name is refused', async () => {
+    const store = createLocalBlobStore(freshDirectory());
+    await failsWith(() => store.write('x'.repeat(256), bodyOf('x')), 'usage');
+    assert.equal(await store.write('x'.repeat(255), bodyOf('x')), 'created');
+  });
+
+  test('a deleted upload leaves no empty directories', async () => {
+    const directory = freshDirectory();
+    const store = createLocalBlobStore(directory);
+    await store.write('roots/uploads/abc/0.json', bodyOf('{}'));
+    await store.delete('roots/uploads/abc/0.json');
+    assert.deepEqual(await readdir(directory), ['.tmp']);
+    assert.equal(await store.write('roots/uploads/abc/0.json', bodyOf('{}')), 'created');
+  });
+
+  test('writing beside deletions that prune directories never fails', async () => {
+    const store = createLocalBlobStore(freshDirectory());
+    const other = createLocalBlobStore(store.address);
+    await Promise.all(
+      Array.from({ length: 200 }, async (_, n) => {
+        await store.write(`busy/place/${n}`, bodyOf('x'));
+        await other.delete(`busy/place/${n}`);
+      }),
+    );
+    assert.deepEqual(await keysOf(store, ''), []);
+  });
+});

@@ -1,0 +1,98 @@
+import { mkdir, open, rmdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { IngotError, systemErrorCode } from '../../errors.ts';
+
+const REMEMBERED = 4096;
+
+/** Flushes a directory, so that the names in it survive a power cut. */
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some shares cannot flush a directory; they make names durable on their own.
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EISDIR', 'EBADF'].includes(systemErrorCode(error) ?? '')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * The directories of one store: made durable from the root down, removed again when empty. A root that was there once
+ * is never made anew: it is an unmounted share, and writing under its mount point would lose what is written.
+ */
+export class Directories {
+  readonly root: string;
+  readonly #durable = new Set<string>();
+  #rootSeen = false;
+
+  constructor(root: string) {
+    this.root = root;
+  }
+
+  /** Notes that the root exists. */
+  noteRoot(): void {
+    this.#rootSeen = true;
+  }
+
+  /**
+   * Tells a blob that is missing from a store that is gone.
+   * @throws IngotError `unavailable` when the root was there before and is not now.
+   */
+  async checkRoot(): Promise<void> {
+    const there = await isThere(this.root);
+    if (there) this.#rootSeen = true;
+    if (there || !this.#rootSeen) return;
+    throw new IngotError('unavailable', `the store directory ${this.root} is not there any more`, {
+      details: { path: this.root },
+    });
+  }
+
+  /** Makes a directory below the root with all its parents, and flushes each new name. */
+  async ensure(directory: string): Promise<void> {
+    if (this.#durable.has(directory)) return;
+    await this.checkRoot();
+    const first = await mkdir(directory, { recursive: true });
+    this.#rootSeen = true;
+    // Every level down from the root is flushed once: another process may have made it a moment ago.
+    for (let at = directory; at.length > this.root.length; at = dirname(at)) {
+      if (this.#durable.has(at)) break;
+      await syncDirectory(dirname(at));
+      this.#remember(at);
+    }
+    if (first !== undefined && first.length <= this.root.length) await syncDirectory(dirname(first));
+  }
+
+  /** Forgets what is known of a directory that turned out to be gone, and of those above it. */
+  forget(directory: string): void {
+    for (let at = directory; at.length >= this.root.length; at = dirname(at)) this.#durable.delete(at);
+  }
+
+  /** Removes a directory and its parents up to the root as far as they are empty. */
+  async prune(directory: string): Promise<void> {
+    for (let at = directory; at.length > this.root.length; at = dirname(at)) {
+      this.#durable.delete(at);
+      try {
+        await rmdir(at);
+      } catch {
+        // Not empty, or somebody else removed it: either way it is not ours to remove.
+        return;
+      }
+    }
+  }
+
+  #remember(directory: string): void {
+    if (this.#durable.size >= REMEMBERED) this.#durable.clear();
+    this.#durable.add(directory);
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,0 +1,16 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+/** Bundles a TypeScript program for tests that need a process of their own, and gives the path of what `node` can run. */
+export async function compileForChild(program: URL, directory: string): Promise<string> {
+  const file = join(directory, `${fileURLToPath(program).replace(/^.*\/|\.ts$/g, '')}.mjs`);
+  const bundle = await rolldown({
+    input: fileURLToPath(program),
+    platform: 'node',
+    resolve: { conditionNames: ['ingot-source', 'node', 'import'] },
+  });
+  await bundle.write({ file, format: 'esm' });
+  await bundle.close();
+  return file;
+}
