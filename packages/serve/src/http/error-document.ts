@@ -1,0 +1,42 @@
+import { IngotError, type ErrorCode } from '@ingot/core/errors';
+import type { JsonValue } from '@ingot/core/json';
+import { httpStatus } from './status.ts';
+
+/** An error as it goes over the wire. `error` is the one key that the Open Inference Protocol asks for. */
+export interface ErrorDocument {
+  readonly error: string;
+  readonly code: ErrorCode;
+  readonly [detail: string]: JsonValue;
+}
+
+/** An error translated for HTTP. */
+export interface ErrorReply {
+  readonly status: number;
+  readonly document: ErrorDocument;
+  /** Seconds for `Retry-After`, when the same request may succeed later. */
+  readonly retryAfterSeconds?: number;
+}
+
+/**
+ * Translates what was thrown into a status and a body: the text under `error`, the code, and the error's details beside them.
+ * Something that is not an {@link IngotError} says only that it was unexpected; its text stays in the server's log.
+ */
+export function errorReply(thrown: unknown): ErrorReply {
+  if (!(thrown instanceof IngotError)) {
+    return {
+      status: 500,
+      document: { error: 'the server failed in a way nobody foresaw; its log has the details', code: 'unexpected' },
+    };
+  }
+  return {
+    status: httpStatus(thrown.code),
+    document: {
+      ...thrown.details,
+      error: thrown.message,
+      code: thrown.code,
+      ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
+      ...(thrown.nearest === undefined ? {} : { nearest: thrown.nearest }),
+    },
+    ...(thrown.retryable ? { retryAfterSeconds: 1 } : {}),
+  };
+}
