@@ -11,7 +11,7 @@ const REQUIREMENTS = inRoot('python/requirements-dev.txt');
 const STAMP = '.ingot-setup.json';
 
 /** What the demo needs of `requirements-dev.txt`; tests need all of it. */
-const DEMO_PACKAGES = new Set(['cloudpickle', 'numpy', 'pandas', 'scipy', 'scikit-learn', 'uv']);
+const DEMO_PACKAGES = new Set(['cloudpickle', 'numpy', 'onnx', 'pandas', 'scipy', 'scikit-learn', 'skl2onnx', 'uv']);
 
 const PROBE = `import json, sys, importlib.util as u
 print(json.dumps({"version": list(sys.version_info[:3]), "executable": sys.executable, "ensurepip": u.find_spec("ensurepip") is not None, "venv": u.find_spec("venv") is not None, "pip": u.find_spec("pip") is not None}))`;
