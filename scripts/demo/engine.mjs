@@ -11,7 +11,7 @@ export const STORE = inRoot('.demo/store');
 /** The environment of everything that the demo starts. `python` goes first on PATH, as if its environment were activated. */
 export function demoEnvironment(python, env = process.env) {
   const kept = Object.entries(env).filter(([name]) => !/^(INGOT_|PYTHON|CONDA_|VIRTUAL_ENV$|FORCE_COLOR$)/.test(name));
-  const own = { INGOT_REGISTRY: STORE, INGOT_CACHE: inRoot('.demo/cache'), INGOT_ENGINE: CLI_ENTRY };
+  const own = { INGOT_REGISTRY: STORE, INGOT_CACHE: inRoot('.demo/cache') };
   const active = python ? { PATH: `${dirname(python)}${delimiter}${env.PATH ?? ''}`, VIRTUAL_ENV: dirname(dirname(python)) } : {};
   return { ...Object.fromEntries(kept), ...own, ...active };
 }

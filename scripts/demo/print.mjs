@@ -26,7 +26,7 @@ export function verdicts(predicted, truth) {
 
 const SHADES = [' ', '░', '▒', '▓', '█'];
 
-/** 8 by 8 grey values (0 to 16) as four lines of half the height, side by side. */
+/** Images of 8 by 8 grey values (0 to 16), side by side over their captions. */
 export function images(list, captions) {
   const line = (image, row) =>
     image.slice(row * 8, row * 8 + 8).map((grey) => SHADES[Math.min(4, Math.round(grey / 4))].repeat(2)).join('');
