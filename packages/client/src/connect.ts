@@ -1,0 +1,209 @@
+/**
+ * A *client* talks to one model server; a *model* is one of its names; a *row* is one input by feature name. Needs
+ * nothing but `fetch`, so it runs in Node, Deno, Bun, workers and browsers.
+ */
+
+import { errorOfAnswer, isRecord, ModelServerError } from './errors.ts';
+
+/** One input by feature name. Give your own type to {@link Client.model} to have names and types checked. */
+export type Row = { readonly [feature: string]: unknown };
+
+/** Options of {@link connect}. */
+export interface ConnectOptions {
+  /** Sent with every request, for example `{ authorization: 'Bearer …' }`. Default: none. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** How often a request is repeated when the server says that it may succeed then, or does not answer. Default: 2. */
+  readonly retries?: number;
+  /** Longest time for one attempt, in milliseconds. Default: 30,000. */
+  readonly timeoutMs?: number;
+  /** Default: the global one. */
+  readonly fetch?: typeof fetch;
+  /** Waits between attempts. Default: a timer. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
+  /** Between 0 and 1; spreads the waits of many clients. Default: `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** What a model answered, and which version it was. */
+export interface Prediction<Output> {
+  /** One entry a row: a scalar for a model of one output, an object for several. */
+  readonly predictions: readonly Output[];
+  /** Names of the predicted classes, where the model declares them. */
+  readonly labels?: readonly unknown[];
+  readonly model: string;
+  readonly version: string;
+  /** Names the exact package that answered. */
+  readonly digest: string;
+}
+
+/** Options of one prediction. */
+export interface PredictOptions {
+  readonly signal?: AbortSignal;
+}
+
+/** One model of a server. */
+export interface Model<Input extends object, Output> {
+  readonly name: string;
+  /**
+   * Answers rows.
+   * @throws ModelServerError
+   */
+  predict(rows: readonly Input[], options?: PredictOptions): Promise<Prediction<Output>>;
+  /** Says whether the model is loaded. */
+  ready(options?: PredictOptions): Promise<boolean>;
+}
+
+/** A connection to a model server. */
+export interface Client {
+  /** Names a model of the server; nothing is asked yet. */
+  model<Input extends object = Row, Output = unknown>(name: string): Model<Input, Output>;
+  /** Says whether every configured model has been ready. */
+  ready(options?: PredictOptions): Promise<boolean>;
+  /** Names of the models that answer. */
+  models(options?: PredictOptions): Promise<readonly string[]>;
+}
+
+/**
+ * Connects to a model server.
+ *
+ * @example
+ * const churn = connect('http://127.0.0.1:8080').model<{ age: number; plan: string }, number>('churn');
+ * const { predictions, version } = await churn.predict([{ age: 41, plan: 'pro' }]);
+ */
+export function connect(url: string, options: ConnectOptions = {}): Client {
+  const base = url.replace(/\/+$/, '');
+  const ask = (path: string, init: Question, signal: AbortSignal | undefined): Promise<Answer> =>
+    attempts(base + path, init, signal, options);
+  const isReady = async (path: string, signal: AbortSignal | undefined): Promise<boolean> => {
+    try {
+      return (await attempts(base + path, {}, signal, { ...options, retries: 0 })).status === 200;
+    } catch (error) {
+      if (error instanceof ModelServerError && error.status !== undefined) return false;
+      throw error;
+    }
+  };
+  return {
+    model: <Input extends object, Output>(name: string): Model<Input, Output> => ({
+      name,
+      predict: async (rows, { signal } = {}) => {
+        const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(rows) };
+        return readPrediction<Output>(await ask(`/predict/${pathOf(name)}`, init, signal));
+      },
+      ready: ({ signal } = {}) => isReady(`/v2/models/${pathOf(name)}/ready`, signal),
+    }),
+    ready: ({ signal } = {}) => isReady('/v2/health/ready', signal),
+    models: async ({ signal } = {}) => readModels(await ask('/v2/models', {}, signal)),
+  };
+}
+
+/** A namespace stays one path segment. */
+function pathOf(name: string): string {
+  return encodeURIComponent(name);
+}
+
+interface Question {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+async function attempts(
+  url: string,
+  init: Question,
+  signal: AbortSignal | undefined,
+  options: ConnectOptions,
+): Promise<Answer> {
+  const retries = options.retries ?? 2;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await oneAttempt(url, init, signal, options);
+    } catch (error) {
+      if (!(error instanceof ModelServerError) || !error.retryable || attempt >= retries) throw error;
+      const jitter = 0.5 + (options.random ?? Math.random)();
+      await (options.wait ?? timer)(100 * 2 ** attempt * jitter, signal);
+    }
+  }
+}
+
+async function oneAttempt(
+  url: string,
+  init: Question,
+  signal: AbortSignal | undefined,
+  options: ConnectOptions,
+): Promise<Answer> {
+  const timeout = new AbortController();
+  const stop = (): void => timeout.abort(signal?.reason);
+  const clock = setTimeout(() => timeout.abort(), options.timeoutMs ?? 30_000);
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    const headers = { ...options.headers, ...init.headers };
+    const response = await (options.fetch ?? fetch)(url, { ...init, headers, signal: timeout.signal });
+    const body = await readBody(response);
+    if (!response.ok) throw errorOfAnswer(response.status, body);
+    return { status: response.status, body };
+  } catch (error) {
+    if (error instanceof ModelServerError) throw error;
+    if (signal?.aborted) throw new ModelServerError('interrupted', 'the request was given up', { cause: error });
+    if (timeout.signal.aborted)
+      throw new ModelServerError('timeout', `no answer from ${url} in time`, { cause: error });
+    throw new ModelServerError('unreachable', `no answer from ${url}`, { cause: error, retryable: true });
+  } finally {
+    clearTimeout(clock);
+    signal?.removeEventListener('abort', stop);
+  }
+}
+
+async function readBody(response: Response): Promise<unknown> {
+  const text = await response.text();
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    if (!response.ok) return undefined;
+    throw new ModelServerError('invalid-response', 'the answer is not JSON; is this a model server?', {
+      status: response.status,
+      cause,
+    });
+  }
+}
+
+function readPrediction<Output>({ status, body }: Answer): Prediction<Output> {
+  if (!isPrediction<Output>(body))
+    throw new ModelServerError('invalid-response', 'the answer is not a prediction; is this a model server?', {
+      status,
+    });
+  return body;
+}
+
+function isPrediction<Output>(body: unknown): body is Prediction<Output> {
+  return isRecord(body) && Array.isArray(body.predictions) && typeof body.model === 'string';
+}
+
+function readModels({ status, body }: Answer): readonly string[] {
+  const models = isRecord(body) ? body.models : undefined;
+  if (Array.isArray(models)) return models.filter((name) => typeof name === 'string');
+  throw new ModelServerError('invalid-response', 'the answer is not a list of models; is this a model server?', {
+    status,
+  });
+}
+
+function timer(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      clearTimeout(clock);
+      reject(new ModelServerError('interrupted', 'the request was given up'));
+    };
+    const clock = setTimeout(() => {
+      signal?.removeEventListener('abort', stop);
+      resolve();
+    }, milliseconds);
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
+}
