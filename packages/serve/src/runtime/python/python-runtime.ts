@@ -1,0 +1,165 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IngotError } from '@ingot/core/errors';
+import { isJsonObject, type JsonObject, type JsonValue } from '@ingot/core/json';
+import type { OnProgress } from '@ingot/core/progress';
+import type { Predictor, Runtime, ServablePackage } from '@ingot/core/serving/runtime';
+import { DATATYPES, FEATURE_TYPES, type Feature, type Signature } from '@ingot/core/signature';
+import { type Clock, systemClock } from '../../clock.ts';
+import { resolveVariables } from '../../environment/variables.ts';
+import type { Log } from '../../log.ts';
+import { WorkerPool } from './worker-pool.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+/** An interpreter that has what a package needs. */
+export interface PythonEnvironment {
+  /** Path of the interpreter. */
+  readonly python: string;
+}
+
+/** Finds or builds the environment of a package. */
+export type PrepareEnvironment = (
+  model: ServablePackage,
+  options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+) => Promise<PythonEnvironment>;
+
+/** How Python packages are run. */
+export interface PythonRuntimeOptions {
+  /** Path of the worker's `main.py`. */
+  readonly workerScript: string;
+  readonly prepareEnvironment: PrepareEnvironment;
+  /** The server's environment variables; workers get them all but `INGOT_*`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where temporary sockets may lie: short, `/tmp` for example. */
+  readonly temporaryDirectory: string;
+  /** Workers a version. Default 1. */
+  readonly workers?: number;
+  /** Default 60 s. */
+  readonly requestTimeoutMs?: number;
+  /** Default 300 s. */
+  readonly loadTimeoutMs?: number;
+  /** Requests that may wait for a version. Default 256. */
+  readonly queueLimit?: number;
+  /**
+   * Up to how many rows of waiting requests become one call, for flavors whose rows are independent (`sklearn`).
+   * Default 1024; 0: never.
+   */
+  readonly mergeRows?: number;
+  readonly clock?: Clock;
+  readonly log: Log;
+}
+
+const FLAVORS = ['python', 'sklearn', 'function'];
+
+/** Runs packages in Python workers: a pool of processes for each loaded version. */
+export function pythonRuntime(options: PythonRuntimeOptions): Runtime {
+  return {
+    name: 'python',
+    supports: (flavor) => FLAVORS.includes(flavor),
+    load: (model, { signal, onProgress } = {}) =>
+      loadPython(model, options, { ...(signal && { signal }), ...(onProgress && { onProgress }) }),
+  };
+}
+
+async function loadPython(
+  model: ServablePackage,
+  options: PythonRuntimeOptions,
+  call: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+): Promise<Predictor> {
+  const variables = resolveVariables(model.environmentVariables, options.environment);
+  const { python } = await options.prepareEnvironment(model, call);
+  const socketDirectory = await mkdtemp(join(options.temporaryDirectory, 'ingot-'));
+  const clock = options.clock ?? systemClock;
+  const settings = {
+    python,
+    script: options.workerScript,
+    environment: workerEnvironment(options, variables),
+    workingDirectory: model.directory,
+    socketDirectory,
+    order: loadOrder(model),
+    loadTimeoutMs: options.loadTimeoutMs ?? 300_000,
+    clock,
+    log: options.log,
+  };
+  try {
+    const { pool, first } = await WorkerPool.start(
+      {
+        size: options.workers ?? 1,
+        start: (signal) => WorkerProcess.start(settings, signal === undefined ? {} : { signal }),
+        requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+        queueLimit: options.queueLimit ?? 256,
+        mergeRows: model.flavor === 'sklearn' ? (options.mergeRows ?? 1024) : 0,
+        clock,
+        log: options.log,
+      },
+      call,
+    );
+    return pythonPredictor(model, pool, first, socketDirectory);
+  } catch (error) {
+    await rm(socketDirectory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function pythonPredictor(
+  model: ServablePackage,
+  pool: WorkerPool<WorkerProcess>,
+  first: WorkerProcess,
+  socketDirectory: string,
+): Predictor {
+  return {
+    signature: model.signature ?? learnedSignature(first.learned),
+    platform: model.flavor === 'sklearn' ? 'python_sklearn' : 'python',
+    memoryBytes: () => pool.memoryBytes,
+    predict: (request, { signal } = {}) => pool.predict(request, signal),
+    async [Symbol.asyncDispose]() {
+      await pool[Symbol.asyncDispose]();
+      await rm(socketDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+function loadOrder(model: ServablePackage): JsonObject {
+  const { directory, flavor, interfacePath, artifactPath, signature } = model;
+  const order: unknown = JSON.parse(JSON.stringify({ directory, flavor, interfacePath, artifactPath, signature }));
+  if (!isJsonObject(order)) throw new IngotError('unexpected', 'the load order is not an object');
+  return order;
+}
+
+function workerEnvironment(
+  { environment, workers = 1 }: PythonRuntimeOptions,
+  variables: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const result: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    // Where models live, and the tokens that open it, are the server's own business.
+    if (value !== undefined && !name.startsWith('INGOT_')) result[name] = value;
+  }
+  // Several workers on the same cores: numeric libraries that each start a thread a core would stand in each other's way.
+  if (workers > 1) result.OMP_NUM_THREADS ??= '1';
+  return { ...result, PYTHONUNBUFFERED: '1', PYTHONIOENCODING: 'utf-8', ...variables };
+}
+
+/** Reads what a worker says about an estimator's signature; a malformed one is no signature. */
+function learnedSignature(value: JsonValue): Signature | undefined {
+  if (!isJsonObject(value)) return undefined;
+  return { inputs: features(value.inputs), outputs: features(value.outputs), origin: 'captured', partial: true };
+}
+
+function features(value: JsonValue | undefined): readonly Feature[] {
+  return Array.isArray(value) ? value.flatMap(feature) : [];
+}
+
+function feature(value: JsonValue): readonly Feature[] {
+  if (!isJsonObject(value) || typeof value.name !== 'string') return [];
+  const type = FEATURE_TYPES.find((known) => known === value.type);
+  if (type === undefined) return [];
+  const dtype = DATATYPES.find((known) => known === value.dtype);
+  const shape = Array.isArray(value.shape) ? value.shape.filter((size) => typeof size === 'number') : undefined;
+  const categories = Array.isArray(value.categories)
+    ? value.categories.filter((entry) => typeof entry === 'string')
+    : undefined;
+  return [
+    { name: value.name, type, ...(dtype && { dtype }), ...(shape && { shape }), ...(categories && { categories }) },
+  ];
+}

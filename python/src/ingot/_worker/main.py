@@ -1,0 +1,155 @@
+"""Entry point of a worker: connects, loads one package, answers frames until the server goes away."""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import importlib.util
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import Any
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_PACKAGE = "_ingot_worker"
+
+
+def _own_modules() -> None:
+    """Makes the files beside this one importable under a name no model uses, and hides their directory again."""
+    if sys.path and os.path.abspath(sys.path[0]) == _HERE:
+        del sys.path[0]
+    spec = importlib.util.spec_from_file_location(
+        _PACKAGE, os.path.join(_HERE, "__init__.py"), submodule_search_locations=[_HERE]
+    )
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"the worker's files are not in {_HERE}")
+    package = importlib.util.module_from_spec(spec)
+    sys.modules[_PACKAGE] = package
+    written = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        spec.loader.exec_module(package)
+        for name in ("frames", "loading", "inputs", "outputs", "predicting"):
+            importlib.import_module(f"{_PACKAGE}.{name}")
+    finally:
+        sys.dont_write_bytecode = written
+
+
+def _leave_with_parent() -> None:
+    """Ends the process when the server's end of stdin closes, even while the model computes."""
+    lifeline = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def watch() -> None:
+        while True:
+            try:
+                if not os.read(lifeline, 64):
+                    os._exit(0)
+            except OSError:
+                os._exit(0)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def _memory_bytes() -> int:
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        import resource  # noqa: PLC0415
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    from _ingot_worker.loading import load_native  # noqa: PLC0415
+    from _ingot_worker.predicting import Model  # noqa: PLC0415
+
+    flavor = order["flavor"]
+    native = load_native(order["directory"], flavor, order.get("interfacePath"), order.get("artifactPath"))
+    signature = order.get("signature")
+    learned = None
+    if signature is None and flavor == "sklearn":
+        from _ingot_worker.estimators import estimator_signature  # noqa: PLC0415
+
+        learned = signature = estimator_signature(native)
+    return Model(native, flavor, signature), {"signature": learned, "memoryBytes": _memory_bytes()}
+
+
+def _load_failure(problem: BaseException) -> dict[str, Any]:
+    from _ingot_worker.loading import InvalidPackage  # noqa: PLC0415
+
+    plain = isinstance(problem, InvalidPackage)
+    return {
+        "type": "failed",
+        "code": "invalid-package" if plain else "model-failed",
+        "message": str(problem) if plain else f"{type(problem).__name__}: {problem}"[:2000],
+        "missingModule": problem.name if isinstance(problem, ModuleNotFoundError) else None,
+        "traceback": "" if plain else traceback.format_exc(),
+    }
+
+
+def _serve(connection: Any) -> int:
+    from _ingot_worker.frames import PROTOCOL  # noqa: PLC0415
+
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    connection.send({"type": "hello", "protocol": PROTOCOL, "python": version, "pid": os.getpid()})
+    first = connection.receive()
+    if first is None:
+        return 0
+    try:
+        model, loaded = _load(first[0])
+    except BaseException as problem:  # noqa: BLE001 - whatever the package raised is the server's to report
+        connection.send(_load_failure(problem))
+        return 1
+    connection.send({"type": "loaded", **loaded})
+    return _answer(connection, model)
+
+
+def _answer(connection: Any, model: Any) -> int:
+    from _ingot_worker.predicting import RequestFailed  # noqa: PLC0415
+
+    count = 0
+    while True:
+        frame = connection.receive()
+        if frame is None:
+            return 0
+        header, tensors = frame
+        count += 1
+        try:
+            outputs = model.predict(tensors, header["method"])
+            answer = {"type": "result", "id": header["id"]}
+            if count % 64 == 1:
+                answer["memoryBytes"] = _memory_bytes()
+            connection.send(answer, outputs)
+        except RequestFailed as problem:
+            answer = {"type": "error", "id": header["id"], "code": problem.code, "message": str(problem)}
+            connection.send({**answer, "traceback": problem.trace})
+
+
+def main() -> int:
+    """Runs the worker; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="ingot worker")
+    parser.add_argument("--socket", required=True, help="path of the server's Unix socket")
+    arguments = parser.parse_args()
+    faulthandler.enable()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _own_modules()
+    from _ingot_worker.frames import Connection  # noqa: PLC0415
+
+    connection = Connection(arguments.socket)
+    _leave_with_parent()
+    return _serve(connection)
+
+
+if __name__ == "__main__":
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Threads of the model's libraries must not keep the process: the server waits for it.
+    os._exit(status)

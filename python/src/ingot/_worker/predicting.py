@@ -1,0 +1,68 @@
+"""One loaded model and how it is asked: tensors in, method called, tensors out."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from .frames import Tensor
+from .inputs import build_input, input_kind, missing_features, row_count
+from .outputs import WrongOutput, to_tensors
+
+__all__ = ["Model", "RequestFailed"]
+
+_OTHER_METHODS = ("decision_function", "score_samples", "transform")
+
+
+class RequestFailed(Exception):
+    """A request that cannot be answered: ``code`` is one of the server's error codes."""
+
+    def __init__(self, code: str, message: str, trace: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.trace = trace
+
+
+class Model:
+    """A loaded model with its declared inputs and outputs."""
+
+    def __init__(self, native: Any, flavor: str, signature: dict[str, Any] | None) -> None:
+        self.native = native
+        signature = signature or {}
+        self._inputs: list[dict[str, Any]] = signature.get("inputs") or []
+        self._outputs: list[dict[str, Any]] = signature.get("outputs") or []
+        self._kind = input_kind(native, flavor, self._inputs)
+        self._batched = all((feature.get("shape") or [-1])[0] == -1 for feature in (*self._inputs, *self._outputs))
+
+    def predict(self, tensors: Sequence[Tensor], method: str) -> list[Tensor]:
+        """Answers one request. Raises RequestFailed; whatever the model's code raises is turned into it."""
+        call = self._method(method)
+        features = self._outputs if method == "predict" else ()
+        try:
+            result = call(build_input(self._kind, tensors, self._inputs))
+            return to_tensors(result, row_count(tensors) if self._batched else None, features, method)
+        except WrongOutput as problem:
+            raise RequestFailed("model-failed", str(problem)) from problem
+        except BaseException as problem:
+            raise _translated(problem, tensors) from problem
+
+    def _method(self, name: str) -> Any:
+        allowed = name.startswith("predict") or name in _OTHER_METHODS
+        call = getattr(self.native, name, None) if allowed else None
+        if callable(call):
+            return call
+        if name == "predict" and callable(self.native):
+            return self.native
+        offered = [other for other in dir(self.native) if other.startswith("predict") or other in _OTHER_METHODS]
+        raise RequestFailed("invalid-request", f"the model has no method {name!r}; it has {', '.join(offered)}")
+
+
+def _translated(problem: BaseException, tensors: Sequence[Tensor]) -> RequestFailed:
+    trace = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
+    said = f"{type(problem).__name__}: {problem}"[:2000]
+    missing = missing_features(tensors)
+    if missing:
+        names = ", ".join(missing[:10])
+        return RequestFailed("signature-mismatch", f"the model does not take missing values ({names}): {said}", trace)
+    return RequestFailed("model-failed", said, trace)
