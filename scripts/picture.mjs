@@ -45,7 +45,7 @@ export function drawTerminal(output, title) {
   const width = Math.ceil(columns * CELL.width + 2 * MARGIN);
   const height = Math.ceil(lines.length * CELL.height + 2 * MARGIN + BAR);
   const texts = lines.flatMap((runs, row) => runs.filter(({ text }) => text.trim() !== '').map((part) => drawRun(part, row)));
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escape(title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img" aria-label="${escapeXml(title)}">
 <rect width="${width}" height="${height}" rx="8" fill="#16191f"/>
 <circle cx="20" cy="17" r="5" fill="#ff5f57"/><circle cx="38" cy="17" r="5" fill="#febc2e"/><circle cx="56" cy="17" r="5" fill="#28c840"/>
 <g font-family="ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace" font-size="${CELL.size}" xml:space="preserve">
@@ -59,10 +59,10 @@ function drawRun({ text, column, colour, bold }, row) {
   const x = (MARGIN + column * CELL.width).toFixed(1);
   const y = (BAR + MARGIN + row * CELL.height).toFixed(1);
   const length = ([...text].length * CELL.width).toFixed(1);
-  return `<text x="${x}" y="${y}" textLength="${length}" fill="${colour}"${bold ? ' font-weight="700"' : ''}>${escape(text)}</text>`;
+  return `<text x="${x}" y="${y}" textLength="${length}" fill="${colour}"${bold ? ' font-weight="700"' : ''}>${escapeXml(text)}</text>`;
 }
 
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+const escapeXml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const file = process.argv[process.argv.indexOf('--from') + 1];
