@@ -2,9 +2,11 @@
 export interface ServeClock {
   /** Milliseconds since 1970. */
   now(): number;
-  /** Milliseconds since some moment, with a fraction; never goes back. */
-  monotonic(): number;
+  /** Milliseconds since some moment, with a fraction; never goes back. Default: the process's own. */
+  monotonic?(): number;
 }
 
-/** The machine's own clock. */
-export const SYSTEM_CLOCK: ServeClock = { now: () => Date.now(), monotonic: () => performance.now() };
+/** Milliseconds, with a fraction, that never go back. */
+export function monotonicOf(clock: ServeClock): () => number {
+  return clock.monotonic === undefined ? () => performance.now() : () => clock.monotonic?.() ?? performance.now();
+}

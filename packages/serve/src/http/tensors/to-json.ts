@@ -1,4 +1,4 @@
-import type { BytesData, Tensor } from '@ingot/core/serving/tensor';
+import type { BytesData, NumericData, Tensor } from '@ingot/core/serving/tensor';
 import { fromHalves } from './half.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -11,20 +11,27 @@ export interface JsonElements {
 }
 
 /**
- * Writes elements `start` to `end` as JSON. Integers keep all their digits. JSON knows no NaN and no infinity: they
- * become null (binary replies keep them).
+ * Writes all elements as JSON. Integers keep all their digits. JSON knows no NaN and no infinity: they become null
+ * (binary replies keep them).
  */
-export function elementsToJson(tensor: Tensor, start = 0, end = tensor.data.length): JsonElements {
+export function elementsToJson(tensor: Tensor): JsonElements {
   const { data, datatype } = tensor;
-  if (isBytes(data)) return bytesToJson(data.slice(start, end));
-  if (datatype === 'BOOL')
-    return {
-      text: data.subarray(start, end).join(',').replaceAll('0', 'false').replaceAll('1', 'true'),
-      base64: false,
-    };
-  if (datatype === 'FP16') return floatsToJson(fromHalves(data.subarray(start, end)));
-  if (data instanceof Float32Array || data instanceof Float64Array) return floatsToJson(data.subarray(start, end));
-  return { text: data.subarray(start, end).join(','), base64: false };
+  const whole = !isBytes(data) && datatype !== 'BOOL' && !datatype.startsWith('FP');
+  if (whole) return { text: data.join(','), base64: false };
+  const { texts, base64 } = elementTexts(tensor);
+  return { text: texts.join(','), base64 };
+}
+
+/** Writes each element as JSON text of its own, by the same rules. */
+export function elementTexts(tensor: Tensor): { readonly texts: readonly string[]; readonly base64: boolean } {
+  const { data, datatype } = tensor;
+  if (isBytes(data)) return bytesTexts(data);
+  if (datatype === 'BOOL') return { texts: textsOf(data, (bit) => (bit ? 'true' : 'false')), base64: false };
+  if (datatype === 'FP16') return { texts: fromHalves(data).map(floatText), base64: false };
+  return {
+    texts: textsOf(data, datatype.startsWith('FP') ? (value) => floatText(Number(value)) : String),
+    base64: false,
+  };
 }
 
 /** Says whether a tensor's data is BYTES. */
@@ -32,25 +39,24 @@ export function isBytes(data: Tensor['data']): data is BytesData {
   return Array.isArray(data);
 }
 
-function floatsToJson(values: ArrayLike<number>): JsonElements {
-  let text = '';
-  for (let index = 0; index < values.length; index += 1) {
-    const value = values[index] ?? 0;
-    text += (index === 0 ? '' : ',') + (Number.isFinite(value) ? value : 'null');
-  }
-  return { text, base64: false };
+function textsOf(data: NumericData, write: (value: number | bigint) => string): string[] {
+  const texts = new Array<string>(data.length);
+  for (let index = 0; index < data.length; index += 1) texts[index] = write(data[index] ?? 0);
+  return texts;
 }
 
-function bytesToJson(values: BytesData): JsonElements {
+function floatText(value: number): string {
+  return Number.isFinite(value) ? `${value}` : 'null';
+}
+
+function bytesTexts(values: BytesData): { readonly texts: readonly string[]; readonly base64: boolean } {
   try {
-    return {
-      text: values.map((value) => JSON.stringify(value instanceof Uint8Array ? utf8.decode(value) : value)).join(','),
-      base64: false,
-    };
+    const texts = values.map((value) => JSON.stringify(value instanceof Uint8Array ? utf8.decode(value) : value));
+    return { texts, base64: false };
   } catch {
     // Some element is no UTF-8: say all of them in base64, so that one rule reads the tensor.
     return {
-      text: values.map((value) => (value === null ? 'null' : `"${Buffer.from(value).toString('base64')}"`)).join(','),
+      texts: values.map((value) => (value === null ? 'null' : `"${Buffer.from(value).toString('base64')}"`)),
       base64: true,
     };
   }
