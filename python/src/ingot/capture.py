@@ -1,0 +1,259 @@
+"""Puts together what is known of a model when it is pushed: the document that ``ingot push --captured`` reads."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import math
+import platform
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import UsageError
+from .example import rows_of, synthetic_row
+from .kinds import comes_from, is_array, is_dataframe, plain
+from .lineage import capture_lineage
+from .requirements import pins, split_modules
+from .serializers.base import Saved
+from .signature import Feature, Signature, infer_inputs, infer_outputs
+
+#: Parameter values whose JSON is longer are shortened.
+MAX_PARAMETER = 500
+#: Rows of X that are used to see what comes out. They are not kept.
+PROBE_ROWS = 8
+
+Environment = str | Iterable[str] | Path | None
+
+
+def capture_signature(model: Any, saved: Saved, data: Any = None, target: Any = None) -> Signature | None:
+    """Describes inputs and outputs: from data where there is some, else what a fitted estimator tells, marked partial."""
+    names = getattr(model, "feature_names_in_", None)
+    listed = [str(name) for name in names] if names is not None else None
+    inputs = infer_inputs(data, listed) if data is not None else ()
+    if not inputs:
+        return _partial(model, listed, target)
+    answer = ask(model, saved, probe(data))
+    outputs = infer_outputs(answer, model, target) if answer is not None else ()
+    return Signature(inputs, outputs, partial=not outputs)
+
+
+def _partial(model: Any, names: list[str] | None, target: Any) -> Signature | None:
+    count = getattr(model, "n_features_in_", None)
+    names = names if names is not None else [f"x{index}" for index in range(count or 0)]
+    if not names or _reads_text(model):
+        return None
+    classes = getattr(model, "classes_", None)
+    known = plain(classes) if classes is not None else None
+    outputs = infer_outputs(known, model, target) if isinstance(known, list) and known and not isinstance(known[0], list) else ()
+    return Signature(tuple(Feature(name, "float") for name in names), outputs, partial=True)
+
+
+def _reads_text(model: Any) -> bool:
+    """Where a part may take text, the types of the columns cannot be told without data."""
+    try:
+        parts = [model, *model.get_params(deep=True).values()]
+    except (AttributeError, TypeError, ValueError):
+        return False
+    return any(type(part).__name__.endswith(("ColumnTransformer", "Encoder", "Vectorizer", "FunctionTransformer")) for part in parts)
+
+
+def probe(data: Any) -> Any:
+    """Gives the first rows of training data, enough to see what comes out."""
+    return data.iloc[:PROBE_ROWS] if hasattr(data, "iloc") else data[:PROBE_ROWS]
+
+
+def ask(model: Any, saved: Saved, rows: Any) -> Any:
+    """Gives what the model answers, None when it cannot; a failing probe never stops a push."""
+    call = getattr(model, "predict", None) or (model if callable(model) else None)
+    if call is None:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if saved.flavor == "function" and saved.takes == "array" and not is_array(rows) and "numpy" in sys.modules:
+                rows = sys.modules["numpy"].asarray(rows)
+            return call(rows)
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        warnings.warn(f"the model could not predict the first rows of X: {type(error).__name__}: {error}", stacklevel=4)
+        return None
+
+
+def capture_example(model: Any, saved: Saved, signature: Signature | None, data: Any, example: Any) -> dict[str, Any] | None:
+    """Gives sample rows and what the model answers: the user's own, else a synthetic one; never a row of the data."""
+    if signature is None:
+        return None
+    names = [feature.name for feature in signature.inputs]
+    if example is not None:
+        rows = rows_of(example, names)
+    else:
+        synthetic = synthetic_row(data, signature.inputs) if data is not None else None
+        rows = [synthetic] if synthetic is not None else []
+    if not rows:
+        return None
+    answers = _answers(model, saved, signature, rows)
+    if answers is None:
+        return {"inputs": rows} if example is not None else None
+    return {"inputs": rows, "predictions": answers}
+
+
+def _answers(model: Any, saved: Saved, signature: Signature, rows: list[dict[str, Any]]) -> list[Any] | None:
+    from .model import Model, ModelInfo
+
+    info = ModelInfo.unpublished(saved.flavor, signature)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answers = Model(model, info, takes=saved.takes).predict(rows)
+    except Exception:  # noqa: BLE001 - an example that the model cannot answer is left out
+        return None
+    return answers if isinstance(answers, list) else [answers]
+
+
+def capture_environment(saved: Saved, extra: Iterable[str], wanted: Environment, data: Any = None) -> dict[str, Any]:
+    """Gives Python version, platform and one pin a line: inferred, listed, or from a requirements file."""
+    return {
+        "python": platform.python_version(),
+        "platform": f"{sys.platform}-{platform.machine()}",
+        "requirements": _requirements(saved, extra, wanted, data),
+    }
+
+
+def _requirements(saved: Saved, extra: Iterable[str], wanted: Environment, data: Any) -> list[str]:
+    if wanted is None or wanted == "none":
+        return []
+    if isinstance(wanted, Path) or (isinstance(wanted, str) and wanted != "infer"):
+        path = Path(wanted)
+        if not path.is_file():
+            raise UsageError(f'env="{wanted}" is neither "infer", "none" nor a requirements file', code="usage")
+        return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    if not isinstance(wanted, str):
+        return [str(line) for line in wanted]
+    known, _ = split_modules(saved.modules)
+    names = [*known.values(), *extra]
+    if saved.takes == "dataframe" or (saved.flavor in {"sklearn", "function"} and is_dataframe(data)):
+        names.append("pandas")
+    if saved.flavor == "function" and saved.takes == "array":
+        names.append("numpy")
+    return pins(names)
+
+
+def capture_params(model: Any) -> dict[str, Any]:
+    """Gives an estimator's hyperparameters that JSON can say; objects are left out, long values shortened."""
+    try:
+        params = model.get_params(deep=True)
+    except (AttributeError, TypeError, ValueError):
+        return {}
+    return {str(key): shown for key, value in params.items() if (shown := _parameter(value)) is not _UNSAYABLE}
+
+
+class _Unsayable:
+    """Marks a value that JSON cannot say."""
+
+
+_UNSAYABLE = _Unsayable()
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return value if len(value) <= MAX_PARAMETER else f"{value[:MAX_PARAMETER]}…"
+    if is_array(value) or isinstance(value, list | tuple | dict):
+        try:
+            text = json.dumps(value.tolist() if is_array(value) else value, allow_nan=False)
+        except (TypeError, ValueError):
+            return _UNSAYABLE
+        return json.loads(text) if len(text) <= MAX_PARAMETER else f"{text[:MAX_PARAMETER]}…"
+    return _UNSAYABLE
+
+
+def search_results(model: Any) -> tuple[dict[str, float], dict[str, Any]]:
+    """Gives the cross-validation scores and best parameters of a search (GridSearchCV); empty for anything else."""
+    results = getattr(model, "cv_results_", None)
+    index = getattr(model, "best_index_", None)
+    if not isinstance(results, Mapping) or index is None:
+        return {}, {}
+    scores: dict[str, float] = {}
+    for key, column in results.items():
+        if key.startswith(("mean_test_", "std_test_")):
+            kind, _, name = key.partition("_test_")
+            value = float(column[index])
+            if math.isfinite(value):
+                scores[f"cv_{name}" if kind == "mean" else f"cv_{name}_std"] = value
+    best = {str(key): _parameter(value) for key, value in getattr(model, "best_params_", {}).items()}
+    return scores, {key: value for key, value in best.items() if value is not _UNSAYABLE}
+
+
+def describe_model(model: Any) -> dict[str, Any]:
+    """Gives the class of a model and the version of the framework it comes from."""
+    kind = model if callable(model) and hasattr(model, "__qualname__") else type(model)
+    module = "sklearn" if comes_from(model, "sklearn") else kind.__module__.partition(".")[0]
+    described = {"class": f"{kind.__module__}.{kind.__qualname__}", "framework": module}
+    name = "scikit-learn" if module == "sklearn" else module
+    try:
+        described["version"] = importlib.metadata.version(name)
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return {"class": described["class"]}
+    return described
+
+
+def check_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float]:
+    """Gives metrics as plain numbers.
+
+    :raises UsageError: for one that is not a finite number.
+
+    >>> check_metrics({"auc": 1})
+    {'auc': 1.0}
+    """
+    checked: dict[str, float] = {}
+    for name, value in (metrics or {}).items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise UsageError(f'metric "{name}" is {value!r}, which is not a finite number', code="usage")
+        checked[str(name)] = number
+    return checked
+
+
+def capture(
+    model: Any,
+    saved: Saved,
+    *,
+    serializer: str,
+    environment: Mapping[str, Any],
+    data: Any = None,
+    target: Any = None,
+    example: Any = None,
+    metrics: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Gives the whole document for one push."""
+    fitted = saved.model if saved.model is not None else model
+    signature = capture_signature(fitted, saved, data, target) if saved.flavor in {"sklearn", "function"} else None
+    scores, best = search_results(model)
+    document: dict[str, Any] = {
+        "flavor": saved.flavor,
+        "params": {**capture_params(fitted), **best, **{str(key): plain(value) for key, value in (params or {}).items()}},
+        "metrics": {**scores, **check_metrics(metrics)},
+        "tags": {str(key): str(value) for key, value in (tags or {}).items()},
+        "lineage": capture_lineage(),
+        "environment": dict(environment),
+        "serializer": {"name": serializer, "executesCode": saved.executes_code},
+        "model": describe_model(fitted),
+    }
+    if saved.reason is not None:
+        document["serializer"]["reason"] = saved.reason
+    if signature is not None:
+        document["signature"] = signature.to_json()
+    sample = capture_example(fitted, saved, signature, data, example)
+    if sample is not None:
+        document["example"] = sample
+    return {key: value for key, value in document.items() if value != {}}

@@ -1,0 +1,148 @@
+"""Turns what people pass to ``predict`` into what the model takes."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .errors import SignatureMismatch
+from .kinds import is_dataframe, is_missing
+from .signature import Feature
+
+
+def as_rows(rows: Any) -> list[dict[str, Any]] | None:
+    """Gives JSON-like rows as a list of dicts, None for anything a framework made (DataFrame, array, list of lists).
+
+    >>> as_rows({"age": 41})
+    [{'age': 41}]
+    >>> as_rows({"age": [41, 33]})
+    [{'age': 41}, {'age': 33}]
+    """
+    if isinstance(rows, Mapping):
+        if rows and all(isinstance(value, list | tuple) for value in rows.values()):
+            return [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        return [dict(rows)]
+    if isinstance(rows, Sequence) and not isinstance(rows, str | bytes) and all(isinstance(row, Mapping) for row in rows):
+        return [dict(row) for row in rows]
+    return None
+
+
+def is_one_row(rows: Any) -> bool:
+    """Says whether a single dict of scalars was passed, which asks for a single prediction."""
+    return isinstance(rows, Mapping) and not (rows and all(isinstance(value, list | tuple) for value in rows.values()))
+
+
+def build(kind: str, rows: list[dict[str, Any]], features: Sequence[Feature]) -> Any:
+    """Builds a ``dataframe``, an ``array``, ``tensors`` or ``rows`` from rows, with the columns in the model's order.
+
+    :raises SignatureMismatch: naming missing and extra features.
+    """
+    if features:
+        check(rows, features)
+    if kind == "rows":
+        return rows
+    names = [feature.name for feature in features] or list(dict.fromkeys(key for row in rows for key in row))
+    if kind == "tensors":
+        return _tensors(rows, features)
+    if kind == "array":
+        return _matrix(rows, names)
+    return _dataframe(rows, names, {feature.name: feature for feature in features})
+
+
+def check(rows: list[dict[str, Any]], features: Sequence[Feature]) -> None:
+    """Raises when a row lacks a feature or has one that the model does not know."""
+    names = [feature.name for feature in features]
+    for position, row in enumerate(rows):
+        missing = [name for name in names if name not in row]
+        extra = [key for key in row if key not in names]
+        if not missing and not extra:
+            continue
+        parts = [f"missing {_listed(missing)}"] if missing else []
+        parts += [f"unknown {_listed(extra)}"] if extra else []
+        nearest = difflib.get_close_matches(str(extra[0]), missing or names, n=1) if extra else []
+        raise SignatureMismatch(
+            f"row {position} does not fit the model: {'; '.join(parts)}",
+            code="signature-mismatch",
+            nearest=nearest[0] if nearest else None,
+            hint=f"a row has {_listed(names)}",
+            details={"missing": missing, "extra": extra},
+        )
+
+
+def _listed(names: Sequence[object]) -> str:
+    shown = ", ".join(repr(name) for name in names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown
+
+
+def _matrix(rows: list[dict[str, Any]], names: Sequence[str]) -> Any:
+    import numpy
+
+    cells = [[row.get(name) for name in names] for row in rows]
+    numeric = all(cell is None or isinstance(cell, int | float) for row in cells for cell in row)
+    if not numeric:
+        return numpy.array(cells, dtype=object)
+    return numpy.array([[float("nan") if cell is None else cell for cell in row] for row in cells]).reshape(len(rows), len(names))
+
+
+def _tensors(rows: list[dict[str, Any]], features: Sequence[Feature]) -> Any:
+    import numpy
+
+    dtypes = {"BYTES": object, "BOOL": "bool", "FP16": "float16", "FP32": "float32", "FP64": "float64"}
+    arrays = {}
+    for feature in features:
+        kind: Any = dtypes.get(feature.dtype or "", (feature.dtype or "float64").lower())
+        arrays[feature.name] = numpy.array([row[feature.name] for row in rows], dtype=kind)
+    return next(iter(arrays.values())) if len(arrays) == 1 else arrays
+
+
+def _dataframe(rows: list[dict[str, Any]], names: Sequence[str], features: Mapping[str, Feature]) -> Any:
+    import pandas
+
+    columns = {name: _series(pandas, [row.get(name) for row in rows], features.get(name)) for name in names}
+    return pandas.DataFrame(columns, columns=list(names))
+
+
+def _series(pandas: Any, values: list[Any], feature: Feature | None) -> Any:
+    kind = feature.type if feature is not None else None
+    if kind == "float":
+        return pandas.Series([float("nan") if value is None else value for value in values], dtype="float64")
+    if kind == "datetime":
+        return pandas.Series(pandas.to_datetime(values))
+    if kind == "integer" and not any(is_missing(value) for value in values):
+        return pandas.Series(values, dtype="int64") if all(isinstance(value, int) for value in values) else pandas.Series(values)
+    if kind in {"string", "categorical"}:
+        return pandas.Series([float("nan") if value is None else value for value in values], dtype="object")
+    return pandas.Series(values)
+
+
+def in_order(frame: Any, features: Sequence[Feature]) -> Any:
+    """Gives a DataFrame's columns in the model's order where all are there; anything else as it is."""
+    names = [feature.name for feature in features]
+    if not is_dataframe(frame) or not names or list(frame.columns) == names:
+        return frame
+    missing = [name for name in names if name not in frame.columns]
+    if not missing:
+        return frame[names]
+    raise SignatureMismatch(
+        f"the DataFrame lacks {_listed(missing)}", code="signature-mismatch", hint=f"its columns are {_listed(list(frame.columns))}"
+    )
+
+
+_ONNX_DTYPES = {"float": "float32", "double": "float64", "int64": "int64", "int32": "int32", "bool": "bool", "string": "object"}
+
+
+def onnx_array(data: Any, declared: str) -> Any:
+    """Gives data as an array of the element type that an ONNX graph declares (``tensor(float)``)."""
+    import numpy
+
+    return numpy.asarray(data, dtype=_ONNX_DTYPES.get(declared.removeprefix("tensor(").removesuffix(")"), None))
+
+
+def onnx_inputs(session: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Gives rows as the arrays that an ONNX graph declares, one a named input."""
+    arrays = {}
+    for declared in session.get_inputs():
+        array = onnx_array([row[declared.name] for row in rows], declared.type)
+        arrays[declared.name] = array.reshape(len(rows), 1) if array.ndim == 1 and len(declared.shape) == 2 else array
+    return arrays

@@ -1,0 +1,259 @@
+"""Finds and runs the *engine*: the ``ingot`` command line, which does all storing.
+
+Found in this order: ``INGOT_ENGINE``; the one inside the wheel; ``ingot`` on ``PATH`` (never this package's own console
+script); the clone this package lies in. Every call is one process that prints one JSON document, so the module keeps no
+state, and threads and forks may use it freely.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from .errors import EngineError, IngotError, error_from_document, error_from_exit
+
+#: How long the engine gets to clean up after Ctrl-C before it is killed, in seconds.
+GRACE_SECONDS = 5.0
+
+_HERE = Path(__file__).resolve().parent
+_OWN_SCRIPT_MARK = b"ingot.__main__"
+
+
+def find_engine(environ: Mapping[str, str] | None = None, *, package: Path = _HERE) -> list[str]:
+    """Gives the command that starts the engine, as a list of words.
+
+    :param environ: defaults to ``os.environ``.
+    :param package: where this package lies; the wheel's own engine and the clone are looked for from here.
+    :raises EngineError: when there is none, naming what to do.
+    """
+    env = os.environ if environ is None else environ
+    named = env.get("INGOT_ENGINE", "").strip()
+    if named:
+        return _named_engine(named, env)
+    bundled = package / "_engine" / "bin" / "ingot.js"
+    if bundled.is_file():
+        return [_node(env), str(bundled)]
+    on_path = _engine_on_path(env.get("PATH", ""))
+    if on_path is not None:
+        return [on_path]
+    cloned = _engine_of_clone(package)
+    if cloned is not None:
+        return [_node(env), str(cloned)]
+    raise EngineError(
+        "the ingot engine was not found: not in INGOT_ENGINE, in this package, on PATH, or in a clone around it",
+        code="engine-missing",
+        hint="npm install --global ingot   (or set INGOT_ENGINE to packages/cli/bin/ingot.js of a clone)",
+    )
+
+
+def _named_engine(named: str, env: Mapping[str, str]) -> list[str]:
+    path = Path(named).expanduser()
+    if path.is_dir():
+        found = next((path / part for part in ("bin/ingot.js", "packages/cli/bin/ingot.js") if (path / part).is_file()), None)
+        if found is None:
+            raise EngineError(f"INGOT_ENGINE={named} is a directory without bin/ingot.js", code="engine-missing")
+        path = found
+    if path.is_file():
+        return [_node(env), str(path)] if path.suffix in {".js", ".mjs"} else [str(path)]
+    words = shlex.split(named)
+    if words and shutil.which(words[0], path=env.get("PATH")) is not None:
+        return words
+    raise EngineError(
+        f"INGOT_ENGINE={named} is neither a file nor a command",
+        code="engine-missing",
+        hint="unset INGOT_ENGINE, or point it at packages/cli/bin/ingot.js",
+    )
+
+
+def _node(env: Mapping[str, str]) -> str:
+    node = env.get("INGOT_NODE") or shutil.which("node", path=env.get("PATH"))
+    if node:
+        return node
+    raise EngineError(
+        "the ingot engine needs Node.js 20.11 or newer, and there is no `node` on PATH",
+        code="engine-missing",
+        hint="install Node.js from https://nodejs.org, or set INGOT_NODE to its path",
+    )
+
+
+def _engine_on_path(path: str) -> str | None:
+    for directory in path.split(os.pathsep):
+        if not directory:
+            continue
+        found = shutil.which("ingot", path=directory)
+        if found is not None and not _is_own_script(Path(found)):
+            return found
+    return None
+
+
+def _is_own_script(path: Path) -> bool:
+    """Says whether an ``ingot`` on PATH is a console script of this package, which would only start itself again."""
+    try:
+        if path.suffix.lower() == ".exe":
+            return (path.parent / "python.exe").exists() or path.parent.name.lower() == "scripts"
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return True
+    return _OWN_SCRIPT_MARK in head or (head.startswith(b"#!") and b"pyenv" in head)
+
+
+def _engine_of_clone(package: Path) -> Path | None:
+    for parent in package.parents:
+        script = parent / "packages" / "cli" / "bin" / "ingot.js"
+        if not script.is_file() or not (parent / "rooms.json").is_file():
+            continue
+        if (parent / "packages" / "cli" / "dist" / "main.js").is_file():
+            return script
+        raise EngineError(
+            f"the clone at {parent} is not built yet", code="engine-missing", hint=f"cd {shlex.quote(str(parent))} && npm run build"
+        )
+    return None
+
+
+def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None, progress: bool | None = None) -> Any:
+    """Runs one command of the engine and gives the document it printed.
+
+    :param arguments: the words after ``ingot``, without ``--json``.
+    :param store: passed as ``--registry``.
+    :param progress: shows what the engine says while it works on stderr; by default in terminals and notebooks only.
+    :raises IngotError: of the class that fits what went wrong.
+    """
+    command = [*find_engine(), *arguments, "--json", *_registry(store)]
+    show = _is_interactive() if progress is None else progress
+    with _start(command) as process:
+        teller = _Listener(process.stderr, show)
+        try:
+            printed = process.stdout.read() if process.stdout else ""
+            status = process.wait()
+        except BaseException:
+            stop(process)
+            raise
+        finally:
+            teller.join()
+    if status != 0:
+        raise failure(status, teller.said)
+    return _parse(printed, command)
+
+
+def stream(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None) -> subprocess.Popen[str]:
+    """Starts a command that prints JSON Lines until it is stopped. The caller reads ``stdout`` and calls :func:`stop`."""
+    return _start([*find_engine(), *arguments, "--json", *_registry(store)], keep_stdin=True)
+
+
+def read_lines(lines: IO[str]) -> Iterator[dict[str, Any]]:
+    """Reads JSON Lines; a line that is not an object is skipped, so that a stray print cannot end a stream."""
+    for line in lines:
+        try:
+            document = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(document, dict):
+            yield document
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """Ends a process of the engine: asks, waits a little, then kills."""
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+        if process.poll() is not None:
+            return
+        try:
+            process.send_signal(number)
+            process.wait(GRACE_SECONDS)
+        except (ProcessLookupError, subprocess.TimeoutExpired, ValueError):
+            continue
+
+
+def _start(command: Sequence[str], *, keep_stdin: bool = False) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            list(command),
+            stdin=subprocess.PIPE if keep_stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            # A group of its own: Ctrl-C reaches Python first, which then asks the engine to stop, once.
+            start_new_session=os.name == "posix",
+        )
+    except OSError as error:
+        raise EngineError(f"the ingot engine could not be started: {error}", code="engine-missing") from error
+
+
+def failure(status: int, said: str) -> IngotError:
+    """Makes the exception for an engine that ended with ``status`` after saying ``said`` on stderr."""
+    document = _last_document(said)
+    error = document.get("error") if document is not None else None
+    return error_from_document(error) if isinstance(error, Mapping) else error_from_exit(status, said)
+
+
+def _last_document(said: str) -> dict[str, Any] | None:
+    """Finds the error document in what was said: the last line, or the last lines, that parse as one JSON object."""
+    lines = said.rstrip().splitlines()
+    for start in range(len(lines) - 1, -1, -1):
+        if not lines[start].startswith("{"):
+            continue
+        try:
+            document = json.loads("\n".join(lines[start:]))
+        except ValueError:
+            continue
+        return document if isinstance(document, dict) else None
+    return None
+
+
+def _parse(printed: str, command: Sequence[str]) -> Any:
+    try:
+        return json.loads(printed)
+    except ValueError as error:
+        said = printed.strip()[:200] or "nothing"
+        raise EngineError(
+            f"the engine printed no JSON document but {said!r} ({shlex.join(command)})",
+            hint="ingot doctor",
+        ) from error
+
+
+def _registry(store: str | os.PathLike[str] | None) -> list[str]:
+    return [] if store is None else ["--registry", os.fspath(store)]
+
+
+def _is_interactive() -> bool:
+    if "ipykernel" in sys.modules:
+        return True
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+class _Listener:
+    """Reads stderr beside stdout, so that neither pipe fills up, and shows progress lines as they come."""
+
+    def __init__(self, lines: IO[str] | None, show: bool) -> None:
+        self._lines = lines
+        self._show = show
+        self._said: list[str] = []
+        self._thread = threading.Thread(target=self._listen, name="ingot-stderr", daemon=True)
+        self._thread.start()
+
+    @property
+    def said(self) -> str:
+        return "".join(self._said)
+
+    def join(self) -> None:
+        self._thread.join(GRACE_SECONDS)
+
+    def _listen(self) -> None:
+        document = False
+        for line in self._lines or ():
+            self._said.append(line)
+            del self._said[:-500]
+            document = document or line.startswith("{")
+            if self._show and not document:
+                print(line, end="", file=sys.stderr, flush=True)

@@ -1,0 +1,202 @@
+"""A loaded model: the framework's own object, and one way to ask it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import convert
+from ._worker.inputs import input_kind
+from ._worker.loading import InvalidPackage as _InvalidPackage
+from ._worker.loading import load_native
+from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage
+from .kinds import plain
+from .requirements import mismatches
+from .signature import Signature
+
+#: Other methods than ``predict`` that a model may offer, if its own object has them.
+METHODS = ("predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
+
+_loading = threading.Lock()
+
+
+def _unlock_after_fork() -> None:
+    global _loading
+    _loading = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_after_fork)
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Which version a loaded model is."""
+
+    #: ``churn:7``.
+    ref: str
+    name: str
+    number: int
+    label: str | None
+    digest: str
+    flavor: str
+    #: Read-only directory with the version's files.
+    path: Path | None
+    signature: Signature
+    requirements: tuple[str, ...] = ()
+    #: Since when the store has not answered, when this is the last known version.
+    stale_since: str | None = None
+
+    @classmethod
+    def unpublished(cls, flavor: str, signature: Signature) -> ModelInfo:
+        """Describes a model that is not stored yet."""
+        return cls("", "", 0, None, "", flavor, None, signature)
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> ModelInfo:
+        """Reads what ``ingot pull --cached --json`` printed."""
+        package = document.get("package") or {}
+        return cls(
+            ref=f"{document['model']}:{document['version']}",
+            name=document["model"],
+            number=document["version"],
+            label=document.get("label"),
+            digest=document["digest"],
+            flavor=package.get("flavor", "file"),
+            path=Path(document["path"]),
+            signature=Signature.from_json(package.get("signature") or {}),
+            requirements=tuple(package.get("requirements") or ()),
+            stale_since=document.get("staleSince"),
+        )
+
+
+class Model:
+    """A loaded version.
+
+    ``predict`` takes rows as JSON has them (a dict, or a list of dicts) and gives plain Python values; or a DataFrame or
+    an array, and gives what the framework gives. ``native`` is the framework's own object. Methods like
+    ``predict_proba`` are there when the object has them.
+
+    >>> def double(rows): return [row["x"] * 2 for row in rows]
+    >>> model = Model(double, ModelInfo.unpublished("function", Signature()), takes="rows")
+    >>> model.predict([{"x": 1}, {"x": 2}]), model.predict({"x": 3})
+    ([2, 4], 6)
+    """
+
+    def __init__(self, native: Any, info: ModelInfo, *, takes: str | None = None) -> None:
+        #: The framework's own object: an estimator, a function, an ``onnxruntime.InferenceSession``.
+        self.native = native
+        #: Which version this is.
+        self.info = info
+        features = [feature.to_json() for feature in info.signature.inputs]
+        self._takes = _kind(native, info.flavor, features, takes)
+
+    def predict(self, rows: Any) -> Any:
+        """Answers rows.
+
+        :param rows: a dict (one row, one answer), a list of dicts, a dict of columns, a DataFrame, or an array.
+        :raises SignatureMismatch: when rows lack a feature or have one the model does not know.
+        """
+        return self._call("predict", rows)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in METHODS and hasattr(self.__dict__.get("native"), name):
+            return lambda rows: self._call(name, rows)
+        raise AttributeError(f"{type(self).__name__} of {self.__dict__.get('info')!r} has no {name!r}; its own object is .native")
+
+    def __repr__(self) -> str:
+        kind = getattr(self.native, "__name__", type(self.native).__name__)
+        return f"<Model {self.info.ref} {self.info.flavor} {kind}>"
+
+    def _call(self, method: str, rows: Any) -> Any:
+        listed = convert.as_rows(rows)
+        if listed is None:
+            return self._ask(method, convert.in_order(rows, self.info.signature.inputs))
+        answers = plain(self._ask(method, convert.build(self._takes, listed, self.info.signature.inputs)))
+        answers = _by_row(answers, len(listed))
+        return answers[0] if convert.is_one_row(rows) and isinstance(answers, list) and len(answers) == 1 else answers
+
+    def _ask(self, method: str, data: Any) -> Any:
+        if self.info.flavor == "onnx":
+            return _run_onnx(self.native, data)
+        call = getattr(self.native, method, None)
+        return call(data) if callable(call) else self.native(data)
+
+
+def _kind(native: Any, flavor: str, features: list[dict[str, Any]], takes: str | None) -> str:
+    if flavor == "onnx":
+        return "rows"
+    if any(feature.get("type") == "tensor" for feature in features):
+        return "tensors"
+    if flavor == "sklearn":
+        # Unlike the model server, which may rely on the order of columns, a caller gets what the estimator was fitted on.
+        return "array" if getattr(native, "feature_names_in_", None) is None and _numeric(features) else "dataframe"
+    return takes or input_kind(native, flavor, features)
+
+
+def _numeric(features: list[dict[str, Any]]) -> bool:
+    return all(feature.get("type") in {"float", "integer", "boolean"} for feature in features)
+
+
+def _by_row(answers: Any, count: int) -> Any:
+    """Turns columns by name into rows by name, so that there is one entry a row."""
+    if isinstance(answers, dict) and answers and all(isinstance(value, list) and len(value) == count for value in answers.values()):
+        return [dict(zip(answers, values, strict=True)) for values in zip(*answers.values(), strict=True)]
+    return answers
+
+
+def _run_onnx(session: Any, data: Any) -> Any:
+    names = [output.name for output in session.get_outputs()]
+    first = session.get_inputs()[0]
+    by_row = isinstance(data, list) and bool(data) and isinstance(data[0], dict)
+    feed = convert.onnx_inputs(session, data) if by_row else {first.name: convert.onnx_array(data, first.type)}
+    outputs = session.run(names, feed)
+    return outputs[0] if len(outputs) == 1 else dict(zip(names, outputs, strict=True))
+
+
+def open_model(document: Mapping[str, Any], *, check: str = "warn") -> Model:
+    """Loads what ``ingot pull --cached`` brought.
+
+    :param check: ``warn`` names packages of another version; ``strict`` refuses them; ``off`` does not look.
+    :raises EnvironmentMismatch: when something the model needs is not installed, or by ``strict``.
+    """
+    info = ModelInfo.from_document(document)
+    package = document.get("package") or {}
+    if info.flavor == "file":
+        raise InvalidPackage(
+            f"{info.ref} is a plain file or folder, not a model that can be loaded; its files are in {info.path}",
+            code="invalid-package",
+            hint=f"ingot pull {info.ref}",
+        )
+    _check_environment(info, check)
+    try:
+        with _loading:
+            native = load_native(str(info.path), info.flavor, package.get("interfacePath"), package.get("artifactPath"))
+    except _InvalidPackage as error:
+        raise InvalidPackage(f"{info.ref}: {error}", code="invalid-package") from error
+    except ModuleNotFoundError as error:
+        raise EnvironmentMismatch(
+            f"{info.ref} needs the module {error.name}, which is not installed", code="environment-mismatch", hint=_install(info)
+        ) from error
+    return Model(native, info)
+
+
+def _check_environment(info: ModelInfo, check: str) -> None:
+    if check == "off":
+        return
+    other, missing = mismatches(info.requirements)
+    if missing and info.flavor != "onnx" or other and check == "strict":
+        lines = "; ".join([*missing, *other])
+        raise EnvironmentMismatch(f"{info.ref} does not fit this interpreter: {lines}", code="environment-mismatch", hint=_install(info))
+    if other:
+        message = f"{info.ref} was made with other versions: {'; '.join(other)}"
+        warnings.warn(EnvironmentWarning(message), stacklevel=4)
+
+
+def _install(info: ModelInfo) -> str:
+    return "pip install " + " ".join(f"'{line}'" for line in info.requirements) if info.requirements else f"ingot serve {info.ref}"

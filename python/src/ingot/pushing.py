@@ -1,0 +1,245 @@
+"""Publishes a fitted model, or a file or folder, as a new version."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import engine
+from .capture import Environment, capture, capture_environment, check_metrics
+from .errors import InvalidPackage, NotFound, UsageError
+from .lineage import capture_lineage
+from .requirements import split_modules
+from .serializers import Saved, Serializer, choose
+from .version import Store, Version, version_from_record
+
+
+def push(
+    model: Any,
+    name: str | None = None,
+    *,
+    X: Any = None,  # noqa: N803 - what everybody calls it
+    y: Any = None,
+    metrics: Mapping[str, Any] | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    alias: str | Iterable[str] | None = None,
+    label: str | None = None,
+    message: str | None = None,
+    description: str | None = None,
+    example: Any = None,
+    env: Environment = "infer",
+    code: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
+    serializer: str | Serializer | None = None,
+    store: Store = None,
+    dry_run: bool = False,
+) -> Version:
+    """Publishes a model and gives its version. The same content again gives the same version, with a notice.
+
+    ``model`` is a fitted scikit-learn estimator or pipeline, a plain function that takes all rows, an ONNX model, or the
+    path of a file or folder, which is stored as it is.
+
+    :param X: training data (DataFrame, array, list of dicts): read for names, types, ranges; its rows are never kept.
+    :param y: the target, for its name.
+    :param metrics: numbers to compare versions by: ``{"auc": 0.97}``.
+    :param params: hyperparameters beside those the estimator tells itself.
+    :param alias: one or more aliases to point at the version.
+    :param label: the author's own version text, ``1.2.0``; a repeated one is refused.
+    :param example: rows that may be kept as a sample; without it one is made up from medians.
+    :param env: ``"infer"`` (what the saved object imports), ``"none"``, a requirements file, or a list of requirements.
+    :param code: files or folders of your own modules that the model needs.
+    :param serializer: name of a serializer, in place of the one chosen for the object.
+    :param store: where models live; default: ``INGOT_REGISTRY``, else ``~/.ingot/store``.
+    :param dry_run: stores nothing; the version that comes back has number 0.
+    """
+    given = {"metrics": check_metrics(metrics), "tags": _check_tags(tags)}
+    path = _as_path(model)
+    with tempfile.TemporaryDirectory(prefix="ingot-push-") as scratch:
+        if path is not None:
+            document = _capture_path(path, given, params, example)
+            source = path
+        else:
+            source = Path(scratch, "package")
+            document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description)
+        if name is None:
+            name = _default_name(model, path)
+        version = _publish(source, name, document, Path(scratch), alias, label, message, store, dry_run)
+    if path is not None and description is not None and not dry_run:
+        edited = engine.run(["edit", version.ref, "--description", description], store=store)
+        return version_from_record(edited["version"], store=store, existed=version.existed)
+    return version
+
+
+def _as_path(model: Any) -> Path | None:
+    if isinstance(model, os.PathLike):
+        path = Path(os.fspath(model))
+    elif isinstance(model, str):
+        path = Path(model)
+    else:
+        return None
+    if path.exists():
+        return path
+    raise NotFound(f'there is no file or folder "{model}"', code="path-not-found")
+
+
+def _capture_path(path: Path, given: Mapping[str, Any], params: Mapping[str, Any] | None, example: Any) -> dict[str, Any]:
+    where = path if path.is_dir() else path.resolve().parent
+    document: dict[str, Any] = {**given, "lineage": capture_lineage(where)}
+    if params:
+        document["params"] = dict(params)
+    if isinstance(example, Mapping | list):
+        document["example"] = {"inputs": [example] if isinstance(example, Mapping) else example}
+    return {key: value for key, value in document.items() if value}
+
+
+def _write_package(
+    model: Any,
+    directory: Path,
+    data: Any,
+    target: Any,
+    given: Mapping[str, Any],
+    params: Mapping[str, Any] | None,
+    example: Any,
+    env: Environment,
+    code: Any,
+    serializer: str | Serializer | None,
+    description: str | None,
+) -> dict[str, Any]:
+    directory.mkdir()
+    beside = _code_paths(code)
+    chosen = choose(model, serializer)
+    saved = chosen.save(model, directory, data=data, code=beside)
+    _copy_code(beside, directory)
+    for notice in (*saved.notices, *_missing_code(saved, beside)):
+        warnings.warn(notice, stacklevel=4)
+    environment = capture_environment(saved, chosen.pip_names(model), env, data)
+    if environment["requirements"]:
+        (directory / "requirements.txt").write_text("\n".join(environment["requirements"]) + "\n", encoding="utf-8")
+    if description is not None:
+        text = f"description: {json.dumps(description, ensure_ascii=False)}\n"
+        (directory / "metadata.yaml").write_text(text, encoding="utf-8")
+    return capture(
+        model,
+        saved,
+        serializer=chosen.name,
+        environment=environment,
+        data=data,
+        target=target,
+        example=example,
+        params=params,
+        **given,
+    )
+
+
+def _publish(
+    source: Path,
+    name: str,
+    document: Mapping[str, Any],
+    scratch: Path,
+    alias: str | Iterable[str] | None,
+    label: str | None,
+    message: str | None,
+    store: Store,
+    dry_run: bool,
+) -> Version:
+    if dry_run:
+        return _dry_run(source, name, document, store)
+    captured = scratch / "captured.json"
+    captured.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    command = ["push", str(source), "--name", name, "--captured", str(captured)]
+    command += [word for each in _listed(alias) for word in ("--alias", each)]
+    command += ["--label", label] if label is not None else []
+    command += ["--message", message] if message is not None else []
+    command += [word for key, value in document.get("metrics", {}).items() for word in ("--metric", f"{key}={value!r}")]
+    command += [word for key, value in document.get("tags", {}).items() for word in ("--tag", f"{key}={value}")]
+    pushed = engine.run(command, store=store)
+    version = _published(pushed, document, store)
+    _tell(version)
+    return version
+
+
+def _published(pushed: Mapping[str, Any], document: Mapping[str, Any], store: Store) -> Version:
+    package = {"files": pushed["files"], "signature": pushed.get("signature"), "flavor": pushed["flavor"]}
+    shown = {"version": pushed["record"], "package": package, "captured": document}
+    for problem in pushed.get("warnings") or ():
+        warnings.warn(str(problem.get("message", problem)), stacklevel=5)
+    return version_from_record(pushed["record"], store=store, existed=bool(pushed["existed"]), _shown=shown)
+
+
+def _dry_run(source: Path, name: str, document: Mapping[str, Any], store: Store) -> Version:
+    checked = engine.run(["validate", str(source), "--name", name], store=store)
+    files = [
+        {"path": str(file.relative_to(source)) if source.is_dir() else file.name, "sizeBytes": file.stat().st_size, "digest": ""}
+        for file in (sorted(part for part in source.rglob("*") if part.is_file()) if source.is_dir() else [source])
+    ]
+    package = {"files": files, "signature": document.get("signature")}
+    shown = {"version": {"model": checked["name"], "number": 0}, "package": package, "captured": document}
+    return Version(
+        name=checked["name"],
+        number=0,
+        digest=checked.get("digest") or "",
+        flavor=document.get("flavor") or checked["flavor"],
+        metrics=document.get("metrics", {}),
+        store=store,
+        _shown=shown,
+    )
+
+
+def _tell(version: Version) -> None:
+    if version.existed:
+        print(f"{version.ref} has exactly this content already; nothing new was published", file=sys.stderr)
+
+
+def _default_name(model: Any, path: Path | None) -> str:
+    if path is not None:
+        return path.resolve().stem
+    named = getattr(model, "__name__", None)
+    if isinstance(named, str) and named.isidentifier():
+        return named
+    raise UsageError("the model needs a name", code="usage", hint='ingot.push(model, "churn")')
+
+
+def _check_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    wrong = next((key for key in tags or {} if "=" in str(key) or not str(key)), None)
+    if wrong is not None:
+        raise UsageError(f'a tag cannot be called "{wrong}"', code="usage")
+    return {str(key): str(value) for key, value in (tags or {}).items()}
+
+
+def _listed(alias: str | Iterable[str] | None) -> list[str]:
+    return [] if alias is None else [alias] if isinstance(alias, str) else list(alias)
+
+
+def _code_paths(code: Any) -> list[Path]:
+    if code is None:
+        return []
+    paths = [Path(code)] if isinstance(code, str | os.PathLike) else [Path(part) for part in code]
+    for path in paths:
+        if not path.exists():
+            raise NotFound(f'code="{path}" does not exist', code="path-not-found")
+    return paths
+
+
+def _copy_code(paths: Iterable[Path], directory: Path) -> None:
+    for path in paths:
+        target = directory / path.resolve().name
+        if target.exists():
+            raise InvalidPackage(f'code="{path}" would replace {target.name} of the package', code="invalid-package")
+        if path.is_dir():
+            shutil.copytree(path, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc", ".git", ".venv"))
+        else:
+            shutil.copy2(path, target)
+
+
+def _missing_code(saved: Saved, beside: Iterable[Path]) -> list[str]:
+    """Names local modules that the saved files import though nobody passed them along."""
+    have = {path.resolve().stem if path.is_file() else path.resolve().name for path in beside}
+    missing = sorted(split_modules(saved.modules)[1] - have)
+    return [f"the model imports {module}, which is not an installed package; pass code=[…] with its file" for module in missing]

@@ -1,0 +1,140 @@
+"""Which distributions a saved model needs: those whose modules it imports when it is loaded, pinned as they are here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import pickletools
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+#: Distributions whose own dependencies decide what a model computes; these are pinned with them.
+COMPANIONS = {"scikit-learn": ("numpy", "scipy")}
+_OWN = "ingot"
+
+
+def pickle_globals(path: Path) -> set[tuple[str, str]]:
+    """Gives the (module, name) pairs that a pickle imports, by reading its opcodes; nothing is loaded or executed."""
+    found: set[tuple[str, str]] = set()
+    memo: dict[int, str | None] = {}
+    recent: list[str | None] = []
+    importing = False
+    with path.open("rb") as file:
+        for opcode, argument, _ in pickletools.genops(file):
+            name = opcode.name
+            if name == "MEMOIZE":
+                memo[len(memo)] = recent[-1] if recent else None
+            elif name in {"PUT", "BINPUT", "LONG_BINPUT"}:
+                memo[_number(argument)] = recent[-1] if recent else None
+            elif name in {"GET", "BINGET", "LONG_BINGET"}:
+                recent.append(memo.get(_number(argument)))
+            elif name == "GLOBAL":
+                module, _, attribute = str(argument).partition(" ")
+                found.add((module, attribute))
+                recent.append(None)
+            elif name == "STACK_GLOBAL":
+                module_name, attribute_name = [*([None, None]), *recent][-2:]
+                if module_name is not None and attribute_name is not None:
+                    found.add((module_name, attribute_name))
+                    importing = attribute_name == "subimport"
+                recent.append(None)
+            elif isinstance(argument, str):
+                # cloudpickle names modules as the argument of its `subimport`
+                if importing:
+                    found.add((argument, ""))
+                    importing = False
+                recent.append(argument)
+            elif opcode.stack_after:
+                recent.append(None)
+            del recent[:-4]
+    return found
+
+
+def _number(argument: object) -> int:
+    return argument if isinstance(argument, int) else -1
+
+
+def top_modules(names: Iterable[str]) -> set[str]:
+    """Gives the top-level modules, without those of the standard library and without Ingot itself.
+
+    >>> sorted(top_modules(["sklearn.ensemble._forest", "builtins", "os.path", "numpy"]))
+    ['numpy', 'sklearn']
+    """
+    tops = {name.partition(".")[0] for name in names if name}
+    return {top for top in tops if top not in sys.stdlib_module_names and top not in {"__main__", "__mp_main__", _OWN}}
+
+
+def split_modules(modules: Iterable[str]) -> tuple[dict[str, str], set[str]]:
+    """Sorts modules into those that a distribution brings (module to distribution) and local ones."""
+    wanted = set(modules)
+    if not wanted:
+        return {}, set()
+    brought = importlib.metadata.packages_distributions()
+    known: dict[str, str] = {}
+    for module in wanted:
+        names = brought.get(module)
+        if names and not _is_edited_in_place(module):
+            known[module] = names[0]
+    return known, {module for module in wanted if module not in known}
+
+
+def _is_edited_in_place(module: str) -> bool:
+    """A project installed with ``pip install -e`` is the user's own code, not something an index offers."""
+    loaded = sys.modules.get(module)
+    file = getattr(loaded, "__file__", None)
+    if file is None:
+        return False
+    return not any(part in {"site-packages", "dist-packages"} for part in Path(file).parts)
+
+
+def pins(distributions: Iterable[str]) -> list[str]:
+    """Pins distributions at the versions installed here, with the companions that decide what they compute.
+
+    >>> pins(["ingot"])
+    []
+    """
+    wanted: dict[str, str] = {}
+    for name in distributions:
+        for each in (name, *COMPANIONS.get(_normal(name), ())):
+            if _normal(each) != _OWN:
+                wanted.setdefault(_normal(each), each)
+    lines = [_pin(name) for name in wanted.values()]
+    return sorted(line for line in lines if line is not None)
+
+
+def _pin(name: str) -> str | None:
+    try:
+        distribution = importlib.metadata.distribution(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    version = distribution.version.partition("+")[0]
+    return f"{distribution.metadata['Name']}=={version}"
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def mismatches(requirements: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Compares pins with what is installed: (those of another version, those that are missing), one line each.
+
+    >>> mismatches(["no-such-thing==1.0"])
+    ([], ['no-such-thing 1.0 wanted, not installed'])
+    """
+    other: list[str] = []
+    missing: list[str] = []
+    for line in requirements:
+        match = re.match(r"^\s*([A-Za-z0-9][\w.-]*)\s*==\s*([^\s;#]+)\s*(?:#.*)?$", line)
+        if match is None:
+            continue
+        name, wanted = match.groups()
+        try:
+            found = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(f"{name} {wanted} wanted, not installed")
+            continue
+        if found.partition("+")[0] != wanted.partition("+")[0]:
+            other.append(f"{name} {wanted} wanted, {found} found")
+    return other, missing
+

@@ -1,0 +1,61 @@
+"""What a serializer is: turns a fitted object into files, and says what these files do and need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What :meth:`Serializer.save` wrote into the package directory."""
+
+    #: Decides what serves it: ``sklearn``, ``function``, ``onnx``, or ``python`` for a package with an interface.py.
+    flavor: str
+    #: Top-level modules that loading the files imports.
+    modules: frozenset[str] = frozenset()
+    #: Whether loading executes code, and why: shown to whoever decides to trust the version.
+    executes_code: bool = False
+    reason: str | None = None
+    #: ``dataframe``, ``array`` or ``rows``: what ``predict`` takes.
+    takes: str | None = None
+    #: The object that was saved, where it differs from the one given (the best estimator of a search).
+    model: Any = None
+    #: Things the user should know.
+    notices: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Serializer(Protocol):
+    """Saves objects of some kinds. Offered to :func:`ingot.push` by an entry point of the group ``ingot.serializers``.
+
+    The name of the entry point is what ``push(serializer="…")`` takes.
+
+    >>> class Reversed:
+    ...     name, unsafe = "reversed", False
+    ...     def can_handle(self, model): return isinstance(model, str)
+    ...     def save(self, model, directory, *, data=None, code=()):
+    ...         (directory / "model.txt").write_text(model[::-1])
+    ...         return Saved(flavor="file")
+    ...     def pip_names(self, model): return []
+    >>> isinstance(Reversed(), Serializer)
+    True
+    """
+
+    name: str
+    #: Whether loading what it writes executes code from the package.
+    unsafe: bool
+
+    def can_handle(self, model: Any) -> bool:
+        """Says whether it saves this object, without importing the framework to find out."""
+        ...
+
+    def save(self, model: Any, directory: Path, *, data: Any = None, code: Iterable[Path] = ()) -> Saved:
+        """Writes the object's files into an empty directory. ``data`` is ``X`` of the push, ``code`` the files beside it."""
+        ...
+
+    def pip_names(self, model: Any) -> list[str]:
+        """Names distributions that loading needs beside those of the imported modules (``["onnxruntime"]``)."""
+        ...
