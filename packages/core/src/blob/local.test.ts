@@ -48,6 +48,12 @@ describe('the local store', () => {
     assert.equal(await store.localPath?.('models/none'), undefined);
   });
 
+  test('makes its directory for its owner alone', async () => {
+    const directory = freshDirectory();
+    await createLocalBlobStore(directory).write('a/b', bodyOf('x'));
+    assert.equal((await stat(directory)).mode & 0o777, 0o700);
+  });
+
   test('leaves no temporary files behind, whether a write succeeds, loses or fails', async () => {
     for (const hardLinks of ['auto', 'never'] as const) {
       const directory = freshDirectory();

@@ -32,10 +32,17 @@ export interface RecipeContent {
   readonly chunks: number;
 }
 
-/** A recipe that was read and checked against its digest. */
+/** A page of a recipe: where it lies, its digest, and how many pieces it lists. */
+export interface PageRef extends Locator {
+  readonly digest: Digest;
+  readonly pieces: number;
+}
+
+/** A recipe that was read and checked against its digest. Its pages, one after another, list the pieces of all contents in order. */
 export interface Recipe {
   readonly ref: RecipeRef;
   readonly contents: readonly RecipeContent[];
+  readonly pages: readonly PageRef[];
   /** All packs it relies on. */
   readonly packs: readonly string[];
 }
@@ -81,7 +88,7 @@ export interface SealedUpload {
  */
 export interface Upload extends AsyncDisposable {
   readonly id: string;
-  /** Adds a content; `stored` when an earlier version of the model has it, so that nothing is written. */
+  /** Adds a content; `stored` when an earlier version of the model, or this upload, has it already, so that nothing more is written. */
   put(content: ContentBody, options?: ContentOptions): Promise<'new' | 'stored'>;
   /**
    * Writes everything that is missing, verified while it flows.

@@ -52,15 +52,22 @@ export class Directories {
   async ensure(directory: string): Promise<void> {
     if (this.#durable.has(directory)) return;
     await this.checkRoot();
-    const first = await mkdir(directory, { recursive: true });
-    this.#rootSeen = true;
+    await this.#makeRoot();
+    await mkdir(directory, { recursive: true });
     // Every level down from the root is flushed once: another process may have made it a moment ago.
     for (let at = directory; at.length > this.root.length; at = dirname(at)) {
       if (this.#durable.has(at)) break;
       await syncDirectory(dirname(at));
       this.#remember(at);
     }
-    if (first !== undefined && first.length <= this.root.length) await syncDirectory(dirname(first));
+  }
+
+  // A store may hold other people's data: a root made here is for its owner alone, one that was there keeps its mode.
+  async #makeRoot(): Promise<void> {
+    if (this.#rootSeen) return;
+    const first = await mkdir(this.root, { recursive: true, mode: 0o700 });
+    if (first !== undefined) await syncDirectory(dirname(first));
+    this.#rootSeen = true;
   }
 
   /** Forgets what is known of a directory that turned out to be gone, and of those above it. */

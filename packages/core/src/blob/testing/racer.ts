@@ -1,9 +1,10 @@
 /** A process that races for keys (`race DIRECTORY LINKS NAME COUNT`) or stalls in a write (`stall DIRECTORY`). */
 
+import { argv } from 'node:process';
 import { bodyOf } from '../bytes.ts';
 import { createLocalBlobStore } from '../local.ts';
 
-const [mode, directory = '', hardLinks, name = '', count = '0'] = process.argv.slice(2);
+const [mode, directory = '', hardLinks, name = '', count = '0'] = argv.slice(2);
 
 if (mode === 'race') {
   const store = createLocalBlobStore(directory, { hardLinks: hardLinks === 'never' ? 'never' : 'auto' });

@@ -1,0 +1,142 @@
+import type { BlobStore } from '../blob/blob-store.ts';
+import { collect } from '../blob/bytes.ts';
+import { createDigester, type Digest, digestOf } from '../digest.ts';
+import { IngotError } from '../errors.ts';
+import type { ContentOptions, ContentReader, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
+import { checkLocator } from './locator.ts';
+import { readPieces } from './read-pieces.ts';
+import { type Piece, parsePage, parseRecipe } from './recipe.ts';
+
+const PAGES_KEPT = 16;
+const EMPTY = digestOf('');
+
+/** Where the pieces of a content begin in the list that all pages make. */
+interface Placed {
+  readonly content: RecipeContent;
+  readonly first: number;
+}
+
+/** Reads recipes and contents from packs. */
+export class RecipeReader implements ContentReader {
+  readonly #blobs: BlobStore;
+  readonly #placed = new WeakMap<Recipe, ReadonlyMap<Digest, Placed>>();
+  readonly #pages = new Map<Digest, Promise<readonly Piece[]>>();
+
+  constructor(blobs: BlobStore) {
+    this.#blobs = blobs;
+  }
+
+  async openRecipe(ref: RecipeRef, options: ContentOptions = {}): Promise<Recipe> {
+    const what = `the recipe ${ref.digest}`;
+    checkLocator(ref, what);
+    return parseRecipe(await collect(this.#read([[ref]], what, options)), ref);
+  }
+
+  async *read(recipe: Recipe, digest: Digest, options: ContentOptions = {}): AsyncIterable<Uint8Array> {
+    const placed = this.#index(recipe).get(digest);
+    if (placed === undefined)
+      throw new IngotError('content-not-found', `the recipe ${recipe.ref.digest} has no content ${digest}`);
+    const what = `content ${digest}${placed.content.path === undefined ? '' : ` (${placed.content.path})`}`;
+    const stream = this.#read(this.pieces(recipe, digest, options), what, options);
+    const { sizeBytes, chunks } = placed.content;
+    if (chunks === 0 && digest !== EMPTY)
+      throw new IngotError('integrity', `${what} is listed as empty, which it is not`);
+    const path = placed.content.path ?? placed.content.role;
+    let doneBytes = 0;
+    for await (const bytes of chunks > 1 ? checkedWhole(stream, digest, what) : stream) {
+      doneBytes += bytes.byteLength;
+      if (doneBytes > sizeBytes) throw new IngotError('integrity', `${what} has more than its ${sizeBytes} bytes`);
+      options.onProgress?.({ phase: 'fetch', path, doneBytes, totalBytes: sizeBytes });
+      yield bytes;
+    }
+    if (doneBytes !== sizeBytes)
+      throw new IngotError('integrity', `${what} has ${doneBytes} of its ${sizeBytes} bytes`);
+  }
+
+  /** Streams the pieces of a content, page by page. */
+  async *pieces(recipe: Recipe, digest: Digest, options: ContentOptions = {}): AsyncIterable<readonly Piece[]> {
+    const placed = this.#index(recipe).get(digest);
+    if (placed === undefined) return;
+    const end = placed.first + placed.content.chunks;
+    let at = 0;
+    for (const page of recipe.pages) {
+      const from = Math.max(placed.first, at);
+      const to = Math.min(end, at + page.pieces);
+      if (from < to) yield checkWhole(placed.content, (await this.page(page, options)).slice(from - at, to - at));
+      at += page.pieces;
+    }
+  }
+
+  /** Reads a page; the last few are remembered. */
+  async page(page: PageRef, options: ContentOptions = {}): Promise<readonly Piece[]> {
+    const known = this.#pages.get(page.digest);
+    const reading = known ?? this.#readPage(page, options);
+    this.#pages.delete(page.digest);
+    this.#pages.set(page.digest, reading);
+    for (const oldest of this.#pages.keys()) {
+      if (this.#pages.size <= PAGES_KEPT) break;
+      this.#pages.delete(oldest);
+    }
+    try {
+      return await reading;
+    } catch (error) {
+      this.#pages.delete(page.digest);
+      throw error;
+    }
+  }
+
+  async #readPage(page: PageRef, options: ContentOptions): Promise<readonly Piece[]> {
+    const what = `the page ${page.digest}`;
+    const pieces = parsePage(await collect(this.#read([[page]], what, options)), what);
+    if (pieces.length === page.pieces) return pieces;
+    throw new IngotError('integrity', `${what} has ${pieces.length} pieces, its recipe says ${page.pieces}`);
+  }
+
+  #read(
+    pieces: AsyncIterable<readonly Piece[]> | readonly (readonly Piece[])[],
+    what: string,
+    { signal }: ContentOptions,
+  ) {
+    return readPieces(this.#blobs, each(pieces), what, signal ? { signal } : {});
+  }
+
+  #index(recipe: Recipe): ReadonlyMap<Digest, Placed> {
+    const known = this.#placed.get(recipe);
+    if (known !== undefined) return known;
+    const placed = new Map<Digest, Placed>();
+    let first = 0;
+    for (const content of recipe.contents) {
+      if (!placed.has(content.digest)) placed.set(content.digest, { content, first });
+      first += content.chunks;
+    }
+    this.#placed.set(recipe, placed);
+    return placed;
+  }
+}
+
+async function* each<T>(items: AsyncIterable<T> | Iterable<T>): AsyncIterable<T> {
+  yield* items;
+}
+
+// The digest of a content in one piece is that of the piece; otherwise somebody swapped pieces.
+function checkWhole(content: RecipeContent, pieces: readonly Piece[]): readonly Piece[] {
+  if (content.chunks !== 1 || pieces[0]?.digest === content.digest) return pieces;
+  throw new IngotError('integrity', `content ${content.digest} is listed with another piece, ${pieces[0]?.digest}`);
+}
+
+async function* checkedWhole(
+  stream: AsyncIterable<Uint8Array>,
+  digest: Digest,
+  what: string,
+): AsyncIterable<Uint8Array> {
+  const digester = createDigester();
+  let held: Uint8Array | undefined;
+  for await (const bytes of stream) {
+    digester.update(bytes);
+    if (held !== undefined) yield held;
+    held = bytes;
+  }
+  if (digester.finish() !== digest)
+    throw new IngotError('integrity', `${what} does not have its digest, though each of its pieces does`);
+  if (held !== undefined) yield held;
+}

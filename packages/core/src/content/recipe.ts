@@ -1,0 +1,133 @@
+/**
+ * A *recipe* rebuilds a package: which contents it has, and *pages* that list, one after another, the *pieces* of all
+ * contents. Pages are cut where the digest of a piece says so, not by counting, and carry where their pieces lie; so a
+ * version that changes one file shares all other pages with the version before.
+ */
+
+import type { Digest } from '../digest.ts';
+import { isDigest } from '../digest.ts';
+import { IngotError } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
+import { type CheckedObject, isCount, parseObject } from './checked-json.ts';
+import type { ContentRole, Locator, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
+import { checkLocator, isPackId, parseLocator } from './locator.ts';
+
+/** A piece of a content: its digest and where it lies. */
+export interface Piece extends Locator {
+  readonly digest: Digest;
+}
+
+const ROLES: readonly ContentRole[] = ['file', 'manifest', 'config', 'captured'];
+const MAX_PAGE_PIECES = 1024;
+
+/**
+ * Cuts a list of pieces into pages of about 256: behind each piece whose digest ends with a zero byte, and wherever a
+ * group of contents ends.
+ */
+export function cutPages(groups: readonly (readonly Piece[])[]): readonly (readonly Piece[])[] {
+  return groups.flatMap((pieces) => {
+    const pages: Piece[][] = [];
+    let page: Piece[] = [];
+    for (const piece of pieces) {
+      page.push(piece);
+      if (!piece.digest.endsWith('00') && page.length < MAX_PAGE_PIECES) continue;
+      pages.push(page);
+      page = [];
+    }
+    return page.length === 0 ? pages : [...pages, page];
+  });
+}
+
+/** Writes a page: the packs it names, and for each piece its digest, the pack's place in that list, offset and length. */
+export function encodePage(pieces: readonly Piece[]): Buffer {
+  const packs = [...new Set(pieces.map(({ pack }) => pack))];
+  const numbers = new Map(packs.map((pack, number) => [pack, number]));
+  const rows = pieces.map(({ digest, pack, offset, length }) => [digest, numbers.get(pack) ?? 0, offset, length]);
+  return Buffer.from(canonicalJson({ format: 1, packs, pieces: rows }));
+}
+
+/** Reads a page. Throws `integrity`. */
+export function parsePage(bytes: Uint8Array, what: string): readonly Piece[] {
+  const fields = parseObject(bytes, what);
+  checkFormat(fields, what);
+  const packs = fields.texts('packs');
+  return fields.list('pieces').map((row) => parsePiece(row, packs, what));
+}
+
+function parsePiece(row: unknown, packs: readonly string[], what: string): Piece {
+  const [digest, number, offset, length]: readonly unknown[] = Array.isArray(row) ? row : [];
+  const pack = isCount(number) ? packs[number] : undefined;
+  if (
+    typeof digest !== 'string' ||
+    !isDigest(digest) ||
+    pack === undefined ||
+    !isCount(offset) ||
+    !isCount(length) ||
+    length === 0
+  ) {
+    throw new IngotError('integrity', `${what} holds something that is no piece`);
+  }
+  return { digest, ...checkLocator({ pack, offset, length }, what) };
+}
+
+/** Writes a recipe as it lies in a pack. */
+export function encodeRecipe(recipe: Omit<Recipe, 'ref'>): Buffer {
+  const { contents, pages, packs } = recipe;
+  return Buffer.from(canonicalJson({ format: 1, contents, pages, packs }));
+}
+
+/** Reads a recipe whose bytes were checked against the digest of its reference. Throws `integrity`. */
+export function parseRecipe(bytes: Uint8Array, ref: RecipeRef): Recipe {
+  const what = `the recipe ${ref.digest}`;
+  const fields = parseObject(bytes, what);
+  checkFormat(fields, what);
+  const contents = fields.objects('contents').map((content) => parseContent(content, what));
+  const pages = fields.objects('pages').map((page) => ({
+    digest: page.digest('digest'),
+    ...parseLocator(page, `a page of ${what}`),
+    pieces: page.count('pieces'),
+  }));
+  const packs = fields.texts('packs');
+  if (!packs.every(isPackId)) throw new IngotError('integrity', `${what} names something that is no pack`);
+  checkCounts(contents, pages, what);
+  return { ref, contents, pages, packs };
+}
+
+function parseContent(fields: CheckedObject, what: string): RecipeContent {
+  const named = fields.text('role');
+  const role = ROLES.find((known) => known === named);
+  if (role === undefined) throw new IngotError('integrity', `${what} has a content of the unknown role "${named}"`);
+  const content = {
+    role,
+    digest: fields.digest('digest'),
+    sizeBytes: fields.count('sizeBytes'),
+    chunks: fields.count('chunks'),
+  };
+  if (role !== 'file') return content;
+  const path = fields.text('path');
+  if (!isInside(path))
+    throw new IngotError('integrity', `${what} has a file outside its package: ${JSON.stringify(path.slice(0, 80))}`);
+  return { ...content, path };
+}
+
+function isInside(path: string): boolean {
+  return (
+    !/[\\\0]/.test(path) && path.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..')
+  );
+}
+
+function checkCounts(contents: readonly RecipeContent[], pages: readonly PageRef[], what: string): void {
+  const wanted = contents.reduce((sum, { chunks }) => sum + chunks, 0);
+  const listed = pages.reduce((sum, { pieces }) => sum + pieces, 0);
+  const empty = contents.every(({ chunks, sizeBytes }) => (chunks === 0) === (sizeBytes === 0));
+  if (wanted === listed && empty) return;
+  throw new IngotError('integrity', `${what} does not add up: its contents have ${wanted} pieces, its pages ${listed}`);
+}
+
+function checkFormat(fields: CheckedObject, what: string): void {
+  const format = fields.count('format');
+  if (format === 1) return;
+  throw new IngotError('refused', `${what} has format ${format}; this release reads format 1`, {
+    hint: 'npm install -g ingot@latest',
+  });
+}

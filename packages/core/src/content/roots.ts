@@ -1,0 +1,98 @@
+/**
+ * A *root* names what must be kept though no event names it yet; a *condemned list* names the packs a collection is
+ * about to delete. An upload writes its root first and reads the lists after; a collection publishes its list first
+ * and reads the roots after. So one of the two always sees the other.
+ */
+
+import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
+import { bodyOf, readIfPresent } from '../blob/bytes.ts';
+import { IngotError } from '../errors.ts';
+import { canonicalJson } from '../json.ts';
+import { type CheckedObject, parseObject } from './checked-json.ts';
+import { isPackId, packKey } from './locator.ts';
+
+/** Where the condemned lists of collections lie. */
+export const CONDEMNED_PREFIX = 'gc/';
+
+const AT_ONCE = 32;
+
+/** What an upload in flight relies on. */
+export interface UploadRoot {
+  readonly upload: string;
+  readonly modelId: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly packs: readonly string[];
+}
+
+/** What a collection has condemned. */
+export interface CondemnedList {
+  readonly packs: readonly string[];
+}
+
+/** Key of the n-th root of an upload. */
+export function uploadRootKey(upload: string, n: number): string {
+  return `roots/uploads/${upload}/${n}.json`;
+}
+
+/** Writes a root under a key that nobody else has. */
+export async function writeUploadRoot(
+  blobs: BlobStore,
+  key: string,
+  root: UploadRoot,
+  options: BlobOptions,
+): Promise<void> {
+  await blobs.write(key, bodyOf(`${canonicalJson({ format: 1, ...root })}\n`), options);
+}
+
+/** Reads the bytes of an upload root. Throws `integrity`. */
+export function parseUploadRoot(bytes: Uint8Array, what: string): UploadRoot {
+  const fields = parseObject(bytes, what);
+  return {
+    upload: fields.text('upload'),
+    modelId: fields.text('modelId'),
+    at: fields.text('at'),
+    packs: parsePacks(fields, what),
+  };
+}
+
+/** Reads the bytes of a condemned list. Throws `integrity`. */
+export function parseCondemnedList(bytes: Uint8Array, what: string): CondemnedList {
+  return { packs: parsePacks(parseObject(bytes, what), what) };
+}
+
+function parsePacks(fields: CheckedObject, what: string): readonly string[] {
+  const packs = fields.texts('packs');
+  if (packs.every(isPackId)) return packs;
+  throw new IngotError('integrity', `${what} names something that is no pack`);
+}
+
+/**
+ * Gives those of some packs that must not be relied on: condemned by a collection, or gone. One listing, and one
+ * request a list and a pack.
+ */
+export async function absentPacks(
+  blobs: BlobStore,
+  packs: readonly string[],
+  options: BlobOptions,
+): Promise<ReadonlySet<string>> {
+  const condemned = await readCondemned(blobs, options);
+  const absent = packs.filter((pack) => condemned.has(pack));
+  const others = packs.filter((pack) => !condemned.has(pack));
+  for (let at = 0; at < others.length; at += AT_ONCE) {
+    const some = others.slice(at, at + AT_ONCE);
+    const stats = await Promise.all(some.map((pack) => blobs.stat(packKey(pack), options)));
+    absent.push(...some.filter((_, n) => stats[n] === undefined));
+  }
+  return new Set(absent);
+}
+
+async function readCondemned(blobs: BlobStore, options: BlobOptions): Promise<ReadonlySet<string>> {
+  const condemned = new Set<string>();
+  for await (const { key } of blobs.list(CONDEMNED_PREFIX, options)) {
+    // A list that is gone again names only packs that are gone too, or spared.
+    const bytes = await readIfPresent(blobs, key, options);
+    if (bytes !== undefined) for (const pack of parseCondemnedList(bytes, key).packs) condemned.add(pack);
+  }
+  return condemned;
+}

@@ -1,0 +1,148 @@
+/**
+ * A *store* is a blob store that holds `ingot.json`: which format the store has, and its id. The file is made once and
+ * never changed.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
+import { bodyOf, readIfPresent } from '../blob/bytes.ts';
+import { IngotError } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
+import { canonicalJson } from '../json.ts';
+import { parseObject } from './checked-json.ts';
+
+/** Key of the file that makes a blob store an Ingot store. */
+export const STORE_FORMAT_KEY = 'ingot.json';
+
+/** The newest format this release reads and the only one it writes. */
+export const STORE_FORMAT = 1;
+
+/** What `ingot.json` says. */
+export interface StoreFormat {
+  readonly format: number;
+  /** 32 hex digits. */
+  readonly id: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+  /** How contents are cut into pieces when they are written. Readers do not need it. */
+  readonly chunker: JsonObject;
+  readonly sealed: boolean;
+  /** Whether only a server may write. */
+  readonly governed: boolean;
+  /** The address this store is a mirror of; then nothing else writes to it. */
+  readonly follows?: string;
+}
+
+/** Options of {@link createStore}. */
+export interface CreateStoreOptions extends BlobOptions {
+  /** Default: the system clock. */
+  readonly now?: () => Date;
+  /** Gives the new store's id, 32 hex digits. Default: random. */
+  readonly randomId?: () => string;
+}
+
+/**
+ * Opens a store that must be there.
+ * @throws IngotError `store-not-found` when there is none, `refused` when it is of a format this release cannot read, `integrity` when `ingot.json` is damaged.
+ */
+export async function openStore(blobs: BlobStore, options: BlobOptions = {}): Promise<StoreFormat> {
+  const found = await readFormat(blobs, options);
+  if (found !== undefined) return found;
+  const foreign = await firstKey(blobs, options);
+  const what =
+    foreign === undefined
+      ? 'there is nothing there yet'
+      : `there are other files, "${foreign}" for one, but no ${STORE_FORMAT_KEY}`;
+  throw new IngotError('store-not-found', `no Ingot store at ${blobs.address}: ${what}`, {
+    operation: 'store.open',
+    hint: 'ingot config show --origin   (says where the address comes from; the first `ingot push` makes a store)',
+    details: { address: blobs.address },
+  });
+}
+
+/**
+ * Opens the store, or makes one where nothing is yet. Of many makers at once one wins and all get its store.
+ * @throws IngotError `conflict` when other files lie there, else as {@link openStore} does.
+ */
+export async function createStore(blobs: BlobStore, options: CreateStoreOptions = {}): Promise<StoreFormat> {
+  const found = await readFormat(blobs, options);
+  if (found !== undefined) return found;
+  const foreign = await firstKey(blobs, options);
+  if (foreign !== undefined) return openAmongOthers(blobs, foreign, options);
+  const format: StoreFormat = {
+    format: STORE_FORMAT,
+    id: (options.randomId ?? (() => randomBytes(16).toString('hex')))(),
+    created: (options.now ?? (() => new Date()))().toISOString(),
+    chunker: { algorithm: 'whole-file' },
+    sealed: false,
+    governed: false,
+  };
+  await blobs.write(STORE_FORMAT_KEY, bodyOf(`${canonicalJson(format)}\n`), options);
+  return openStore(blobs, options);
+}
+
+// Another maker may have written the store between the look for its format and the look for other files.
+async function openAmongOthers(blobs: BlobStore, foreign: string, options: BlobOptions): Promise<StoreFormat> {
+  const found = await readFormat(blobs, options);
+  if (found !== undefined) return found;
+  throw new IngotError('conflict', `${blobs.address} is not an Ingot store and not empty ("${foreign}" lies there)`, {
+    operation: 'store.create',
+    hint: 'choose an empty directory or prefix with --registry or INGOT_REGISTRY',
+    details: { address: blobs.address, found: foreign },
+  });
+}
+
+async function readFormat(blobs: BlobStore, { signal }: BlobOptions): Promise<StoreFormat | undefined> {
+  const bytes = await readIfPresent(blobs, STORE_FORMAT_KEY, signal ? { signal } : {});
+  return bytes && parseStoreFormat(bytes, blobs.address);
+}
+
+async function firstKey(blobs: BlobStore, { signal }: BlobOptions): Promise<string | undefined> {
+  for await (const { key } of blobs.list('', signal ? { signal } : {})) return key;
+  return undefined;
+}
+
+/**
+ * Reads the bytes of `ingot.json`.
+ * @throws IngotError `integrity` when they are damaged, `refused` when the format is newer or the store is sealed.
+ */
+export function parseStoreFormat(bytes: Uint8Array, address: string): StoreFormat {
+  const what = `${STORE_FORMAT_KEY} of ${address}`;
+  const fields = parseObject(bytes, what);
+  const format = fields.count('format');
+  if (format !== STORE_FORMAT)
+    throw refused(`${address} has store format ${format}; this release reads format ${STORE_FORMAT}`);
+  const id = fields.text('id');
+  if (!/^[0-9a-f]{32}$/.test(id)) throw new IngotError('integrity', `${what}: "id" is not 32 hex digits`);
+  if (fields.flag('sealed')) throw refused(`${address} is a sealed store; this release reads stores that are not`);
+  return {
+    format,
+    id,
+    created: fields.text('created'),
+    chunker: fields.object('chunker').raw,
+    sealed: false,
+    governed: fields.flag('governed'),
+    ...(fields.has('follows') ? { follows: fields.text('follows') } : {}),
+  };
+}
+
+function refused(message: string): IngotError {
+  return new IngotError('refused', message, {
+    operation: 'store.open',
+    hint: 'npm install -g ingot@latest   (a newer release reads it)',
+  });
+}
+
+/**
+ * Checks that anybody may write to a store directly.
+ * @throws IngotError `refused` for a mirror or a governed store.
+ */
+export function checkWritable(format: StoreFormat, address: string): void {
+  if (format.follows !== undefined) {
+    throw new IngotError('refused', `${address} is a mirror of ${format.follows}: write there`, {
+      operation: 'store.write',
+    });
+  }
+  if (format.governed)
+    throw new IngotError('refused', `${address} is governed: write through its server`, { operation: 'store.write' });
+}
