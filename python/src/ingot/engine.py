@@ -131,7 +131,7 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
     command = [*find_engine(), *arguments, "--json", *_registry(store)]
     show = _is_interactive() if progress is None else progress
     with _start(command) as process:
-        teller = _Listener(process.stderr, show)
+        teller = Listener(process.stderr, show)
         try:
             printed = process.stdout.read() if process.stdout else ""
             status = process.wait()
@@ -145,9 +145,17 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
     return _parse(printed, command)
 
 
-def stream(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None) -> subprocess.Popen[str]:
-    """Starts a command that prints JSON Lines until it is stopped. The caller reads ``stdout`` and calls :func:`stop`."""
-    return _start([*find_engine(), *arguments, "--json", *_registry(store)], keep_stdin=True)
+def stream(
+    arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
+    """Starts a command that prints JSON Lines until it is stopped. The caller reads ``stdout`` and calls :func:`stop`.
+
+    Its stdin is a pipe that closes with this process, however that ends, so that the engine does not outlive it.
+
+    :param environ: variables beside those of this process.
+    """
+    command = [*find_engine(), *arguments, "--json", *_registry(store)]
+    return _start(command, keep_stdin=True, environ={**os.environ, **(environ or {})})
 
 
 def read_lines(lines: IO[str]) -> Iterator[dict[str, Any]]:
@@ -173,7 +181,7 @@ def stop(process: subprocess.Popen[str]) -> None:
             continue
 
 
-def _start(command: Sequence[str], *, keep_stdin: bool = False) -> subprocess.Popen[str]:
+def _start(command: Sequence[str], *, keep_stdin: bool = False, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             list(command),
@@ -183,6 +191,7 @@ def _start(command: Sequence[str], *, keep_stdin: bool = False) -> subprocess.Po
             text=True,
             encoding="utf-8",
             errors="replace",
+            env=environ,
             # A group of its own: Ctrl-C reaches Python first, which then asks the engine to stop, once.
             start_new_session=os.name == "posix",
         )
@@ -232,7 +241,7 @@ def _is_interactive() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
 
 
-class _Listener:
+class Listener:
     """Reads stderr beside stdout, so that neither pipe fills up, and shows progress lines as they come."""
 
     def __init__(self, lines: IO[str] | None, show: bool) -> None:
