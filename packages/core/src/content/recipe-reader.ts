@@ -1,5 +1,6 @@
 import type { BlobStore } from '../blob/blob-store.ts';
 import { collect } from '../blob/bytes.ts';
+import { stopIfInterrupted } from '../blob/interrupt.ts';
 import { createDigester, type Digest, digestOf } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { ContentOptions, ContentReader, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
@@ -44,6 +45,7 @@ export class RecipeReader implements ContentReader {
     const path = placed.content.path ?? placed.content.role;
     let doneBytes = 0;
     for await (const bytes of chunks > 1 ? checkedWhole(stream, digest, what) : stream) {
+      stopIfInterrupted(options.signal, 'pull');
       doneBytes += bytes.byteLength;
       if (doneBytes > sizeBytes) throw new IngotError('integrity', `${what} has more than its ${sizeBytes} bytes`);
       options.onProgress?.({ phase: 'fetch', path, doneBytes, totalBytes: sizeBytes });

@@ -8,6 +8,7 @@ export async function compileForChild(program: URL, directory: string): Promise<
   const bundle = await rolldown({
     input: fileURLToPath(program),
     platform: 'node',
+    transform: { target: 'node20' },
     resolve: { conditionNames: ['ingot-source', 'node', 'import'] },
   });
   await bundle.write({ file, format: 'esm' });

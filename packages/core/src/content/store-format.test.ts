@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+import { bodyOf, readIfPresent } from '../blob/bytes.ts';
+import { failsWith } from '../blob/conformance/case.ts';
+import { createMemoryBlobStore } from '../blob/memory.ts';
+import { canonicalJson } from '../json.ts';
+import { checkWritable, createStore, openStore } from './store-format.ts';
+
+const VALID = {
+  chunker: {},
+  created: '2026-01-01T00:00:00.000Z',
+  format: 1,
+  governed: false,
+  id: '0'.repeat(32),
+  sealed: false,
+};
+
+describe('a store', () => {
+  test('is made once, and of ten makers at once all get the same', async () => {
+    const blobs = createMemoryBlobStore();
+    const made = await Promise.all(Array.from({ length: 10 }, () => createStore(blobs)));
+    assert.equal(new Set(made.map(({ id }) => id)).size, 1);
+    assert.deepEqual(await openStore(blobs), made[0]);
+  });
+
+  test('says exactly what its file says', async () => {
+    const blobs = createMemoryBlobStore();
+    await createStore(blobs, { now: () => new Date(0), randomId: () => 'ab'.repeat(16) });
+    assert.equal(
+      String(await readIfPresent(blobs, 'ingot.json')),
+      '{"chunker":{"algorithm":"whole-file"},"created":"1970-01-01T00:00:00.000Z","format":1,"governed":false,"id":"abababababababababababababababab","sealed":false}\n',
+    );
+  });
+
+  test('that is not there is store-not-found and is not made by opening it', async () => {
+    const blobs = createMemoryBlobStore();
+    await failsWith(() => openStore(blobs), 'store-not-found');
+    assert.equal(await blobs.stat('ingot.json'), undefined);
+  });
+
+  test('is not made among other files', async () => {
+    const blobs = createMemoryBlobStore();
+    await blobs.write('src/main.py', bodyOf('x'));
+    await failsWith(() => createStore(blobs), 'conflict');
+    await failsWith(() => openStore(blobs), 'store-not-found');
+  });
+
+  for (const [what, change, code] of [
+    ['of a newer format is refused', { format: 2 }, 'refused'],
+    ['that is sealed is refused', { sealed: true }, 'refused'],
+    ['with a damaged id is integrity', { id: 'no' }, 'integrity'],
+    ['without a chunker is integrity', { chunker: undefined }, 'integrity'],
+  ] as const) {
+    test(what, async () => {
+      const blobs = createMemoryBlobStore();
+      await blobs.write('ingot.json', bodyOf(canonicalJson({ ...VALID, ...change })));
+      await failsWith(() => openStore(blobs), code);
+      await failsWith(() => createStore(blobs), code);
+    });
+  }
+
+  test('whose file is no JSON is integrity', async () => {
+    const blobs = createMemoryBlobStore();
+    await blobs.write('ingot.json', bodyOf('{'));
+    await failsWith(() => openStore(blobs), 'integrity');
+  });
+
+  test('that follows another or is governed is not written to', async () => {
+    const format = { ...VALID, sealed: false };
+    assert.throws(() => checkWritable({ ...format, follows: 's3://models' }, 'here'), /mirror of s3:\/\/models/);
+    assert.throws(() => checkWritable({ ...format, governed: true }, 'here'), /governed/);
+    checkWritable(format, 'here');
+  });
+});
