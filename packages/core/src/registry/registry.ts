@@ -37,10 +37,12 @@ export interface VersionDraft {
   readonly captured?: Digest;
   /** Until scanning exists every version says `not scanned`. */
   readonly scan: 'not scanned';
+  /** Id of the upload that stored it; publishing is refused when that was given up as abandoned. Default: that of the recipe's pack. */
+  readonly upload?: string;
 }
 
 /** A version as the log tells it now. */
-export interface VersionRecord extends Omit<VersionDraft, 'labelFrom'> {
+export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload'> {
   readonly model: ModelName;
   readonly modelId: string;
   readonly number: number;
@@ -168,13 +170,20 @@ export interface Registry extends VersionResolver {
   version(reference: Reference, options?: RegistryOptions): Promise<VersionRecord>;
   history(name: ModelName, options?: RegistryOptions): AsyncIterable<HistoryEntry>;
   /** Makes sure the model exists (appends `model-created`) and gives its id and the recipes of its newest three versions. */
-  ensureModel(name: ModelName, options?: RegistryOptions): Promise<{ readonly id: string; readonly base: readonly RecipeRef[] }>;
+  ensureModel(
+    name: ModelName,
+    options?: RegistryOptions,
+  ): Promise<{ readonly id: string; readonly base: readonly RecipeRef[] }>;
   /**
    * Publishes a version: retries until it is numbered. Publishing the newest version's manifest again returns that version.
    * @throws IngotError `label-taken` when `labelFrom` is `flag` and another version has the label.
    */
   publish(name: ModelName, draft: VersionDraft, options?: PublishOptions): Promise<PublishResult>;
-  update(reference: Reference, changes: VersionChanges, options?: RegistryOptions & { readonly reason?: string }): Promise<VersionRecord>;
+  update(
+    reference: Reference,
+    changes: VersionChanges,
+    options?: RegistryOptions & { readonly reason?: string },
+  ): Promise<VersionRecord>;
   setAlias(name: ModelName, alias: string, number: number, options?: AliasOptions): Promise<AliasMove>;
   /** Throws `alias-not-found`. */
   removeAlias(name: ModelName, alias: string, options?: AliasOptions): Promise<AliasMove>;

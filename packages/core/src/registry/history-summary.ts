@@ -1,0 +1,68 @@
+import type { JsonObject, JsonValue } from '../json.ts';
+import { isJsonObject } from '../json.ts';
+import type { StoredEvent } from './events.ts';
+import type { HistoryEntry } from './registry.ts';
+
+/** Tells an event to people. */
+export function historyEntry({ head, digest, body }: StoredEvent): HistoryEntry {
+  const reason = body?.reason ?? body?.message;
+  return {
+    seq: head.seq,
+    digest,
+    at: head.at,
+    actor: head.actor,
+    kind: head.kind,
+    summary: body === undefined ? `${head.kind} (erased)` : summaryOf(head.kind, body),
+    ...(typeof reason === 'string' && reason !== '' ? { reason } : {}),
+    body: body ?? {},
+  };
+}
+
+type Summary = (body: JsonObject) => string;
+
+const SUMMARIES: Readonly<Record<string, Summary>> = {
+  'version-published': (body) =>
+    `version ${say(body.number)} published${typeof body.label === 'string' ? ` as ${body.label}` : ''}`,
+  'version-updated': (body) => `version ${say(body.number)}: ${changesOf(body)}`,
+  'version-retired': (body) => `version ${say(body.number)} retired`,
+  'version-deleted': (body) => `version ${say(body.number)} deleted`,
+  'alias-set': (body) =>
+    typeof body.from === 'number'
+      ? `${say(body.alias)} moved from ${body.from} to ${say(body.number)}`
+      : `${say(body.alias)} set to ${say(body.number)}`,
+  'alias-removed': (body) => `${say(body.alias)} removed (it named ${say(body.from)})`,
+  'model-updated': (body) => `model: ${changesOf(body)}`,
+  closed: () => 'model deleted',
+  'upload-expired': (body) => `abandoned upload ${say(body.upload)} dropped`,
+  attached: (body) => `${say(body.manifest)} attached to ${say(body.subject)}`,
+  'stage-set': (body) => `version ${say(body.number)} moved to stage ${say(body.stage)}`,
+  'approval-given': (body) => `version ${say(body.number)} approved`,
+  'hold-set': (body) =>
+    `deletion of ${typeof body.number === 'number' ? `version ${body.number}` : 'the model'} forbidden (hold ${say(body.hold)})`,
+  'hold-released': (body) => `hold ${say(body.hold)} released`,
+};
+
+function summaryOf(kind: string, body: JsonObject): string {
+  return Object.hasOwn(SUMMARIES, kind) ? (SUMMARIES[kind]?.(body) ?? kind) : kind;
+}
+
+function changesOf(body: JsonObject): string {
+  const parts = [
+    typeof body.description === 'string' ? 'description changed' : '',
+    typeof body.label === 'string' ? `label ${body.label} given` : '',
+    ...pairs('tag', body.tags),
+    ...pairs('metric', body.metrics),
+  ].filter((part) => part !== '');
+  return parts.length > 0 ? parts.join(', ') : 'nothing changed';
+}
+
+function pairs(noun: string, value: JsonValue | undefined): string[] {
+  if (!isJsonObject(value)) return [];
+  return Object.entries(value).map(([key, entry]) =>
+    entry === null ? `${noun} ${key} removed` : `${noun} ${key}=${say(entry)}`,
+  );
+}
+
+function say(value: JsonValue | undefined): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 120) : '?';
+}

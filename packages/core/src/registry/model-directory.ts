@@ -1,0 +1,168 @@
+import type { BlobOptions } from '../blob/blob-store.ts';
+import type { StoreFormat } from '../content/store-format.ts';
+import { checkWritable, createStore, openStore } from '../content/store-format.ts';
+import { IngotError, isIngotError } from '../errors.ts';
+import type { ModelName } from '../ref.ts';
+import type { LogSnapshot, LogTools, RememberedPosition } from './event-log.ts';
+import { EventLog } from './event-log.ts';
+import type { Fold } from './fold.ts';
+import type { ModelState } from './model-fold.ts';
+import { modelFold } from './model-fold.ts';
+import type { NamedModel, NamesState } from './names-fold.ts';
+import { namesFold } from './names-fold.ts';
+import { nearest } from './nearest.ts';
+import type { OpenModel } from './record.ts';
+import type { RememberedStates } from './remembered.ts';
+
+const NAMES = 'names';
+const BATCH = 64;
+
+interface OpenStore {
+  readonly format: StoreFormat;
+  readonly names: EventLog<NamesState>;
+}
+
+/** The logs of one store: that of the names, and one for each model. */
+export class ModelDirectory {
+  readonly tools: LogTools;
+  readonly #memory: RememberedStates | undefined;
+  readonly #logs = new Map<string, EventLog<ModelState>>();
+  readonly #saved = new Map<string, number>();
+  #store: Promise<OpenStore> | undefined;
+  #nextSaveAt = 0;
+
+  constructor(tools: LogTools, memory: RememberedStates | undefined) {
+    this.tools = tools;
+    this.#memory = memory;
+  }
+
+  /**
+   * The names log, opened with what is remembered.
+   * @throws IngotError `store-not-found`.
+   */
+  async names(options: BlobOptions): Promise<EventLog<NamesState>> {
+    return (await this.#opened(() => openStore(this.tools.blobs, options))).names;
+  }
+
+  /**
+   * The names log, to write to this store; makes the store where there is none and `create` is given.
+   * @throws IngotError `refused` when the store is a mirror or governed.
+   */
+  async writableNames(options: BlobOptions & { readonly create?: boolean }): Promise<EventLog<NamesState>> {
+    const { blobs, now } = this.tools;
+    const open = () => (options.create ? createStore(blobs, { ...options, now }) : openStore(blobs, options));
+    const { format, names } = await this.#opened(open);
+    checkWritable(format, blobs.address);
+    return names;
+  }
+
+  /** The log of a model. */
+  log(id: string): EventLog<ModelState> {
+    const open = this.#logs.get(id);
+    if (open !== undefined) return open;
+    const log = new EventLog(this.tools, `models/${id}`, modelFold, this.#recall(id, modelFold));
+    this.#logs.set(id, log);
+    return log;
+  }
+
+  /**
+   * Reads a model as it is now: one round trip, of a request to each of two logs, when nothing is new.
+   * @throws IngotError `model-not-found` with the nearest name, `store-not-found`.
+   */
+  async open(name: ModelName, options: BlobOptions): Promise<OpenModel> {
+    const names = await this.names(options);
+    const guess = names.known?.state.models.get(name);
+    const [{ state }, early] = await Promise.all([
+      names.refresh(options),
+      guess && this.log(guess.id).refresh(options),
+    ]);
+    const named = state.models.get(name);
+    if (named === undefined) throw notFound(name, state);
+    const snapshot = early && named.id === guess?.id ? early : await this.log(named.id).refresh(options);
+    if (snapshot.state.closed) throw notFound(name, state);
+    return this.opened(named, snapshot);
+  }
+
+  /** Streams all models by name, read in batches. */
+  async *all(options: BlobOptions): AsyncGenerator<OpenModel> {
+    const { state } = await (await this.names(options)).refresh(options);
+    const named = [...state.models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (let from = 0; from < named.length; from += BATCH) {
+      const batch = named.slice(from, from + BATCH);
+      const read = batch.map(async (model) =>
+        this.opened(model, await this.log(model.id).refresh({ ...options, trusting: true })),
+      );
+      yield* (await Promise.all(read)).filter((model) => !model.state.closed);
+    }
+  }
+
+  opened(named: NamedModel, { seq, at, state }: LogSnapshot<ModelState>): OpenModel {
+    return { ...named, log: this.log(named.id), seq, at, state };
+  }
+
+  /** Drops what is known of a model that was deleted. */
+  forget(id: string): void {
+    this.#logs.delete(id);
+    this.#memory?.drop(id);
+  }
+
+  /** Remembers what was read since the last time; at most now and then unless `always`. */
+  async remember(always = false): Promise<void> {
+    const startedAt = performance.now();
+    if (this.#memory === undefined || (!always && startedAt < this.#nextSaveAt)) return;
+    this.#put(NAMES, namesFold, (await this.#store)?.names.known);
+    for (const [id, log] of this.#logs) this.#put(id, modelFold, log.known);
+    await this.#memory.save();
+    const endedAt = performance.now();
+    this.#nextSaveAt = endedAt + Math.max(200, 20 * (endedAt - startedAt));
+  }
+
+  #put<State>(key: string, fold: Fold<State>, known: LogSnapshot<State> | undefined): void {
+    if (known === undefined || known.digest === null || known.at === null) return;
+    if (known.seq <= (this.#saved.get(key) ?? 0)) return;
+    const { seq, digest, at } = known;
+    this.#memory?.put(key, { fold: fold.version, seq, digest, at, state: fold.toJson(known.state) });
+    this.#saved.set(key, seq);
+  }
+
+  // A failure is not kept: the next call may find the store.
+  async #opened(open: () => Promise<StoreFormat>): Promise<OpenStore> {
+    this.#store ??= this.#open(open);
+    try {
+      return await this.#store;
+    } catch (error) {
+      this.#store = undefined;
+      throw error;
+    }
+  }
+
+  async #open(open: () => Promise<StoreFormat>): Promise<OpenStore> {
+    const format = await open();
+    await this.#memory?.load(format.id);
+    return { format, names: new EventLog(this.tools, NAMES, namesFold, this.#recall(NAMES, namesFold)) };
+  }
+
+  #recall<State>(key: string, fold: Fold<State>): RememberedPosition<State> | undefined {
+    const seen = this.#memory?.get(key);
+    if (seen === undefined) return undefined;
+    this.#saved.set(key, seen.seq);
+    const { seq, digest, at, state } = seen;
+    if (state === undefined || seen.fold !== fold.version) return { seq, digest, at };
+    try {
+      return { seq, digest, at, state: fold.parse(state, this.#memory?.location ?? '') };
+    } catch (error) {
+      // Written by something else: where the log was is still worth checking, the state is not used.
+      if (!isIngotError(error, 'integrity')) throw error;
+      return { seq, digest, at };
+    }
+  }
+}
+
+function notFound(name: ModelName, { models }: NamesState): IngotError {
+  const close = nearest(name, models.keys());
+  return new IngotError('model-not-found', `there is no model "${name}"`, {
+    hint: 'ingot ls',
+    ...(close === undefined ? {} : { nearest: close }),
+    details: { model: name },
+  });
+}

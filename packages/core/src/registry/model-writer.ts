@@ -1,0 +1,92 @@
+import { IngotError } from '../errors.ts';
+import type { ModelName } from '../ref.ts';
+import type { BlobOptions } from '../blob/blob-store.ts';
+import { checkDeletable, reasoned } from './log-writer.ts';
+import type { ModelDirectory } from './model-directory.ts';
+import type { NamedModel } from './names-fold.ts';
+import type { Registry } from './registry.ts';
+import { keptVersions } from './select.ts';
+
+const BASE_VERSIONS = 3;
+
+/** Makes the methods of a registry that make, name and delete models. */
+export function createModelWriter(directory: ModelDirectory): Pick<Registry, 'ensureModel' | 'deleteModel' | 'rename'> {
+  return {
+    async ensureModel(name, options = {}) {
+      for (;;) {
+        const named = await createdModel(directory, name, options);
+        const { state } = await directory.log(named.id).refresh(options);
+        await directory.remember();
+        if (!state.closed) {
+          const base = keptVersions(state).slice(0, BASE_VERSIONS);
+          return { id: named.id, base: base.map((entry) => entry.recipe) };
+        }
+        // Whoever closed it did not come to free its name.
+        await freeName(directory, named, options);
+      }
+    },
+
+    async deleteModel(name, options = {}) {
+      await directory.writableNames(options);
+      const model = await directory.open(name, options);
+      await model.log.append(({ state }) => {
+        if (state.closed) return undefined;
+        checkDeletable(name, state);
+        return { kind: 'closed', body: reasoned({}, options.reason) };
+      }, options);
+      await freeName(directory, model, options, options.reason);
+      await directory.remember();
+    },
+
+    async rename(name, newName, options = {}) {
+      const { id } = await directory.open(name, options);
+      const names = await directory.writableNames(options);
+      await names.append(({ state }) => {
+        if (state.models.get(name)?.id !== id)
+          throw new IngotError('conflict', `model "${name}" was renamed or deleted meanwhile`);
+        if (name === newName) return undefined;
+        if (state.models.has(newName)) throw taken(newName);
+        return {
+          kind: 'model-renamed',
+          body: reasoned({ renames: [{ id, from: name, to: newName }] }, options.reason),
+        };
+      }, options);
+      await directory.remember();
+    },
+  };
+}
+
+async function createdModel(directory: ModelDirectory, name: ModelName, options: BlobOptions): Promise<NamedModel> {
+  const id = newModelId(name, directory.tools.random);
+  const { snapshot } = await (await directory.writableNames({ ...options, create: true })).append(
+    ({ state }) => (state.models.has(name) ? undefined : { kind: 'model-created', body: { name, id } }),
+    options,
+  );
+  const model = snapshot.state.models.get(name);
+  if (model === undefined) throw new IngotError('unexpected', `model "${name}" was not made`);
+  return model;
+}
+
+async function freeName(directory: ModelDirectory, { id }: NamedModel, options: BlobOptions, reason?: string) {
+  const names = await directory.writableNames(options);
+  await names.append(({ state }) => {
+    const current = [...state.models.values()].find((model) => model.id === id);
+    return current && { kind: 'model-deleted', body: reasoned({ name: current.name, id }, reason) };
+  }, options);
+  directory.forget(id);
+}
+
+function newModelId(name: ModelName, random: (size: number) => Uint8Array): string {
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 40);
+  return `${slug.replace(/^-|-$/g, '')}-${Buffer.from(random(8)).toString('hex')}`;
+}
+
+function taken(name: ModelName): IngotError {
+  return new IngotError('name-taken', `there is already a model "${name}"`, {
+    hint: `ingot show ${name}`,
+    details: { model: name },
+  });
+}

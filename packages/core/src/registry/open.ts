@@ -1,0 +1,71 @@
+import { randomBytes } from 'node:crypto';
+import type { BlobStore } from '../blob/blob-store.ts';
+import { createClockCheck } from './clock-check.ts';
+import { createLogReader } from './log-reader.ts';
+import { createVersionWriter } from './log-writer.ts';
+import { ModelDirectory } from './model-directory.ts';
+import { createModelWriter } from './model-writer.ts';
+import { createPublisher } from './publisher.ts';
+import type { Registry } from './registry.ts';
+import type { RememberedStates } from './remembered.ts';
+
+/** Options of {@link openLogRegistry}. */
+export interface LogRegistryOptions {
+  readonly blobs: BlobStore;
+  /** Who writes, as the history shows it: `ana@laptop`. */
+  readonly actor: string;
+  /** Default: the system clock. Writing is refused when it is more than five minutes off the storage's. */
+  readonly clock?: () => Date;
+  /** Default: the system's random bytes. */
+  readonly random?: (size: number) => Uint8Array;
+  /** What is remembered between runs. Default: nothing, so that logs are read from their heads. */
+  readonly memory?: RememberedStates;
+  /** Is told of caches that had to be passed over, each once. Default: nobody is. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/** A registry in a storage. Disposing it writes what it remembers. */
+export type LogRegistry = Registry & AsyncDisposable;
+
+/**
+ * Opens the registry that lies in a blob store. Nothing is read or written before it is asked something.
+ *
+ * @example
+ * await using registry = openLogRegistry({ blobs: createLocalBlobStore('/srv/models'), actor: 'ana@laptop' });
+ * const { number } = await registry.resolve(parseReference('churn@production'));
+ */
+export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
+  const now = options.clock ?? (() => new Date());
+  const random = options.random ?? randomBytes;
+  const { blobs, actor, memory } = options;
+  const tools = {
+    blobs,
+    actor,
+    now,
+    random,
+    warn: warnOnce(options.onWarning),
+    checkClock: createClockCheck(blobs, now, random),
+    ...(memory ? { forgetHint: hintFor(memory) } : {}),
+  };
+  const directory = new ModelDirectory(tools, memory);
+  return {
+    ...createLogReader(directory),
+    ...createModelWriter(directory),
+    ...createVersionWriter(directory),
+    ...createPublisher(directory),
+    [Symbol.asyncDispose]: () => directory.remember(true),
+  };
+}
+
+function hintFor({ location }: RememberedStates): string {
+  return `if the store was put back to an older state on purpose, delete ${location}`;
+}
+
+function warnOnce(warn: LogRegistryOptions['onWarning']): (message: string) => void {
+  const told = new Set<string>();
+  return (message) => {
+    if (told.has(message)) return;
+    told.add(message);
+    warn?.(message);
+  };
+}

@@ -1,0 +1,108 @@
+import { IngotError } from '../errors.ts';
+import { parseAlias, parseLabel } from '../ref.ts';
+import { appendTo, checkMetrics, moveAlias, updateVersion } from './log-writer.ts';
+import type { ModelDirectory } from './model-directory.ts';
+import type { ModelState, VersionEntry } from './model-fold.ts';
+import type { OpenModel } from './record.ts';
+import { readRecord } from './record.ts';
+import type { PublishOptions, Registry, VersionDraft } from './registry.ts';
+import { labelled, latestVersion, numbered } from './select.ts';
+import { publishedBody } from './version-body.ts';
+
+/** Makes the `publish` of a registry. */
+export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publish'> {
+  return {
+    async publish(name, draft, options = {}) {
+      checkDraft(draft, options);
+      const model = await directory.open(name, options);
+      const { state, number, existed } = await publishOrFind(directory, model, draft, options);
+      if (existed) await addTo({ ...model, state }, number);
+      for (const alias of options.aliases ?? []) await moveAlias(directory, model, alias, number, options);
+      const now = directory.opened(model, await model.log.refresh(options));
+      return { version: await readRecord(now, numbered(name, now.state, number), options), existed };
+
+      // What is new about the same content: tags, metrics, and a label where it had none.
+      async function addTo(found: OpenModel, of: number): Promise<void> {
+        const changes = {
+          ...(draft.tags ? { tags: draft.tags } : {}),
+          ...(draft.metrics ? { metrics: draft.metrics } : {}),
+          ...(draft.label !== undefined && draft.labelFrom === 'flag' ? { label: draft.label } : {}),
+        };
+        const reference = { name, selector: { kind: 'version', number: of } } as const;
+        await updateVersion(directory, found, reference, changes, options);
+      }
+    },
+  };
+}
+
+async function publishOrFind(
+  directory: ModelDirectory,
+  model: OpenModel,
+  draft: VersionDraft,
+  options: PublishOptions,
+) {
+  let found: VersionEntry | undefined;
+  const { snapshot } = await appendTo(
+    directory,
+    model,
+    (state) => {
+      refuseExpired(state, draft);
+      found = sameContent(state, draft);
+      if (found !== undefined) return undefined;
+      const number = state.versions.length + 1;
+      const shadowed = labelIsTaken(model, state, draft);
+      return { kind: 'version-published', body: publishedBody(draft, number, { shadowed }, options.reason) };
+    },
+    options,
+  );
+  const { state } = snapshot;
+  return { state, number: found?.number ?? state.versions.length, existed: found !== undefined };
+
+  function sameContent(state: ModelState, { manifest, label, labelFrom }: VersionDraft): VersionEntry | undefined {
+    const newest = latestVersion(state);
+    if (newest?.manifest !== manifest) return undefined;
+    if (label !== undefined && labelFrom === 'flag' && newest.label !== label) refuseLabel(model, state, newest, label);
+    return newest;
+  }
+}
+
+// A version has one label: another one for the same content would be lost without a word.
+function refuseLabel(model: OpenModel, state: ModelState, newest: VersionEntry, label: string): void {
+  const holder = labelled(state, label);
+  if (holder !== undefined) throw labelTaken(model, label, holder);
+  if (newest.label === undefined || newest.labelShadowed) return;
+  throw new IngotError(
+    'conflict',
+    `version ${newest.number} of "${model.name}" has this content already, with the label "${newest.label}"`,
+    { hint: 'push it without --label', details: { number: newest.number, label: newest.label } },
+  );
+}
+
+function labelIsTaken(model: OpenModel, state: ModelState, { label, labelFrom }: VersionDraft): boolean {
+  const holder = label === undefined ? undefined : labelled(state, label);
+  if (label === undefined || holder === undefined) return false;
+  if (labelFrom === 'flag') throw labelTaken(model, label, holder);
+  return true;
+}
+
+function labelTaken(model: OpenModel, label: string, holder: VersionEntry): IngotError {
+  return new IngotError('label-taken', `version ${holder.number} of "${model.name}" has the label "${label}" already`, {
+    hint: 'choose another --label, or leave it out: versions are numbered anyway',
+    details: { label, number: holder.number },
+  });
+}
+
+function refuseExpired(state: ModelState, { upload, recipe }: VersionDraft): void {
+  const id = upload ?? recipe.pack.slice(0, Math.max(0, recipe.pack.indexOf('/')));
+  if (!state.expiredUploads.includes(id)) return;
+  throw new IngotError('conflict', 'this push took so long that what it had stored was given up as abandoned', {
+    hint: 'push again',
+    details: { upload: id },
+  });
+}
+
+function checkDraft(draft: VersionDraft, { aliases }: PublishOptions): void {
+  for (const alias of aliases ?? []) parseAlias(alias);
+  if (draft.label !== undefined) parseLabel(draft.label);
+  checkMetrics(draft.metrics);
+}

@@ -1,0 +1,102 @@
+import type { BlobOptions } from '../blob/blob-store.ts';
+import type { ModelName } from '../ref.ts';
+import type { EventLog } from './event-log.ts';
+import { tampered } from './events.ts';
+import { compact } from './fields.ts';
+import type { ModelState, VersionEntry } from './model-fold.ts';
+import { changedTags } from './model-fold.ts';
+import type { ModelSummary, ModelView, ResolvedVersion, VersionRecord, VersionSlim } from './registry.ts';
+import type { Reference } from '../ref.ts';
+import { keptVersions, latestVersion, liveAliases } from './select.ts';
+import type { VersionUpdate } from './version-body.ts';
+import { parsePublished, parseUpdate } from './version-body.ts';
+
+/** A model whose log was read up to some event. */
+export interface OpenModel {
+  readonly name: ModelName;
+  readonly id: string;
+  readonly createdAt: string;
+  readonly log: EventLog<ModelState>;
+  readonly seq: number;
+  /** Time of the last event; null before the first. */
+  readonly at: string | null;
+  readonly state: ModelState;
+}
+
+/** Reads all that is said of a version: its publication and what was changed since. One read an event. */
+export async function readRecord(model: OpenModel, entry: VersionEntry, options: BlobOptions): Promise<VersionRecord> {
+  const [event, ...changes] = await Promise.all(
+    [entry.seq, ...entry.updates].map((seq) => model.log.event(seq, options)),
+  );
+  if (event?.body === undefined) throw tampered(`version ${entry.number} of "${model.name}"`, 'has no published event');
+  const file = `event ${entry.seq} of "${model.name}"`;
+  const published = parsePublished(event.body, file);
+  const updates = changes.flatMap(({ body, head }) =>
+    body === undefined ? [] : [parseUpdate(body, `event ${head.seq} of "${model.name}"`)],
+  );
+  return compact({
+    ...updates.reduce(withUpdate, published),
+    label: entry.label,
+    labelShadowed: entry.labelShadowed || undefined,
+    model: model.name,
+    modelId: model.id,
+    status: entry.status,
+    publishedAt: entry.publishedAt,
+    publishedBy: event.head.actor,
+    aliases: liveAliases(model.state).flatMap(({ alias, number }) => (number === entry.number ? [alias] : [])),
+  });
+}
+
+function withUpdate<T extends Pick<VersionRecord, 'description' | 'tags' | 'metrics'>>(
+  record: T,
+  update: VersionUpdate,
+): T {
+  return {
+    ...record,
+    ...(update.description === undefined ? {} : { description: update.description }),
+    ...(update.tags ? { tags: changedTags(record.tags ?? {}, update.tags) } : {}),
+    ...(update.metrics ? { metrics: { ...record.metrics, ...update.metrics } } : {}),
+  };
+}
+
+/** What a listing says of a version. */
+export function slimVersion(entry: VersionEntry): VersionSlim {
+  const { number, manifest, label, status, publishedAt, flavor, sizeBytes, metrics } = entry;
+  return compact({ number, manifest, label, status, publishedAt, flavor, sizeBytes, metrics });
+}
+
+/** What a listing says of a model. */
+export function summaryOf({ name, id, createdAt, at, state }: OpenModel): ModelSummary {
+  const latest = latestVersion(state);
+  return compact({
+    name,
+    id,
+    createdAt,
+    updatedAt: at ?? createdAt,
+    description: state.description ?? state.newestDescription,
+    tags: state.tags,
+    aliases: Object.fromEntries(liveAliases(state).map(({ alias, number }) => [alias, number])),
+    versions: keptVersions(state).length,
+    latest: latest && slimVersion(latest),
+  });
+}
+
+/** A model with its versions; deleted ones are shown as such. */
+export function viewOf(model: OpenModel): ModelView {
+  const all = model.state.versions.flatMap((entry) => (entry === null ? [] : [slimVersion(entry)])).reverse();
+  return { ...summaryOf(model), all };
+}
+
+/** The answer to a reference. */
+export function resolvedAs(model: OpenModel, entry: VersionEntry, reference: Reference): ResolvedVersion {
+  return compact({
+    reference,
+    model: model.name,
+    modelId: model.id,
+    number: entry.number,
+    label: entry.label,
+    manifest: entry.manifest,
+    recipe: entry.recipe,
+    seq: model.seq,
+  });
+}
