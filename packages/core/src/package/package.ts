@@ -29,6 +29,14 @@ export interface Metadata {
   readonly raw: JsonObject;
 }
 
+/** The flavors, in the order in which they are looked for. */
+export const FLAVORS: readonly Flavor[] = ['python', 'function', 'sklearn', 'onnx', 'file'];
+
+/** Says whether a text names a flavor. */
+export function isFlavor(text: string | undefined): text is Flavor {
+  return FLAVORS.some((flavor) => flavor === text);
+}
+
 /** Something wrong with a package, or worth knowing. */
 export interface Problem {
   readonly severity: 'error' | 'warning';
@@ -79,6 +87,15 @@ export interface PackagePlan {
   readonly metadata?: Metadata;
   readonly signature?: Signature;
   readonly requirements: readonly string[];
+  /** `3.11` or `3.11.7`, from the metadata, `.python-version` or what was captured. */
+  readonly pythonVersion?: string;
+  /** Path of the interface file, when there is one. */
+  readonly interfacePath?: string;
+  /** Path of the main artifact: a file, or the folder that stands in its place. */
+  readonly artifactPath?: string;
+  /** `setup.sh` or `setup.py`, when there is one. */
+  readonly setupPath?: string;
+  readonly environmentVariables: readonly EnvironmentVariable[];
   readonly inferred: readonly Inference[];
   /** Warnings only; an error stops reading. */
   readonly problems: readonly Problem[];

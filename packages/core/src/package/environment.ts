@@ -1,0 +1,92 @@
+import type { Capture } from '../capture.ts';
+import { distributionsOf } from './distributions.ts';
+import type { FlavorFinding } from './flavors.ts';
+import type { Inference, Metadata, Problem } from './package.ts';
+import { parseRequirements } from './requirements.ts';
+
+/** What a package needs around it, as far as its files say it. */
+export interface PackageEnvironment {
+  /** Lines of `requirements.txt`, or inferred names without versions. */
+  readonly requirements: readonly string[];
+  /** `3.11` or `3.11.7`, from the metadata or `.python-version`. */
+  readonly pythonVersion?: string;
+  readonly inferred: readonly Inference[];
+  readonly problems: readonly Problem[];
+}
+
+/** Texts of the files that say something about the environment. */
+export interface EnvironmentSources {
+  readonly requirements?: string;
+  readonly pythonVersion?: string;
+}
+
+const VERSION = /^(?:==|~=|python|cpython|>=|\s|-)*(3(?:\.\d{1,2}){1,2})(?:\.\*)?$/i;
+
+/** Finds requirements and the Python version; without `requirements.txt` the names come from what pickles import. */
+export function findEnvironment(
+  sources: EnvironmentSources,
+  metadata: Metadata | undefined,
+  finding: FlavorFinding,
+  captured: Capture | undefined,
+): PackageEnvironment {
+  const python = findPython(sources, metadata);
+  if (sources.requirements !== undefined) {
+    const { requirements, problems } = parseRequirements(sources.requirements);
+    return {
+      requirements: requirements.map(({ text }) => text),
+      ...python,
+      inferred: [],
+      problems: [...problems, ...python.problems],
+    };
+  }
+  const names = finding.flavor === 'onnx' || finding.flavor === 'file' ? [] : inferNames(finding);
+  const known = captured?.environment?.requirements ?? [];
+  if (names.length === 0 || known.length > 0) return { requirements: names, ...python, inferred: [] };
+  const value = names.join(', ');
+  return {
+    requirements: names,
+    ...python,
+    inferred: [{ what: 'requirements', value, from: 'the modules that the pickle names, without versions' }],
+    problems: [
+      ...python.problems,
+      {
+        severity: 'warning',
+        rule: 'requirements.missing',
+        message: `there is no requirements.txt; it probably needs ${value}`,
+        fix: `write requirements.txt with one pin a line: ${names[0]}==…`,
+      },
+    ],
+  };
+}
+
+function inferNames({ pickles, artifactPath }: FlavorFinding): string[] {
+  const modules = pickles.flatMap(({ summary }) => summary.globals.map(({ module }) => module));
+  if (artifactPath !== undefined && /\.joblib$/i.test(artifactPath)) modules.push('joblib');
+  return distributionsOf(modules);
+}
+
+function findPython(
+  sources: EnvironmentSources,
+  metadata: Metadata | undefined,
+): { readonly pythonVersion?: string; readonly problems: readonly Problem[] } {
+  const declared = metadata?.raw.python_version;
+  const written =
+    typeof declared === 'string' || typeof declared === 'number'
+      ? String(declared)
+      : sources.pythonVersion?.trim().split(/\s/, 1)[0];
+  if (written === undefined || written === '') return { problems: [] };
+  const file = declared === undefined ? '.python-version' : 'metadata.yaml';
+  const version = VERSION.exec(written)?.[1];
+  if (version !== undefined) return { pythonVersion: version, problems: [] };
+  return {
+    problems: [
+      {
+        severity: 'warning',
+        rule: 'environment.python-version',
+        message: `"${written.slice(0, 40)}" in ${file} is not read as a Python version`,
+        file,
+        fix: 'write it like 3.11 or 3.11.7',
+      },
+    ],
+  };
+}

@@ -1,0 +1,323 @@
+import { readFile, realpath, stat } from 'node:fs/promises';
+import { basename, extname, resolve } from 'node:path';
+import type { Capture } from '../capture.ts';
+import { type ErrorCode, IngotError, systemErrorCode } from '../errors.ts';
+import type { JsonValue } from '../json.ts';
+import type { OnProgress } from '../progress.ts';
+import { findEnvironment } from './environment.ts';
+import { findFlavor } from './flavors.ts';
+import { hashPackage } from './hash-package.ts';
+import { checkInterface } from './interface-check.ts';
+import { buildManifest, MAX_MANIFEST_BYTES, type PackageFacts } from './manifest.ts';
+import { parseMetadata } from './metadata-yaml.ts';
+import { findNames, type Naming } from './naming.ts';
+import type { Inference, Metadata, PackageFile, PackagePlan, Problem } from './package.ts';
+import { findParts, type Parts } from './parts.ts';
+import { chooseSignature } from './signature-choice.ts';
+import { readSource, type SourceFile, snapshotOf } from './source-file.ts';
+import { walkDirectory } from './walk.ts';
+
+/** What reading a package may be told. */
+export interface ReadOptions {
+  /** Model name. Default: from the metadata, else from the file or directory name. */
+  readonly name?: string;
+  /** Label. Default: `version` of the metadata. */
+  readonly label?: string;
+  /** What was known when the model was made. Default: nothing. */
+  readonly captured?: Capture;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/** Everything found out about a package; the plan is missing when a problem is an error. */
+export interface PackageCheck {
+  readonly plan?: PackagePlan;
+  readonly problems: readonly Problem[];
+}
+
+const MAX_TEXT_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Reads a package: what a push would store. Nothing of it is executed.
+ * @throws IngotError `path-not-found`, `invalid-name`, `source-changed` or `invalid-package`; `details.problems` has all of them.
+ * @example
+ * const plan = await readPackage('./churn', { name: 'churn' });
+ */
+export async function readPackage(path: string, options: ReadOptions = {}): Promise<PackagePlan> {
+  const { plan, problems } = await checkPackage(path, options);
+  if (plan !== undefined) return plan;
+  throw packageError(path, problems);
+}
+
+/** Finds all problems of a package at once; files are hashed only when none is an error. Throws `interrupted` only. */
+export async function checkPackage(path: string, options: ReadOptions = {}): Promise<PackageCheck> {
+  const located = await locate(path, options.signal);
+  const { parts, problems: partProblems } = findParts(located.files);
+  const texts = await readTexts(parts);
+  const { metadata, problems: metadataProblems } = readMetadata(parts, texts);
+  const names = findNames(options, metadata, parts.metadata?.path, located.baseName);
+  const finding = await findFlavor(located.files, parts, metadata, options.captured);
+  const signature = await chooseSignature(finding, metadata, options.captured);
+  const environment = findEnvironment(
+    { requirements: texts.requirements, pythonVersion: texts.pythonVersion },
+    metadata,
+    finding,
+    options.captured,
+  );
+  const problems = [
+    ...located.problems,
+    ...partProblems,
+    ...texts.problems,
+    ...names.problems,
+    ...metadataProblems,
+    ...(parts.interface === undefined || texts.interface === undefined
+      ? []
+      : checkInterface(texts.interface, parts.interface.path)),
+    ...(located.files.length === 0 ? [] : [...finding.problems, ...signature.problems, ...environment.problems]),
+  ];
+  if (names.name === undefined || problems.some(({ severity }) => severity === 'error')) return { problems };
+  const facts: PackageFacts = {
+    flavor: finding.flavor,
+    interfacePath: parts.interface?.path,
+    artifactPath: finding.artifactPath,
+    setupPath: parts.setup?.path,
+    signature: signature.signature,
+    requirements: environment.requirements,
+    pythonVersion: environment.pythonVersion,
+    environmentVariables: metadata?.environmentVariables ?? [],
+    executesCode: finding.executesCode,
+    inferred: [...finding.inferred, ...signature.inferred, ...environment.inferred],
+  };
+  return await finish(located.files, { ...names, name: names.name }, facts, metadata, problems, options);
+}
+
+/** Turns the errors among problems into one error that says them all. */
+export function packageError(path: string, problems: readonly Problem[]): IngotError {
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  const [first] = errors;
+  const lines = errors.map((problem) => `  ${placeOf(problem)}${problem.message}`);
+  const message =
+    errors.length === 1
+      ? `${placeOf(first)}${first?.message}`
+      : `${path} has ${errors.length} problems:\n${lines.join('\n')}`;
+  return new IngotError(codeOf(first), message, {
+    operation: 'package.read',
+    hint: errors.length === 1 && first?.fix !== undefined ? first.fix : `ingot validate ${path}`,
+    details: { problems: problems.map(toJson) },
+  });
+}
+
+function placeOf(problem: Problem | undefined): string {
+  if (problem?.file === undefined) return '';
+  return problem.line === undefined ? `${problem.file}: ` : `${problem.file}:${problem.line}: `;
+}
+
+function codeOf(problem: Problem | undefined): ErrorCode {
+  switch (problem?.rule) {
+    case 'package.not-found':
+      return 'path-not-found';
+    case 'package.source-changed':
+      return 'source-changed';
+    case 'name.invalid':
+    case 'label.invalid':
+      return 'invalid-name';
+    default:
+      return 'invalid-package';
+  }
+}
+
+function toJson(problem: Problem): JsonValue {
+  return Object.fromEntries(Object.entries(problem).filter(([, value]) => value !== undefined));
+}
+
+interface Located {
+  readonly files: readonly SourceFile[];
+  readonly problems: readonly Problem[];
+  /** File or directory name without extension. */
+  readonly baseName: string;
+}
+
+async function locate(path: string, signal: AbortSignal | undefined): Promise<Located> {
+  const absolute = resolve(path);
+  const none = (rule: string, message: string, fix: string): Located => ({
+    files: [],
+    problems: [{ severity: 'error', rule, message, fix }],
+    baseName: basename(absolute),
+  });
+  try {
+    const stats = await stat(absolute, { bigint: true });
+    if (stats.isDirectory()) {
+      const { files, problems } = await walkDirectory(absolute, { signal });
+      const empty: Problem = {
+        severity: 'error',
+        rule: 'package.empty',
+        message: `${path} holds no files`,
+        fix: 'put the trained model into it',
+      };
+      return {
+        files,
+        problems:
+          files.length === 0 && problems.every(({ severity }) => severity !== 'error')
+            ? [...problems, empty]
+            : problems,
+        baseName: basename(await realpath(absolute)),
+      };
+    }
+    if (!stats.isFile())
+      return none(
+        'package.not-a-file',
+        `${path} is neither a file nor a directory`,
+        'name the model file or its directory',
+      );
+    const name = basename(absolute);
+    const mode = (stats.mode & 0o100n) === 0n ? 0o644 : 0o755;
+    const file = { path: name, absolute, sizeBytes: Number(stats.size), mode, snapshot: snapshotOf(stats) };
+    return { files: [file], problems: [], baseName: basename(name, extname(name)) };
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code === undefined) throw error;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR')
+      return none('path.unreadable', `${path} cannot be read (${code})`, 'check its permissions');
+    return none(
+      'package.not-found',
+      `there is no file or directory ${path}`,
+      `check the path; it was looked for at ${absolute}`,
+    );
+  }
+}
+
+interface Texts {
+  readonly interface?: string;
+  readonly metadata?: string;
+  readonly requirements?: string;
+  readonly pythonVersion?: string;
+  readonly problems: readonly Problem[];
+}
+
+async function readTexts(parts: Parts): Promise<Texts> {
+  const problems: Problem[] = [];
+  const read = async (file: SourceFile | undefined): Promise<string | undefined> => {
+    if (file === undefined) return undefined;
+    const at = { severity: 'error', file: file.path } as const;
+    if (file.sizeBytes > MAX_TEXT_BYTES) {
+      problems.push({
+        ...at,
+        rule: 'package.part-too-large',
+        message: `${file.path} is larger than 4 MiB`,
+        fix: 'keep data in files of its own',
+      });
+      return undefined;
+    }
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file.absolute));
+    } catch (error) {
+      if (systemErrorCode(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
+        problems.push({
+          ...at,
+          rule: 'package.part-not-utf8',
+          message: `${file.path} is not UTF-8 text`,
+          fix: 'save it as UTF-8 (PowerShell: Out-File -Encoding utf8)',
+        });
+      } else
+        problems.push({
+          ...at,
+          rule: 'path.unreadable',
+          message: `${file.path} cannot be read (${systemErrorCode(error) ?? 'unknown error'})`,
+        });
+      return undefined;
+    }
+  };
+  return {
+    interface: await read(parts.interface),
+    metadata: await read(parts.metadata),
+    requirements: await read(parts.requirements),
+    pythonVersion: await read(parts.pythonVersion),
+    problems,
+  };
+}
+
+/** A `metadata.json` may belong to something else, so what is wrong with it is only a warning. */
+function readMetadata(
+  parts: Parts,
+  texts: Texts,
+): { readonly metadata?: Metadata; readonly problems: readonly Problem[] } {
+  if (parts.metadata === undefined || texts.metadata === undefined) return { problems: [] };
+  const result = parseMetadata(texts.metadata, parts.metadata.path);
+  if (!parts.metadata.path.endsWith('.json')) return result;
+  const failed = result.problems.some(({ severity }) => severity === 'error');
+  return {
+    ...(failed ? {} : { metadata: result.metadata }),
+    problems: result.problems.map((problem) => ({ ...problem, severity: 'warning' as const })),
+  };
+}
+
+async function finish(
+  sources: readonly SourceFile[],
+  names: Naming & { readonly name: PackagePlan['name'] },
+  facts: PackageFacts,
+  metadata: Metadata | undefined,
+  problems: readonly Problem[],
+  options: ReadOptions,
+): Promise<PackageCheck> {
+  let layers: Awaited<ReturnType<typeof hashPackage>>;
+  try {
+    layers = await hashPackage(sources, options);
+  } catch (error) {
+    if (!(error instanceof IngotError) || error.code === 'interrupted') throw error;
+    const file = error.details.path;
+    const rule = error.code === 'source-changed' ? 'package.source-changed' : 'path.unreadable';
+    return {
+      problems: [
+        ...problems,
+        {
+          severity: 'error',
+          rule,
+          message: error.message,
+          ...(typeof file === 'string' ? { file } : {}),
+          fix: error.hint,
+        },
+      ],
+    };
+  }
+  const built = buildManifest(layers, facts, metadata);
+  if (built.manifest.length > MAX_MANIFEST_BYTES) {
+    return {
+      problems: [
+        ...problems,
+        {
+          severity: 'error',
+          rule: 'package.manifest-too-large',
+          message: 'the manifest would be larger than 4 MB',
+          fix: 'shorten the metadata or put the files into fewer folders',
+        },
+      ],
+    };
+  }
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const files = layers
+    .flatMap((layer) => (layer.kind === 'raw' ? [layer.file] : layer.files))
+    .map((file): PackageFile => {
+      const source = byPath.get(file.path);
+      return { ...file, open: () => (source === undefined ? nothing() : readSource(source, options.signal)) };
+    });
+  const { name, displayName, label, labelFrom } = names;
+  const inferred: Inference[] = [...names.inferred, ...facts.inferred];
+  return {
+    problems,
+    plan: {
+      name,
+      displayName,
+      label,
+      labelFrom,
+      ...facts,
+      files,
+      sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
+      metadata,
+      inferred,
+      problems,
+      ...built,
+    },
+  };
+}
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
