@@ -1,0 +1,36 @@
+import type { Run } from '../context.ts';
+
+/** Where the code of each verb is; loaded when the verb is typed. */
+const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = {
+  //  init: () => import('./init.ts'),
+  validate: () => import('./validate.ts'),
+  //  push: () => import('./push.ts'),
+  //  pull: () => import('./pull.ts'),
+  ls: () => import('./ls.ts'),
+  show: () => import('./show.ts'),
+  diff: () => import('./diff.ts'),
+  edit: () => import('./edit.ts'),
+  'alias set': () => import('./alias-set.ts'),
+  'alias rm': () => import('./alias-rm.ts'),
+  'alias ls': () => import('./alias-ls.ts'),
+  promote: () => import('./promote.ts'),
+  rollback: () => import('./rollback.ts'),
+  history: () => import('./history.ts'),
+  rename: () => import('./rename.ts'),
+  retire: () => import('./retire.ts'),
+  rm: () => import('./rm.ts'),
+  //  serve: () => import('./serve.ts'),
+  //  predict: () => import('./predict.ts'),
+  'config show': () => import('./config-show.ts'),
+  doctor: () => import('./doctor.ts'),
+  completion: () => import('./completion.ts'),
+  //  'cache ls': () => import('./cache-ls.ts'),
+  //  'cache prune': () => import('./cache-prune.ts'),
+};
+
+/** Loads the code of a verb by its path. */
+export async function loadCommand(path: readonly string[]): Promise<Run> {
+  const loader = LOADERS[path.join(' ')];
+  if (loader === undefined) throw new Error(`no code for "${path.join(' ')}"`);
+  return (await loader()).run;
+}

@@ -1,0 +1,31 @@
+/**
+ * The entry of `ingot`. Help and version are answered from here without loading anything else; the rest is `run.ts`.
+ * This is the only file that touches `process`.
+ */
+
+import { readFileSync } from 'node:fs';
+import { helpOfAll } from './verbs/help.ts';
+
+const words = process.argv.slice(2);
+
+// A reader that stops reading (`ingot ls | head`) is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (stream === process.stdout) process.exit(0);
+  });
+}
+
+if (words.length === 0 || (words.length === 1 && /^(?:--help|-h|help)$/.test(words[0] ?? ''))) {
+  process.stdout.write(helpOfAll());
+} else if (words.length === 1 && /^(?:--version|-V)$/.test(words[0] ?? '')) {
+  process.stdout.write(`${version()}\n`);
+} else {
+  const { runProcess } = await import('./run-process.ts');
+  await runProcess(words);
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? 'unknown';
+}

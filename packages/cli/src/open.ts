@@ -1,0 +1,81 @@
+import type { BlobStore } from '@ingot/core/blob/blob-store';
+import { createLocalBlobStore } from '@ingot/core/blob/local';
+import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
+import type { ContentStore } from '@ingot/core/content/content-store';
+import { checkWritable, createStore, openStore as openFormat } from '@ingot/core/content/store-format';
+import { openLogRegistry } from '@ingot/core/registry/open';
+import type { Registry } from '@ingot/core/registry/registry';
+import { openRememberedStates } from '@ingot/core/registry/remembered';
+import { rememberedDirectory, storeAddress } from './address.ts';
+import { forgetNames, namesFile } from './completion/names.ts';
+import type { Context } from './context.ts';
+import type { Settings } from './settings/settings.ts';
+
+/** A store that a command works with. Disposing it keeps what was learnt of its logs for the next command. */
+export interface OpenedStore extends AsyncDisposable {
+  readonly address: string;
+  readonly blobs: BlobStore;
+  readonly registry: Registry;
+  readonly contents: ContentStore;
+  /** Directory in the cache of what is remembered about the store. */
+  readonly remembered: string;
+  /** File of the names that a shell completes. */
+  readonly names: string;
+}
+
+/** What opening needs besides the settings. */
+export interface OpenOptions {
+  readonly now: () => Date;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** Puts a store's parts together; nothing is read yet. */
+export function assembleStore(settings: Settings, options: OpenOptions): OpenedStore {
+  const address = storeAddress(settings);
+  const remembered = rememberedDirectory(settings, address);
+  const blobs = createLocalBlobStore(address.directory);
+  const registry = openLogRegistry({
+    blobs,
+    actor: settings.text('actor') ?? 'unknown',
+    clock: options.now,
+    memory: openRememberedStates({ directory: remembered }),
+    ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+  });
+  return {
+    address: address.directory,
+    blobs,
+    registry,
+    contents: createBlobContentStore(blobs, { now: options.now }),
+    remembered,
+    names: namesFile(remembered),
+    [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+  };
+}
+
+/** What a command will do with the store. */
+export interface StoreUse {
+  /** Changes something: a mirror or a governed store refuses. Default: only reads. */
+  readonly writes?: boolean;
+  /** Makes the store where there is none yet. Default: that is an error. */
+  readonly creates?: boolean;
+}
+
+/**
+ * Opens the store that the `registry` setting names.
+ * @throws IngotError `store-not-found`, `usage` (an address this release does not open), `refused`.
+ */
+export async function openStore(context: Context, use: StoreUse = {}): Promise<OpenedStore> {
+  const { err } = context.terminal;
+  const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
+  const store = assembleStore(context.settings, { now: context.now, onWarning });
+  const { signal } = context;
+  const format =
+    use.creates === true
+      ? await createStore(store.blobs, { signal, now: context.now })
+      : await openFormat(store.blobs, { signal });
+  if (use.writes === true || use.creates === true) {
+    checkWritable(format, store.address);
+    forgetNames(store.names);
+  }
+  return store;
+}

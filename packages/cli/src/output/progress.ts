@@ -1,0 +1,123 @@
+import type { OnProgress, ProgressEvent } from '@ingot/core/progress';
+import { truncate } from './table.ts';
+import type { Output } from './terminal.ts';
+import { plain } from './terminal.ts';
+import { formatBytes } from './units.ts';
+
+/** Shows what a long operation is doing, on stderr. */
+export interface ProgressDisplay {
+  readonly onProgress: OnProgress;
+  /** Removes the bars; call it before printing anything else. */
+  clear(): void;
+}
+
+const REDRAW_MS = 100;
+const LINE_MS = 10_000;
+const BAR_CELLS = 20;
+
+const VERBS: Readonly<Record<ProgressEvent['phase'], string>> = {
+  hash: 'reading',
+  store: 'storing',
+  fetch: 'fetching',
+  environment: 'preparing',
+  load: 'loading',
+};
+
+/**
+ * Opens a display: on a terminal a bar for the file in flight and one for the total, else one line every 10 seconds,
+ * and nothing with `silent`.
+ */
+export function openProgress(
+  output: Output,
+  now: () => number,
+  options: { readonly silent?: boolean } = {},
+): ProgressDisplay {
+  if (options.silent === true) return { onProgress: () => {}, clear: () => {} };
+  return output.isTerminal ? barDisplay(output, now) : lineDisplay(output, now);
+}
+
+function lineDisplay(output: Output, now: () => number): ProgressDisplay {
+  const totals = new Totals();
+  let last = now();
+  return {
+    onProgress: (event) => {
+      totals.add(event);
+      if (now() - last < LINE_MS) return;
+      last = now();
+      output.write(`${describe(event)}  ${amount(totals.done, totals.total)} in all\n`);
+    },
+    clear: () => {},
+  };
+}
+
+function barDisplay(output: Output, now: () => number): ProgressDisplay {
+  const totals = new Totals();
+  let last = Number.NEGATIVE_INFINITY;
+  let drawn = 0;
+  const erase = (): void => {
+    if (drawn > 0) output.write(`${'\u001b[1A\u001b[2K'.repeat(drawn)}\r`);
+    drawn = 0;
+  };
+  return {
+    onProgress: (event) => {
+      totals.add(event);
+      if (now() - last < REDRAW_MS) return;
+      last = now();
+      const lines = [fileLine(event, output)];
+      if (totals.files > 1) lines.push(totalLine(totals, event.phase, output));
+      erase();
+      output.write(lines.map((line) => `${truncate(line, output.columns - 1)}\n`).join(''));
+      drawn = lines.length;
+    },
+    clear: erase,
+  };
+}
+
+function fileLine(event: ProgressEvent, output: Output): string {
+  if (event.totalBytes === 0) return describe(event);
+  return `${bar(event.doneBytes, event.totalBytes, output)}  ${describe(event)}`;
+}
+
+function totalLine(totals: Totals, phase: ProgressEvent['phase'], output: Output): string {
+  return `${bar(totals.done, totals.total, output)}  ${VERBS[phase]} ${totals.files} files  ${amount(totals.done, totals.total)}`;
+}
+
+function describe(event: ProgressEvent): string {
+  const what = `${VERBS[event.phase]} ${plain(event.path)}`;
+  if (event.message !== undefined) return `${what}  ${plain(event.message)}`;
+  return event.totalBytes === 0 ? what : `${what}  ${amount(event.doneBytes, event.totalBytes)}`;
+}
+
+function amount(done: number, total: number): string {
+  return `${formatBytes(done)} of ${formatBytes(total)}`;
+}
+
+function bar(done: number, total: number, output: Output): string {
+  const filled = total === 0 ? BAR_CELLS : Math.min(BAR_CELLS, Math.floor((done / total) * BAR_CELLS));
+  return output.colors.cyan('█'.repeat(filled)) + output.colors.dim('░'.repeat(BAR_CELLS - filled));
+}
+
+/** Sums of the phase that is going on. */
+class Totals {
+  done = 0;
+  total = 0;
+  #phase: ProgressEvent['phase'] | undefined;
+  readonly #seen = new Map<string, ProgressEvent>();
+
+  get files(): number {
+    return this.#seen.size;
+  }
+
+  add(event: ProgressEvent): void {
+    if (event.phase !== this.#phase) {
+      this.#phase = event.phase;
+      this.#seen.clear();
+      this.done = 0;
+      this.total = 0;
+    }
+    const before = this.#seen.get(event.path);
+    this.done += event.doneBytes - (before?.doneBytes ?? 0);
+    this.total += event.totalBytes - (before?.totalBytes ?? 0);
+    this.#seen.set(event.path, event);
+  }
+}

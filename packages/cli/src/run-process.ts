@@ -1,0 +1,71 @@
+import { hostname, userInfo } from 'node:os';
+import { createInterface } from 'node:readline';
+import type { Host } from './run.ts';
+import { run } from './run.ts';
+
+/** Runs a command line in this process: signals, streams and the exit status. */
+export async function runProcess(words: readonly string[]): Promise<void> {
+  const interrupt = new AbortController();
+  let signalled: number | undefined;
+  for (const [name, status] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.on(name, () => {
+      if (signalled !== undefined) process.exit(signalled);
+      signalled = status;
+      interrupt.abort();
+    });
+  }
+  const status = await run(words, processHost(interrupt.signal));
+  exitWhenWritten(status === 130 ? (signalled ?? status) : status);
+}
+
+/** Ends the process once both streams took everything; a pipe may be slow. */
+function exitWhenWritten(status: number): void {
+  process.stdout.write('', () => {
+    process.stderr.write('', () => process.exit(status));
+  });
+}
+
+function processHost(signal: AbortSignal): Host {
+  return {
+    env: process.env,
+    cwd: process.cwd(),
+    user: userName(),
+    hostname: hostname(),
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal,
+    now: () => new Date(),
+    readStdin,
+    confirm: async (question) => (process.stdin.isTTY && process.stderr.isTTY ? ask(question) : undefined),
+  };
+}
+
+/** A container may run under a user id that has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return process.env.USER ?? `uid-${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of process.stdin) parts.push(Buffer.from(part));
+  return Buffer.concat(parts);
+}
+
+function ask(question: string): Promise<boolean> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise((resolve) => {
+    lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+    lines.on('close', () => resolve(false));
+    lines.question(`${question} [y/N] `, (answer) => {
+      resolve(/^y(?:es)?$/i.test(answer.trim()));
+      lines.close();
+    });
+  });
+}

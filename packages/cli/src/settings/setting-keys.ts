@@ -1,0 +1,68 @@
+/** How a setting's text is read. */
+export type SettingKind =
+  | 'text'
+  | 'address'
+  | 'path'
+  | 'list'
+  | 'number'
+  | 'port'
+  | 'seconds'
+  | 'bytes'
+  | 'switch'
+  | readonly string[];
+
+/** One setting: `cache` is `INGOT_CACHE` in the environment and `cache = …` in a file. */
+export interface SettingSpec {
+  readonly kind: SettingKind;
+  readonly about: string;
+  /** False: files of the working directory cannot set it, because they may have come with a package. Default: true. */
+  readonly fromProject?: boolean;
+}
+
+/** Every setting of this release. */
+export const SETTINGS = {
+  registry: { kind: 'address', about: 'where models live' },
+  models: { kind: 'list', about: 'what `serve` serves when no source is given' },
+  cache: { kind: 'path', about: 'directory of downloaded packages and environments' },
+  actor: { kind: 'text', about: 'who is named in the history' },
+  offline: { kind: 'switch', about: 'answer from the cache, never ask the store' },
+  host: { kind: 'text', about: 'address that `serve` listens on' },
+  port: { kind: 'port', about: 'port that `serve` listens on' },
+  load: { kind: ['start', 'on-demand'], about: 'when `serve` loads models' },
+  env: { kind: ['auto', 'current', 'none'], about: 'how Python packages are provided' },
+  workers: { kind: 'number', about: 'Python workers for each version' },
+  timeout: { kind: 'seconds', about: 'longest time for one prediction' },
+  memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
+  python: { kind: 'text', about: 'the Python interpreter', fromProject: false },
+  'allow-setup': { kind: 'switch', about: 'run setup.sh or setup.py of packages', fromProject: false },
+  'allow-source': { kind: 'switch', about: 'admit requirements that are not named wheels', fromProject: false },
+} as const satisfies Readonly<Record<string, SettingSpec>>;
+
+/** A key of {@link SETTINGS}. */
+export type SettingKey = keyof typeof SETTINGS;
+
+/** All keys, in the order of `config show`. */
+export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
+
+/** Variables that start with INGOT_ and are not settings. */
+export const OTHER_VARIABLES: readonly string[] = ['INGOT_DEBUG', 'INGOT_ENGINE', 'INGOT_NODE', 'INGOT_CONFIG'];
+
+/** Says whether a text is a setting's key. */
+export function isSettingKey(text: string): text is SettingKey {
+  return Object.hasOwn(SETTINGS, text);
+}
+
+/** Gives the setting's description with its optional parts. */
+export function specOf(key: SettingKey): SettingSpec {
+  return SETTINGS[key];
+}
+
+/** `allow-setup` in the environment: `INGOT_ALLOW_SETUP`. */
+export function variableOf(key: string): string {
+  return `INGOT_${key.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** `INGOT_ALLOW_SETUP` as a key: `allow-setup`. */
+export function keyOfVariable(variable: string): string {
+  return variable.slice('INGOT_'.length).replaceAll('_', '-').toLowerCase();
+}

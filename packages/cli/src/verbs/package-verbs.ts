@@ -1,0 +1,66 @@
+import type { OptionSpec, VerbSpec } from './verb.ts';
+
+const NAME: OptionSpec = {
+  name: 'name',
+  value: 'NAME',
+  about: "the model's name, instead of the one in metadata.yaml",
+};
+const LABEL: OptionSpec = { name: 'label', value: 'LABEL', about: "the author's own version text, like 1.2.0" };
+
+/** Verbs about a package on this machine. */
+export const PACKAGE_VERBS: readonly VerbSpec[] = [
+  {
+    name: 'init',
+    about: 'write the missing parts of a package beside an artifact',
+    group: 'package',
+    args: [{ name: 'PATH', about: 'an artifact or the directory it is in', complete: 'file' }],
+    examples: ['ingot init churn/', 'ingot init model.pkl'],
+  },
+  {
+    name: 'validate',
+    about: 'print what would be stored and every problem; store nothing',
+    group: 'package',
+    args: [{ name: 'PATH', about: 'a package directory or a model file', complete: 'file' }],
+    options: [NAME],
+    examples: ['ingot validate churn/'],
+  },
+  {
+    name: 'push',
+    about: 'store a package as a new version',
+    group: 'package',
+    args: [{ name: 'PATH', about: 'a package directory or a model file', complete: 'file' }],
+    options: [
+      NAME,
+      LABEL,
+      { name: 'alias', value: 'ALIAS', about: 'point this alias at the version', many: true },
+      { name: 'tag', value: 'K=V', about: 'add a tag', many: true },
+      { name: 'metric', value: 'K=V', about: 'add a metric', many: true },
+      { name: 'message', value: 'TEXT', about: 'say what is new' },
+      {
+        name: 'captured',
+        value: 'FILE',
+        about: 'a JSON document of what was captured while training',
+        complete: 'file',
+      },
+    ],
+    examples: ['ingot push churn/ --alias staging --metric auc=0.97', 'ingot push model.onnx --name churn'],
+  },
+  {
+    name: 'pull',
+    about: "write a version's files to a directory",
+    group: 'package',
+    args: [{ name: 'SOURCE', about: 'churn, churn:7, churn@production, …', many: true, complete: 'reference' }],
+    options: [
+      {
+        name: 'output',
+        short: 'o',
+        value: 'DIR',
+        about: 'where to (default: a directory named after the model)',
+        complete: 'directory',
+      },
+      { name: 'cached', about: 'give a read-only directory in the cache instead' },
+      { name: 'follow', about: 'with --cached: go on, and say when the source names another version' },
+    ],
+    examples: ['ingot pull churn@production -o ./churn'],
+  },
+];

@@ -1,0 +1,104 @@
+import type { ArgumentSpec, OptionSpec, VerbSpec } from './verb.ts';
+
+const NAME: ArgumentSpec = { name: 'NAME', about: "the model's name", complete: 'model' };
+const REF: ArgumentSpec = {
+  name: 'REF',
+  about: 'churn, churn:7, churn:1.2.0, churn@production',
+  complete: 'reference',
+};
+const ALIAS: ArgumentSpec = { name: 'ALIAS', about: 'a movable name, like production' };
+const REASON: OptionSpec = { name: 'message', short: 'm', value: 'REASON', about: 'why, for the history' };
+
+/** Verbs about what is stored. */
+export const STORE_VERBS: readonly VerbSpec[] = [
+  {
+    name: 'ls',
+    about: 'list models, or the versions of one',
+    group: 'store',
+    args: [{ ...NAME, optional: true }],
+    options: [{ name: 'sort', value: 'KEY', about: 'name, changed, versions, size or metrics.NAME (best first)' }],
+    examples: ['ingot ls', 'ingot ls churn --sort metrics.auc'],
+  },
+  {
+    name: 'show',
+    about: 'show all that is known of a version',
+    group: 'store',
+    args: [REF],
+    examples: ['ingot show churn@production'],
+  },
+  {
+    name: 'diff',
+    about: 'compare two versions',
+    group: 'store',
+    args: [
+      { ...REF, name: 'A' },
+      { ...REF, name: 'B' },
+    ],
+    examples: ['ingot diff churn@production churn'],
+  },
+  {
+    name: 'edit',
+    about: "change a version's description, tags or metrics",
+    group: 'store',
+    args: [REF],
+    options: [
+      { name: 'description', value: 'TEXT', about: 'what it is' },
+      { name: 'tag', value: 'K=V', about: 'set a tag; K= removes it', many: true },
+      { name: 'metric', value: 'K=V', about: 'set a metric', many: true },
+    ],
+    examples: ['ingot edit churn:7 --tag team=growth'],
+  },
+  {
+    name: 'alias',
+    about: 'point movable names at versions',
+    group: 'store',
+    verbs: [
+      {
+        name: 'set',
+        about: 'point an alias at a version',
+        group: 'store',
+        args: [NAME, ALIAS, REF],
+        examples: ['ingot alias set churn candidate churn:8'],
+      },
+      { name: 'rm', about: 'remove an alias', group: 'store', args: [NAME, ALIAS] },
+      { name: 'ls', about: "list a model's aliases", group: 'store', args: [NAME] },
+    ],
+  },
+  {
+    name: 'promote',
+    about: 'point production (or another alias) at a version',
+    group: 'store',
+    args: [REF, { ...ALIAS, optional: true, about: 'the alias to move (default: production)' }],
+    options: [REASON],
+    examples: ['ingot promote churn:8 -m "better AUC"'],
+  },
+  {
+    name: 'rollback',
+    about: 'point an alias back at the version it named before',
+    group: 'store',
+    args: [
+      { name: 'NAME[@ALIAS]', about: 'the model, and the alias to move (default: production)', complete: 'reference' },
+    ],
+    options: [{ name: 'to', value: 'REF', about: 'this version instead', complete: 'reference' }, REASON],
+    examples: ['ingot rollback churn -m "drift in tenure"'],
+  },
+  { name: 'history', about: 'tell what happened to a model', group: 'store', args: [NAME] },
+  {
+    name: 'rename',
+    about: 'give a model another name',
+    group: 'store',
+    args: [NAME, { name: 'NEW', about: 'the new name' }],
+  },
+  { name: 'retire', about: 'keep a version, but stop resolving to it by default', group: 'store', args: [REF] },
+  {
+    name: 'rm',
+    about: 'delete a model or a version',
+    group: 'store',
+    args: [{ name: 'NAME|REF', about: 'churn (all versions) or churn:3', complete: 'reference' }],
+    options: [
+      { name: 'yes', about: 'do not ask' },
+      { name: 'dry-run', about: 'say what would be deleted' },
+    ],
+    examples: ['ingot rm churn:3 --dry-run'],
+  },
+];

@@ -1,0 +1,33 @@
+import { PACKAGE_VERBS } from './package-verbs.ts';
+import { SERVE_VERBS } from './serve-verbs.ts';
+import { STORE_VERBS } from './store-verbs.ts';
+import { TOOL_VERBS } from './tool-verbs.ts';
+import type { VerbSpec } from './verb.ts';
+
+/** Every verb of this release, in the order of the help. */
+export const VERBS: readonly VerbSpec[] = [...PACKAGE_VERBS, ...STORE_VERBS, ...SERVE_VERBS, ...TOOL_VERBS];
+
+/** Words that people may try because the documentation of later releases names them. */
+export const LATER_VERBS: readonly string[] = [
+  'up',
+  'login',
+  'token',
+  'types',
+  'reindex',
+  'backup',
+  'restore',
+  'bake',
+  'deploy',
+  'import',
+  'export',
+  'mirror',
+  'check',
+  'gc',
+  'stats',
+  'audit',
+  'scan',
+  'sign',
+  'verify',
+  'lineage',
+  'erase',
+];
