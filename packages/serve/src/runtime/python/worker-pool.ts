@@ -182,12 +182,18 @@ export class WorkerPool<Worker extends PoolWorker> implements AsyncDisposable {
   }
 
   #deliver(jobs: readonly [Job, ...Job[]], result: PredictResult): void {
-    if (jobs.length === 1) return jobs[0].resolve(result);
+    if (jobs.length === 1) {
+      jobs[0].resolve(result);
+      return;
+    }
     const results = split(
       result,
       jobs.map(({ request }) => rowsOf(request)),
     );
-    if (results === undefined) return this.#retryAlone(jobs);
+    if (results === undefined) {
+      this.#retryAlone(jobs);
+      return;
+    }
     jobs.forEach((job, index) => {
       const part = results[index];
       if (part !== undefined) job.resolve(part);
@@ -195,7 +201,10 @@ export class WorkerPool<Worker extends PoolWorker> implements AsyncDisposable {
   }
 
   #failed(jobs: readonly Job[], error: unknown): void {
-    if (jobs.length > 1) return this.#retryAlone(jobs);
+    if (jobs.length > 1) {
+      this.#retryAlone(jobs);
+      return;
+    }
     for (const job of jobs) job.reject(error);
   }
 

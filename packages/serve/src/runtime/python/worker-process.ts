@@ -189,7 +189,10 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   #greet(header: JsonObject, reject: (error: unknown) => void): void {
-    if (header.protocol === PROTOCOL) return this.#send({ type: 'load', ...this.#settings.order });
+    if (header.protocol === PROTOCOL) {
+      this.#send({ type: 'load', ...this.#settings.order });
+      return;
+    }
     reject(
       new IngotError('unexpected', `the worker speaks frames of version ${String(header.protocol)}, not ${PROTOCOL}`),
     );
@@ -244,7 +247,10 @@ export class WorkerProcess implements AsyncDisposable {
     this.#remember(header);
     if (waiting === undefined || header.id !== waiting.id) return;
     this.#waiting = undefined;
-    if (header.type === 'result') return waiting.resolve({ outputs: tensors });
+    if (header.type === 'result') {
+      waiting.resolve({ outputs: tensors });
+      return;
+    }
     if (typeof header.traceback === 'string') logLines(this.#settings.log, header.traceback);
     waiting.reject(requestFailure(header));
   }
