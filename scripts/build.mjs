@@ -53,6 +53,8 @@ async function bundle(directory) {
     cwd: ROOT,
     platform: 'node',
     external: ['onnxruntime-node'],
+    // Node 20 does not know `using`.
+    transform: { target: 'node20.11' },
     resolve: { conditionNames: ['ingot-source', 'node', 'import', 'default'] },
     onLog(level, log, print) {
       if (log.code !== 'CIRCULAR_DEPENDENCY') print(level, log);
