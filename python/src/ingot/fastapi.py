@@ -115,9 +115,7 @@ def loaded(name: str) -> Callable[[HTTPConnection, Response], AsyncIterator[Mode
         models = getattr(connection.app.state, "ingot", None)
         if not isinstance(models, Models):
             raise RuntimeError("the application has no models: FastAPI(lifespan=ingot.fastapi.lifespan(…))")
-        found = models.ready(name)
-        if found is None:
-            found = await _first_use(models, name)
+        found = await _current(models, name)
         response.headers["ingot-model-version"] = str(found.info.number)
         response.headers["ingot-model-digest"] = found.info.digest
         try:
@@ -128,9 +126,10 @@ def loaded(name: str) -> Callable[[HTTPConnection, Response], AsyncIterator[Mode
     return model
 
 
-async def _first_use(models: Models, name: str) -> Model:
+async def _current(models: Models, name: str) -> Model:
     try:
-        return await anyio.to_thread.run_sync(models.get, name)
+        found = models.ready(name)
+        return found if found is not None else await anyio.to_thread.run_sync(models.get, name)
     except IngotError as error:
         raise HTTPException(503, _told(error), headers={"Retry-After": "1"}) from error
 

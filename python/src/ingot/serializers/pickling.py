@@ -24,25 +24,35 @@ def write_pickle(model: Any, path: Path, *, code: Iterable[Path] = ()) -> tuple[
 
     :raises InvalidPackage: when it cannot be pickled, naming the class that refuses.
     """
-    beside = {part.stem if part.is_file() else part.name for part in code}
+    beside = {part.resolve().stem if part.is_file() else part.resolve().name for part in code}
     failed = _dump(pickle, model, path)
-    modules = frozenset() if failed else _modules(path)
-    local = _local(path, modules) - beside if not failed else {"__main__"}
-    if not local:
-        return modules, ()
+    local = set() if failed else _local(path) - beside
+    if not failed and not local:
+        return _modules(path), ()
     cloudpickle = find_cloudpickle()
     if cloudpickle is None:
         raise InvalidPackage(
-            f"the {type(model).__name__} holds code that only exists here ({_named(local, failed)}), so it would not load elsewhere",
+            f"the {type(model).__name__} holds code that only exists here ({failed or _listed(local)}), so it would not load elsewhere",
             code="invalid-package",
             hint="pip install cloudpickle   (or move the code to a file and pass code=[…])",
         )
-    with by_value(cloudpickle, local):
-        failed = _dump(cloudpickle, model, path)
-    if failed:
-        raise InvalidPackage(f"the {type(model).__name__} cannot be pickled: {failed}", code="invalid-package")
-    notice = f"code that only exists here is stored inside the pickle: {', '.join(sorted(local))}"
-    return _modules(path), (notice,)
+    stored = _dump_by_value(cloudpickle, model, path, local, beside)
+    notice = f"code that only exists here is stored inside the pickle: {_listed(stored)}"
+    return _modules(path), (notice,) if stored else ()
+
+
+def _dump_by_value(cloudpickle: ModuleType, model: Any, path: Path, local: set[str], beside: set[str]) -> set[str]:
+    """Writes the file with local modules inside; what these modules import from others may show only then."""
+    stored: set[str] = set()
+    while True:
+        stored |= local
+        with by_value(cloudpickle, stored):
+            failed = _dump(cloudpickle, model, path)
+        if failed:
+            raise InvalidPackage(f"the {type(model).__name__} cannot be pickled: {failed}", code="invalid-package")
+        local = _local(path) - beside
+        if local <= stored:
+            return stored
 
 
 def _dump(pickler: Any, model: Any, path: Path) -> str | None:
@@ -59,13 +69,15 @@ def _modules(path: Path) -> frozenset[str]:
     return frozenset(top_modules(module for module, _ in pickle_globals(path)))
 
 
-def _local(path: Path, modules: frozenset[str]) -> set[str]:
-    main = {"__main__"} if any(module in {"__main__", "__mp_main__"} for module, _ in pickle_globals(path)) else set()
-    return split_modules(modules)[1] | main
+def _local(path: Path) -> set[str]:
+    """Gives the top-level modules a pickle names that no installed distribution brings."""
+    found = pickle_globals(path)
+    main = {"__main__"} if any(module in {"__main__", "__mp_main__"} for module, _ in found) else set()
+    return split_modules(top_modules(module for module, _ in found))[1] | main
 
 
-def _named(local: set[str], failed: str | None) -> str:
-    return failed or ", ".join(sorted(local))
+def _listed(names: set[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def find_cloudpickle() -> ModuleType | None:
