@@ -26,7 +26,7 @@ export interface Reference {
 
 const MAX_NAME = 200;
 const SEGMENT = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-const ALIAS = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+const ALIAS = /^(?!__proto__$)[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 const LABEL = /^[A-Za-z0-9][A-Za-z0-9._+-]*$/;
 const RESERVED = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
 
@@ -35,18 +35,23 @@ const RESERVED = /^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)/i;
  * @throws IngotError `invalid-name` for anything but `[namespace/]name` of letters, digits, `. _ -`, or over 200 characters.
  */
 export function parseModelName(text: string): ModelName {
-  const segments = text.split('/');
-  const ok =
-    text.length <= MAX_NAME &&
-    segments.length <= 2 &&
-    segments.every((segment) => SEGMENT.test(segment) && !segment.includes('..') && !RESERVED.test(segment));
-  if (ok) return text as ModelName;
+  if (isModelName(text)) return text;
   const suggestion = text.length <= MAX_NAME ? slug(text) : '';
   throw new IngotError(
     'invalid-name',
-    `"${shorten(text)}" is not a model name: use letters, digits, ".", "_" and "-", with at most one "/" for a namespace, ${MAX_NAME} characters at most`,
-    suggestion === '' ? {} : { nearest: suggestion },
+    `"${shown(text)}" is not a model name: use letters, digits, ".", "_" and "-", with at most one "/" for a namespace, ${MAX_NAME} characters at most`,
+    isModelName(suggestion) ? { nearest: suggestion } : {},
   );
+}
+
+function isModelName(text: string): text is ModelName {
+  const segments = text.split('/');
+  return text.length <= MAX_NAME && segments.length <= 2 && segments.every(isSegment);
+}
+
+// Names become parts of paths and of URLs: nothing that climbs, hides or that some system keeps for itself.
+function isSegment(text: string): boolean {
+  return SEGMENT.test(text) && !text.includes('..') && !RESERVED.test(text);
 }
 
 /**
@@ -54,14 +59,23 @@ export function parseModelName(text: string): ModelName {
  * @throws IngotError `invalid-name` when nothing usable is left.
  */
 export function toModelName(displayName: string): ModelName {
-  if (displayName.split('/').every((segment) => SEGMENT.test(segment))) return parseModelName(displayName);
-  return parseModelName(slug(displayName) || displayName);
+  if (isModelName(displayName)) return displayName;
+  const name = slug(displayName.slice(0, 10 * MAX_NAME));
+  return parseModelName(isModelName(name) ? name : displayName);
 }
 
+// Paths are not display names: what climbs is refused, not repaired.
 function slug(text: string): string {
+  const segments = text.split('/');
+  if (segments.includes('..') || segments.includes('.')) return '';
+  const kept = segments.map(slugOfSegment).filter((segment) => segment !== '');
+  return kept.join(kept.length <= 2 ? '/' : '-');
+}
+
+function slugOfSegment(text: string): string {
   return text
     .normalize('NFKD')
-    .replace(/[̀-ͯ]/g, '')
+    .replace(/[\p{M}\p{Cf}]/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9._]+/g, '-')
     .replace(/\.{2,}/g, '.')
@@ -73,7 +87,7 @@ export function parseAlias(text: string): string {
   if (ALIAS.test(text) && text.length <= 100 && !/^(?:latest|v?\d+)$/i.test(text)) return text;
   throw new IngotError(
     'invalid-name',
-    `"${shorten(text)}" cannot be an alias: use letters, digits, "_", "." and "-"; not "latest" and not a number`,
+    `"${shown(text)}" cannot be an alias: use letters, digits, "_", "." and "-"; not "latest" and not a number`,
   );
 }
 
@@ -82,7 +96,7 @@ export function parseLabel(text: string): string {
   if (LABEL.test(text) && text.length <= 100 && !/^\d+$/.test(text) && text !== 'latest') return text;
   throw new IngotError(
     'invalid-name',
-    `"${shorten(text)}" cannot be a version label: use letters, digits, ".", "_", "+" and "-"; a whole number is always a version number`,
+    `"${shown(text)}" cannot be a version label: use letters, digits, ".", "_", "+" and "-"; a whole number is always a version number`,
   );
 }
 
@@ -97,7 +111,8 @@ export function parseReference(text: string): Reference {
   if (mark < 0) return { name: parseModelName(text), selector: { kind: 'latest' } };
   const name = parseModelName(text.slice(0, mark));
   const rest = text.slice(mark + 1);
-  if (rest === '') throw new IngotError('invalid-reference', `"${shorten(text)}" ends where a version or an alias should stand`);
+  if (rest === '')
+    throw new IngotError('invalid-reference', `"${shown(text)}" ends where a version or an alias should stand`);
   return { name, selector: text[mark] === '@' ? parseAt(rest) : parseColon(rest) };
 }
 
@@ -113,7 +128,7 @@ function parseColon(rest: string): Selector {
   if (!/^\d+$/.test(rest)) return { kind: 'label', label: parseLabel(rest) };
   const number = Number(rest);
   if (Number.isSafeInteger(number) && number > 0) return { kind: 'version', number };
-  throw new IngotError('invalid-reference', `"${shorten(rest)}" is not a version number: versions count from 1`);
+  throw new IngotError('invalid-reference', `"${shown(rest)}" is not a version number: versions count from 1`);
 }
 
 /** Writes a reference the way {@link parseReference} reads it. */
@@ -133,6 +148,8 @@ export function formatReference(reference: Reference): string {
   }
 }
 
-function shorten(text: string): string {
-  return text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+// What somebody typed, safe to print: short, and without characters that are invisible or steer a terminal.
+function shown(text: string): string {
+  const short = text.length <= 60 ? text : `${text.slice(0, 57)}…`;
+  return short.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
