@@ -1,0 +1,209 @@
+/**
+ * An *environment* is an interpreter with what a package needs. `auto` resolves the requirements once to a *lock*, builds a
+ * virtual environment for it once, and needs no network after that; `current` checks the interpreter that is there;
+ * `none` takes it unchecked.
+ */
+
+import { createHash } from 'node:crypto';
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { canonicalJson } from '@ingot/core/json';
+import type { OnProgress } from '@ingot/core/progress';
+import type { ServablePackage } from '@ingot/core/serving/runtime';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { checkCurrent } from './current.ts';
+import { withDirectoryLock } from './directory-lock.ts';
+import { findInstaller, type Installer, type InstallerOptions } from './installer.ts';
+import { type Interpreter, minorOf } from './interpreter.ts';
+import { rememberedInterpreter } from './remembered-interpreter.ts';
+import { checkNamed, readRequirements } from './requirements.ts';
+import { runSetup } from './setup.ts';
+import { pythonOf } from './uv.ts';
+
+/** How environments are found or made. */
+export interface EnvironmentOptions {
+  readonly mode: 'auto' | 'current' | 'none';
+  /** `<cache>/environments`; made when missing. */
+  readonly cacheDirectory: string;
+  /** Path of the worker's `requirements_check.py`. */
+  readonly checkScript: string;
+  /** `--python` or `$PYTHON`. */
+  readonly python?: string | undefined;
+  /** The server's environment variables. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Run a package's `setup.sh` or `setup.py`. Default false. */
+  readonly allowSetup?: boolean;
+  /** Admit requirements that are not named wheels. Default false. */
+  readonly allowSource?: boolean;
+  readonly clock?: Clock;
+  readonly log: Log;
+}
+
+/** What one call brings along. */
+export interface PrepareOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * Gives the interpreter to run a package with.
+ * @throws IngotError `environment-mismatch` (current), `environment-failed`, `refused`, `interrupted`.
+ */
+export async function prepareEnvironment(
+  model: ServablePackage,
+  options: EnvironmentOptions,
+  call: PrepareOptions = {},
+): Promise<Interpreter> {
+  const { mode, log } = options;
+  const interpreter = await rememberedInterpreter(join(options.cacheDirectory, 'interpreters'), {
+    python: options.python,
+    wanted: model.pythonVersion,
+    environment: options.environment,
+    preferActive: mode !== 'auto',
+    signal: call.signal,
+  });
+  if (mode === 'none') return interpreter;
+  if (mode === 'current') {
+    await checkCurrent(model, interpreter, options.checkScript, options.environment);
+    return interpreter;
+  }
+  if (readRequirements(model.requirements).length === 0) {
+    log('warn', `the package names no requirements; it runs with what ${interpreter.path} has`);
+    return interpreter;
+  }
+  return builtEnvironment(model, interpreter, options, call);
+}
+
+async function builtEnvironment(
+  model: ServablePackage,
+  interpreter: Interpreter,
+  options: EnvironmentOptions,
+  call: PrepareOptions,
+): Promise<Interpreter> {
+  const { cacheDirectory, allowSource = false, allowSetup = false, log } = options;
+  if (!allowSource) checkNamed(readRequirements(model.requirements));
+  const { pythonVersion, setupPath } = model;
+  if (pythonVersion !== undefined && minorOf(pythonVersion) !== minorOf(interpreter.version)) {
+    log('warn', `the package was made with Python ${pythonVersion}; it runs with ${interpreter.version}`);
+  }
+  if (setupPath !== undefined && !allowSetup)
+    log('warn', `${setupPath} of the package is not run without --allow-setup`);
+  await mkdir(join(cacheDirectory, 'locks'), { recursive: true, mode: 0o700 });
+  const maker = environmentMaker(model, interpreter, options, call);
+  const lock = await maker.lock();
+  const setup = setupPath !== undefined && allowSetup ? model.manifest : null;
+  const name = digestOf({
+    lock,
+    python: interpreter.version,
+    path: interpreter.path,
+    platform: interpreter.platform,
+    setup,
+  });
+  return { ...interpreter, path: await maker.build(name, lock) };
+}
+
+interface EnvironmentMaker {
+  lock(): Promise<string>;
+  build(name: string, lock: string): Promise<string>;
+}
+
+function environmentMaker(
+  model: ServablePackage,
+  interpreter: Interpreter,
+  options: EnvironmentOptions,
+  { signal, onProgress }: PrepareOptions,
+): EnvironmentMaker {
+  const { cacheDirectory, allowSource = false, clock = systemClock } = options;
+  const tell = (message: string): void =>
+    onProgress?.({ phase: 'environment', path: 'environment', doneBytes: 0, totalBytes: 0, message });
+  const onLine = (line: string): void => tell(line);
+  const installerOptions: InstallerOptions = {
+    interpreter,
+    environment: withoutVirtualEnvironment(options.environment),
+    allowSource,
+    signal,
+    onLine,
+  };
+  const installer = (): Promise<Installer> => findInstaller(join(cacheDirectory, 'tools'), installerOptions);
+  // uv reads configuration from where it runs; a package's own must not redirect where packages come from.
+  const workingDirectory = allowSource ? model.directory : cacheDirectory;
+  const locked = <Result>(path: string, action: () => Promise<Result>): Promise<Result> =>
+    withDirectoryLock(
+      path,
+      { clock, signal, onWait: () => tell('another server makes this environment; waiting') },
+      action,
+    );
+
+  return {
+    async lock() {
+      const requirements = readRequirements(model.requirements).map(({ text }) => text);
+      const inputs = { requirements, python: interpreter.version, platform: interpreter.platform, allowSource };
+      // Paths in requirements are relative to the package, so that such a lock is the package's own.
+      const key = digestOf(allowSource ? { ...inputs, manifest: model.manifest } : inputs);
+      const file = join(cacheDirectory, 'locks', `${key}.txt`);
+      const known = await readFile(file, 'utf8').catch(() => undefined);
+      if (known !== undefined) return known;
+      return locked(`${file}.lock`, async () => {
+        if (await exists(file)) return readFile(file, 'utf8');
+        tell(`resolving ${requirements.length} requirements for Python ${interpreter.version}`);
+        const source = `${file}.in`;
+        await writeFile(source, `${requirements.join('\n')}\n`, { mode: 0o600 });
+        try {
+          await (await installer()).lock(source, `${file}.new`, workingDirectory);
+        } finally {
+          await rm(source, { force: true });
+        }
+        await rename(`${file}.new`, file);
+        return readFile(file, 'utf8');
+      });
+    },
+    async build(name, lock) {
+      const directory = join(cacheDirectory, name);
+      const ready = join(directory, 'ready.json');
+      const python = pythonOf(join(directory, 'venv'));
+      if (await exists(ready)) return python;
+      return locked(`${directory}.lock`, async () => {
+        if (await exists(ready)) return python;
+        // A virtual environment cannot be moved once made: what was left half-made goes, and the marker comes last.
+        await rm(directory, { recursive: true, force: true });
+        await mkdir(directory, { mode: 0o700 });
+        const lockFile = join(directory, 'requirements.lock');
+        await writeFile(lockFile, lock, { mode: 0o600 });
+        const chosen = await installer();
+        tell(`installing ${lock.match(/^[A-Za-z0-9]/gm)?.length ?? 0} packages with ${chosen.name}`);
+        await chosen.build(join(directory, 'venv'), lockFile, workingDirectory);
+        if (options.allowSetup) await runSetup(model, join(directory, 'venv'), chosen, installerOptions);
+        await writeReady(ready, {
+          python: interpreter.version,
+          platform: interpreter.platform,
+          installer: chosen.name,
+        });
+        return python;
+      });
+    },
+  };
+}
+
+async function writeReady(path: string, facts: Readonly<Record<string, string>>): Promise<void> {
+  await writeFile(`${path}.new`, `${canonicalJson(facts)}\n`, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}
+
+function withoutVirtualEnvironment(
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> {
+  const pip = { PIP_ROOT_USER_ACTION: 'ignore', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
+  return { ...environment, ...pip, VIRTUAL_ENV: undefined, PYTHONPATH: undefined, PYTHONHOME: undefined };
+}
+
+function digestOf(value: unknown): string {
+  return createHash('sha256').update(canonicalJson(value)).digest('hex');
+}
+
+function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

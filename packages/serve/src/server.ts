@@ -1,0 +1,206 @@
+/**
+ * The *model server*: slots with their runtimes behind the HTTP app, listening on a port. It knows nothing of stores and
+ * settings; whoever starts it brings a {@link ModelSource}.
+ */
+
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { IngotError, systemErrorCode } from '@ingot/core/errors';
+import type { OnProgress } from '@ingot/core/progress';
+import type { ModelSource, Runtime } from '@ingot/core/serving/runtime';
+import { type AppOptions, createApp } from './app.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { prepareEnvironment } from './environment/environment.ts';
+import { freePort } from './free-port.ts';
+import type { Log } from './log.ts';
+import type { ModelHost } from './model-host.ts';
+import { onnxRuntime } from './runtime/onnx/onnx-runtime.ts';
+import { pythonRuntime } from './runtime/python/python-runtime.ts';
+import { limitLoads } from './slots/limit-loads.ts';
+import { versionLoader } from './slots/load-version.ts';
+import { ModelSlots } from './slots/model-slots.ts';
+
+/** How Python packages are run; see {@link PythonRuntimeOptions} and {@link EnvironmentOptions} for the defaults. */
+export interface PythonOptions {
+  /** Where the worker's files lie (`main.py`, `requirements_check.py`). */
+  readonly workerDirectory: string;
+  /** `<cache>/environments`. */
+  readonly environmentsDirectory: string;
+  /** The server's environment variables. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where temporary sockets may lie: short, `/tmp` for example. */
+  readonly temporaryDirectory: string;
+  /** Default `auto`. */
+  readonly env?: 'auto' | 'current' | 'none';
+  /** `--python` or `$PYTHON`. */
+  readonly python?: string | undefined;
+  readonly allowSetup?: boolean;
+  readonly allowSource?: boolean;
+  /** Worker processes a version. Default 1. */
+  readonly workers?: number;
+  readonly requestTimeoutMs?: number;
+  readonly loadTimeoutMs?: number;
+  readonly queueLimit?: number;
+  readonly mergeRows?: number;
+}
+
+/** What a model server is started with. */
+export interface ModelServerOptions {
+  readonly source: ModelSource;
+  /** What to serve, in order: the first source of a name is its default. */
+  readonly sources: readonly string[];
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Default 8080; 0: any free one. */
+  readonly port?: number;
+  /** Default `start`. */
+  readonly load?: 'start' | 'on-demand';
+  readonly python: PythonOptions;
+  /** Threads an ONNX operator may use. Default 1. */
+  readonly onnxThreads?: number;
+  /** Asked before the built-in ones. */
+  readonly runtimes?: readonly Runtime[];
+  /** Unload the longest unused versions above this. Default: never. */
+  readonly memoryLimitBytes?: number;
+  /** How many versions load at the same time. Default 2. */
+  readonly loadsAtOnce?: number;
+  /** How often each source is resolved again. Default 750 ms. */
+  readonly followIntervalMs?: number;
+  /** How long closing waits for running requests. Default 10 s. */
+  readonly drainMs?: number;
+  readonly limits?: AppOptions['limits'];
+  /** The server's own version, as `/v2` tells it. */
+  readonly version?: string;
+  readonly onProgress?: OnProgress;
+  readonly log: Log;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+  /** Aborting gives up starting; a server that runs is ended with `close()`. */
+  readonly signal?: AbortSignal;
+}
+
+/** A running model server. */
+export interface ModelServer {
+  /** `http://127.0.0.1:8080`. */
+  readonly url: string;
+  readonly host: ModelHost;
+  /** Denies readiness, lets running requests end, stops all workers. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts listening, loads what is configured, and begins to follow its sources. Health answers while models load.
+ * @throws IngotError `port-in-use` naming a free port, or whatever keeps the first unusable source from being served.
+ */
+export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
+  const { drainMs = 10_000, host = '127.0.0.1', port = 8080 } = options;
+  const slots = modelSlots(options, drainMs);
+  const { limits, version, log, clock = systemClock } = options;
+  const app = createApp({
+    host: slots,
+    log,
+    clock,
+    ...(limits && { limits }),
+    ...(version !== undefined && { version }),
+  });
+  const close = async (): Promise<void> => {
+    await app.close({ drainMs });
+    await slots[Symbol.asyncDispose]();
+  };
+  const { signal } = options;
+  const giveUp = (): void => void slots[Symbol.asyncDispose]();
+  try {
+    const url = await listen(app.server(), host, port);
+    signal?.addEventListener('abort', giveUp, { once: true });
+    if (signal?.aborted) throw new IngotError('interrupted', 'starting was interrupted');
+    await slots.start();
+    signal?.removeEventListener('abort', giveUp);
+    return { url, host: slots, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function modelSlots(options: ModelServerOptions, drainMs: number): ModelSlots {
+  const { source, sources, log, onProgress, clock = systemClock, random = Math.random } = options;
+  const runtimes = [...(options.runtimes ?? []), onnx(options), python(options)];
+  const load = versionLoader({ source, runtimes, log, ...(onProgress && { onProgress }) });
+  return new ModelSlots({
+    source,
+    sources,
+    loadVersion: limitLoads(load, options.loadsAtOnce ?? 2),
+    load: options.load ?? 'start',
+    memoryLimitBytes: options.memoryLimitBytes,
+    followIntervalMs: options.followIntervalMs ?? 750,
+    drainMs,
+    clock,
+    random,
+    log,
+  });
+}
+
+function onnx({ onnxThreads, log }: ModelServerOptions): Runtime {
+  return onnxRuntime({ log, ...(onnxThreads !== undefined && { intraOpThreads: onnxThreads }) });
+}
+
+function python({ python: settings, log, clock = systemClock }: ModelServerOptions): Runtime {
+  const { workerDirectory, environmentsDirectory, env = 'auto', environment } = settings;
+  const { python: interpreter, allowSetup = false, allowSource = false } = settings;
+  const environments = {
+    mode: env,
+    cacheDirectory: environmentsDirectory,
+    checkScript: join(workerDirectory, 'requirements_check.py'),
+    python: interpreter,
+    environment,
+    allowSetup,
+    allowSource,
+    clock,
+    log,
+  };
+  return pythonRuntime({
+    ...settings,
+    workerScript: join(workerDirectory, 'main.py'),
+    clock,
+    log,
+    async prepareEnvironment(model, call) {
+      const { path } = await prepareEnvironment(model, environments, call);
+      return { python: path };
+    },
+  });
+}
+
+async function listen(server: Server, host: string, port: number): Promise<string> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, host, resolve);
+    });
+  } catch (error) {
+    throw await listenError(error, host, port);
+  }
+  return urlOf(server.address(), host);
+}
+
+async function listenError(error: unknown, host: string, port: number): Promise<unknown> {
+  const code = systemErrorCode(error);
+  if (code === 'EADDRINUSE') {
+    const free = await freePort(host, port + 1);
+    return new IngotError('port-in-use', `port ${port} on ${host} is taken; ${free} is free`, {
+      hint: `ingot serve … --port ${free}`,
+      details: { port, free },
+    });
+  }
+  if (code === 'EACCES') return new IngotError('forbidden', `port ${port} needs more rights; take one above 1023`);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new IngotError('usage', `this machine has no address ${host} to listen on`);
+  }
+  return error;
+}
+
+function urlOf(address: AddressInfo | string | null, host: string): string {
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const name = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+}
