@@ -1,6 +1,5 @@
 /**
  * The entry of `ingot`. Help and version are answered from here without loading anything else; the rest is `run.ts`.
- * This is the only file that touches `process`.
  */
 
 import { readFileSync } from 'node:fs';
@@ -20,6 +19,9 @@ if (words.length === 0 || (words.length === 1 && /^(?:--help|-h|help)$/.test(wor
   process.stdout.write(helpOfAll());
 } else if (words.length === 1 && /^(?:--version|-V)$/.test(words[0] ?? '')) {
   process.stdout.write(`${version()}\n`);
+} else if (words[0] === '__complete') {
+  const { completeProcess } = await import('./completion/complete-process.ts');
+  await completeProcess(words.slice(1));
 } else {
   const { runProcess } = await import('./run-process.ts');
   await runProcess(words);

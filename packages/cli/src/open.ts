@@ -2,7 +2,9 @@ import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { createLocalBlobStore } from '@ingot/core/blob/local';
 import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import type { ContentStore } from '@ingot/core/content/content-store';
+import type { StoreFormat } from '@ingot/core/content/store-format';
 import { checkWritable, createStore, openStore as openFormat } from '@ingot/core/content/store-format';
+import { IngotError, isIngotError } from '@ingot/core/errors';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import type { Registry } from '@ingot/core/registry/registry';
 import { openRememberedStates } from '@ingot/core/registry/remembered';
@@ -68,14 +70,22 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
   const { err } = context.terminal;
   const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
   const store = assembleStore(context.settings, { now: context.now, onWarning });
-  const { signal } = context;
-  const format =
-    use.creates === true
-      ? await createStore(store.blobs, { signal, now: context.now })
-      : await openFormat(store.blobs, { signal });
+  const format = await openFormatOf(store, use, context);
   if (use.writes === true || use.creates === true) {
     checkWritable(format, store.address);
     forgetNames(store.names);
   }
   return store;
+}
+
+async function openFormatOf(store: OpenedStore, use: StoreUse, { signal, now }: Context): Promise<StoreFormat> {
+  if (use.creates === true) return createStore(store.blobs, { signal, now });
+  try {
+    return await openFormat(store.blobs, { signal });
+  } catch (thrown) {
+    if (!isIngotError(thrown, 'store-not-found')) throw thrown;
+    const { message, operation, details } = thrown;
+    const hint = 'ingot push PATH   (the first push makes the store; `ingot config show --origin` says who named it)';
+    throw new IngotError('store-not-found', message, { hint, details, cause: thrown, ...(operation && { operation }) });
+  }
 }

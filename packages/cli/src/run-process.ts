@@ -1,5 +1,5 @@
-import { hostname, userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
+import { settingsHost } from './process-host.ts';
 import type { Host } from './run.ts';
 import { run } from './run.ts';
 
@@ -30,10 +30,7 @@ function exitWhenWritten(status: number): void {
 
 function processHost(signal: AbortSignal): Host {
   return {
-    env: process.env,
-    cwd: process.cwd(),
-    user: userName(),
-    hostname: hostname(),
+    ...settingsHost(),
     stdout: process.stdout,
     stderr: process.stderr,
     signal,
@@ -41,15 +38,6 @@ function processHost(signal: AbortSignal): Host {
     readStdin,
     confirm: async (question) => (process.stdin.isTTY && process.stderr.isTTY ? ask(question) : undefined),
   };
-}
-
-/** A container may run under a user id that has no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return process.env.USER ?? `uid-${process.getuid?.() ?? 'unknown'}`;
-  }
 }
 
 async function readStdin(): Promise<Uint8Array> {

@@ -56,7 +56,6 @@ function beforeTerminator(words: readonly string[]): readonly string[] {
 }
 
 async function dispatch(words: readonly string[], host: Host, terminal: Terminal): Promise<number> {
-  if (words[0] === '__complete') return complete(words.slice(1), host, terminal);
   const asked = words[0] === 'help' ? [...words.slice(1), '--help'] : words;
   const found = findVerb(asked);
   const help = beforeTerminator(asked).some((word) => word === '--help' || word === '-h');
@@ -77,13 +76,6 @@ async function dispatch(words: readonly string[], host: Host, terminal: Terminal
   }
   const { parseVerb } = await import('./verbs/parse.ts');
   return execute(found.path, found.verb, parseVerb(found.path, found.verb, found.words), host, terminal);
-}
-
-async function complete(words: readonly string[], host: Host, terminal: Terminal): Promise<number> {
-  const { completions } = await import('./completion/completions.ts');
-  const settings = createSettings((await readLayers(new Map(), host)).layers, host);
-  for (const line of await completions(words, settings, host.now())) terminal.out.write(`${line}\n`);
-  return 0;
 }
 
 async function execute(
