@@ -37,8 +37,6 @@ const WEIGHTS = [
   '.pt',
   '.pth',
   '.gguf',
-  '.json',
-  '.txt',
   '.model',
   '.bin',
 ];

@@ -95,13 +95,12 @@ function checkDefinition({ how, place, parameters }: Definition, file: string): 
 /** Whether a parameter list has a parameter without default (`*args`, `**kwargs` and markers aside). */
 function needsArgument(parameters: readonly PythonToken[]): boolean {
   let depth = 0;
-  let current: PythonToken[] = [];
-  const groups = [current];
+  const groups: PythonToken[][] = [[]];
   for (const token of parameters) {
-    if ('([{'.includes(token.text) && token.kind === 'symbol') depth++;
-    if (')]}'.includes(token.text) && token.kind === 'symbol') depth--;
-    if (depth === 0 && token.text === ',') groups.push((current = []));
-    else current.push(token);
+    if (token.kind === 'symbol' && '([{'.includes(token.text)) depth++;
+    if (token.kind === 'symbol' && ')]}'.includes(token.text)) depth--;
+    if (depth === 0 && token.text === ',') groups.push([]);
+    else groups.at(-1)?.push(token);
   }
   return groups.some((group) => group[0]?.kind === 'name' && !group.some((token) => token.text === '='));
 }

@@ -1,5 +1,5 @@
 import { isJsonObject } from '../json.ts';
-import { type Feature, type Signature } from '../signature.ts';
+import type { Feature, Signature } from '../signature.ts';
 import { parseEnvironmentVariables } from './metadata-variables.ts';
 import { parseFeatures, type Report } from './metadata-features.ts';
 import { nearest } from './nearest.ts';

@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import type { Capture } from '../capture.ts';
-import { type ErrorCode, IngotError, systemErrorCode } from '../errors.ts';
+import { type ErrorCode, IngotError, isIngotError, systemErrorCode } from '../errors.ts';
 import type { JsonValue } from '../json.ts';
 import type { OnProgress } from '../progress.ts';
 import { findEnvironment } from './environment.ts';
@@ -59,7 +59,10 @@ export async function checkPackage(path: string, options: ReadOptions = {}): Pro
   const finding = await findFlavor(located.files, parts, metadata, options.captured);
   const signature = await chooseSignature(finding, metadata, options.captured);
   const environment = findEnvironment(
-    { requirements: texts.requirements, pythonVersion: texts.pythonVersion },
+    {
+      requirements: texts.requirements ?? (parts.requirements === undefined ? undefined : ''),
+      pythonVersion: texts.pythonVersion,
+    },
     metadata,
     finding,
     options.captured,
@@ -175,7 +178,7 @@ async function locate(path: string, signal: AbortSignal | undefined): Promise<Lo
     return { files: [file], problems: [], baseName: basename(name, extname(name)) };
   } catch (error) {
     const code = systemErrorCode(error);
-    if (code === undefined) throw error;
+    if (code === undefined || isIngotError(error)) throw error;
     if (code !== 'ENOENT' && code !== 'ENOTDIR')
       return none('path.unreadable', `${path} cannot be read (${code})`, 'check its permissions');
     return none(

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { createDigester, type Digest } from '../digest.ts';
-import { IngotError, systemErrorCode } from '../errors.ts';
+import { IngotError, isIngotError, systemErrorCode } from '../errors.ts';
 
 /** What tells that a file is still the one that was looked at. */
 export interface Snapshot {
@@ -72,7 +72,7 @@ async function* pieces(file: SourceFile, buffer: () => Buffer, signal?: AbortSig
     }
     assertSame(file, snapshotOf(await stat(file.absolute, { bigint: true })));
   } catch (error) {
-    throw systemErrorCode(error) === undefined ? error : unreadable(file, error);
+    throw isIngotError(error) || systemErrorCode(error) === undefined ? error : unreadable(file, error);
   } finally {
     await handle.close();
   }

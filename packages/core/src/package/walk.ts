@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { IngotError, systemErrorCode } from '../errors.ts';
+import { IngotError, isIngotError, systemErrorCode } from '../errors.ts';
 import { IGNORE_FILE, type IsIgnored, parseIgnore } from './ignore.ts';
 import type { Problem } from './package.ts';
 import { comparePaths, findCollision, whyUnsafePath } from './paths.ts';
@@ -172,7 +172,7 @@ function warnDecomposed(state: WalkState, path: string): void {
 
 function unreadable(state: WalkState, path: string, error: unknown): void {
   const code = systemErrorCode(error);
-  if (code === undefined) throw error;
+  if (code === undefined || isIngotError(error)) throw error;
   if (code === 'ENOENT') {
     problem(
       state,

@@ -1,0 +1,426 @@
+/**
+ * The package cache keeps stored packages as plain files on this machine, so that a model server starts with registry
+ * and store gone. Below the cache's root: `packages/<hex of the manifest digest>/` with `files/` (verified when they
+ * arrived, read-only), `manifest.json`, `config.json`, `captured-<hex>.json`, `record.json` (written last) and `used`,
+ * whose time says when it was last asked for. A package appears by one rename, so there is never half of one.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Capture } from '../capture.ts';
+import type { ContentReader, RecipeRef } from '../content/content-store.ts';
+import { type Digest, isDigest } from '../digest.ts';
+import { isIngotError, systemErrorCode } from '../errors.ts';
+import type { OnProgress } from '../progress.ts';
+import type { ServablePackage } from '../serving/runtime.ts';
+import { type CacheRecord, readRecord, writeRecord } from './cache-record.ts';
+import { readCapture } from './captured.ts';
+import { parseManifest } from './manifest-read.ts';
+import type { PackageDescription } from './package.ts';
+import { openStoredPackage, type StoredPackage } from './stored-package.ts';
+import { diskError, syncDirectory, unpackPackage } from './unpack.ts';
+
+/** Which package is wanted. */
+export interface CacheKey {
+  readonly manifest: Digest;
+  /** Of the version; two versions with one manifest may have captured different things. */
+  readonly recipe?: RecipeRef;
+  /** For listings: the model it was fetched for. */
+  readonly model?: string;
+}
+
+/** A package whose files lie in a local directory. */
+export interface CachedPackage {
+  readonly manifest: Digest;
+  /** Where its files are; not to be changed. */
+  readonly directory: string;
+  readonly sizeBytes: number;
+  readonly description: PackageDescription;
+  readonly captured?: Capture;
+  /** As runtimes want it. */
+  readonly servable: ServablePackage;
+}
+
+/** A package in a listing of the cache. */
+export interface CacheEntry {
+  readonly digest: Digest;
+  readonly model: string | undefined;
+  readonly sizeBytes: number;
+  /** ISO 8601. */
+  readonly usedAt: string;
+  readonly path: string;
+}
+
+/** What pruning did. */
+export interface PruneResult {
+  readonly removed: readonly CacheEntry[];
+  readonly kept: readonly CacheEntry[];
+}
+
+/** Options of {@link openPackageCache}. */
+export interface PackageCacheOptions {
+  /** The cache's root; made when missing, readable by its owner only. */
+  readonly directory: string;
+  /** What pruning leaves. Default: 20 GB. */
+  readonly maxBytes?: number;
+  /** Default: the system clock. */
+  readonly clock?: () => Date;
+}
+
+/** Brings packages to this machine and keeps them; packages it handed out are not pruned while it is open. */
+export interface PackageCache extends AsyncDisposable {
+  /** The package, when it is here whole: a look at sizes and times, no hashing. */
+  get(key: CacheKey): Promise<CachedPackage | undefined>;
+  /**
+   * The package, brought here when it is missing. Safe in several processes at once.
+   * @throws IngotError as reading contents does, and `disk-full`; nothing half-written stays.
+   */
+  fetch(
+    key: CacheKey & { readonly recipe: RecipeRef },
+    contents: ContentReader,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+  ): Promise<CachedPackage>;
+  /** All packages here, the most recently used first. */
+  list(): Promise<CacheEntry[]>;
+  /** Removes the least recently used packages until `maxBytes` are left; those in use stay. */
+  prune(options?: { readonly maxBytes?: number }): Promise<PruneResult>;
+}
+
+const DEFAULT_MAX_BYTES = 20_000_000_000;
+/** A package asked for within this time counts as in use; holders renew it three times as often. */
+const LEASE_MS = 15 * 60_000;
+const LEFTOVER_MS = 24 * 60 * 60_000;
+
+/** Opens the cache below a directory. */
+export function openPackageCache(options: PackageCacheOptions): PackageCache {
+  return new DirectoryCache(options);
+}
+
+class DirectoryCache implements PackageCache {
+  readonly #root: string;
+  readonly #maxBytes: number;
+  readonly #now: () => Date;
+  readonly #held = new Set<Digest>();
+  readonly #arriving = new Map<string, Promise<CachedPackage>>();
+  #renewal: NodeJS.Timeout | undefined;
+
+  constructor({ directory, maxBytes = DEFAULT_MAX_BYTES, clock = () => new Date() }: PackageCacheOptions) {
+    this.#root = join(directory, 'packages');
+    this.#maxBytes = maxBytes;
+    this.#now = clock;
+  }
+
+  async get(key: CacheKey): Promise<CachedPackage | undefined> {
+    const found = await this.#open(key);
+    if (found !== undefined) await this.#use(key.manifest);
+    return found?.cached;
+  }
+
+  fetch(
+    key: CacheKey & { readonly recipe: RecipeRef },
+    contents: ContentReader,
+    options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+  ): Promise<CachedPackage> {
+    const id = `${key.manifest} ${key.recipe.digest}`;
+    const running = this.#arriving.get(id);
+    if (running !== undefined && options.signal === undefined) return running;
+    const started = this.#fetch(key, contents, options).finally(() => {
+      if (this.#arriving.get(id) === started) this.#arriving.delete(id);
+    });
+    this.#arriving.set(id, started);
+    return started;
+  }
+
+  async list(): Promise<CacheEntry[]> {
+    const entries: CacheEntry[] = [];
+    for (const name of await this.#names()) {
+      const digest = `sha256:${name}`;
+      if (!isDigest(digest)) continue;
+      const record = await readRecord(join(this.#root, name));
+      const used = await stat(join(this.#root, name, 'used')).catch(() => undefined);
+      if (record === undefined) continue;
+      entries.push({
+        digest,
+        model: record.model,
+        sizeBytes: record.sizeBytes,
+        usedAt: (used?.mtime ?? new Date(0)).toISOString(),
+        path: join(this.#root, name),
+      });
+    }
+    return entries.sort((a, b) => (a.usedAt < b.usedAt ? 1 : -1));
+  }
+
+  async prune(options: { readonly maxBytes?: number } = {}): Promise<PruneResult> {
+    const limit = options.maxBytes ?? this.#maxBytes;
+    const entries = await this.list();
+    let bytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const removed: CacheEntry[] = [];
+    for (const entry of [...entries].reverse()) {
+      if (bytes <= limit) break;
+      if (await this.#inUse(entry)) continue;
+      await this.#discard(entry.path);
+      removed.push(entry);
+      bytes -= entry.sizeBytes;
+    }
+    await this.#sweep();
+    return { removed, kept: entries.filter((entry) => !removed.includes(entry)) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#renewal);
+    this.#held.clear();
+    await Promise.allSettled(this.#arriving.values());
+  }
+
+  async #fetch(
+    key: CacheKey & { readonly recipe: RecipeRef },
+    contents: ContentReader,
+    options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+  ): Promise<CachedPackage> {
+    const here = await this.#open(key);
+    if (here?.recipeKnown === true) {
+      await this.#use(key.manifest);
+      return here.cached;
+    }
+    if (here !== undefined) return await this.#learn(key, here, contents, options.signal);
+    const stored = await openStoredPackage(contents, key, { signal: options.signal });
+    await this.#download(key, stored, contents, options);
+    const arrived = await this.#open(key);
+    if (arrived === undefined)
+      throw new Error(`the package ${key.manifest} vanished from the cache while it was fetched`);
+    await this.#use(key.manifest);
+    await this.prune();
+    return arrived.cached;
+  }
+
+  /** The files are here already; what was captured for this version may not be. */
+  async #learn(
+    key: CacheKey & { readonly recipe: RecipeRef },
+    here: Opened,
+    contents: ContentReader,
+    signal: AbortSignal | undefined,
+  ): Promise<CachedPackage> {
+    const place = this.#place(key.manifest);
+    try {
+      const stored = await openStoredPackage(contents, key, { signal });
+      await writeCaptured(place, stored);
+      await writeRecord(place, {
+        ...here.record,
+        model: key.model ?? here.record.model,
+        recipes: { ...here.record.recipes, [key.recipe.digest]: stored.captured?.digest ?? null },
+      });
+    } catch (error) {
+      // Without the store the files still serve; only what was captured may be that of another version.
+      if (!isIngotError(error, 'unavailable', 'timeout', 'store-not-found', 'content-not-found')) throw error;
+    }
+    await this.#use(key.manifest);
+    return (await this.#open(key))?.cached ?? here.cached;
+  }
+
+  async #download(
+    key: CacheKey & { readonly recipe: RecipeRef },
+    stored: StoredPackage,
+    contents: ContentReader,
+    options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+  ): Promise<void> {
+    await mkdir(this.#root, { recursive: true, mode: 0o700 });
+    const temporary = join(this.#root, `.arriving-${randomBytes(8).toString('hex')}`);
+    try {
+      await mkdir(temporary, { mode: 0o700 });
+      await mkdir(join(temporary, 'files'), { mode: 0o700 });
+      const alive = this.#keepAlive(temporary, options.onProgress);
+      const files = await unpackPackage(contents, stored, join(temporary, 'files'), {
+        ...options,
+        onProgress: alive,
+        without: 0o222,
+      });
+      await writeFile(join(temporary, 'manifest.json'), stored.manifest, { flush: true });
+      await writeFile(join(temporary, 'config.json'), stored.config, { flush: true });
+      await writeFile(join(temporary, 'used'), '');
+      await writeCaptured(temporary, stored);
+      await writeRecord(temporary, {
+        format: 1,
+        manifest: key.manifest,
+        model: key.model,
+        sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+        fetchedAt: this.#now().toISOString(),
+        files,
+        recipes: { [key.recipe.digest]: stored.captured?.digest ?? null },
+      });
+      await this.#install(temporary, key);
+    } catch (error) {
+      await rm(temporary, { recursive: true, force: true });
+      throw diskError(error, this.#root, 'cache.fetch');
+    }
+  }
+
+  /** Moves a whole package to its name; whoever comes second throws theirs away. */
+  async #install(temporary: string, key: CacheKey): Promise<void> {
+    const place = this.#place(key.manifest);
+    for (let attempt = 0; attempt < 5; attempt++) {
+      try {
+        await rename(temporary, place);
+        return await syncDirectory(this.#root);
+      } catch (error) {
+        const code = systemErrorCode(error);
+        if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
+      }
+      if ((await this.#open(key)) !== undefined) return await rm(temporary, { recursive: true, force: true });
+      await this.#discard(place);
+    }
+    throw new Error(`the package ${key.manifest} could not be moved into the cache`);
+  }
+
+  async #open(key: CacheKey): Promise<Opened | undefined> {
+    const place = this.#place(key.manifest);
+    const record = await readRecord(place);
+    if (record === undefined || record.manifest !== key.manifest) return undefined;
+    const directory = join(place, 'files');
+    for (const file of record.files) {
+      const found = await lstat(join(directory, file.path)).catch(() => undefined);
+      if (found?.isFile() !== true || found.size !== file.sizeBytes || found.mtimeMs !== file.mtimeMs) return undefined;
+    }
+    const known = key.recipe === undefined ? undefined : record.recipes[key.recipe.digest];
+    const captured = known === undefined ? (Object.values(record.recipes).at(-1) ?? null) : known;
+    try {
+      const capture = captured === null ? undefined : readCapture(await readFile(join(place, capturedName(captured))));
+      const contents = record.files.map((file) => ({
+        role: 'file' as const,
+        path: file.path,
+        digest: file.digest,
+        sizeBytes: file.sizeBytes,
+        chunks: 1,
+      }));
+      const description = parseManifest(await readFile(join(place, 'manifest.json')), {
+        expected: key.manifest,
+        contents,
+        captured: capture,
+      });
+      const cached = {
+        manifest: key.manifest,
+        directory,
+        sizeBytes: record.sizeBytes,
+        description,
+        ...(capture === undefined ? {} : { captured: capture }),
+        servable: toServable(description, directory, capture),
+      };
+      return { record, cached, recipeKnown: key.recipe === undefined || known !== undefined };
+    } catch (error) {
+      // Damaged documents make it no package; it is fetched again.
+      if (isIngotError(error) || systemErrorCode(error) === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  #place(manifest: Digest): string {
+    return join(this.#root, manifest.slice('sha256:'.length));
+  }
+
+  async #names(): Promise<string[]> {
+    try {
+      return await readdir(this.#root);
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async #use(manifest: Digest): Promise<void> {
+    this.#held.add(manifest);
+    await this.#touch(join(this.#place(manifest), 'used'));
+    this.#renewal ??= setInterval(() => {
+      for (const held of this.#held) void this.#touch(join(this.#place(held), 'used'));
+    }, LEASE_MS / 3).unref();
+  }
+
+  /** Tolerated: a read-only cache still serves; it only cannot say that it was used. */
+  async #touch(path: string): Promise<void> {
+    const now = this.#now();
+    await utimes(path, now, now).catch(() => undefined);
+  }
+
+  #keepAlive(temporary: string, onProgress: OnProgress | undefined): OnProgress {
+    let touched = this.#now().getTime();
+    return (event) => {
+      onProgress?.(event);
+      const now = this.#now().getTime();
+      if (now - touched < LEASE_MS) return;
+      touched = now;
+      void this.#touch(temporary);
+    };
+  }
+
+  async #inUse({ digest, path }: CacheEntry): Promise<boolean> {
+    if (this.#held.has(digest)) return true;
+    const used = await stat(join(path, 'used')).catch(() => undefined);
+    return used !== undefined && this.#now().getTime() - used.mtimeMs < LEASE_MS;
+  }
+
+  async #discard(path: string): Promise<void> {
+    const gone = join(this.#root, `.leaving-${randomBytes(8).toString('hex')}`);
+    try {
+      await rename(path, gone);
+    } catch (error) {
+      if (systemErrorCode(error) === 'ENOENT') return;
+      throw error;
+    }
+    await rm(gone, { recursive: true, force: true });
+  }
+
+  /** What crashed processes left behind. */
+  async #sweep(): Promise<void> {
+    for (const name of await this.#names()) {
+      if (!name.startsWith('.arriving-') && !name.startsWith('.leaving-')) continue;
+      const found = await stat(join(this.#root, name)).catch(() => undefined);
+      const old = found !== undefined && this.#now().getTime() - found.mtimeMs > LEFTOVER_MS;
+      if (old) await rm(join(this.#root, name), { recursive: true, force: true });
+    }
+  }
+}
+
+interface Opened {
+  readonly record: CacheRecord;
+  readonly cached: CachedPackage;
+  readonly recipeKnown: boolean;
+}
+
+function capturedName(digest: Digest): string {
+  return `captured-${digest.slice('sha256:'.length)}.json`;
+}
+
+async function writeCaptured(place: string, { captured }: StoredPackage): Promise<void> {
+  if (captured === undefined) return;
+  const temporary = join(place, `.captured-${randomBytes(8).toString('hex')}`);
+  await writeFile(temporary, captured.bytes, { flush: true });
+  await rename(temporary, join(place, capturedName(captured.digest)));
+}
+
+/** Puts a described package and its directory together as runtimes want them. */
+export function toServable(description: PackageDescription, directory: string, captured?: Capture): ServablePackage {
+  const {
+    manifest,
+    flavor,
+    interfacePath,
+    artifactPath,
+    signature,
+    requirements,
+    pythonVersion,
+    setupPath,
+    environmentVariables,
+  } = description;
+  return {
+    directory,
+    manifest,
+    flavor,
+    interfacePath,
+    artifactPath,
+    signature,
+    requirements,
+    pythonVersion,
+    setupPath,
+    environmentVariables,
+    description: description.description,
+    example: captured?.example,
+  };
+}
