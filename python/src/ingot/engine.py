@@ -7,6 +7,7 @@ state, and threads and forks may use it freely.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -179,6 +180,14 @@ def stop(process: subprocess.Popen[str]) -> None:
             process.wait(GRACE_SECONDS)
         except (ProcessLookupError, subprocess.TimeoutExpired, ValueError):
             continue
+
+
+def close_pipes(process: subprocess.Popen[str]) -> None:
+    """Gives back the pipes of a process that has ended."""
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def _start(command: Sequence[str], *, keep_stdin: bool = False, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

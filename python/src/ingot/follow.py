@@ -218,6 +218,7 @@ class Models:
                 self._hear(document, sources)
         status = process.wait()
         listener.join()
+        engine.close_pipes(process)
         self._gone(process, sources, status, listener.said)
         return told
 

@@ -1,0 +1,1 @@
+"""A service that answers with a model from the registry."""
