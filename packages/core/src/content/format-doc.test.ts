@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'vitest';
+import { digestOf } from '../digest.ts';
+import { canonicalJson } from '../json.ts';
+import { parseManifest } from '../package/manifest-read.ts';
+import { parseEvent, type StoredEvent } from '../registry/events.ts';
+import { slimEvent } from '../registry/fold.ts';
+import { modelFold } from '../registry/model-fold.ts';
+import { namesFold } from '../registry/names-fold.ts';
+import { parseRun } from '../registry/run.ts';
+import { parsePublished } from '../registry/version-body.ts';
+import { parsePackFooter } from './pack.ts';
+import { parsePage, parseRecipe } from './recipe.ts';
+import { parseCondemnedList, parseUploadRoot } from './roots.ts';
+import { parseStoreFormat } from './store-format.ts';
+
+const PAGE = readFileSync(new URL('../../../../docs/format.md', import.meta.url), 'utf8');
+const BLOCKS = [...PAGE.matchAll(/^```json ([\w.-]+)\n(.*?)^```$/gms)].map(([, name = '', text = '']) => ({
+  name,
+  text,
+}));
+
+function blocks(name: string): Buffer[] {
+  const found = BLOCKS.filter((block) => block.name === name).map(({ text }) => Buffer.from(text));
+  assert.ok(found.length > 0, `the page has no ${name}`);
+  return found;
+}
+
+function block(name: string): Buffer {
+  const [only, another] = blocks(name);
+  assert.ok(only && !another, `the page has several ${name}`);
+  return only;
+}
+
+/** The bytes as the store has them: the page only lays them out for people. */
+function stored(name: string): Buffer {
+  return Buffer.from(canonicalJson(JSON.parse(String(block(name)))));
+}
+
+function modelEvents(): StoredEvent[] {
+  return blocks('model-event').map((bytes, index) => parseEvent(bytes, `event ${index + 1}`, index + 1));
+}
+
+function published() {
+  const body = modelEvents()[0]?.body;
+  assert.ok(body);
+  return parsePublished(body, 'event 1');
+}
+
+describe('docs/format.md', () => {
+  test('has no JSON block that no test knows', () => {
+    const known = [
+      'ingot.json',
+      'pack-footer',
+      'page',
+      'recipe',
+      'manifest',
+      'upload-root',
+      'condemned-list',
+      'names-event',
+      'model-event',
+      'head',
+    ];
+    assert.deepEqual(new Set(BLOCKS.map(({ name }) => name)), new Set(known));
+    assert.equal(PAGE.match(/^```json/gm)?.length, BLOCKS.length);
+  });
+
+  test('shows an ingot.json that opens', () => {
+    assert.equal(parseStoreFormat(block('ingot.json'), 'the page').format, 1);
+  });
+
+  test('shows a footer that lists everything in the pack, and its pages and recipe at their places', () => {
+    const { recipe: ref } = published();
+    const footer = parsePackFooter(block('pack-footer'), ref.pack, ref.offset + ref.length);
+    const recipe = parseRecipe(stored('recipe'), ref);
+    const listed = new Set(footer.map((entry) => canonicalJson(entry)));
+    for (const { digest, offset, length } of [ref, ...recipe.pages, ...parsePage(stored('page'), 'page')]) {
+      assert.ok(listed.has(canonicalJson({ digest, offset, length })), digest);
+    }
+    assert.equal(footer.length, recipe.contents.length + recipe.pages.length + 1);
+  });
+
+  test('shows the recipe that the event names, and its first page', () => {
+    const { recipe: ref } = published();
+    assert.equal(digestOf(stored('recipe')), ref.digest);
+    assert.equal(stored('recipe').byteLength, ref.length);
+    const recipe = parseRecipe(stored('recipe'), ref);
+    assert.equal(digestOf(stored('page')), recipe.pages[0]?.digest);
+    const pieces = parsePage(stored('page'), 'page').map(({ digest, length }) => ({ digest, length }));
+    const files = recipe.contents
+      .slice(0, pieces.length)
+      .map(({ digest, sizeBytes }) => ({ digest, length: sizeBytes }));
+    assert.deepEqual(pieces, files);
+  });
+
+  test('shows the manifest that the event names, with the files that the recipe has', () => {
+    const { manifest, recipe: ref } = published();
+    const described = parseManifest(stored('manifest'), { expected: manifest });
+    const files = parseRecipe(stored('recipe'), ref).contents.filter(({ role }) => role === 'file');
+    assert.deepEqual(
+      described.files.map(({ path, digest }) => ({ path, digest })),
+      files.map(({ path, digest }) => ({ path, digest })),
+    );
+  });
+
+  test('shows a root and a condemned list that name packs of the recipe', () => {
+    const { packs } = parseRecipe(stored('recipe'), published().recipe);
+    assert.deepEqual(parseUploadRoot(block('upload-root'), 'root').packs, packs);
+    assert.deepEqual(parseCondemnedList(block('condemned-list'), 'list').packs, packs);
+  });
+
+  test('shows a names log that names the model of the root', () => {
+    const event = parseEvent(block('names-event'), 'names', 1);
+    const { models } = namesFold.apply(namesFold.initial, [slimEvent(namesFold, event)], () => 'names');
+    assert.deepEqual(models.get('churn')?.id, parseUploadRoot(block('upload-root'), 'root').modelId);
+  });
+
+  test('shows a chained model log that folds to version 1 in production', () => {
+    const events = modelEvents();
+    assert.equal(events[1]?.head.previous, events[0]?.digest);
+    const slims = events.map((event) => slimEvent(modelFold, event));
+    const state = modelFold.apply(modelFold.initial, slims, () => 'log');
+    assert.deepEqual(
+      state.versions.map((version) => version?.label),
+      ['1.0'],
+    );
+    assert.deepEqual(
+      state.aliases.map(({ alias, number }) => ({ alias, number })),
+      [{ alias: 'production', number: 1 }],
+    );
+  });
+
+  test('shows a head that is what this release would write of that log', () => {
+    const events = modelEvents();
+    const run = parseRun(block('head'), 'head');
+    assert.equal(run.digest, events.at(-1)?.digest);
+    assert.equal(run.fold, modelFold.version);
+    assert.deepEqual(
+      run.events,
+      events.map((event) => slimEvent(modelFold, event)),
+    );
+  });
+});
