@@ -1,6 +1,6 @@
 /** The name that differs least from `wanted`, if it is near enough to be a typing mistake. */
 export function nearestName(wanted: string, names: readonly string[]): string | undefined {
-  const limit = Math.max(1, Math.floor(wanted.length / 3));
+  const limit = Math.min(wanted.length - 1, Math.max(2, Math.floor(wanted.length / 3)));
   let best: { readonly name: string; readonly distance: number } | undefined;
   for (const name of names) {
     const distance = editDistance(wanted.slice(0, 200), name);
