@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { describe, test } from 'vitest';
+import { compareKeys } from './key.ts';
+
+describe('the order of keys', () => {
+  test('is that of their UTF-8 bytes', () => {
+    const keys = fc.string({ unit: 'binary', maxLength: 8 });
+    fc.assert(
+      fc.property(keys, keys, (a, b) => {
+        assert.equal(Math.sign(compareKeys(a, b)), Buffer.compare(Buffer.from(a), Buffer.from(b)));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test('puts what is beyond the basic plane behind what is at its end', () => {
+    assert.ok(compareKeys('\u{1f98a}', '\uffee') > 0);
+  });
+});
