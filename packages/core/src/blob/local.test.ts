@@ -54,6 +54,15 @@ describe('the local store', () => {
     assert.equal((await stat(directory)).mode & 0o777, 0o700);
   });
 
+  test('on a path that is a file says so, reading and writing', async () => {
+    const path = freshDirectory();
+    await writeFile(path, 'a file');
+    const store = createLocalBlobStore(path);
+    await failsWith(() => store.stat('ingot.json'), 'invalid-config');
+    await failsWith(() => keysOf(store, ''), 'invalid-config');
+    await failsWith(() => store.write('ingot.json', bodyOf('x')), 'invalid-config');
+  });
+
   test('leaves no temporary files behind, whether a write succeeds, loses or fails', async () => {
     for (const hardLinks of ['auto', 'never'] as const) {
       const directory = freshDirectory();

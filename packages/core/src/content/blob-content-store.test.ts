@@ -109,6 +109,18 @@ describe('an upload', () => {
     assert.deepEqual(await keysOf(blobs, ''), ['packs/u/0.pack']);
   });
 
+  test('that is disposed before it was sealed whole gives its space back', async () => {
+    const blobs = createMemoryBlobStore();
+    {
+      await using upload = await createBlobContentStore(blobs, { packBytes: 10 }).openUpload({ modelId: 'm-0' });
+      await upload.put(contentOf('a', 'more than ten bytes'));
+      await upload.put({ ...contentOf('b', 'announced as other bytes'), digest: digestOf('other') });
+      await failsWith(() => upload.seal(), 'source-changed');
+      assert.equal((await keysOf(blobs, 'packs/')).length, 1);
+    }
+    assert.deepEqual(await keysOf(blobs, ''), []);
+  });
+
   test('shares the pages of an unchanged part with the version before', async () => {
     const blobs = createMemoryBlobStore();
     const store = createBlobContentStore(blobs);

@@ -32,6 +32,7 @@ export class BlobUpload implements Upload {
   readonly #written = new Map<Digest, readonly Piece[]>();
   readonly #absent = new Set<string>();
   readonly #roots: string[] = [];
+  readonly #standing: string[] = [];
   #packs = 0;
   #newBytes = 0;
   #sealed: SealedUpload | undefined;
@@ -70,8 +71,10 @@ export class BlobUpload implements Upload {
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.release();
+      // Packs of an upload that was never sealed can be named by nobody: an interrupted push gives its space back.
+      if (this.#sealed === undefined) for (const key of this.#standing.splice(0)) await this.#context.blobs.delete(key);
     } catch (error) {
-      // A root that cannot be removed now only keeps packs a while longer: a collection expires it.
+      // What cannot be removed now only takes space a while longer: a collection removes it.
       if (!(error instanceof IngotError)) throw error;
     }
   }
@@ -101,6 +104,7 @@ export class BlobUpload implements Upload {
       const result = await this.#context.blobs.write(packKey(id), packOf(entries), blobOptions(options));
       if (result === 'exists')
         throw new IngotError('conflict', `pack ${id} is there already: another upload has this one's id`);
+      this.#standing.push(packKey(id));
       for (const [digest, pieces] of plan.written) {
         if (pieces.every(({ pack }) => pack === id)) this.#note(digest, pieces);
       }

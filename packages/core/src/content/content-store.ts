@@ -84,7 +84,7 @@ export interface SealedUpload {
 /**
  * One push in flight. `put` decides what must be written; `seal` writes packs, then the upload root, then checks what a
  * collection has condemned; `release` removes the root and is called after the event stands. Disposing an unreleased
- * upload leaves only unreferenced packs.
+ * upload leaves only unreferenced packs, and none at all when it was not sealed.
  */
 export interface Upload extends AsyncDisposable {
   readonly id: string;

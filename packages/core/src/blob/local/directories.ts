@@ -37,12 +37,16 @@ export class Directories {
 
   /**
    * Tells a blob that is missing from a store that is gone.
-   * @throws IngotError `unavailable` when the root was there before and is not now.
+   * @throws IngotError `unavailable` when the root was there before and is not now, `invalid-config` when it is a file.
    */
   async checkRoot(): Promise<void> {
-    const there = await isThere(this.root);
-    if (there) this.#rootSeen = true;
-    if (there || !this.#rootSeen) return;
+    const kind = await kindOf(this.root);
+    if (kind === 'file')
+      throw new IngotError('invalid-config', `${this.root} is a file; a store is a directory`, {
+        details: { path: this.root },
+      });
+    if (kind === 'directory') this.#rootSeen = true;
+    if (kind === 'directory' || !this.#rootSeen) return;
     throw new IngotError('unavailable', `the store directory ${this.root} is not there any more`, {
       details: { path: this.root },
     });
@@ -94,12 +98,11 @@ export class Directories {
   }
 }
 
-async function isThere(path: string): Promise<boolean> {
+async function kindOf(path: string): Promise<'directory' | 'file' | undefined> {
   try {
-    await stat(path);
-    return true;
+    return (await stat(path)).isDirectory() ? 'directory' : 'file';
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return false;
+    if (systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
