@@ -165,7 +165,7 @@ def _parameter(value: Any) -> Any:
         return value if len(value) <= MAX_PARAMETER else f"{value[:MAX_PARAMETER]}…"
     if is_array(value) or isinstance(value, list | tuple | dict):
         try:
-            text = json.dumps(value.tolist() if is_array(value) else value, allow_nan=False)
+            text = json.dumps(plain(value) if is_array(value) else value, allow_nan=False)
         except (TypeError, ValueError):
             return _UNSAYABLE
         return json.loads(text) if len(text) <= MAX_PARAMETER else f"{text[:MAX_PARAMETER]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,9 +57,11 @@ class Feature:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Feature:
         """Reads a feature; keys this release does not know are ignored."""
-        make: Callable[..., Feature] = cls
-        known = {key: document[key] for key in cls.__dataclass_fields__ if key in document}
-        return make(**{key: tuple(item) if isinstance(item, list) else item for key, item in known.items()})
+        known: dict[str, Any] = {}
+        for key in cls.__dataclass_fields__:
+            if key in document:
+                known[key] = tuple(document[key]) if isinstance(document[key], list) else document[key]
+        return cls(**known)
 
 
 @dataclass(frozen=True)
