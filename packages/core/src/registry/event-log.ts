@@ -54,7 +54,8 @@ export interface RememberedPosition<State> {
   readonly seq: number;
   readonly digest: Digest;
   readonly at: string;
-  readonly state?: State;
+  /** Reads the state, if it was kept. */
+  state(): State | undefined;
 }
 
 interface Position<State> extends LogSnapshot<State> {
@@ -89,12 +90,11 @@ export class EventLog<State> {
     this.#files = new LogFiles(tools.blobs, prefix);
     this.#cache = new RunCache(tools.blobs, prefix, fold.version, tools.warn);
     this.#remembered = remembered;
-    if (remembered?.state !== undefined) this.#position = { ...remembered, state: remembered.state };
   }
 
   /** What is known without asking the storage. */
   get known(): LogSnapshot<State> | undefined {
-    return this.#position;
+    return this.#position ?? this.#recall();
   }
 
   /**
@@ -154,7 +154,7 @@ export class EventLog<State> {
   }
 
   async #advance(options: RefreshOptions): Promise<Position<State>> {
-    const known = this.#position;
+    const known = this.#position ?? this.#recall();
     if (known === undefined) return this.#openAll(options);
     if (this.#isVerified || options.trusting) {
       return (await this.#files.has(known.seq + 1, options)) ? this.#follow(known, options, 1) : known;
@@ -162,6 +162,14 @@ export class EventLog<State> {
     const [, hasNext] = await Promise.all([this.#verify(known, options), this.#files.has(known.seq + 1, options)]);
     this.#isVerified = true;
     return hasNext ? this.#follow(known, options, 1) : known;
+  }
+
+  #recall(): Position<State> | undefined {
+    const { seq, digest, at } = this.#remembered ?? {};
+    const state = this.#remembered?.state();
+    if (seq === undefined || digest === undefined || at === undefined || state === undefined) return undefined;
+    this.#position = { seq, digest, at, state };
+    return this.#position;
   }
 
   async #openAll(options: BlobOptions): Promise<Position<State>> {

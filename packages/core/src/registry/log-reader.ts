@@ -1,6 +1,8 @@
+import { viewOf } from './brief.ts';
 import { historyEntry } from './history-summary.ts';
+import { listModels } from './listing.ts';
 import type { ModelDirectory } from './model-directory.ts';
-import { readRecord, resolvedAs, summaryOf, viewOf } from './record.ts';
+import { readRecord, resolvedAs } from './record.ts';
 import type { Registry } from './registry.ts';
 import { aliasNotFound, selectVersion } from './select.ts';
 
@@ -21,10 +23,7 @@ export function createLogReader(directory: ModelDirectory): ReadingRegistry {
     },
 
     async *models(options = {}) {
-      for await (const model of directory.all(options)) {
-        const summary = summaryOf(model);
-        if (summary.versions > 0) yield summary;
-      }
+      for await (const summary of listModels(directory, options)) if (summary.versions > 0) yield summary;
       await directory.remember();
     },
 

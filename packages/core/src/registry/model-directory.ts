@@ -2,20 +2,23 @@ import type { BlobOptions } from '../blob/blob-store.ts';
 import type { StoreFormat } from '../content/store-format.ts';
 import { checkWritable, createStore, openStore } from '../content/store-format.ts';
 import { IngotError, isIngotError } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
 import type { ModelName } from '../ref.ts';
+import { type ModelBrief, briefOf } from './brief.ts';
 import type { LogSnapshot, LogTools, RememberedPosition } from './event-log.ts';
 import { EventLog } from './event-log.ts';
 import type { Fold } from './fold.ts';
+import { LogFiles } from './log-files.ts';
 import type { ModelState } from './model-fold.ts';
 import { modelFold } from './model-fold.ts';
 import type { NamedModel, NamesState } from './names-fold.ts';
 import { namesFold } from './names-fold.ts';
 import { nearest } from './nearest.ts';
 import type { OpenModel } from './record.ts';
-import type { RememberedStates } from './remembered.ts';
+import type { RememberedStates, SeenLog } from './remembered.ts';
+import type { BriefAt } from './shared-briefs.ts';
 
 const NAMES = 'names';
-const BATCH = 64;
 
 interface OpenStore {
   readonly format: StoreFormat;
@@ -83,17 +86,31 @@ export class ModelDirectory {
     return this.opened(named, snapshot);
   }
 
-  /** Streams all models by name, read in batches. */
-  async *all(options: BlobOptions): AsyncGenerator<OpenModel> {
-    const { state } = await (await this.names(options)).refresh(options);
-    const named = [...state.models.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    for (let from = 0; from < named.length; from += BATCH) {
-      const batch = named.slice(from, from + BATCH);
-      const read = batch.map(async (model) =>
-        this.opened(model, await this.log(model.id).refresh({ ...options, trusting: true })),
-      );
-      yield* (await Promise.all(read)).filter((model) => !model.state.closed);
-    }
+  /** Whether a model's log was read by this process. */
+  isOpen(id: string): boolean {
+    return this.#logs.has(id);
+  }
+
+  /** The files of a model's log. */
+  files(id: string): LogFiles {
+    return new LogFiles(this.tools.blobs, `models/${id}`);
+  }
+
+  /** What this machine remembers of a model, by the fold of this release. */
+  seen(id: string): SeenLog | undefined {
+    const seen = this.#memory?.get(id);
+    return seen?.fold === modelFold.version ? seen : undefined;
+  }
+
+  /** Remembers what somebody else saw of a model. */
+  note(id: string, { seq, digest, brief }: BriefAt): void {
+    if (brief.at !== null) this.#memory?.put(id, { fold: modelFold.version, seq, digest, at: brief.at, brief });
+  }
+
+  /** Whether this store takes writes from anybody. */
+  async isWritable(options: BlobOptions): Promise<boolean> {
+    const { format } = await this.#opened(() => openStore(this.tools.blobs, options));
+    return !format.governed && format.follows === undefined;
   }
 
   opened(named: NamedModel, { seq, at, state }: LogSnapshot<ModelState>): OpenModel {
@@ -111,17 +128,23 @@ export class ModelDirectory {
     const startedAt = performance.now();
     if (this.#memory === undefined || (!always && startedAt < this.#nextSaveAt)) return;
     this.#put(NAMES, namesFold, (await this.#store)?.names.known);
-    for (const [id, log] of this.#logs) this.#put(id, modelFold, log.known);
+    for (const [id, log] of this.#logs) this.#put(id, modelFold, log.known, ({ state, at }) => briefOf(state, at));
     await this.#memory.save();
     const endedAt = performance.now();
     this.#nextSaveAt = endedAt + Math.max(200, 20 * (endedAt - startedAt));
   }
 
-  #put<State>(key: string, fold: Fold<State>, known: LogSnapshot<State> | undefined): void {
+  #put<State>(
+    key: string,
+    fold: Fold<State>,
+    known: LogSnapshot<State> | undefined,
+    brief?: (known: LogSnapshot<State>) => ModelBrief,
+  ): void {
     if (known === undefined || known.digest === null || known.at === null) return;
     if (known.seq <= (this.#saved.get(key) ?? 0)) return;
     const { seq, digest, at } = known;
-    this.#memory?.put(key, { fold: fold.version, seq, digest, at, state: fold.toJson(known.state) });
+    const state = fold.toJson(known.state);
+    this.#memory?.put(key, { fold: fold.version, seq, digest, at, state, ...(brief ? { brief: brief(known) } : {}) });
     this.#saved.set(key, seq);
   }
 
@@ -145,16 +168,20 @@ export class ModelDirectory {
   #recall<State>(key: string, fold: Fold<State>): RememberedPosition<State> | undefined {
     const seen = this.#memory?.get(key);
     if (seen === undefined) return undefined;
-    this.#saved.set(key, seen.seq);
-    const { seq, digest, at, state } = seen;
-    if (state === undefined || seen.fold !== fold.version) return { seq, digest, at };
-    try {
-      return { seq, digest, at, state: fold.parse(state, this.#memory?.location ?? '') };
-    } catch (error) {
-      // Written by something else: where the log was is still worth checking, the state is not used.
-      if (!isIngotError(error, 'integrity')) throw error;
-      return { seq, digest, at };
-    }
+    const { seq, digest, at } = seen;
+    const json = seen.fold === fold.version ? seen.state() : undefined;
+    if (json !== undefined) this.#saved.set(key, seq);
+    return { seq, digest, at, state: () => json && readState(fold, json, this.#memory?.location ?? '') };
+  }
+}
+
+// A state that something else wrote is not used; where the log was is still worth checking.
+function readState<State>(fold: Fold<State>, json: JsonObject, where: string): State | undefined {
+  try {
+    return fold.parse(json, where);
+  } catch (error) {
+    if (!isIngotError(error, 'integrity')) throw error;
+    return undefined;
   }
 }
 

@@ -5,9 +5,9 @@ import { tampered } from './events.ts';
 import { compact } from './fields.ts';
 import type { ModelState, VersionEntry } from './model-fold.ts';
 import { changedTags } from './model-fold.ts';
-import type { ModelSummary, ModelView, ResolvedVersion, VersionRecord, VersionSlim } from './registry.ts';
+import type { ResolvedVersion, VersionRecord, VersionSlim } from './registry.ts';
 import type { Reference } from '../ref.ts';
-import { keptVersions, latestVersion, liveAliases } from './select.ts';
+import { liveAliases } from './select.ts';
 import type { VersionUpdate } from './version-body.ts';
 import { parsePublished, parseUpdate } from './version-body.ts';
 
@@ -63,28 +63,6 @@ function withUpdate<T extends Pick<VersionRecord, 'description' | 'tags' | 'metr
 export function slimVersion(entry: VersionEntry): VersionSlim {
   const { number, manifest, label, status, publishedAt, flavor, sizeBytes, metrics } = entry;
   return compact({ number, manifest, label, status, publishedAt, flavor, sizeBytes, metrics });
-}
-
-/** What a listing says of a model. */
-export function summaryOf({ name, id, createdAt, at, state }: OpenModel): ModelSummary {
-  const latest = latestVersion(state);
-  return compact({
-    name,
-    id,
-    createdAt,
-    updatedAt: at ?? createdAt,
-    description: state.description ?? state.newestDescription,
-    tags: state.tags,
-    aliases: Object.fromEntries(liveAliases(state).map(({ alias, number }) => [alias, number])),
-    versions: keptVersions(state).length,
-    latest: latest && slimVersion(latest),
-  });
-}
-
-/** A model with its versions; deleted ones are shown as such. */
-export function viewOf(model: OpenModel): ModelView {
-  const all = model.state.versions.flatMap((entry) => (entry === null ? [] : [slimVersion(entry)])).reverse();
-  return { ...summaryOf(model), all };
 }
 
 /** The answer to a reference. */

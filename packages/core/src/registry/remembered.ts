@@ -16,15 +16,20 @@ export interface RememberedLog {
   /** Version of the fold that made the state. */
   readonly fold: number;
   readonly seq: number;
-  readonly digest: string;
+  readonly digest: Digest;
+  /** Time of the last event. */
   readonly at: string;
-  readonly state: object;
+  /** Without it only the position is kept. */
+  readonly state?: object;
+  /** What listings need, so that they need not read the state. */
+  readonly brief?: object;
 }
 
-/** A log as the file has it. */
-export interface SeenLog extends Pick<RememberedLog, 'fold' | 'seq' | 'at'> {
-  readonly digest: Digest;
-  readonly state: JsonObject | undefined;
+/** A log as it was kept. */
+export interface SeenLog extends Pick<RememberedLog, 'fold' | 'seq' | 'digest' | 'at'> {
+  readonly brief: JsonObject | undefined;
+  /** Reads the state; undefined when it was too large to keep. */
+  state(): JsonObject | undefined;
 }
 
 /** Positions and states of a store's logs, kept between runs. */
@@ -33,7 +38,7 @@ export interface RememberedStates {
   readonly location: string;
   /** Starts with what is kept of the store with this id, or with nothing. Must be called first. */
   load(storeId: string): Promise<void>;
-  /** What was last seen of a log; without its state when that was too large to keep. */
+  /** What was last seen of a log. */
   get(log: string): SeenLog | undefined;
   /** Notes what was seen; `save` writes it. */
   put(log: string, seen: RememberedLog): void;
@@ -47,16 +52,19 @@ export interface RememberedStates {
 export interface RememberedStatesOptions {
   /** The directory for this store; made (0700) with the first write. */
   readonly directory: string;
-  /** States above this size in bytes are not kept, only their position. Default 4 MiB. */
-  readonly maxStateBytes?: number;
+  /** Of a log whose state takes more characters only the position is kept. Default 4 Mi. */
+  readonly maxStateLength?: number;
 }
 
-const FORMAT = 'ingot-remembered-1';
+const FORMAT = 'ingot-remembered-2';
 const FILE = 'logs';
 
 interface Line {
   readonly seq: number;
-  readonly json: string;
+  /** All but the state, as JSON. */
+  readonly head: string;
+  /** The state as JSON, or nothing. */
+  readonly state: string;
 }
 
 /**
@@ -67,21 +75,21 @@ interface Line {
  * const memory = openRememberedStates({ directory: `${cache}/stores/${hash}` });
  */
 export function openRememberedStates(options: RememberedStatesOptions): RememberedStates {
-  return new FileStates(options.directory, options.maxStateBytes ?? 4 * 1024 * 1024);
+  return new FileStates(options.directory, options.maxStateLength ?? 4 * 1024 * 1024);
 }
 
 class FileStates implements RememberedStates {
   readonly location: string;
   readonly #directory: string;
-  readonly #maxStateBytes: number;
+  readonly #maxStateLength: number;
   readonly #pending = new Map<string, RememberedLog | undefined>();
   #lines = new Map<string, Line>();
   #storeId = '';
   #stamp = '';
 
-  constructor(directory: string, maxStateBytes: number) {
+  constructor(directory: string, maxStateLength: number) {
     this.#directory = directory;
-    this.#maxStateBytes = maxStateBytes;
+    this.#maxStateLength = maxStateLength;
     this.location = join(directory, FILE);
   }
 
@@ -93,12 +101,13 @@ class FileStates implements RememberedStates {
 
   get(log: string): SeenLog | undefined {
     const line = this.#lines.get(log);
-    const value = line && parseObject(line.json);
-    if (line === undefined || value === undefined) return undefined;
-    const { fold, digest, at, state } = value;
+    const head = line && parseObject(line.head);
+    if (line === undefined || head === undefined) return undefined;
+    const { fold, digest, at, brief } = head;
     if (typeof fold !== 'number' || typeof at !== 'string') return undefined;
     if (typeof digest !== 'string' || !isDigest(digest)) return undefined;
-    return { fold, seq: line.seq, digest, at, state: isJsonObject(state) ? state : undefined };
+    const state = () => parseObject(line.state);
+    return { fold, seq: line.seq, digest, at, state, brief: isJsonObject(brief) ? brief : undefined };
   }
 
   put(log: string, seen: RememberedLog): void {
@@ -124,28 +133,25 @@ class FileStates implements RememberedStates {
 
   // Another process may have written since: keep whichever is further on.
   async #mergeWithOthers(): Promise<void> {
-    const stamp = await stampOf(this.location);
-    if (stamp === this.#stamp) return;
+    if ((await stampOf(this.location)) === this.#stamp) return;
     for (const [log, line] of await readLines(this.location, this.#storeId)) {
       if (line.seq > (this.#lines.get(log)?.seq ?? 0)) this.#lines.set(log, line);
     }
   }
 
   #apply(log: string, seen: RememberedLog | undefined): void {
-    if (seen === undefined) {
-      this.#lines.delete(log);
-      return;
-    }
-    if (seen.seq < (this.#lines.get(log)?.seq ?? 0)) return;
-    const { seq, ...rest } = seen;
-    const json = JSON.stringify(rest);
-    const small = json.length <= this.#maxStateBytes;
-    this.#lines.set(log, { seq, json: small ? json : JSON.stringify({ ...rest, state: null }) });
+    if (seen === undefined) this.#lines.delete(log);
+    if (seen === undefined || seen.seq < (this.#lines.get(log)?.seq ?? 0)) return;
+    const { seq, state, ...head } = seen;
+    const json = state === undefined ? '' : JSON.stringify(state);
+    const kept = json.length <= this.#maxStateLength ? json : '';
+    this.#lines.set(log, { seq, head: JSON.stringify(head), state: kept });
   }
 
   async #write(): Promise<void> {
     await mkdir(this.#directory, { recursive: true, mode: 0o700 });
-    const body = [...this.#lines].map(([log, { seq, json }]) => `${log} ${seq} ${json}\n`).join('');
+    const lines = [...this.#lines].map(([log, { seq, head, state }]) => `${log}\t${seq}\t${head}\t${state}`);
+    const body = lines.join('\n');
     const temporary = `${this.location}.${randomBytes(8).toString('hex')}`;
     try {
       const file = await open(temporary, 'wx', 0o600);
@@ -179,16 +185,17 @@ async function readLines(path: string, storeId: string): Promise<Map<string, Lin
   const end = text.indexOf('\n');
   const body = text.slice(end + 1);
   if (text.slice(0, Math.max(end, 0)) !== `${FORMAT} ${storeId} ${digestOf(body)}`) return new Map();
-  return new Map(body.split('\n').flatMap((line) => (line === '' ? [] : [parseLine(line)])));
+  return new Map(body === '' ? [] : body.split('\n').map(parseLine));
 }
 
+// JSON has no bare tabs or line ends.
 function parseLine(line: string): [string, Line] {
-  const first = line.indexOf(' ');
-  const second = line.indexOf(' ', first + 1);
-  return [line.slice(0, first), { seq: Number(line.slice(first + 1, second)), json: line.slice(second + 1) }];
+  const [log = '', seq = '', head = '', state = ''] = line.split('\t');
+  return [log, { seq: Number(seq), head, state }];
 }
 
 function parseObject(json: string): JsonObject | undefined {
+  if (json === '') return undefined;
   try {
     const value: unknown = JSON.parse(json);
     return isJsonObject(value) ? value : undefined;
