@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContentReader, Recipe } from '../content/content-store.ts';
 import { createDigester, type Digester } from '../digest.ts';
@@ -113,7 +113,7 @@ async function writeFile(
 ): Promise<WrittenFile> {
   const handle = await open(target, NEW_FILE, 0o600);
   try {
-    await handle.writeFile(bytes);
+    for await (const piece of bytes) await writeAll(handle, piece);
     await handle.chmod(file.mode & ~(options.without ?? 0));
     await handle.sync();
     return {
@@ -126,6 +126,10 @@ async function writeFile(
   } finally {
     await handle.close();
   }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
 }
 
 /** Makes the names in a directory durable. */
