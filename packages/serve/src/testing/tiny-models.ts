@@ -1,5 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
-import type { Digest } from '@ingot/core/digest';
+import { type Digest, digestOf } from '@ingot/core/digest';
 import type { ModelSource, Predictor, ResolvedModel, Runtime, ServablePackage } from '@ingot/core/serving/runtime';
 
 /** A model source and a runtime in memory, whose stores, models and loads a test steers. */
@@ -26,13 +26,13 @@ export class TinyModels implements ModelSource {
     if (typeof number !== 'number') throw number;
     const model = source.split(/[@:]/)[0] ?? source;
     const stale = this.staleSince === undefined ? {} : { staleSince: this.staleSince };
-    return { source, model, modelId: `id-${model}`, number, label: `1.${number}`, digest: digestOf(number), ...stale };
+    return { source, model, modelId: `id-${model}`, number, label: `1.${number}`, digest: digestOfVersion(number), ...stale };
   }
 
   async fetch({ number }: ResolvedModel): Promise<ServablePackage> {
     return {
       directory: String(number),
-      manifest: digestOf(number),
+      manifest: digestOfVersion(number),
       flavor: 'tiny',
       requirements: [],
       environmentVariables: [],
@@ -74,8 +74,8 @@ export class TinyModels implements ModelSource {
   }
 }
 
-function digestOf(number: number): Digest {
-  return `sha256:${String(number).padStart(64, '0')}` as Digest;
+function digestOfVersion(number: number): Digest {
+  return digestOf(`version ${number}`);
 }
 
 function aborted(signal: AbortSignal | undefined): Promise<void> {
