@@ -11,10 +11,12 @@ import type { RecipeReader } from './recipe-reader.ts';
 export class BaseContents {
   readonly #reader: RecipeReader;
   readonly #recipes: readonly Recipe[];
+  readonly #digests: readonly ReadonlySet<Digest>[];
 
   constructor(reader: RecipeReader, recipes: readonly Recipe[]) {
     this.#reader = reader;
     this.#recipes = recipes;
+    this.#digests = recipes.map(({ contents }) => new Set(contents.map(({ digest }) => digest)));
   }
 
   /** Opens the recipes of earlier versions, newest first. */
@@ -28,7 +30,7 @@ export class BaseContents {
 
   /** Says whether some earlier version has a content. */
   has(digest: Digest): boolean {
-    return this.#recipes.some(({ contents }) => contents.some((content) => content.digest === digest));
+    return this.#digests.some((digests) => digests.has(digest));
   }
 
   /** Gives the pieces of a content, none of them in an absent pack; undefined when no earlier version has it so. */
@@ -37,7 +39,8 @@ export class BaseContents {
     absent: ReadonlySet<string>,
     options: ContentOptions,
   ): Promise<readonly Piece[] | undefined> {
-    for (const recipe of this.#recipes) {
+    for (const [n, recipe] of this.#recipes.entries()) {
+      if (!this.#digests[n]?.has(digest)) continue;
       const pieces = await orLost(() => gather(this.#reader.pieces(recipe, digest, options)));
       if (pieces !== undefined && pieces.length > 0 && !pieces.some(({ pack }) => absent.has(pack))) return pieces;
     }
