@@ -117,7 +117,7 @@ function libraryProject() {
     extends: '../../tsconfig.base.json',
     compilerOptions: { outDir: 'dist', rootDir: 'src', customConditions: [], noEmit: false, stripInternal: true },
     include: ['src/**/*.ts'],
-    exclude: ['src/**/*.test.ts'],
+    exclude: ['src/**/*.test.ts', 'src/**/testing/**'],
   };
 }
 

@@ -60,7 +60,7 @@ export function subjectsOf(python) {
 
 const PEERS = [
   { key: 'mlflow', name: 'mlflow models serve', packages: ['mlflow', 'scikit-learn', 'pandas'], make: mlflowModel, command: mlflowCommand, body: (rows) => JSON.stringify({ inputs: rows }) },
-  { key: 'mlserver', name: 'MLServer, defaults', packages: ['mlserver', 'mlserver-sklearn'], make: mlserverModel, command: mlserverCommand, body: v2('FP64') },
+  { key: 'mlserver', name: 'MLServer, defaults', packages: ['mlserver', 'mlserver-sklearn', 'uvloop<0.22'], make: mlserverModel, command: mlserverCommand, body: v2('FP64') },
   { key: 'bentoml', name: 'BentoML, defaults', packages: ['bentoml', 'scikit-learn', 'numpy'], make: async () => {}, command: bentoCommand, body: lists },
 ];
 
