@@ -5,12 +5,10 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, test } from 'vitest';
-import { bodyOf } from '../blob/bytes.ts';
 import { createLocalBlobStore } from '../blob/local.ts';
-import { readPackage } from '../package/read.ts';
-import { type ModelName, parseModelName } from '../ref.ts';
+import { type PushOptions, push } from '../push.ts';
+import { parseModelName } from '../ref.ts';
 import { openLogRegistry } from '../registry/open.ts';
-import type { VersionDraft } from '../registry/registry.ts';
 import { createBlobContentStore } from './blob-content-store.ts';
 import { noise } from './conformance.ts';
 import { packKey } from './locator.ts';
@@ -56,15 +54,15 @@ async function fillStore(): Promise<void> {
   await writeFile(join(base, 'many/shards/run.sh'), '#!/bin/sh\n');
   await chmod(join(base, 'many/shards/run.sh'), 0o755);
   const churn = parseModelName('team/churn');
-  await push(churn, 'v1', {
+  await pushTo(churn, 'v1', {
     label: '1.0.0',
     metrics: Object.fromEntries(ODD_NUMBERS.map((number, n) => [`m${n}`, number])),
   });
-  await push(churn, 'v2', {
+  await pushTo(churn, 'v2', {
     tags: { ' "quoted"\u2028\n': '🦊 größe', '\ufffd': 'x', '🦊': 'y' },
-    description: 'the \u0007 second',
+    message: 'the \u0007 second',
   });
-  await push(parseModelName('many'), 'many', { params: { 'z.a': [1, { b: null }], A: 1e-9, ä: 1 } });
+  await pushTo('many', 'many', { captured: { params: { 'z.a': [1, { b: null }], A: 1e-9, ä: 1 } } });
   const registry = openLogRegistry({ blobs: createLocalBlobStore(store), actor: 'test' });
   await registry.setAlias(churn, 'production', 1);
   await registry.setAlias(churn, 'staging', 2);
@@ -82,32 +80,11 @@ async function writePackage(name: string, seed: number): Promise<void> {
   await chmod(join(directory, 'setup.sh'), 0o755);
 }
 
-async function push(name: ModelName, directory: string, facts: Partial<VersionDraft>): Promise<void> {
+async function pushTo(name: string, directory: string, options: Partial<PushOptions>): Promise<void> {
   const blobs = createLocalBlobStore(store);
   const contents = createBlobContentStore(blobs, { packBytes: 1_000_000 });
-  const registry = openLogRegistry({ blobs, actor: 'test' });
-  const plan = await readPackage(join(base, directory), { name });
-  const { id, base: earlier } = await registry.ensureModel(name);
-  await using upload = await contents.openUpload({ modelId: id, base: earlier });
-  for (const file of plan.files) await upload.put({ role: 'file', ...file });
-  for (const [role, digest, bytes] of [
-    ['manifest', plan.manifestDigest, plan.manifest],
-    ['config', plan.configDigest, plan.config],
-  ] as const) {
-    await upload.put({ role, digest, sizeBytes: bytes.byteLength, open: () => bodyOf(bytes).open() });
-  }
-  const { recipe } = await upload.seal();
-  const { sizeBytes, flavor, manifestDigest: manifest } = plan;
-  await registry.publish(name, {
-    manifest,
-    recipe,
-    sizeBytes,
-    fileCount: plan.files.length,
-    flavor,
-    scan: 'not scanned',
-    ...facts,
-  });
-  await upload.release();
+  await using registry = openLogRegistry({ blobs, actor: 'test' });
+  await push(join(base, directory), { registry, contents, name, ...options });
 }
 
 function read(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
