@@ -116,10 +116,27 @@ def _series(pandas: Any, values: list[Any], feature: Feature | None) -> Any:
     return pandas.Series(values)
 
 
-def in_order(frame: Any, features: Sequence[Feature]) -> Any:
-    """Gives a DataFrame's columns in the model's order where all are there; anything else as it is."""
+def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
+    """Gives data that is not rows by name as the model takes it.
+
+    A DataFrame's columns come in the model's order; lists become an array, or a DataFrame where the model wants names.
+    """
+    if is_dataframe(data):
+        return _in_order(data, features)
+    if not isinstance(data, list | tuple) or kind in {"rows", "tensors"}:
+        return data
+    if kind == "array":
+        import numpy
+
+        return numpy.asarray(data)
+    import pandas
+
+    return pandas.DataFrame(data, columns=[feature.name for feature in features] or None)
+
+
+def _in_order(frame: Any, features: Sequence[Feature]) -> Any:
     names = [feature.name for feature in features]
-    if not is_dataframe(frame) or not names or list(frame.columns) == names:
+    if not names or list(frame.columns) == names:
         return frame
     missing = [name for name in names if name not in frame.columns]
     if not missing:

@@ -42,7 +42,6 @@ Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[Mapping[st
 def lifespan(
     *sources: str,
     load: Literal["start", "on-demand"] | None = None,
-    every: float = 1.0,
     timeout: float = 300.0,
     store: Store = None,
     settings: IngotSettings | None = None,
@@ -52,7 +51,6 @@ def lifespan(
 
     :param sources: references; without any, ``INGOT_MODELS`` of the environment or ``.env``.
     :param load: ``start`` (the default) loads before the first request; ``on-demand`` on first use.
-    :param every: how often to look for moved aliases, in seconds.
     :param timeout: how long the first load may take, in seconds.
     :param store: where models live; default: ``INGOT_REGISTRY``.
     :param settings: in place of those read from the environment.
@@ -61,7 +59,7 @@ def lifespan(
 
     @contextlib.asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
-        models = _models(sources, load, every, timeout, store, settings)
+        models = _models(sources, load, timeout, store, settings)
         await anyio.to_thread.run_sync(models.start)
         app.state.ingot = models
         try:
@@ -79,7 +77,6 @@ def lifespan(
 def _models(
     sources: tuple[str, ...],
     load: Literal["start", "on-demand"] | None,
-    every: float,
     timeout: float,
     store: Store,
     settings: IngotSettings | None,
@@ -89,7 +86,6 @@ def _models(
     return Models(
         named,
         load=load or (known.load if known is not None else "start"),
-        every=every,
         timeout=timeout,
         store=store if store is not None else (known.registry if known is not None else None),
         environ=known.for_engine() if known is not None else None,

@@ -37,8 +37,8 @@ class _Slot:
     #: The document to load next; a newer one replaces it before it is begun.
     wanted: Mapping[str, Any] | None = None
     error: IngotError | None = None
-    #: Whether the loader works on it now.
-    busy: bool = False
+    #: Since when the store has not answered, as the engine said last.
+    stale_since: str | None = None
 
 
 class Models:
@@ -46,7 +46,6 @@ class Models:
 
     :param sources: references: ``"churn@production"``, ``"wine:2"``.
     :param load: ``start`` loads all when started; ``on-demand`` each when it is first asked for.
-    :param every: how often the engine looks for moved aliases, in seconds.
     :param timeout: how long the first load of a model may take, in seconds.
 
     >>> with Models(["churn@production"]) as models:  # doctest: +SKIP
@@ -58,7 +57,6 @@ class Models:
         sources: Iterable[str],
         *,
         load: Literal["start", "on-demand"] = "start",
-        every: float = 1.0,
         timeout: float = 300.0,
         store: Store = None,
         environ: Mapping[str, str] | None = None,
@@ -69,7 +67,6 @@ class Models:
         if load not in ("start", "on-demand"):
             raise UsageError(f'load="{load}" is neither "start" nor "on-demand"', code="usage")
         self._on_demand = load == "on-demand"
-        self._every = every
         self._timeout = timeout
         self._store = store
         self._environ = dict(environ or {})
@@ -139,7 +136,7 @@ class Models:
                 "source": slot.source,
                 "version": slot.model.info.number if slot.model else None,
                 "digest": slot.model.info.digest if slot.model else None,
-                "staleSince": slot.model.info.stale_since if slot.model else None,
+                "staleSince": slot.stale_since,
                 "error": slot.error.message if slot.error else None,
             }
             for slot in list(self._slots.values())
@@ -244,6 +241,7 @@ class Models:
             return
         with self._changed:
             slot.wanted = document
+            slot.stale_since = document.get("staleSince")
             self._changed.notify_all()
 
     def _fail(self, sources: Iterable[str], error: IngotError) -> None:

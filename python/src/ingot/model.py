@@ -116,7 +116,7 @@ class Model:
     def _call(self, method: str, rows: Any) -> Any:
         listed = convert.as_rows(rows)
         if listed is None:
-            return self._ask(method, convert.in_order(rows, self.info.signature.inputs))
+            return self._ask(method, convert.as_made(rows, self._takes, self.info.signature.inputs))
         answers = plain(self._ask(method, convert.build(self._takes, listed, self.info.signature.inputs)))
         answers = _by_row(answers, len(listed))
         return answers[0] if convert.is_one_row(rows) and isinstance(answers, list) and len(answers) == 1 else answers
