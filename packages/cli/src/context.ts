@@ -21,6 +21,8 @@ export interface Context {
   readonly progress: ProgressDisplay;
   /** All of standard input. */
   readStdin(): Promise<Uint8Array>;
+  /** Calls the listener when standard input is a pipe and its other end is gone. */
+  onInputClosed(listener: () => void): void;
   /** Asks a yes-or-no question on a terminal; undefined where there is none. */
   confirm(question: string): Promise<boolean | undefined>;
 }

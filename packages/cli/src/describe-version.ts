@@ -1,8 +1,7 @@
 import type { Capture } from '@ingot/core/capture';
 import type { ContentReader } from '@ingot/core/content/content-store';
-import { readCapture } from '@ingot/core/package/captured';
-import { parseManifest } from '@ingot/core/package/manifest-read';
 import type { PackageDescription } from '@ingot/core/package/package';
+import { openStoredPackage } from '@ingot/core/package/stored-package';
 import type { Reference } from '@ingot/core/ref';
 import type { Registry, VersionRecord } from '@ingot/core/registry/registry';
 
@@ -18,28 +17,17 @@ export interface DescribedVersion {
 export async function describeVersion(
   store: { readonly registry: Registry; readonly contents: ContentReader },
   reference: Reference,
-  options: { readonly signal: AbortSignal },
+  { signal }: { readonly signal: AbortSignal },
 ): Promise<DescribedVersion> {
-  const { signal } = options;
   const version = await store.registry.version(reference, { signal });
-  const recipe = await store.contents.openRecipe(version.recipe, { signal });
-  const read = (digest: VersionRecord['manifest']): Promise<Uint8Array> =>
-    collect(store.contents.read(recipe, digest, { signal }));
-  const captured = version.captured === undefined ? undefined : readCapture(await read(version.captured));
-  const {
-    layers: _layers,
-    config: _config,
-    ...description
-  } = parseManifest(await read(version.manifest), {
-    expected: version.manifest,
-    contents: recipe.contents,
-    ...(captured === undefined ? {} : { captured }),
-  });
-  return { version, package: description, captured: captured ?? null };
+  const { description, captured } = await openStoredPackage(store.contents, version, { signal });
+  return { version, package: describePackage(description), captured: captured?.capture ?? null };
 }
 
-async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  const parts: Uint8Array[] = [];
-  for await (const part of source) parts.push(part);
-  return Buffer.concat(parts);
+/** Leaves out what only readers of the stored form need. */
+export function describePackage(
+  description: PackageDescription & { readonly layers?: unknown; readonly config?: unknown },
+): PackageDescription {
+  const { layers: _layers, config: _config, ...rest } = description;
+  return rest;
 }

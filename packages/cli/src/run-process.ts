@@ -1,3 +1,4 @@
+import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { settingsHost } from './process-host.ts';
 import type { Host } from './run.ts';
@@ -36,8 +37,16 @@ function processHost(signal: AbortSignal): Host {
     signal,
     now: () => new Date(),
     readStdin,
+    onInputClosed,
     confirm: async (question) => (process.stdin.isTTY && process.stderr.isTTY ? ask(question) : undefined),
   };
+}
+
+/** A program that holds our standard input as a pipe closes it when it ends, however it ends. */
+function onInputClosed(listener: () => void): void {
+  const input = fstatSync(0);
+  if (!input.isFIFO() && !input.isSocket()) return;
+  process.stdin.on('end', listener).on('close', listener).resume();
 }
 
 async function readStdin(): Promise<Uint8Array> {

@@ -18,7 +18,9 @@ import type { VerbSpec } from './verbs/verb.ts';
 import { GLOBAL_OPTIONS } from './verbs/verb.ts';
 
 /** What a command line needs from its process. */
-export interface Host extends SettingsHost, Pick<Context, 'signal' | 'now' | 'readStdin' | 'confirm'> {
+export interface Host
+  extends SettingsHost,
+    Pick<Context, 'signal' | 'now' | 'readStdin' | 'onInputClosed' | 'confirm'> {
   readonly stdout: StreamLike;
   readonly stderr: StreamLike;
 }

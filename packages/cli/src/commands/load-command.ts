@@ -4,8 +4,8 @@ import type { Run } from '../context.ts';
 const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = {
   //  init: () => import('./init.ts'),
   validate: () => import('./validate.ts'),
-  //  push: () => import('./push.ts'),
-  //  pull: () => import('./pull.ts'),
+  push: () => import('./push.ts'),
+  pull: () => import('./pull.ts'),
   ls: () => import('./ls.ts'),
   show: () => import('./show.ts'),
   diff: () => import('./diff.ts'),
@@ -19,13 +19,13 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   rename: () => import('./rename.ts'),
   retire: () => import('./retire.ts'),
   rm: () => import('./rm.ts'),
-  //  serve: () => import('./serve.ts'),
-  //  predict: () => import('./predict.ts'),
+  serve: () => import('./serve.ts'),
+  predict: () => import('./predict.ts'),
   'config show': () => import('./config-show.ts'),
   doctor: () => import('./doctor.ts'),
   completion: () => import('./completion.ts'),
-  //  'cache ls': () => import('./cache-ls.ts'),
-  //  'cache prune': () => import('./cache-prune.ts'),
+  'cache ls': () => import('./cache-ls.ts'),
+  'cache prune': () => import('./cache-prune.ts'),
 };
 
 /** Loads the code of a verb by its path. */

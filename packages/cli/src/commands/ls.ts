@@ -12,9 +12,9 @@ import { formatAge, formatBytes, formatNumber } from '../output/units.ts';
 /** `ingot ls [NAME]`: lists models, or the versions of one. */
 export async function run(context: Context): Promise<Result> {
   const name = context.arguments.argument(0);
+  const sort = parseSort(context.arguments.text('sort'));
   await using store = await openStore(context);
   const { registry, names } = store;
-  const sort = parseSort(context.arguments.text('sort'));
   if (name !== '') return versionList(await registry.model(parseModelName(name), context), sort, context);
   const models: ModelSummary[] = [];
   for await (const model of registry.models(context)) models.push(model);

@@ -13,8 +13,9 @@ import { count, formatAge, formatBytes, formatNumber, formatTime } from '../outp
 
 /** `ingot show REF`: shows all that is known of a version. */
 export async function run(context: Context): Promise<Result> {
+  const reference = parseReference(context.arguments.argument(0));
   await using store = await openStore(context);
-  const shown = await describeVersion(store, parseReference(context.arguments.argument(0)), context);
+  const shown = await describeVersion(store, reference, context);
   return {
     json: { version: shown.version, package: shown.package, captured: shown.captured },
     quiet: [`${shown.version.model}:${shown.version.number}`],

@@ -1,0 +1,114 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Capture } from '@ingot/core/capture';
+import { readCapture } from '@ingot/core/package/captured';
+import { readPackage } from '@ingot/core/package/read';
+import type { PushResult } from '@ingot/core/push';
+import { pushPlan } from '@ingot/core/push';
+import { parseAlias } from '@ingot/core/ref';
+import type { Context, Result } from '../context.ts';
+import { openStore } from '../open.ts';
+import { formatInferred, formatProblems } from '../output/problems.ts';
+import { formatTable } from '../output/table.ts';
+import { plain } from '../output/terminal.ts';
+import { formatBytes } from '../output/units.ts';
+import { parseMetrics, parseTags } from '../verbs/parse.ts';
+
+/** `ingot push PATH`: stores a package as a new version. Nothing is stored before the package is known to be whole. */
+export async function run(context: Context): Promise<Result> {
+  const options = await optionsOf(context);
+  const plan = await readPackage(resolve(context.cwd, context.arguments.argument(0)), options);
+  await using store = await openStore(context, { creates: true });
+  const pushed = await pushPlan(plan, { ...options, registry: store.registry, contents: store.contents });
+  return {
+    json: document(pushed),
+    quiet: [pushed.ref],
+    human: () => page(pushed, context),
+    notes: notes(pushed),
+  };
+}
+
+async function optionsOf(context: Context) {
+  const { arguments: given } = context;
+  const [name, label, message] = [given.text('name'), given.text('label'), given.text('message')];
+  const captured = await readCaptured(context);
+  return {
+    ...(name !== undefined && { name }),
+    ...(label !== undefined && { label }),
+    ...(message !== undefined && { message }),
+    ...(captured !== undefined && { captured }),
+    aliases: given.list('alias').map(parseAlias),
+    tags: parseTags(given.list('tag')),
+    metrics: parseMetrics(given.list('metric')),
+    signal: context.signal,
+    onProgress: context.progress.onProgress,
+  };
+}
+
+async function readCaptured(context: Context): Promise<Capture | undefined> {
+  const file = context.arguments.text('captured');
+  if (file === undefined) return undefined;
+  return readCapture(file === '-' ? await context.readStdin() : await readFile(resolve(context.cwd, file)));
+}
+
+function document({ ref, version, existed, plan, files, bytes }: PushResult): unknown {
+  return {
+    ref,
+    model: version.model,
+    modelId: version.modelId,
+    version: version.number,
+    label: version.label ?? null,
+    digest: version.manifest,
+    flavor: version.flavor,
+    existed,
+    aliases: version.aliases,
+    files,
+    bytes,
+    signature: version.signature ?? null,
+    inferred: plan.inferred,
+    warnings: plan.problems,
+    record: version,
+  };
+}
+
+function page(pushed: PushResult, context: Context): string {
+  const { out } = context.terminal;
+  const { version, plan } = pushed;
+  const aliases = version.aliases.map((alias) => out.colors.green(`@${alias}`)).join(' ');
+  const label = version.label === undefined ? '' : plain(version.label);
+  const head = [out.colors.bold(pushed.ref), label, aliases, pushed.existed ? 'was there already' : ''];
+  const sections = [
+    `${head.filter((part) => part !== '').join('  ')}\n${out.colors.dim(version.manifest)}\n`,
+    pushed.existed ? '' : fileTable(pushed, context),
+    formatInferred(plan.inferred, out),
+    formatProblems(plan.problems, out),
+  ];
+  return sections.filter((section) => section !== '').join('\n');
+}
+
+/** What is new, where it helps to see it: `model.safetensors  412 MB  new 61 MB, 351 MB already stored`. */
+function fileTable({ files, bytes }: PushResult, context: Context): string {
+  const { out } = context.terminal;
+  const rows = files.map((file) => [
+    plain(file.path),
+    formatBytes(file.sizeBytes),
+    file.new ? 'new' : out.colors.dim('already stored'),
+  ]);
+  if (files.length > 1)
+    rows.push([
+      '',
+      formatBytes(bytes.total),
+      `new ${formatBytes(bytes.new)}, ${formatBytes(bytes.stored)} already stored`,
+    ]);
+  const columns = [{ title: '' }, { title: '', align: 'right' as const }, { title: '' }];
+  const width = out.isTerminal ? out.columns : Number.POSITIVE_INFINITY;
+  return formatTable(columns, rows, { width, colors: out.colors, header: false });
+}
+
+function notes({ version, plan }: PushResult): string[] {
+  const renamed = plan.displayName === undefined ? [] : [`"${plain(plan.displayName)}" is stored as ${version.model}`];
+  const next = version.aliases.includes('production')
+    ? `ingot serve ${version.model}@production`
+    : `ingot promote ${version.model}:${version.number}`;
+  return [...renamed, `next: ${next}`];
+}

@@ -1,0 +1,77 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Log } from '@ingot/serve/log';
+import type { ModelServer } from '@ingot/serve/server';
+import { startModelServer } from '@ingot/serve/server';
+import { cacheRoot } from './address.ts';
+import type { Context } from './context.ts';
+import { createModelSource } from './model-source.ts';
+import { assembleStore } from './open.ts';
+import type { Settings } from './settings/settings.ts';
+import { workerDirectory } from './worker-directory.ts';
+
+/** What a model server is started with, besides the settings. */
+export interface ServerPlan {
+  readonly sources: readonly string[];
+  readonly host: string;
+  readonly port: number;
+  readonly load: 'start' | 'on-demand';
+  readonly log: Log;
+}
+
+/** A running server; disposing it ends it and lets go of the store. */
+export interface RunningServer extends AsyncDisposable {
+  readonly server: ModelServer;
+}
+
+/** Starts a model server over the store and the cache that the settings name. */
+export async function startServer(plan: ServerPlan, context: Context): Promise<RunningServer> {
+  const { settings } = context;
+  const store = assembleStore(settings, { now: context.now, onWarning: (message) => plan.log('warn', message) });
+  try {
+    const memoryLimitBytes = settings.number('memory');
+    const server = await startModelServer({
+      source: createModelSource(store, settings, { now: context.now }),
+      sources: plan.sources,
+      host: plan.host,
+      port: plan.port,
+      load: plan.load,
+      python: pythonOptions(settings, context.env),
+      log: plan.log,
+      onProgress: context.progress.onProgress,
+      signal: context.signal,
+      ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
+    });
+    const end = async (): Promise<void> => {
+      await server.close();
+      await store[Symbol.asyncDispose]();
+    };
+    return { server, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+type PythonOptions = Parameters<typeof startModelServer>[0]['python'];
+
+function pythonOptions(settings: Settings, environment: Context['env']): PythonOptions {
+  const workers = settings.number('workers');
+  const timeout = settings.number('timeout');
+  return {
+    workerDirectory: workerDirectory(),
+    environmentsDirectory: join(cacheRoot(settings), 'environments'),
+    environment,
+    temporaryDirectory: tmpdir(),
+    env: environmentMode(settings.text('env')),
+    python: settings.text('python') ?? (environment.PYTHON || undefined),
+    allowSetup: settings.isOn('allow-setup'),
+    allowSource: settings.isOn('allow-source'),
+    ...(workers !== undefined && { workers }),
+    ...(timeout !== undefined && { requestTimeoutMs: timeout * 1000 }),
+  };
+}
+
+function environmentMode(text: string | undefined): 'auto' | 'current' | 'none' {
+  return text === 'current' || text === 'none' ? text : 'auto';
+}

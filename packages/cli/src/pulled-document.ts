@@ -1,0 +1,24 @@
+import type { PullResult } from '@ingot/core/pull';
+import { describePackage } from './describe-version.ts';
+
+/** The `--json` document of a pull. */
+export function pulledDocument({
+  ref,
+  resolved,
+  path,
+  files,
+  description,
+}: PullResult): Readonly<Record<string, unknown>> {
+  return {
+    ref,
+    model: resolved.model,
+    modelId: resolved.modelId,
+    version: resolved.number,
+    label: resolved.label ?? null,
+    digest: resolved.manifest,
+    path,
+    files,
+    package: describePackage(description),
+    staleSince: resolved.staleSince ?? null,
+  };
+}
