@@ -68,7 +68,7 @@ async function pushAndPromote(python, env) {
     note(dim('a fitted estimator, from Python'));
     command('ingot.push(model, "wine", X=train_rows, metrics=…)');
     const { version } = await ingot(env, 'show', report('wine').ref);
-    pushes.push({ model: 'wine', version: version.number, digest: version.digest });
+    pushes.push({ model: 'wine', version: version.number, digest: version.manifest });
     noteStored(pushes.at(-1));
   }
   note(dim('one ONNX file'));

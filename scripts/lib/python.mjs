@@ -61,9 +61,10 @@ export function isEnvironmentReady(tier) {
 const readStamp = () => JSON.parse(readOr(join(VENV, STAMP), '{}'));
 const wantedFingerprint = (tier) => fingerprintOfBytes([inRoot('python/pyproject.toml')], [VENV, ...requirementsOf(tier)]);
 
-/** Makes `.venv`, or brings it up to date. */
-export async function makeEnvironment(python, tier) {
+/** Makes `.venv`, or brings it up to date; one that was made for the tests stays one. */
+export async function makeEnvironment(python, wanted) {
   const interpreter = pythonOf(VENV);
+  const tier = readStamp().all === undefined ? wanted : 'all';
   if (!existsSync(interpreter) || (await probe(interpreter)) === undefined) await createEmpty(python);
   const installer = await installerFor(python);
   const list = inRoot('.venv', `requirements-${tier}.txt`);
