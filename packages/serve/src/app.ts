@@ -102,8 +102,9 @@ function dispatch(
 }
 
 function fail(exchange: Exchange, thrown: unknown): void {
-  if (!(thrown instanceof WrongMethod)) return sendError(exchange, thrown);
-  sendError(exchange, thrown.error, { status: 405, headers: ['allow', thrown.allowed.join(', ')] });
+  if (thrown instanceof WrongMethod)
+    sendError(exchange, thrown.error, { status: 405, headers: ['allow', thrown.allowed.join(', ')] });
+  else sendError(exchange, thrown);
 }
 
 async function drain(server: Server, drainMs: number): Promise<void> {
