@@ -36,8 +36,8 @@ export async function place(
 async function withParent<T>(target: string, directories: Directories, attempt: () => Promise<T>): Promise<T> {
   const parent = dirname(target);
   for (let tries = 1; ; tries += 1) {
-    await directories.ensure(parent);
     try {
+      await directories.ensure(parent);
       const result = await attempt();
       await syncDirectory(parent);
       return result;
