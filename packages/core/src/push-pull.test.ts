@@ -344,7 +344,10 @@ test('pruning removes the least recently used packages, but never those in use',
   await using directory = await testDirectory();
   const store = await newStore();
   let now = Date.parse('2026-01-01T00:00:00Z');
-  const clock = (): Date => new Date((now += 60_000));
+  const clock = (): Date => {
+    now += 60_000;
+    return new Date(now);
+  };
   for (const number of [1, 2, 3]) {
     await directory.write({ 'src/model.bin': Buffer.alloc(1000, number) });
     await push(directory.join('src'), { ...store, name: 'm' });

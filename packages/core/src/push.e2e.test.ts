@@ -23,7 +23,7 @@ let pusher = '';
 beforeAll(async () => {
   build = await mkdtemp(join(tmpdir(), 'ingot-pusher-'));
   await chmod(build, 0o755);
-  pusher = await compileForChild(new URL('./package/testing/pusher.ts', import.meta.url), build);
+  pusher = await compileForChild(new URL('./push-child.ts', import.meta.url), build);
 });
 
 afterAll(async () => {

@@ -41,6 +41,8 @@ const WEIGHTS = [
   '.bin',
 ];
 const SKLEARN_LIKE = /^(?:sklearn\.|imblearn\.|xgboost\.sklearn$|lightgbm\.sklearn$)/;
+/** Names the function that a package of the flavor `function` holds. */
+const FUNCTION_FILE = 'function.json';
 const SNIFF_BYTES = 4 * 1024 * 1024;
 const MAX_PICKLES = 8;
 
@@ -54,7 +56,7 @@ export async function findFlavor(
   const artifacts = rankArtifacts(files, parts);
   const main = artifacts[0];
   const pickles = await sniffPickles(artifacts);
-  const found = decide(artifacts, parts, metadata, captured, pickles);
+  const found = decide(files, artifacts, parts, metadata, captured, pickles);
   const artifact = found.artifact ?? main;
   const executesCode =
     found.flavor !== 'onnx' &&
@@ -83,6 +85,7 @@ interface Decision {
 }
 
 function decide(
+  files: readonly SourceFile[],
   artifacts: readonly SourceFile[],
   parts: Parts,
   metadata: Metadata | undefined,
@@ -92,6 +95,13 @@ function decide(
   const byPath = (path: string | undefined): SourceFile | undefined => artifacts.find((file) => file.path === path);
   if (parts.interface !== undefined) return { flavor: 'python' };
   if (isFlavor(captured?.flavor)) return { flavor: captured.flavor, artifact: artifacts[0], from: 'what was captured' };
+  if (files.some(({ path }) => path === FUNCTION_FILE)) {
+    return {
+      flavor: 'function',
+      artifact: byPath(artifacts.find(({ path }) => PICKLE.test(path))?.path),
+      from: `the file ${FUNCTION_FILE}`,
+    };
+  }
   const graphs = artifacts.filter(({ path }) => /\.onnx$/i.test(path));
   const graph =
     graphs.find(({ path }) => /(?:^|\/)model\.onnx$/i.test(path)) ?? (graphs.length === 1 ? graphs[0] : undefined);
@@ -116,7 +126,8 @@ function decide(
 function rankArtifacts(files: readonly SourceFile[], parts: Parts): SourceFile[] {
   const known = new Set(Object.values(parts).map((file: SourceFile | undefined) => file?.path));
   const candidates = files.filter(
-    ({ path }) => !known.has(path) && !['code', 'doc', 'dataset'].includes(roleOf(path, undefined)),
+    ({ path }) =>
+      !known.has(path) && path !== FUNCTION_FILE && !['code', 'doc', 'dataset'].includes(roleOf(path, undefined)),
   );
   const rank = ({ path }: SourceFile): number => {
     const extension = WEIGHTS.findIndex((suffix) => path.toLowerCase().endsWith(suffix));

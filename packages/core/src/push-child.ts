@@ -6,14 +6,14 @@
  */
 
 import { argv, cpuUsage, getuid, kill, pid, resourceUsage, setuid, stdout } from 'node:process';
-import { observed } from '../../blob/layers/observed.ts';
-import { createLocalBlobStore } from '../../blob/local.ts';
-import { createBlobContentStore } from '../../content/blob-content-store.ts';
-import { createStore } from '../../content/store-format.ts';
-import { pull } from '../../pull.ts';
-import { push } from '../../push.ts';
-import { openLogRegistry } from '../../registry/open.ts';
-import { checkPackage } from '../read.ts';
+import { observed } from './blob/layers/observed.ts';
+import { createLocalBlobStore } from './blob/local.ts';
+import { createBlobContentStore } from './content/blob-content-store.ts';
+import { createStore } from './content/store-format.ts';
+import { pull } from './pull.ts';
+import { push } from './push.ts';
+import { openLogRegistry } from './registry/open.ts';
+import { checkPackage } from './package/read.ts';
 
 const [mode, first = '', second = '', third = ''] = argv.slice(2);
 if (mode === 'push') await pushWithFault(first, second, third);
