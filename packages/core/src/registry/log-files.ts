@@ -10,17 +10,18 @@ export function numberedKey(prefix: string, seq: number): string {
 
 /** Reads the events of one log. */
 export class LogFiles {
+  /** `names`, or `models/<id>`. */
+  readonly prefix: string;
   readonly #blobs: BlobStore;
-  readonly #prefix: string;
 
   constructor(blobs: BlobStore, prefix: string) {
+    this.prefix = prefix;
     this.#blobs = blobs;
-    this.#prefix = `${prefix}/log`;
   }
 
   /** Key of an event. */
   key(seq: number): string {
-    return numberedKey(this.#prefix, seq);
+    return numberedKey(`${this.prefix}/log`, seq);
   }
 
   async has(seq: number, options: BlobOptions): Promise<boolean> {
@@ -31,5 +32,12 @@ export class LogFiles {
   async read(seq: number, options: BlobOptions): Promise<StoredEvent | undefined> {
     const bytes = await readIfPresent(this.#blobs, this.key(seq), options);
     return bytes && parseEvent(bytes, this.key(seq), seq);
+  }
+
+  /** Reads events `from` to `to`, leaving out those that are not there. */
+  async readAll(from: number, to: number, options: BlobOptions): Promise<StoredEvent[]> {
+    const numbers = Array.from({ length: to - from + 1 }, (_, index) => from + index);
+    const events = await Promise.all(numbers.map((seq) => this.read(seq, options)));
+    return events.filter((event) => event !== undefined);
   }
 }

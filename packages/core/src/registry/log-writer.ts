@@ -3,7 +3,7 @@ import { IngotError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { ModelName, Reference } from '../ref.ts';
 import { parseAlias } from '../ref.ts';
-import type { Appended, LogSnapshot } from './event-log.ts';
+import type { Appended, LogSnapshot } from './log-snapshot.ts';
 import type { EventDraft } from './events.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import type { ModelState, VersionEntry } from './model-fold.ts';

@@ -5,7 +5,7 @@ import { IngotError, isIngotError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { ModelName } from '../ref.ts';
 import { type ModelBrief, briefOf } from './brief.ts';
-import type { LogSnapshot, LogTools, RememberedPosition } from './event-log.ts';
+import type { LogSnapshot, LogTools, RememberedPosition } from './log-snapshot.ts';
 import { EventLog } from './event-log.ts';
 import type { Fold } from './fold.ts';
 import { LogFiles } from './log-files.ts';

@@ -1,0 +1,55 @@
+import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
+import type { Digest } from '../digest.ts';
+import type { StoredEvent } from './events.ts';
+import type { Run } from './run.ts';
+
+/** What the logs of one store share. */
+export interface LogTools {
+  readonly blobs: BlobStore;
+  /** Who writes, for the events. */
+  readonly actor: string;
+  readonly now: () => Date;
+  readonly random: (size: number) => Uint8Array;
+  /** Is told once of each cache that had to be passed over. */
+  readonly warn: (message: string) => void;
+  /** Throws `refused` when this machine's clock is off. */
+  readonly checkClock: (options: BlobOptions) => Promise<void>;
+  /** What to do when a log is not the one that was remembered; a hint for people. */
+  readonly forgetHint?: string;
+}
+
+/** A log up to some event. */
+export interface LogSnapshot<State> {
+  /** 0: nothing was written yet. */
+  readonly seq: number;
+  readonly digest: Digest | null;
+  /** Time of the last event. */
+  readonly at: string | null;
+  readonly state: State;
+}
+
+/** A snapshot, and the events since the last full segment when they are known: what a head is made of. */
+export interface LogPosition<State> extends LogSnapshot<State> {
+  readonly run?: Run;
+}
+
+/** What a former process remembers of a log: where it was, and its state if that was kept. */
+export interface RememberedPosition<State> {
+  readonly seq: number;
+  readonly digest: Digest;
+  readonly at: string;
+  /** Reads the state, if it was kept. */
+  state(): State | undefined;
+}
+
+/** What `append` gives: the log with the event, and the event, or none when there was nothing to do. */
+export interface Appended<State> {
+  readonly snapshot: LogSnapshot<State>;
+  readonly event?: StoredEvent;
+}
+
+/** Options of `refresh`. */
+export interface RefreshOptions extends BlobOptions {
+  /** Ask only for new events, and take what was remembered for granted. One request when there are none. */
+  readonly trusting?: boolean;
+}
