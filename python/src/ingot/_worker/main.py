@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import importlib.util
 import os
 import signal
@@ -107,6 +108,8 @@ def _serve(connection: Any) -> int:
     except BaseException as problem:  # noqa: BLE001 - whatever the package raised is the server's to report
         connection.send(_load_failure(problem))
         return 1
+    # What is loaded stays: the collector need not look at it again at every pass.
+    gc.freeze()
     connection.send({"type": "loaded", **loaded})
     return _answer(connection, model)
 
