@@ -2,7 +2,7 @@ import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { settingsHost } from './process-host.ts';
 import type { Host } from './run.ts';
-import { run } from './run.ts';
+import { reportError, run } from './run.ts';
 
 /** Runs a command line in this process: signals, streams and the exit status. */
 export async function runProcess(words: readonly string[]): Promise<void> {
@@ -18,7 +18,12 @@ export async function runProcess(words: readonly string[]): Promise<void> {
       interrupt.abort();
     });
   }
-  const status = await run(words, processHost(interrupt.signal));
+  const host = processHost(interrupt.signal);
+  process.on('uncaughtException', (thrown) => {
+    reportError(thrown, words, host);
+    process.exit(1);
+  });
+  const status = await run(words, host);
   exitWhenWritten(status === 130 ? (signalled ?? status) : status);
 }
 

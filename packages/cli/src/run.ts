@@ -29,15 +29,22 @@ export interface Host
 export async function run(words: readonly string[], host: Host): Promise<number> {
   const flags = beforeTerminator(words);
   const terminal = openTerminal(flags, host);
-  const debug = /^(?:1|true|yes)$/i.test(host.env.INGOT_DEBUG ?? '');
   try {
     return await dispatch(words, host, terminal);
   } catch (thrown) {
-    const error = toIngotError(host.signal.aborted ? interruptedBy(thrown) : thrown);
-    if (flags.includes('--json')) terminal.err.write(`${JSON.stringify(errorDocument(error))}\n`);
-    if (!flags.includes('--json') || debug) terminal.err.write(formatError(error, terminal.err.colors, { debug }));
-    return exitCodeOf(error.code);
+    return reportError(host.signal.aborted ? interruptedBy(thrown) : thrown, words, host);
   }
+}
+
+/** Tells an error on stderr, for people or as JSON, and gives the exit status it means. */
+export function reportError(thrown: unknown, words: readonly string[], host: Host): number {
+  const flags = beforeTerminator(words);
+  const { err } = openTerminal(flags, host);
+  const debug = /^(?:1|true|yes)$/i.test(host.env.INGOT_DEBUG ?? '');
+  const error = toIngotError(thrown);
+  if (!flags.includes('--json') || debug) err.write(formatError(error, err.colors, { debug }));
+  if (flags.includes('--json')) err.write(`${JSON.stringify(errorDocument(error))}\n`);
+  return exitCodeOf(error.code);
 }
 
 /** After Ctrl-C whatever fails, fails because of it; errors about bytes are still worth telling. */

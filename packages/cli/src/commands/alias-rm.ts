@@ -9,5 +9,5 @@ export async function run(context: Context): Promise<Result> {
   const alias = parseAlias(context.arguments.argument(1));
   await using store = await openStore(context, { writes: true });
   const { registry } = store;
-  return aliasMoved({ model, registry, move: await registry.removeAlias(model, alias, context) }, context);
+  return await aliasMoved({ model, registry, move: await registry.removeAlias(model, alias, context) }, context);
 }

@@ -12,5 +12,5 @@ export async function run(context: Context): Promise<Result> {
   await using store = await openStore(context, { writes: true });
   const { registry } = store;
   const { number } = await registry.resolve(reference, context);
-  return aliasMoved({ model, registry, move: await registry.setAlias(model, alias, number, context) }, context);
+  return await aliasMoved({ model, registry, move: await registry.setAlias(model, alias, number, context) }, context);
 }

@@ -17,7 +17,7 @@ export async function run(context: Context): Promise<Result> {
   const { settings, env } = context;
   const checks = [
     checkNode(process.version),
-    await checkPython(settings.text('python') ?? 'python3', env),
+    await checkPython(settings.text('python') ?? (env.PYTHON || undefined), env),
     await checkUv(env),
     checkOnnx(import.meta.url),
     ...checkConfig(context),

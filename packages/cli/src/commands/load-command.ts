@@ -2,7 +2,7 @@ import type { Run } from '../context.ts';
 
 /** Where the code of each verb is; loaded when the verb is typed. */
 const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = {
-  //  init: () => import('./init.ts'),
+  init: () => import('./init.ts'),
   validate: () => import('./validate.ts'),
   push: () => import('./push.ts'),
   pull: () => import('./pull.ts'),

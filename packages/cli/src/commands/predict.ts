@@ -60,14 +60,14 @@ async function askHere(source: string, rows: Rows, context: Context): Promise<Se
   context.progress.clear();
   const [model] = running.server.host.models();
   if (model === undefined) throw new IngotError('model-not-found', `nothing was loaded for "${source}"`);
-  return askServer(running.server.url, { model, ...rows }, context);
+  return await askServer(running.server.url, { model, ...rows }, context);
 }
 
-/** A model for one request says only what went wrong. */
+/** A model for one request says only what went wrong; what kept it from loading is told as the error of the command. */
 function complaints(context: Context): Log {
   const { err } = context.terminal;
   return (level, message) => {
-    if (level === 'info' || context.format === 'json') return;
+    if (level === 'info' || context.format === 'json' || /trying again in/.test(message)) return;
     context.progress.clear();
     err.write(`${err.colors.yellow(level)}: ${message.split('\n').map(plain).join('\n  ')}\n`);
   };
@@ -75,7 +75,7 @@ function complaints(context: Context): Log {
 
 async function askThere(url: string, reference: Reference, rows: Rows, context: Context): Promise<ServerAnswer> {
   const version = await versionFor(reference, context);
-  return askServer(url, { model: reference.name, version, ...rows }, context);
+  return await askServer(url, { model: reference.name, version, ...rows }, context);
 }
 
 /** A server knows versions by number and label; what an alias or a digest names, the store knows. */

@@ -12,5 +12,5 @@ export async function run(context: Context): Promise<Result> {
   const { registry } = store;
   const { model, number } = await registry.resolve(reference, context);
   const move = await registry.setAlias(model, alias, number, { signal: context.signal, ...reasonOf(context) });
-  return aliasMoved({ model, registry, move }, context);
+  return await aliasMoved({ model, registry, move }, context);
 }

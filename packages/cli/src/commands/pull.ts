@@ -39,7 +39,7 @@ async function intoCache(reference: Reference, context: Context): Promise<PullRe
   await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
   const offline = context.settings.isOn('offline');
   const registry = lastKnownResolver(store, { now: context.now, offline });
-  return pullToCache(reference, {
+  return await pullToCache(reference, {
     registry,
     contents: store.contents,
     cache,
@@ -52,7 +52,7 @@ async function intoDirectory(reference: Reference, context: Context): Promise<Pu
   await using store = assembleStore(context.settings, { now: context.now });
   const output = resolve(context.cwd, context.arguments.text('output') ?? directoryOf(reference));
   const registry = lastKnownResolver(store, { now: context.now });
-  return pull(reference, {
+  return await pull(reference, {
     registry,
     contents: store.contents,
     output,

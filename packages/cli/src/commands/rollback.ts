@@ -18,7 +18,7 @@ export async function run(context: Context): Promise<Result> {
   const current = await registry.resolve({ name, selector: { kind: 'alias', alias } }, context);
   const number = await target(registry, current.model, alias, context);
   const options = { signal: context.signal, expected: current.number, ...reasonOf(context) };
-  return aliasMoved(
+  return await aliasMoved(
     { model: current.model, registry, move: await registry.setAlias(current.model, alias, number, options) },
     context,
   );

@@ -53,6 +53,14 @@ function page(shown: Shown, context: Context): string {
       ),
     );
   sections.push(fileSection(described, context));
+  const variables = described.environmentVariables.map(
+    ({ name, description, default: value }) =>
+      [
+        plain(name),
+        plain([value === undefined ? 'no default' : `default ${value}`, description].filter(Boolean).join('; ')),
+      ] as const,
+  );
+  if (variables.length > 0) sections.push(list('ENVIRONMENT VARIABLES', variables, context));
   const requirements =
     described.requirements.length > 0 ? described.requirements : (version.environment?.requirements ?? []);
   if (requirements.length > 0)
@@ -86,6 +94,7 @@ function facts({ version, package: described, captured }: Shown, context: Contex
     ],
     ['message', optional(version.message)],
     ['author', optional(version.author ?? described.metadata?.author)],
+    ['created', optional(described.metadata?.createdDate)],
     ['data', optional(described.metadata?.trainedOnData)],
     ['flavor', version.flavor],
     [

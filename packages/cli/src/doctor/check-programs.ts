@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { findInterpreter } from '@ingot/serve/environment/interpreter';
+import { toIngotError } from '../output/format-error.ts';
 import type { Check } from './check.ts';
 import { failed, ok, warning } from './check.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
 
 const MINIMUM_NODE = [20, 11] as const;
 const TIMEOUT_MS = 10_000;
 
 /** Runs a program and gives the first line it says, or undefined when it is missing or fails. */
-export function firstLine(
-  program: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string | undefined> {
+export function firstLine(program: string, args: readonly string[], env: Environment): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(program, [...args], { timeout: TIMEOUT_MS, env: { ...env } }, (error, stdout, stderr) => {
       const line = `${stdout}\n${stderr}`.split('\n').find((candidate) => candidate.trim() !== '');
@@ -29,26 +29,22 @@ export function checkNode(version: string): Check {
     : failed('node', `${version} is too old`, `install Node ${MINIMUM_NODE.join('.')} or newer`);
 }
 
-/** Checks that the interpreter is there and new enough. */
-export async function checkPython(program: string, env: Readonly<Record<string, string | undefined>>): Promise<Check> {
-  const said = await firstLine(program, ['-c', 'import sys; print(sys.version.split()[0], sys.executable)'], env);
-  if (said === undefined)
-    return warning(
-      'python',
-      `${program} was not found; ONNX models work without it`,
-      'install Python 3.10 or newer, or set INGOT_PYTHON',
-    );
-  const [major = 0, minor = 0] = (said.split(' ')[0] ?? '').split('.').map(Number);
-  if (major < 3 || (major === 3 && minor < 10))
-    return warning('python', `${said} is too old`, 'install Python 3.10 or newer, or set INGOT_PYTHON');
-  return ok('python', said);
+/** Checks which interpreter packages would run with. */
+export async function checkPython(python: string | undefined, env: Environment): Promise<Check> {
+  try {
+    const { version, path } = await findInterpreter({ python, environment: env, preferActive: true });
+    return ok('python', `${version} ${path}`);
+  } catch (thrown) {
+    const error = toIngotError(thrown);
+    return warning('python', `${error.message}; ONNX models work without it`, error.hint);
+  }
 }
 
 /** Checks for uv, which builds environments fast. */
-export async function checkUv(env: Readonly<Record<string, string | undefined>>): Promise<Check> {
+export async function checkUv(env: Environment): Promise<Check> {
   const said = await firstLine('uv', ['--version'], env);
   return said === undefined
-    ? warning('uv', 'not found; pip builds environments instead, more slowly', 'install uv: https://docs.astral.sh/uv')
+    ? warning('uv', 'not on PATH; environments are built with one that pip fetches, or with pip')
     : ok('uv', said);
 }
 

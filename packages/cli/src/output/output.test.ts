@@ -131,7 +131,7 @@ describe('progress', () => {
     const { onProgress } = openProgress(output, () => now);
     for (now = 0; now <= 25_000; now += 1000) onProgress(event('a', now / 250));
     expect(written).toHaveLength(2);
-    expect(written[0]).toBe('storing a  40 B of 100 B  40 B of 100 B in all\n');
+    expect(written[0]).toBe('storing a  40 B of 100 B\n');
   });
 
   it('draws a bar for the file and one for the total on a terminal, and removes them', () => {

@@ -44,7 +44,8 @@ function lineDisplay(output: Output, now: () => number): ProgressDisplay {
       totals.add(event);
       if (now() - last < LINE_MS) return;
       last = now();
-      output.write(`${describe(event)}  ${amount(totals.done, totals.total)} in all\n`);
+      const inAll = totals.files > 1 && totals.total > 0 ? `  ${amount(totals.done, totals.total)} in all` : '';
+      output.write(`${describe(event)}${inAll}\n`);
     },
     clear: () => {},
   };

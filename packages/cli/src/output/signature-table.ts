@@ -37,14 +37,7 @@ export function signatureOrigin(signature: Signature): string {
 
 function featureRow(side: string, feature: Feature): string[] {
   const missing = feature.nullable === undefined ? '' : feature.nullable ? 'allowed' : 'refused';
-  return [
-    side,
-    plain(feature.name),
-    typeText(feature),
-    values(feature),
-    missing,
-    plain(feature.description ?? feature.format ?? ''),
-  ];
+  return [side, plain(feature.name), typeText(feature), values(feature), missing, plain(feature.description ?? '')];
 }
 
 function values(feature: Feature): string {
