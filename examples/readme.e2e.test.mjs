@@ -54,7 +54,7 @@ describe.skipIf(!canRun)('the README (needs the Python environment of npm run se
   });
 
   test('its Python lines push, promote and predict', async () => {
-    const { stdout } = await run(pythonOf(VENV), ['-c', `${python.text.trim().replace(/^(.*)$(?![\s\S])/m, 'print(list($1))')}`], { env });
+    const { stdout } = await run(pythonOf(VENV), ['-c', `${python.text.trim().replace(/^(.*)$(?![\s\S])/m, 'print([int(label) for label in $1])')}`], { env });
     expect(stdout).toContain('[0, 0, 0]');
   });
 });

@@ -29,7 +29,7 @@ export async function infer(url, model, name, rows) {
  * Sends requests without a pause until it is stopped, and counts answers by version.
  * `until(version)` waits until that version has answered.
  */
-export function keepAsking(url, model, rows, { clients = 4 } = {}) {
+export function keepAsking(url, model, rows, { clients = 2 } = {}) {
   const counts = { total: 0, failed: 0, byVersion: new Map(), firstFailure: undefined };
   let latest;
   let going = true;
