@@ -65,7 +65,7 @@ export interface ModelServerOptions {
   readonly memoryLimitBytes?: number;
   /** How many versions load at the same time. Default 2. */
   readonly loadsAtOnce?: number;
-  /** How often each source is resolved again. Default 750 ms. */
+  /** How often each source is resolved again. Default 500 ms. */
   readonly followIntervalMs?: number;
   /** How long closing waits for running requests. Default 10 s. */
   readonly drainMs?: number;
@@ -133,7 +133,7 @@ function modelSlots(options: ModelServerOptions, drainMs: number): ModelSlots {
     loadVersion: limitLoads(load, options.loadsAtOnce ?? 2),
     load: options.load ?? 'start',
     memoryLimitBytes: options.memoryLimitBytes,
-    followIntervalMs: options.followIntervalMs ?? 750,
+    followIntervalMs: options.followIntervalMs ?? 500,
     drainMs,
     clock,
     random,

@@ -26,7 +26,15 @@ export class TinyModels implements ModelSource {
     if (typeof number !== 'number') throw number;
     const model = source.split(/[@:]/)[0] ?? source;
     const stale = this.staleSince === undefined ? {} : { staleSince: this.staleSince };
-    return { source, model, modelId: `id-${model}`, number, label: `1.${number}`, digest: digestOfVersion(number), ...stale };
+    return {
+      source,
+      model,
+      modelId: `id-${model}`,
+      number,
+      label: `1.${number}`,
+      digest: digestOfVersion(number),
+      ...stale,
+    };
   }
 
   async fetch({ number }: ResolvedModel): Promise<ServablePackage> {
