@@ -129,21 +129,14 @@ async function lookAt(path: string, description: ManifestDescription, options: P
     throw diskError(error, path, 'pull');
   }
   if (names.length === 0) return 'empty';
-  return (await isSame(path, names, description, options)) ? 'same' : 'other';
+  return (await isSame(path, description, options)) ? 'same' : 'other';
 }
 
 /** Compares sizes first, so that most other directories are known without reading a file. */
-async function isSame(
-  path: string,
-  names: readonly string[],
-  description: ManifestDescription,
-  { signal }: PullOptions,
-): Promise<boolean> {
+async function isSame(path: string, description: ManifestDescription, { signal }: PullOptions): Promise<boolean> {
   const expected = new Map(description.files.map((file) => [file.path, file]));
-  const tops = new Set([...expected.keys()].map((file) => file.split('/', 1)[0]));
-  if (names.some((name) => !tops.has(name))) return false;
   const { files, problems } = await walkDirectory(path, { signal });
-  if (problems.length > 0 || files.length !== expected.size) return false;
+  if (problems.some(({ severity }) => severity === 'error') || files.length !== expected.size) return false;
   if (
     files.some(
       (file) => expected.get(file.path)?.sizeBytes !== file.sizeBytes || expected.get(file.path)?.mode !== file.mode,

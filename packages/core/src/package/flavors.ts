@@ -73,9 +73,15 @@ export async function findFlavor(
       : { artifact, artifactPath: found.artifact === undefined ? folderOf(artifact.path, artifacts) : artifact.path }),
     pickles,
     executesCode,
-    inferred: found.from === undefined ? [] : [{ what: 'flavor', value: found.flavor, from: found.from }],
+    inferred: found.from === undefined ? [] : inferences(found.flavor, found.from),
     problems: [...warnAboutClasses(pickles, found.flavor), ...warnUnservable(found.flavor, artifact, pickles)],
   };
+}
+
+function inferences(flavor: Flavor, from: string): Inference[] {
+  const found = { what: 'flavor', value: flavor, from };
+  if (flavor === 'file') return [found];
+  return [found, { what: 'interface', value: `built in for ${flavor}`, from: 'there is no interface.py' }];
 }
 
 interface Decision {
@@ -94,7 +100,8 @@ function decide(
 ): Decision {
   const byPath = (path: string | undefined): SourceFile | undefined => artifacts.find((file) => file.path === path);
   if (parts.interface !== undefined) return { flavor: 'python' };
-  if (isFlavor(captured?.flavor)) return { flavor: captured.flavor, artifact: artifacts[0], from: 'what was captured' };
+  if (isFlavor(captured?.flavor) && captured.flavor !== 'python')
+    return { flavor: captured.flavor, artifact: artifacts[0], from: 'what was captured' };
   if (files.some(({ path }) => path === FUNCTION_FILE)) {
     return {
       flavor: 'function',

@@ -71,7 +71,12 @@ export function parseMetadata(source: string, file = 'metadata.yaml'): MetadataR
   const text = (key: string): string | undefined => readText(get(key), key, report);
   const hyperparameters = get('hyperparameters');
   if (hyperparameters !== undefined && hyperparameters.entries === undefined) {
-    report('error', 'hyperparameters-not-a-map', 'hyperparameters should hold "name: value" lines', hyperparameters);
+    report(
+      'error',
+      'hyperparameters-not-a-map',
+      'hyperparameters should hold "name: value" lines (they are kept as they are)',
+      hyperparameters,
+    );
   }
   const metadata: Metadata = {
     name: text('name'),
@@ -107,7 +112,7 @@ function isVague(feature: Feature): boolean {
 function readText(tree: Tree | undefined, key: string, report: Report): string | undefined {
   if (tree === undefined || tree.text !== undefined) return tree?.text;
   report(
-    'error',
+    'warning',
     'not-a-text',
     `${key} should be a text`,
     tree,

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Capture } from '../capture.ts';
 import { isIngotError } from '../errors.ts';
 import { checkPackage, readPackage } from './read.ts';
-import { CHURN, testDirectory, tinyOnnx } from './testing/fixtures.ts';
+import { CHURN, protobufField, protobufMessage, testDirectory, tinyOnnx } from './testing/fixtures.ts';
 
 async function failure(
   promise: Promise<unknown>,
@@ -82,6 +82,7 @@ test('a single file is a package, and its name is inferred and shown', async () 
   expect(plan.inferred.map(({ what, value }) => `${what}=${value}`)).toEqual([
     'name=wine-model',
     'flavor=onnx',
+    'interface=built in for onnx',
     'signature=1 input, 1 output',
   ]);
   expect(plan.signature?.inputs).toEqual([{ name: 'X', type: 'tensor', dtype: 'FP32', shape: [-1, 4] }]);
@@ -270,6 +271,23 @@ test('text files that are not UTF-8 are said to be so', async () => {
   await directory.write({ ...CHURN, 'requirements.txt': Buffer.from('\uFEFFnumpy==1.0\n', 'utf16le') });
   const { problems } = await checkPackage(directory.path);
   expect(problems).toMatchObject([{ rule: 'package.part-not-utf8', file: 'requirements.txt' }]);
+});
+
+test('weights that an ONNX graph keeps in other files have to be in the package', async () => {
+  const field = protobufField;
+  const external = (location: string): Uint8Array =>
+    protobufMessage(field(8, 'W'), field(13, protobufMessage(field(1, 'location'), field(2, location))));
+  const value = protobufMessage(field(1, 'X'), field(2, protobufMessage(field(1, protobufMessage(field(1, 1))))));
+  const model = (location: string): Uint8Array =>
+    protobufMessage(field(7, protobufMessage(field(5, external(location)), field(11, value), field(12, value))));
+  await using directory = await testDirectory();
+  await directory.write({ 'onnx/model.onnx': model('model.data'), 'onnx/model.data': 'w' });
+  expect((await readPackage(directory.path, { name: 'm' })).flavor).toBe('onnx');
+  const alone = await checkPackage(directory.join('onnx', 'model.onnx'));
+  expect(alone.problems).toMatchObject([{ severity: 'error', rule: 'onnx.external-data' }]);
+  await directory.write({ 'onnx/model.onnx': model('../../etc/passwd') });
+  const outside = await checkPackage(directory.path, { name: 'm' });
+  expect(outside.problems).toMatchObject([{ severity: 'error', rule: 'onnx.external-data' }]);
 });
 
 test('an ONNX graph is the truth about its features, and the metadata describes them', async () => {

@@ -57,7 +57,12 @@ export async function checkPackage(path: string, options: ReadOptions = {}): Pro
   const { metadata, problems: metadataProblems } = readMetadata(parts, texts);
   const names = findNames(options, metadata, parts.metadata?.path, located.baseName);
   const finding = await findFlavor(located.files, parts, metadata, options.captured);
-  const signature = await chooseSignature(finding, metadata, options.captured);
+  const signature = await chooseSignature(
+    finding,
+    metadata,
+    options.captured,
+    located.files.map(({ path }) => path),
+  );
   const environment = findEnvironment(
     {
       requirements: texts.requirements ?? (parts.requirements === undefined ? undefined : ''),

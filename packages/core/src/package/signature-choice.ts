@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Capture } from '../capture.ts';
 import type { Feature, Signature } from '../signature.ts';
 import type { FlavorFinding } from './flavors.ts';
@@ -22,6 +23,7 @@ export async function chooseSignature(
   finding: FlavorFinding,
   metadata: Metadata | undefined,
   captured: Capture | undefined,
+  paths: readonly string[],
 ): Promise<SignatureChoice> {
   const written = metadataSignature(metadata);
   const declared = completed(written, captured?.signature);
@@ -31,13 +33,30 @@ export async function chooseSignature(
     return {
       signature: describe(graph.signature, declared),
       graph,
-      problems,
+      problems: [...problems, ...checkExternalData(graph, finding.artifact.path, paths)],
       inferred: [inference(graph.signature, 'from the ONNX graph')],
     };
   }
   if (declared === undefined) return { inferred: [], problems: [] };
   const inferred = declared.origin === 'captured' ? [inference(declared, 'from the model and its data')] : [];
   return { signature: declared, inferred, problems: [] };
+}
+
+/** Weights in other files: each must be a file of the package, or the model could never be loaded again. */
+function checkExternalData(graph: OnnxGraph, file: string, paths: readonly string[]): Problem[] {
+  return graph.externalData.flatMap((location): Problem[] => {
+    if (paths.includes(posix.join(posix.dirname(file), location))) return [];
+    const name = JSON.stringify(location.slice(0, 80));
+    return [
+      {
+        severity: 'error',
+        rule: 'onnx.external-data',
+        message: `${file} keeps weights in ${name}, which is not in the package`,
+        file,
+        fix: 'push the directory that holds both files',
+      },
+    ];
+  });
 }
 
 function completed(written: Signature | undefined, captured: Signature | undefined): Signature | undefined {

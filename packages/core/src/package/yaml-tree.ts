@@ -24,7 +24,7 @@ export interface Tree {
 
 const MAX_BYTES = 1024 * 1024;
 const MAX_NODES = 100_000;
-const MAX_ALIASES = 1000;
+const MAX_ALIASES = 100;
 const MAX_DEPTH = 60;
 
 /** Reads one YAML 1.2 core document; custom tags, repeated keys and alias bombs are problems. */
