@@ -44,14 +44,13 @@ export class Exchange {
     return this.#abort.signal;
   }
 
-  /** Parameters behind the `?`. */
-  get query(): URLSearchParams {
-    if (this.#query === undefined) {
-      const url = this.request.url ?? '';
-      const mark = url.indexOf('?');
-      this.#query = new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
-    }
-    return this.#query;
+  /** A parameter behind the `?`; its first value when it was given more than once. */
+  queryValue(name: string): string | undefined {
+    const url = this.request.url ?? '';
+    const mark = url.indexOf('?');
+    if (mark === -1) return undefined;
+    this.#query ??= new URLSearchParams(url.slice(mark + 1));
+    return this.#query.get(name) ?? undefined;
   }
 
   /** A request header by its lower-case name; the first value when it was sent more than once. */

@@ -22,7 +22,8 @@ export interface Dialect {
 /** Leases the model, asks it, sends the answer, and counts all of it. Nothing here touches registry, store or disk. */
 export async function answerPrediction(exchange: Exchange, target: Target, dialect: Dialect): Promise<void> {
   const { host } = exchange.context;
-  const leased = host.lease(target.model, target.version, { signal: exchange.signal });
+  // The exchange itself is the options: its signal is made only for those who read it.
+  const leased = host.lease(target.model, target.version, exchange);
   const lease = leased instanceof Promise ? await leased : leased;
   let reply: Reply;
   try {
@@ -41,7 +42,7 @@ async function predict(exchange: Exchange, lease: Lease, dialect: Dialect): Prom
     const codec = codecOf(lease);
     const request = dialect.decode(codec);
     const decodedAt = monotonic();
-    const result = await lease.predictor.predict(request, { signal: exchange.signal });
+    const result = await lease.predictor.predict(request, exchange);
     const predictedAt = monotonic();
     const reply = dialect.encode(result, codec, lease);
     statistics.succeeded(lease.served, rowsOf(request.inputs), clock.now(), {

@@ -32,7 +32,7 @@ export async function invocations(exchange: Exchange): Promise<void> {
   let rows = 0;
   await answerPrediction(
     exchange,
-    { model, version: exchange.params.version ?? exchange.query.get('version') ?? undefined },
+    { model, version: exchange.params.version ?? exchange.queryValue('version') },
     {
       decode(codec) {
         const decoded = scoring.decode(codec);

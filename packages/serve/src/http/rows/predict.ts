@@ -17,8 +17,8 @@ import { predictionsToJson } from './predictions.ts';
 export async function predictRows(exchange: Exchange): Promise<void> {
   assertJson(exchange);
   const body = parseJsonBody(await readBody(exchange), exchange.context.limits);
-  const version = exchange.params.version ?? exchange.query.get('version') ?? undefined;
-  const method = checkedMethod(exchange.query.get('method') ?? undefined);
+  const version = exchange.params.version ?? exchange.queryValue('version');
+  const method = checkedMethod(exchange.queryValue('method'));
   const dialect: Dialect = {
     decode: (codec) =>
       withMethod({ inputs: withExactIntegers(body, (value) => codec.decodeRows(rowsFrom(value))) }, method),

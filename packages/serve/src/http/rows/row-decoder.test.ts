@@ -64,6 +64,14 @@ test('missing, extra and wrong values are all named at once, with row, value, al
   expect(decode([example])).toHaveLength(5);
 });
 
+test('a row with all features and one more is refused for the one more', () => {
+  expect(failure(() => decode([good, { ...good, shoe: 43 }])).details).toMatchObject({
+    missing: [],
+    extra: ['shoe'],
+    wrong: [],
+  });
+});
+
 test('values of the wrong kind are refused one by one', () => {
   const bad: readonly object[] = [
     { age: 1.5 },
