@@ -28,14 +28,15 @@ export function errorReply(thrown: unknown): ErrorReply {
       document: { error: 'the server failed in a way nobody foresaw; its log has the details', code: 'unexpected' },
     };
   }
+  const { error: _error, code: _code, ...details } = thrown.details;
   return {
     status: httpStatus(thrown.code),
     document: {
-      ...thrown.details,
       error: thrown.message,
       code: thrown.code,
       ...(thrown.hint === undefined ? {} : { hint: thrown.hint }),
       ...(thrown.nearest === undefined ? {} : { nearest: thrown.nearest }),
+      ...details,
     },
     ...(thrown.retryable ? { retryAfterSeconds: 1 } : {}),
   };
