@@ -209,9 +209,13 @@ describe('a reply that is lost', () => {
   test('after the event stands is a success, once', async () => {
     const blobs = createMemoryBlobStore();
     await published(open(blobs), 'a');
-    const { version } = await open(losing(blobs, (key) => key.includes('/log/'), 'write')).publish(CHURN, draftOf('b'));
+    const registry = open(losing(blobs, (key) => key.includes('/log/'), 'write'));
+    const { version, existed } = await registry.publish(CHURN, draftOf('b'));
     assert.equal(version.number, 2);
-    assert.equal((await all(open(blobs).history(CHURN))).length, 2);
+    assert.equal(existed, false);
+    const move = await registry.setAlias(CHURN, 'production', 2, { expected: null });
+    assert.deepEqual(move, { alias: 'production', from: null, to: 2 });
+    assert.equal((await all(open(blobs).history(CHURN))).length, 3);
   });
 
   test('before the event stands is tried once more', async () => {

@@ -10,16 +10,21 @@ export function keptVersions(state: ModelState): VersionEntry[] {
 
 /** The newest version that is neither retired nor deleted. */
 export function latestVersion(state: ModelState): VersionEntry | undefined {
-  for (let index = state.versions.length - 1; index >= 0; index -= 1) {
-    const entry = state.versions[index];
-    if (entry?.status === 'active') return entry;
-  }
-  return undefined;
+  return newestWhere(state, (entry) => entry.status === 'active');
 }
 
 /** The version that has a label; one whose label only repeats another's does not count. */
 export function labelled(state: ModelState, label: string): VersionEntry | undefined {
-  return keptVersions(state).find((entry) => entry.label === label && !entry.labelShadowed);
+  return newestWhere(state, (entry) => entry.status !== 'deleted' && entry.label === label && !entry.labelShadowed);
+}
+
+// Walks the table in place: a model may have ten thousand versions, and servers ask every second.
+function newestWhere(state: ModelState, wanted: (entry: VersionEntry) => boolean): VersionEntry | undefined {
+  for (let index = state.versions.length - 1; index >= 0; index -= 1) {
+    const entry = state.versions[index];
+    if (entry && wanted(entry)) return entry;
+  }
+  return undefined;
 }
 
 /** Aliases that name something, by name. */
@@ -44,8 +49,9 @@ export function selectVersion(name: ModelName, state: ModelState, selector: Sele
     case 'alias':
       return aliased(name, state, selector.alias);
     case 'digest': {
-      const same = keptVersions(state).filter((entry) => entry.manifest === selector.digest);
-      const found = same.find((entry) => entry.status === 'active') ?? same[0];
+      const has = (entry: VersionEntry) => entry.status !== 'deleted' && entry.manifest === selector.digest;
+      const active = newestWhere(state, (entry) => entry.status === 'active' && has(entry));
+      const found = active ?? newestWhere(state, has);
       return found ?? notFound(`no version of "${name}" has the digest ${selector.digest}`, name);
     }
   }
