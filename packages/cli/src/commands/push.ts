@@ -7,6 +7,7 @@ import type { PushResult } from '@ingot/core/push';
 import { pushPlan } from '@ingot/core/push';
 import { parseAlias } from '@ingot/core/ref';
 import type { Context, Result } from '../context.ts';
+import { readGitState } from '../git-state.ts';
 import { openStore } from '../open.ts';
 import { formatInferred, formatProblems } from '../output/problems.ts';
 import { formatTable } from '../output/table.ts';
@@ -16,8 +17,9 @@ import { parseMetrics, parseTags } from '../verbs/parse.ts';
 
 /** `ingot push PATH`: stores a package as a new version. Nothing is stored before the package is known to be whole. */
 export async function run(context: Context): Promise<Result> {
-  const options = await optionsOf(context);
-  const plan = await readPackage(resolve(context.cwd, context.arguments.argument(0)), options);
+  const path = resolve(context.cwd, context.arguments.argument(0));
+  const options = await optionsOf(path, context);
+  const plan = await readPackage(path, options);
   await using store = await openStore(context, { creates: true });
   const pushed = await pushPlan(plan, { ...options, registry: store.registry, contents: store.contents });
   return {
@@ -28,10 +30,10 @@ export async function run(context: Context): Promise<Result> {
   };
 }
 
-async function optionsOf(context: Context) {
+async function optionsOf(path: string, context: Context) {
   const { arguments: given } = context;
   const [name, label, message] = [given.text('name'), given.text('label'), given.text('message')];
-  const captured = await readCaptured(context);
+  const captured = (await readCaptured(context)) ?? (await captureGit(path, context));
   return {
     ...(name !== undefined && { name }),
     ...(label !== undefined && { label }),
@@ -49,6 +51,12 @@ async function readCaptured(context: Context): Promise<Capture | undefined> {
   const file = context.arguments.text('captured');
   if (file === undefined) return undefined;
   return readCapture(file === '-' ? await context.readStdin() : await readFile(resolve(context.cwd, file)));
+}
+
+/** Without a captured document there is still the repository that the package lies in. */
+async function captureGit(path: string, context: Context): Promise<Capture | undefined> {
+  const git = await readGitState(path, context);
+  return git === undefined ? undefined : { lineage: { git } };
 }
 
 function document({ ref, version, existed, plan, files, bytes }: PushResult): unknown {

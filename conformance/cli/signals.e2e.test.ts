@@ -1,0 +1,84 @@
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, ftruncateSync, openSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildOnce } from './build-once.ts';
+import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
+
+beforeAll(buildOnce);
+
+/** Starts a command that is going to be told to stop. */
+function start(cwd: string, ...words: string[]) {
+  const child = spawn(process.execPath, [BINARY, ...words], { cwd, env: worldOf(cwd), stdio: 'pipe' });
+  let stderr = '';
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { child, ended, said: () => stderr, lines: createInterface({ input: child.stdout })[Symbol.asyncIterator]() };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function largestFile(directory: string): number {
+  if (!existsSync(directory)) return 0;
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Math.max(
+    0,
+    ...files.map((entry) => statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0),
+  );
+}
+
+describe('a command that is interrupted', () => {
+  it('exits 130 in the middle of a push, and no version and no half of one is there', async () => {
+    using directory = workDirectory({ 'small.bin': 'x' });
+    const big = openSync(join(directory.path, 'big.bin'), 'w');
+    ftruncateSync(big, 600_000_000);
+    closeSync(big);
+    const push = start(directory.path, 'push', 'big.bin', '--name', 'big');
+    await until(() => largestFile(join(directory.path, 'store')) > 1_000_000 || push.child.exitCode !== null);
+    push.child.kill('SIGINT');
+    expect(await push.ended, push.said()).toBe(130);
+    expect(push.said()).toBe('interrupted\n');
+    const { stdout } = await runIngot(['ls', '--json'], { cwd: directory.path });
+    expect(JSON.parse(stdout)).toEqual({ models: [] });
+    expect((await runIngot(['push', 'small.bin', '--name', 'big', '--quiet'], { cwd: directory.path })).stdout).toBe(
+      'big:1\n',
+    );
+  });
+
+  it('ends a follower with its first line told, by a signal or when its parent closes the pipe', async () => {
+    using directory = workDirectory({ 'small.bin': 'x', 'other.bin': 'y' });
+    await runIngot(['push', 'small.bin', '--name', 'm', '--alias', 'production'], { cwd: directory.path });
+    const follower = start(directory.path, 'pull', 'm@production', 'gone', '--cached', '--follow', '--json');
+    const first = [await follower.lines.next(), await follower.lines.next()].map(({ value }) => JSON.parse(value));
+    expect(first).toContainEqual(expect.objectContaining({ source: 'm@production', version: 1, staleSince: null }));
+    expect(first).toContainEqual({ source: 'gone', error: expect.objectContaining({ code: 'model-not-found' }) });
+    await runIngot(['push', 'other.bin', '--name', 'm', '--alias', 'production'], { cwd: directory.path });
+    expect(JSON.parse((await follower.lines.next()).value)).toMatchObject({ source: 'm@production', version: 2 });
+    follower.child.stdin.end();
+    expect(await follower.ended, follower.said()).toBe(0);
+
+    const another = start(directory.path, 'pull', 'm@production', '--cached', '--follow', '--quiet');
+    expect((await another.lines.next()).value).toBe('m:2');
+    another.child.kill('SIGINT');
+    expect(await another.ended, another.said()).toBe(0);
+  });
+
+  it('says nothing of a reader that stops reading', async () => {
+    using directory = workDirectory();
+    const shell = spawn('sh', ['-c', `"${process.execPath}" "${BINARY}" completion bash | true`], {
+      cwd: directory.path,
+      env: worldOf(directory.path),
+    });
+    let stderr = '';
+    shell.stderr.on('data', (data) => {
+      stderr += data;
+    });
+    await new Promise((resolve) => shell.on('close', resolve));
+    expect(stderr).toBe('');
+  });
+});
