@@ -40,7 +40,7 @@ for (const name of named.length > 0 ? named : SUITES) {
   console.error(`\n── ${name}`);
   try {
     const { measure } = await import(`./suites/${name}.mjs`);
-    results.suites[name] = { command: `npm run bench -- ${[name, ...words.filter((word) => word.startsWith('--'))].join(' ')}`, ...(await measure({ python, ...options })) };
+    results.suites[name] = { command: `npm run bench -- ${[name, ...words.filter((word) => !SUITES.includes(word))].join(' ')}`, ...(await measure({ python, ...options })) };
   } catch (error) {
     console.error(error);
     results.suites[name] = { title: name, failed: error.message };
