@@ -6,7 +6,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { lstat, mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Capture } from '../capture.ts';
 import type { ContentReader, RecipeRef } from '../content/content-store.ts';
@@ -14,9 +14,8 @@ import { type Digest, isDigest } from '../digest.ts';
 import { isIngotError, systemErrorCode } from '../errors.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ServablePackage } from '../serving/runtime.ts';
-import { type CacheRecord, readRecord, writeRecord } from './cache-record.ts';
-import { readCapture } from './captured.ts';
-import { parseManifest } from './manifest-read.ts';
+import { readRecord, writeRecord } from './cache-record.ts';
+import { type OpenedPackage, openCachedPackage, writeCaptured } from './cached-package.ts';
 import type { PackageDescription } from './package.ts';
 import { openStoredPackage, type StoredPackage } from './stored-package.ts';
 import { diskError, syncDirectory, unpackPackage } from './unpack.ts';
@@ -197,7 +196,7 @@ class DirectoryCache implements PackageCache {
   /** The files are here already; what was captured for this version may not be. */
   async #learn(
     key: CacheKey & { readonly recipe: RecipeRef },
-    here: Opened,
+    here: OpenedPackage,
     contents: ContentReader,
     signal: AbortSignal | undefined,
   ): Promise<CachedPackage> {
@@ -272,45 +271,8 @@ class DirectoryCache implements PackageCache {
     throw new Error(`the package ${key.manifest} could not be moved into the cache`);
   }
 
-  async #open(key: CacheKey): Promise<Opened | undefined> {
-    const place = this.#place(key.manifest);
-    const record = await readRecord(place);
-    if (record === undefined || record.manifest !== key.manifest) return undefined;
-    const directory = join(place, 'files');
-    for (const file of record.files) {
-      const found = await lstat(join(directory, file.path)).catch(() => undefined);
-      if (found?.isFile() !== true || found.size !== file.sizeBytes || found.mtimeMs !== file.mtimeMs) return undefined;
-    }
-    const known = key.recipe === undefined ? undefined : record.recipes[key.recipe.digest];
-    const captured = known === undefined ? (Object.values(record.recipes).at(-1) ?? null) : known;
-    try {
-      const capture = captured === null ? undefined : readCapture(await readFile(join(place, capturedName(captured))));
-      const contents = record.files.map((file) => ({
-        role: 'file' as const,
-        path: file.path,
-        digest: file.digest,
-        sizeBytes: file.sizeBytes,
-        chunks: 1,
-      }));
-      const description = parseManifest(await readFile(join(place, 'manifest.json')), {
-        expected: key.manifest,
-        contents,
-        captured: capture,
-      });
-      const cached = {
-        manifest: key.manifest,
-        directory,
-        sizeBytes: record.sizeBytes,
-        description,
-        ...(capture === undefined ? {} : { captured: capture }),
-        servable: toServable(description, directory, capture),
-      };
-      return { record, cached, recipeKnown: key.recipe === undefined || known !== undefined };
-    } catch (error) {
-      // Damaged documents make it no package; it is fetched again.
-      if (isIngotError(error) || systemErrorCode(error) === 'ENOENT') return undefined;
-      throw error;
-    }
+  #open(key: CacheKey): Promise<OpenedPackage | undefined> {
+    return openCachedPackage(this.#place(key.manifest), key);
   }
 
   #place(manifest: Digest): string {
@@ -377,50 +339,4 @@ class DirectoryCache implements PackageCache {
       if (old) await rm(join(this.#root, name), { recursive: true, force: true });
     }
   }
-}
-
-interface Opened {
-  readonly record: CacheRecord;
-  readonly cached: CachedPackage;
-  readonly recipeKnown: boolean;
-}
-
-function capturedName(digest: Digest): string {
-  return `captured-${digest.slice('sha256:'.length)}.json`;
-}
-
-async function writeCaptured(place: string, { captured }: StoredPackage): Promise<void> {
-  if (captured === undefined) return;
-  const temporary = join(place, `.captured-${randomBytes(8).toString('hex')}`);
-  await writeFile(temporary, captured.bytes, { flush: true });
-  await rename(temporary, join(place, capturedName(captured.digest)));
-}
-
-/** Puts a described package and its directory together as runtimes want them. */
-export function toServable(description: PackageDescription, directory: string, captured?: Capture): ServablePackage {
-  const {
-    manifest,
-    flavor,
-    interfacePath,
-    artifactPath,
-    signature,
-    requirements,
-    pythonVersion,
-    setupPath,
-    environmentVariables,
-  } = description;
-  return {
-    directory,
-    manifest,
-    flavor,
-    interfacePath,
-    artifactPath,
-    signature,
-    requirements,
-    pythonVersion,
-    setupPath,
-    environmentVariables,
-    description: description.description,
-    example: captured?.example,
-  };
 }

@@ -56,5 +56,20 @@ export function findParts(files: readonly SourceFile[]): {
       fix: `did you mean ${meant}? Then rename it`,
     });
   }
+  const nested = parts.interface === undefined && parts.metadata === undefined ? findNested(files) : undefined;
+  if (nested !== undefined) {
+    problems.push({
+      severity: 'warning',
+      rule: 'package.nested',
+      message: `${nested} is not read, because it does not lie at the root of the package`,
+      file: nested,
+      fix: `did you mean to name the directory ${nested.slice(0, nested.lastIndexOf('/'))}?`,
+    });
+  }
   return { parts, problems };
+}
+
+/** An interface file one or more folders down: somebody named the directory above the package. */
+function findNested(files: readonly SourceFile[]): string | undefined {
+  return files.find(({ path }) => INTERFACE_FILES.some((name) => path.endsWith(`/${name}`)))?.path;
 }

@@ -259,6 +259,17 @@ test('a file that changes while it is hashed gives source-changed', async () => 
   expect(problems.map(({ rule }) => rule)).toContain('package.source-changed');
 });
 
+test('naming the directory above a package is pointed out', async () => {
+  await using directory = await testDirectory();
+  await directory.write(Object.fromEntries(Object.entries(CHURN).map(([name, content]) => [`churn/${name}`, content])));
+  const { problems } = await checkPackage(directory.path, { name: 'm' });
+  expect(problems[0]).toMatchObject({
+    severity: 'warning',
+    rule: 'package.nested',
+    fix: 'did you mean to name the directory churn?',
+  });
+});
+
 test('zero-byte files are part of a package', async () => {
   await using directory = await testDirectory();
   await directory.write({ 'empty.bin': '', 'same.bin': '' });
