@@ -67,7 +67,7 @@ export async function pull(reference: string | Reference, options: PullOptions):
   if (found === 'other' && options.force !== true) {
     throw new IngotError('conflict', `${options.output} holds other files than ${refOf(resolved)}`, {
       operation: 'pull',
-      hint: 'choose another directory with -o, or replace it with --force',
+      hint: 'choose another directory with -o',
     });
   }
   if (found !== 'same')

@@ -44,7 +44,7 @@ export function openOutput(stream: StreamLike, rules: ColorRules): Output {
     },
     isTerminal,
     get columns() {
-      return stream.columns ?? 100;
+      return stream.columns || 100;
     },
     colors: picocolors.createColors(rules.allowed && (isTerminal || rules.forced === true)),
   };
