@@ -29,11 +29,14 @@ export interface ServeMetrics {
   readonly registry: Registry;
 }
 
+/** Counts of one combination of labels since the last scrape; counters of prom-client are brought up to date only then. */
 interface Series {
-  readonly requests: { inc(): void };
+  readonly labels: Omit<ExchangeLabels, 'status'>;
+  readonly status: string;
   readonly duration: { observe(seconds: number): void };
-  readonly received: { inc(bytes: number): void };
-  readonly sent: { inc(bytes: number): void };
+  requests: number;
+  receivedBytes: number;
+  sentBytes: number;
 }
 
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -43,29 +46,39 @@ const PER_MODEL = ['model', 'version', 'route'] as const;
 export function createServeMetrics(): ServeMetrics {
   const registry = new Registry();
   const registers = [registry];
-  const requests = new Counter({
+  const series = new Map<string, Series>();
+  new Counter({
     name: 'ingot_requests_total',
     help: 'Requests answered.',
     labelNames: [...PER_MODEL, 'status'],
     registers,
+    collect() {
+      for (const one of series.values()) {
+        this.inc({ ...one.labels, status: one.status }, one.requests);
+        one.requests = 0;
+      }
+    },
   });
+  const countBytes = (name: string, help: string, key: 'receivedBytes' | 'sentBytes') =>
+    new Counter({
+      name,
+      help,
+      labelNames: PER_MODEL,
+      registers,
+      collect() {
+        for (const one of series.values()) {
+          this.inc({ ...one.labels }, one[key]);
+          one[key] = 0;
+        }
+      },
+    });
+  countBytes('ingot_request_bytes_total', 'Bytes of request bodies.', 'receivedBytes');
+  countBytes('ingot_response_bytes_total', 'Bytes of reply bodies.', 'sentBytes');
   const duration = new Histogram({
     name: 'ingot_request_duration_seconds',
     help: 'From the first byte of a request to its reply.',
     labelNames: PER_MODEL,
     buckets: BUCKETS,
-    registers,
-  });
-  const received = new Counter({
-    name: 'ingot_request_bytes_total',
-    help: 'Bytes of request bodies.',
-    labelNames: PER_MODEL,
-    registers,
-  });
-  const sent = new Counter({
-    name: 'ingot_response_bytes_total',
-    help: 'Bytes of reply bodies.',
-    labelNames: PER_MODEL,
     registers,
   });
   const loads = new Histogram({
@@ -92,18 +105,19 @@ export function createServeMetrics(): ServeMetrics {
       this.set(process.memoryUsage.rss());
     },
   });
-  const series = new Map<string, Series>();
 
   const seriesOf = ({ route, model, version, status }: ExchangeLabels): Series => {
     const key = `${route} ${model} ${version} ${status}`;
     const known = series.get(key);
     if (known !== undefined) return known;
     const labels = { route, model, version };
-    const made = {
-      requests: requests.labels({ ...labels, status: String(status) }),
+    const made: Series = {
+      labels,
+      status: String(status),
       duration: duration.labels(labels),
-      received: received.labels(labels),
-      sent: sent.labels(labels),
+      requests: 0,
+      receivedBytes: 0,
+      sentBytes: 0,
     };
     series.set(key, made);
     return made;
@@ -116,11 +130,11 @@ export function createServeMetrics(): ServeMetrics {
     },
     finished(labels, cost) {
       inFlight -= 1;
-      const { requests: count, duration: time, received: bytesIn, sent: bytesOut } = seriesOf(labels);
-      count.inc();
-      time.observe(cost.seconds);
-      bytesIn.inc(cost.receivedBytes);
-      bytesOut.inc(cost.sentBytes);
+      const one = seriesOf(labels);
+      one.requests += 1;
+      one.receivedBytes += cost.receivedBytes;
+      one.sentBytes += cost.sentBytes;
+      one.duration.observe(cost.seconds);
     },
     loaded(model, version, result, seconds) {
       loads.labels({ model, version, result }).observe(seconds);
