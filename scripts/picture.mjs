@@ -62,6 +62,14 @@ function drawRun({ text, column, colour, bold }, row) {
   return `<text x="${x}" y="${y}" textLength="${length}" fill="${colour}"${bold ? ' font-weight="700"' : ''}>${escapeXml(text)}</text>`;
 }
 
+/** The part of the demo's output that fits beside a page: from the server's start to the end of the work. */
+function excerpt(output) {
+  const lines = output.split('\n');
+  const from = lines.findIndex((line) => /\d {2}Serve /.test(line));
+  const to = lines.findIndex((line) => line.includes('Done'));
+  return ['\u001b[2m…\u001b[22m', ...lines.slice(from, to + 1)].join('\n');
+}
+
 const escapeXml = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
@@ -71,5 +79,5 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
     : (await run(process.execPath, [inRoot('scripts/demo.mjs'), '--once'], { env: { ...process.env, FORCE_COLOR: '1' }, label: 'demo' })).stdout;
   const target = inRoot('docs/images/demo.svg');
   mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, drawTerminal(`\u001b[2m$\u001b[22m npm run demo\n${output}`, 'Output of npm run demo'));
+  writeFileSync(target, drawTerminal(`\u001b[2m$\u001b[22m npm run demo\n${excerpt(output)}`, 'Output of npm run demo'));
 }
