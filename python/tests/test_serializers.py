@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import math
 import pickle
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers_for_tests import Doubler, score_by_module
 from sklearn.datasets import load_iris
@@ -118,6 +120,25 @@ def test_a_function_becomes_readable_source_with_all_it_refers_to(tmp_path: Path
 def test_source_is_the_same_each_time() -> None:
     first, second = extract_source(score), extract_source(score)
     assert first is not None and second is not None and first.text == second.text
+
+
+def test_source_that_was_edited_since_it_was_imported_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "edited_later.py"
+    file.write_text("def rate(rows):\n    return [1 for row in rows]\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("edited_later")
+    assert extract_source(module.rate) is not None
+    file.write_text("def rate(rows):\n    return [1 + 1 for row in rows]\n")
+    assert extract_source(module.rate) is None
+
+
+def test_modules_that_a_pickled_function_imports_by_name_are_requirements(tmp_path: Path) -> None:
+    limit = object()
+
+    def uses_pandas(rows: list[dict[str, Any]]) -> list[Any]:
+        return pd.DataFrame(rows)["x"].tolist() if limit else []
+
+    assert "pandas" in choose(uses_pandas).save(uses_pandas, tmp_path).modules
 
 
 def test_functions_that_source_cannot_tell_are_pickled_by_value(tmp_path: Path) -> None:

@@ -212,9 +212,16 @@ def _same_code(function: FunctionType, text: str) -> bool:
     except SyntaxError:
         return False
     named = [item for item in module.co_consts if isinstance(item, CodeType) and item.co_name == function.__name__]
-    running = _code(function)
-    return any(code.co_code == running.co_code and code.co_names == running.co_names and _consts(code) == _consts(running) for code in named)
+    running = _instructions(_code(function))
+    return any(_instructions(code) == running for code in named)
 
 
-def _consts(code: CodeType) -> list[Any]:
-    return [item.co_code if isinstance(item, CodeType) else repr(item) for item in code.co_consts]
+def _instructions(code: CodeType) -> tuple[Any, ...]:
+    """What a piece of code does, without where it stands: its operations, names and constants, nested code included."""
+    return code.co_code, code.co_names, [_constant(item) for item in code.co_consts]
+
+
+def _constant(value: Any) -> Any:
+    if isinstance(value, CodeType):
+        return _instructions(value)
+    return sorted(map(repr, value)) if isinstance(value, frozenset) else repr(value)
