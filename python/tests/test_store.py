@@ -20,6 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import ingot
+from ingot import engine
 
 pytestmark = pytest.mark.engine
 
@@ -273,6 +274,8 @@ def test_a_loaded_service_lives_through_the_loss_of_its_store(store: Path) -> No
     model, data, _ = wine()
     ingot.push(model, "wine", X=data, alias="production")
     row = data.iloc[0].to_dict()
+    told = engine.run(["pull", "wine@production", "--cached"])
+    assert told["captured"]["example"]["predictions"], "a service warms a version up with its own example"
     with Models(["wine@production"]) as models:
         assert models.get("wine").predict(row) == 0
         store.rename(store.with_name("gone"))

@@ -8,6 +8,7 @@ export function pulledDocument({
   path,
   files,
   description,
+  captured,
 }: PullResult): Readonly<Record<string, unknown>> {
   return {
     ref,
@@ -19,6 +20,7 @@ export function pulledDocument({
     path,
     files,
     package: describePackage(description),
+    captured: captured ?? null,
     staleSince: resolved.staleSince ?? null,
   };
 }
