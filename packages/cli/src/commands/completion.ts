@@ -1,7 +1,7 @@
 import { IngotError } from '@ingot/core/errors';
+import { nearest } from '@ingot/core/nearest';
 import { completionScript } from '../completion/scripts.ts';
 import type { Context, Result } from '../context.ts';
-import { nearestOf } from '../nearest.ts';
 import { SHELLS } from '../verbs/tool-verbs.ts';
 
 /** `ingot completion SHELL`: prints a completion script. */
@@ -9,11 +9,11 @@ export async function run(context: Context): Promise<Result> {
   const asked = context.arguments.argument(0);
   const shell = SHELLS.find((name) => name === asked.toLowerCase());
   if (shell === undefined) {
-    const nearest = nearestOf(asked, SHELLS);
+    const meant = nearest(asked, SHELLS);
     throw new IngotError(
       'usage',
       `"${asked}" is not a shell that can be completed: ${SHELLS.join(', ')}`,
-      nearest === undefined ? {} : { nearest },
+      meant === undefined ? {} : { nearest: meant },
     );
   }
   const script = completionScript(shell);

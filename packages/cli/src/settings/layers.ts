@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { IngotError, systemErrorCode } from '@ingot/core/errors';
 import { isJsonObject } from '@ingot/core/json';
-import { nearestOf } from '../nearest.ts';
+import { nearest } from '@ingot/core/nearest';
 import { parseDotenv } from './dotenv.ts';
 import type { SettingKey } from './setting-keys.ts';
 import { isSettingKey, keyOfVariable, OTHER_VARIABLES, SETTING_KEYS, variableOf } from './setting-keys.ts';
@@ -117,8 +117,8 @@ function writeValue(value: unknown): string | undefined {
 }
 
 function unknownKey(name: string, where: string, known: Iterable<string>): string {
-  const nearest = nearestOf(name, known);
-  return `${name} (${where}) is not a setting${nearest === undefined ? '' : `; did you mean ${nearest} ?`}`;
+  const meant = nearest(name, known);
+  return `${name} (${where}) is not a setting${meant === undefined ? '' : `; did you mean ${meant} ?`}`;
 }
 
 function notFromProject(name: string, where: string, key: SettingKey): string {

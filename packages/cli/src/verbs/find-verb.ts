@@ -1,5 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
-import { nearestOf } from '../nearest.ts';
+import { nearest } from '@ingot/core/nearest';
 import type { VerbSpec } from './verb.ts';
 import { LATER_VERBS, VERBS } from './verbs.ts';
 
@@ -43,12 +43,12 @@ function unknownVerb(name: string, verbs: readonly VerbSpec[], path: readonly st
   if (path.length === 0 && LATER_VERBS.includes(name)) {
     return new IngotError('usage', `"${typed}" is not in this release`, { hint: 'ingot --help' });
   }
-  const nearest = nearestOf(
+  const meant = nearest(
     name,
     verbs.map((verb) => verb.name),
   );
   return new IngotError('usage', `"${typed}" is not a command`, {
     hint: ['ingot', ...path, '--help'].join(' '),
-    ...(nearest === undefined ? {} : { nearest: ['ingot', ...path, nearest].join(' ') }),
+    ...(meant === undefined ? {} : { nearest: ['ingot', ...path, meant].join(' ') }),
   });
 }

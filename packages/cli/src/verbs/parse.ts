@@ -1,6 +1,6 @@
 import { IngotError } from '@ingot/core/errors';
+import { nearest } from '@ingot/core/nearest';
 import { Command, CommanderError, Option } from 'commander';
-import { nearestOf } from '../nearest.ts';
 import type { ArgumentSpec, OptionSpec, VerbSpec } from './verb.ts';
 import { GLOBAL_OPTIONS } from './verb.ts';
 
@@ -87,13 +87,13 @@ function usageError(
   if (error.code !== 'commander.unknownOption') return new IngotError('usage', message, { hint });
   const unknown =
     /"(-[^"]*)"/.exec(message)?.[1]?.replace(/=.*/s, '') ?? words.find((word) => word.startsWith('-')) ?? '';
-  const nearest = nearestOf(
+  const meant = nearest(
     unknown,
     options.map((option) => `--${option.name}`),
   );
   return new IngotError('usage', `ingot ${path.join(' ')} has no flag ${unknown}`, {
     hint,
-    ...(nearest === undefined ? {} : { nearest }),
+    ...(meant === undefined ? {} : { nearest: meant }),
   });
 }
 

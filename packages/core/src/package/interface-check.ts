@@ -1,4 +1,4 @@
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { Problem } from './package.ts';
 import { type LogicalLine, type PythonToken, readPython } from './python-source.ts';
 

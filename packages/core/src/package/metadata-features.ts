@@ -1,5 +1,5 @@
 import { DATATYPES, type Datatype, FEATURE_TYPES, type Feature, type FeatureType } from '../signature.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { Problem } from './package.ts';
 import type { Tree } from './yaml-tree.ts';
 

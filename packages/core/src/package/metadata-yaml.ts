@@ -2,7 +2,7 @@ import { isJsonObject } from '../json.ts';
 import type { Feature, Signature } from '../signature.ts';
 import { parseEnvironmentVariables } from './metadata-variables.ts';
 import { parseFeatures, type Report } from './metadata-features.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { Metadata, Problem } from './package.ts';
 import { parseYaml, type Tree } from './yaml-tree.ts';
 

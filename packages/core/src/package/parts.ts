@@ -1,6 +1,6 @@
 import type { Problem } from './package.ts';
 import { INTERFACE_FILES } from './interface-check.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { SourceFile } from './source-file.ts';
 
 /** The files of a package whose names mean something; all lie at its root. */

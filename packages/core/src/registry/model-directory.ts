@@ -13,7 +13,7 @@ import type { ModelState } from './model-fold.ts';
 import { modelFold } from './model-fold.ts';
 import type { NamedModel, NamesState } from './names-fold.ts';
 import { namesFold } from './names-fold.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 import type { OpenModel } from './record.ts';
 import type { RememberedStates, SeenLog } from './remembered.ts';
 import type { BriefAt } from './shared-briefs.ts';

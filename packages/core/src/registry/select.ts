@@ -1,7 +1,7 @@
 import { IngotError } from '../errors.ts';
 import type { ModelName, Selector } from '../ref.ts';
 import type { ModelState, VersionEntry } from './model-fold.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../nearest.ts';
 
 /** Versions whose contents are kept: active and retired ones, newest first. */
 export function keptVersions(state: ModelState): VersionEntry[] {

@@ -1,7 +1,7 @@
 import { IngotError } from '@ingot/core/errors';
+import { nearest } from '@ingot/core/nearest';
 import createFinder, { type HTTPMethod } from 'find-my-way';
 import type { Exchange } from './exchange.ts';
-import { nearest } from './nearest.ts';
 
 /** Answers an exchange, now or later; what it throws becomes an error reply. */
 export type Handler = (exchange: Exchange) => void | Promise<void>;

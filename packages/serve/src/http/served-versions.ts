@@ -1,8 +1,8 @@
 import { IngotError } from '@ingot/core/errors';
+import { nearest } from '@ingot/core/nearest';
 import type { ServedVersion } from '../model-host.ts';
 import type { Exchange } from './exchange.ts';
 import { modelParam } from './model-param.ts';
-import { nearest } from './nearest.ts';
 
 /**
  * The versions that a path means, loaded or not: all of a model's, or the one that the path names by number or label.

@@ -5,6 +5,7 @@
  */
 
 import { IngotError, isIngotError } from '@ingot/core/errors';
+import { nearest } from '@ingot/core/nearest';
 import type { ModelSource, ResolvedModel } from '@ingot/core/serving/runtime';
 import { type Clock, pause } from '../clock.ts';
 import type { Log } from '../log.ts';
@@ -13,7 +14,6 @@ import { Traffic } from '../traffic/traffic.ts';
 import { Backoff } from './backoff.ts';
 import { chooseEvictions } from './eviction.ts';
 import { type FollowedSource, refersTo } from './followed-source.ts';
-import { nearestName } from './nearest.ts';
 import { type LoadVersion, Slot } from './slot.ts';
 
 /** How the slots behave. */
@@ -158,12 +158,12 @@ export class ModelSlots implements ModelHost, AsyncDisposable {
     const configured = this.#followed.filter(({ slot }) => slot.resolved.model === model);
     if (configured.length > 0) return configured;
     const served = this.models();
-    const nearest = nearestName(model, served);
+    const meant = nearest(model, served);
     throw new IngotError(
       'model-not-found',
       `no model "${model.slice(0, 200)}" is served here; served: ${served.join(', ')}`,
       {
-        ...(nearest !== undefined && { nearest }),
+        ...(meant !== undefined && { nearest: meant }),
         details: { served: [...served] },
       },
     );

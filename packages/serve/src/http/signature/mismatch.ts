@@ -1,7 +1,7 @@
 import { IngotError } from '@ingot/core/errors';
 import type { JsonValue } from '@ingot/core/json';
+import { nearest } from '@ingot/core/nearest';
 import { describeValue } from '../describe-value.ts';
-import { nearest } from '../nearest.ts';
 
 /** A value that a feature does not take. */
 export interface WrongValue {

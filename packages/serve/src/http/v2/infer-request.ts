@@ -1,9 +1,9 @@
 import { IngotError } from '@ingot/core/errors';
 import { type JsonObject, isJsonObject } from '@ingot/core/json';
+import { nearest } from '@ingot/core/nearest';
 import { DATATYPES, type Datatype } from '@ingot/core/signature';
 import type { Tensor } from '@ingot/core/serving/tensor';
 import { describeValue } from '../describe-value.ts';
-import { nearest } from '../nearest.ts';
 import { checkedMethod } from '../prediction.ts';
 import { tensorFromBinary } from '../tensors/binary.ts';
 import { tensorFromJson } from '../tensors/from-json.ts';

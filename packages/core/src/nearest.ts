@@ -6,7 +6,8 @@
  * nearest('prodction', ['staging', 'production']); // 'production'
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  const wanted = word.slice(0, MAX_LENGTH).toLowerCase();
+  if (word.length > MAX_LENGTH) return undefined;
+  const wanted = word.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const candidate of candidates) {
@@ -19,7 +20,8 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-const MAX_LENGTH = 200;
+/** No name is longer; so nobody can make the search slow with a word of megabytes. */
+const MAX_LENGTH = 256;
 
 /** Counts the insertions, removals, replacements and swaps of neighbours between two words. */
 export function editDistance(a: string, b: string): number {
