@@ -1,4 +1,5 @@
-/** One random forest behind several servers: the same rows, the same load generator, one after the other. */
+/** One random forest behind several servers: the same rows, the same load generator, one server at a time. */
+import { median } from '../lib/measure.mjs';
 import { load, startServer } from '../lib/server.mjs';
 import { prepareModels, preparePeers, subjectsOf } from '../lib/subjects.mjs';
 
@@ -9,35 +10,54 @@ const SHAPES = [
   { name: 'c8 × 64 rows', connections: 8, rows: 64 },
 ];
 
+const ROUNDS = 3;
+
 export async function measure({ python, peers, seconds }) {
   const { rows } = await prepareModels(python);
   const own = Object.entries(subjectsOf(python)).map(([key, subject]) => ({ key, ...subject }));
   const others = peers ? await preparePeers(python) : { ready: [], skipped: ['mlflow models serve, MLServer, BentoML (add --peers)'] };
-  const measured = {};
   const skipped = [...others.skipped];
-  for (const subject of [...own, ...others.ready]) {
-    console.error(`- ${subject.name}`);
-    try {
-      measured[subject.key ?? subject.name] = { name: subject.name, ...(await measureOne(subject, rows, seconds)) };
-    } catch (error) {
-      if (subject.key) throw error;
-      skipped.push(`${subject.name}: ${error.message.split('\n').slice(-3).join(' ')}`);
+  const running = [];
+  try {
+    for (const subject of [...own, ...others.ready]) {
+      console.error(`- starting ${subject.name}`);
+      try {
+        running.push({ subject, server: await startServer(subject.command, subject.body(rows.slice(0, 1))) });
+      } catch (error) {
+        if (subject.key) throw error;
+        skipped.push(`${subject.name}: ${error.message.split('\n').slice(-3).join(' ')}`);
+      }
     }
+    return { ...report(await measureInTurn(running, rows, seconds)), skipped };
+  } finally {
+    await Promise.all(running.map(({ server }) => server.stop()));
   }
-  return { ...report(measured), skipped, raw: measured };
 }
 
-async function measureOne(subject, rows, seconds) {
-  const server = await startServer(subject.command, subject.body(rows.slice(0, 1)));
-  try {
-    const shapes = {};
-    for (const shape of SHAPES) {
-      shapes[shape.name] = await load(server, { connections: shape.connections, body: subject.body(rows.slice(0, shape.rows)), seconds });
+/** All servers run, one is asked at a time, round after round, so that a busy moment of the machine meets all of them. */
+async function measureInTurn(running, rows, seconds) {
+  const measured = Object.fromEntries(running.map(({ subject }) => [subject.key ?? subject.name, { name: subject.name, shapes: {} }]));
+  for (const shape of SHAPES) {
+    console.error(`- ${shape.name}`);
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { subject, server } of running) {
+        const body = subject.body(rows.slice(0, shape.rows));
+        const result = await load(server, { connections: shape.connections, body, seconds, warm: round === 0 ? 1 : 0.2 });
+        const into = measured[subject.key ?? subject.name];
+        (into.shapes[shape.name] ??= []).push(result);
+        into.memoryBytes = result.memoryBytes;
+      }
     }
-    return { shapes, memoryBytes: server.usage()?.memoryBytes };
-  } finally {
-    await server.stop();
   }
+  for (const one of Object.values(measured)) {
+    for (const [name, rounds] of Object.entries(one.shapes)) one.shapes[name] = medianOf(rounds);
+  }
+  return measured;
+}
+
+function medianOf(rounds) {
+  const of = (field) => median(rounds.map((round) => round[field]));
+  return { perSecond: of('perSecond'), p50: of('p50'), p99: of('p99'), cpuMs: of('cpuMs'), errors: Math.max(...rounds.map((round) => round.errors)) };
 }
 
 function report(measured) {
@@ -51,7 +71,7 @@ function report(measured) {
   const of = (key, shape) => measured[key].shapes[shape];
   const ratio = (goal, value, met) => ({ goal, value: `${value.toFixed(2)} times`, met: met(value) });
   return {
-    title: 'Serving: requests a second / p50 ms / p99 ms / processor ms a request',
+    title: `Serving: requests a second / p50 ms / p99 ms / processor ms a request, medians of ${ROUNDS} rounds`,
     columns: ['random forest, 100 trees of depth 10', 'MiB', ...SHAPES.map(({ name }) => name)],
     rows,
     goals: [
