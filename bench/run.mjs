@@ -7,7 +7,7 @@
  *     npm run bench -- --seconds 3       shorter or longer load
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { cpus, platform, release, totalmem } from 'node:os';
+import { cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { inRoot } from '../scripts/lib/paths.mjs';
 import { run } from '../scripts/lib/run.mjs';
 import { setup } from '../scripts/setup.mjs';
@@ -40,7 +40,8 @@ for (const name of named.length > 0 ? named : SUITES) {
   console.error(`\n── ${name}`);
   try {
     const { measure } = await import(`./suites/${name}.mjs`);
-    results.suites[name] = { command: `npm run bench -- ${[name, ...words.filter((word) => !SUITES.includes(word))].join(' ')}`, ...(await measure({ python, ...options })) };
+    const busy = loadavg()[0].toFixed(1);
+    results.suites[name] = { command: `npm run bench -- ${[name, ...words.filter((word) => !SUITES.includes(word))].join(' ')}`, busy, ...(await measure({ python, ...options })) };
   } catch (error) {
     console.error(error);
     results.suites[name] = { title: name, failed: error.message };
@@ -62,11 +63,11 @@ function page({ date: day, machine: host, suites }) {
   return `# Measurements of ${day}\n\nOn ${about}. Compare numbers within one table only: they were taken in one run.\n\n${sections.join('\n')}`;
 }
 
-function section({ title, command, columns, rows = [], goals = [], notes = [], skipped = [], failed }) {
+function section({ title, command, busy, columns, rows = [], goals = [], notes = [], skipped = [], failed }) {
   if (failed) return `## ${title}\n\nFailed: ${failed.split('\n')[0]}\n`;
   const line = (cells) => `| ${cells.join(' | ')} |`;
   const table = [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
   const verdicts = goals.map(({ goal, value, met }) => `- ${met ? 'reached' : '**missed**'}: ${goal}; measured ${value}`);
   const rest = [...notes.map((note) => `- ${note}`), ...skipped.map((skip) => `- not measured: ${skip}`)];
-  return `## ${title}\n\n\`${command}\`\n\n${table}\n\n${[...verdicts, ...rest].join('\n')}\n`;
+  return `## ${title}\n\n\`${command}\`, with a load average of ${busy} before it\n\n${table}\n\n${[...verdicts, ...rest].join('\n')}\n`;
 }
