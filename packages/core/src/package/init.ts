@@ -68,7 +68,7 @@ export async function initPackage(path: string, options: InitOptions = {}): Prom
     finding,
     walk.files.map((file) => file.path),
   );
-  const { signature } = await chooseSignature(finding, undefined, undefined, []);
+  const { signature } = await chooseSignature(finding, {}, undefined, []);
   const title = options.name ?? basename(only === undefined ? directory : basename(only, extname(only)));
   const drafts: readonly (readonly [string, Parts[keyof Parts], string])[] = [
     ['interface.py', parts.interface, template.source],

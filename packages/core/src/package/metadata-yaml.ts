@@ -22,10 +22,14 @@ export const METADATA_KEYS = [
   'license',
 ] as const;
 
+/** Where features were written: by `input_features`, `input_features.tenure`, `output`, `output.churn`. 1-based. */
+export type Places = ReadonlyMap<string, { readonly line: number; readonly column: number }>;
+
 /** What was read of a metadata file; undefined when it cannot be read at all. */
 export interface MetadataResult {
   readonly metadata?: Metadata;
   readonly problems: readonly Problem[];
+  readonly places?: Places;
 }
 
 /**
@@ -91,7 +95,21 @@ export function parseMetadata(source: string, file = 'metadata.yaml'): MetadataR
     environmentVariables: parseEnvironmentVariables(get('environment_variables'), report),
     raw: tree.lossless,
   };
-  return { metadata, problems };
+  return { metadata, problems, places: featurePlaces(entries) };
+}
+
+function featurePlaces(entries: NonNullable<Tree['entries']>): Places {
+  const places = new Map<string, { readonly line: number; readonly column: number }>();
+  for (const key of ['input_features', 'output']) {
+    const found = entries.get(key);
+    if (found === undefined) continue;
+    places.set(key, found.key);
+    for (const item of found.tree.items ?? []) {
+      const name = item.entries?.get('name')?.tree;
+      if (name?.text !== undefined) places.set(`${key}.${name.text}`, name);
+    }
+  }
+  return places;
 }
 
 const EMPTY: Metadata = { inputFeatures: [], output: [], environmentVariables: [], raw: {} };

@@ -308,7 +308,7 @@ test('an ONNX graph is the truth about its features, and the metadata describes 
     'metadata.yaml':
       'input_features: [{name: X, type: float, description: four numbers}]\noutput: [{name: Y, type: float, classes: [a, b]}]',
   });
-  const { signature } = await readPackage(directory.path, { name: 'm' });
+  const { signature, problems } = await readPackage(directory.path, { name: 'm' });
   expect(signature?.inputs).toEqual([
     { name: 'X', type: 'tensor', dtype: 'FP32', shape: [-1, 4], description: 'four numbers' },
   ]);
@@ -316,4 +316,27 @@ test('an ONNX graph is the truth about its features, and the metadata describes 
     { name: 'Y', type: 'tensor', dtype: 'FP32', shape: [-1, 4], classes: ['a', 'b'] },
   ]);
   expect(signature?.origin).toBe('graph');
+  expect(problems).toMatchObject([{ severity: 'warning', rule: 'onnx.input-type', file: 'metadata.yaml', line: 1 }]);
+});
+
+test('features that fit the graph are the inputs of an ONNX package, and a wrong count is said with its line', async () => {
+  await using directory = await testDirectory();
+  const features = (count: number): string =>
+    `name: m\noutput: [{name: score, type: float}]\ninput_features:\n${[...'abcd']
+      .slice(0, count)
+      .map((name) => `- {name: ${name}, type: float}\n`)
+      .join('')}`;
+  await directory.write({ 'model.onnx': tinyOnnx(), 'metadata.yaml': features(4) });
+  const { signature, inferred } = await readPackage(directory.path);
+  expect(signature).toEqual({
+    inputs: [...'abcd'].map((name) => ({ name, type: 'float' })),
+    outputs: [{ name: 'score', type: 'tensor', dtype: 'FP32', shape: [-1, 4] }],
+    origin: 'metadata',
+  });
+  expect(inferred.map(({ what }) => what)).not.toContain('signature');
+  await directory.write({ 'metadata.yaml': features(3) });
+  const short = await readPackage(directory.path);
+  expect(short.signature?.inputs).toEqual([{ name: 'X', type: 'tensor', dtype: 'FP32', shape: [-1, 4] }]);
+  expect(short.inferred).toContainEqual({ what: 'signature', value: '1 input', from: 'from the ONNX graph' });
+  expect(short.problems).toMatchObject([{ rule: 'onnx.input-count', file: 'metadata.yaml', line: 3 }]);
 });

@@ -9,7 +9,7 @@ import { findFlavor } from './flavors.ts';
 import { hashPackage } from './hash-package.ts';
 import { checkInterface } from './interface-check.ts';
 import { buildManifest, MAX_MANIFEST_BYTES, type PackageFacts } from './manifest.ts';
-import { parseMetadata } from './metadata-yaml.ts';
+import { type MetadataResult, parseMetadata } from './metadata-yaml.ts';
 import { findNames, type Naming } from './naming.ts';
 import type { Inference, Metadata, PackageFile, PackagePlan, Problem } from './package.ts';
 import { findParts, type Parts } from './parts.ts';
@@ -54,12 +54,12 @@ export async function checkPackage(path: string, options: ReadOptions = {}): Pro
   const located = await locate(path, options.signal);
   const { parts, problems: partProblems } = findParts(located.files);
   const texts = await readTexts(parts);
-  const { metadata, problems: metadataProblems } = readMetadata(parts, texts);
+  const { metadata, places, problems: metadataProblems } = readMetadata(parts, texts);
   const names = findNames(options, metadata, parts.metadata?.path, located.baseName);
   const finding = await findFlavor(located.files, parts, metadata, options.captured);
   const signature = await chooseSignature(
     finding,
-    metadata,
+    { metadata, places, file: parts.metadata?.path },
     options.captured,
     located.files.map(({ path }) => path),
   );
@@ -245,16 +245,13 @@ async function readTexts(parts: Parts): Promise<Texts> {
 }
 
 /** A `metadata.json` may belong to something else, so what is wrong with it is only a warning. */
-function readMetadata(
-  parts: Parts,
-  texts: Texts,
-): { readonly metadata?: Metadata; readonly problems: readonly Problem[] } {
+function readMetadata(parts: Parts, texts: Texts): MetadataResult {
   if (parts.metadata === undefined || texts.metadata === undefined) return { problems: [] };
   const result = parseMetadata(texts.metadata, parts.metadata.path);
   if (!parts.metadata.path.endsWith('.json')) return result;
   const failed = result.problems.some(({ severity }) => severity === 'error');
   return {
-    ...(failed ? {} : { metadata: result.metadata }),
+    ...(failed ? {} : { metadata: result.metadata, places: result.places }),
     problems: result.problems.map((problem) => ({ ...problem, severity: 'warning' as const })),
   };
 }

@@ -2,8 +2,9 @@ import { posix } from 'node:path';
 import type { Capture } from '../capture.ts';
 import type { Feature, Signature } from '../signature.ts';
 import type { FlavorFinding } from './flavors.ts';
-import { metadataSignature } from './metadata-yaml.ts';
+import { metadataSignature, type Places } from './metadata-yaml.ts';
 import { type OnnxGraph, readOnnx } from './onnx.ts';
+import { type Disagreement, fitInputs, fitOutputs } from './onnx-signature.ts';
 import type { Inference, Metadata, Problem } from './package.ts';
 
 /** The signature of a package, and where it is from. */
@@ -14,32 +15,80 @@ export interface SignatureChoice {
   readonly problems: readonly Problem[];
 }
 
+/** What was written by hand, and where. */
+export interface WrittenMetadata {
+  readonly metadata?: Metadata;
+  readonly file?: string;
+  readonly places?: Places;
+}
+
 /**
- * Chooses the signature: an ONNX graph is the truth about itself (what the metadata says of features with the same
- * names is added); else what was written by hand; else what was captured. Each side missing by hand is filled from
- * what was captured.
+ * Chooses the signature: what was written by hand, each side that is missing there from what was captured. An ONNX
+ * graph must agree with it, else the graph is the truth about itself.
  */
 export async function chooseSignature(
   finding: FlavorFinding,
-  metadata: Metadata | undefined,
+  written: WrittenMetadata,
   captured: Capture | undefined,
   paths: readonly string[],
 ): Promise<SignatureChoice> {
-  const written = metadataSignature(metadata);
-  const declared = completed(written, captured?.signature);
+  const declared = completed(metadataSignature(written.metadata), captured?.signature);
   if (finding.flavor === 'onnx' && finding.artifact !== undefined) {
     const { graph, problems } = await readOnnx(finding.artifact.absolute, finding.artifact.path);
     if (graph === undefined) return { problems, inferred: [] };
-    return {
-      signature: describe(graph.signature, declared),
-      graph,
-      problems: [...problems, ...checkExternalData(graph, finding.artifact.path, paths)],
-      inferred: [inference(graph.signature, 'from the ONNX graph')],
-    };
+    const external = checkExternalData(graph, finding.artifact.path, paths);
+    const choice = fitGraph(graph, declared, written);
+    return { ...choice, graph, problems: [...problems, ...external, ...choice.problems] };
   }
   if (declared === undefined) return { inferred: [], problems: [] };
   const inferred = declared.origin === 'captured' ? [inference(declared, 'from the model and its data')] : [];
   return { signature: declared, inferred, problems: [] };
+}
+
+function fitGraph(graph: OnnxGraph, declared: Signature | undefined, written: WrittenMetadata): SignatureChoice {
+  const inputs = fitInputs(graph.signature.inputs, declared?.inputs ?? []);
+  const outputs = fitOutputs(graph.signature.outputs, declared?.outputs ?? []);
+  const signature: Signature = {
+    inputs: inputs.features,
+    outputs: outputs.features,
+    origin: inputs.from === 'declared' ? (declared?.origin ?? 'graph') : 'graph',
+  };
+  const read = (side: typeof inputs): readonly Feature[] => (side.from === 'graph' ? side.features : []);
+  const fromGraph = { ...signature, inputs: read(inputs), outputs: read(outputs) };
+  return {
+    signature,
+    inferred: hasFeatures(fromGraph) ? [inference(fromGraph, 'from the ONNX graph')] : [],
+    problems: [
+      ...warn(inputs.disagreement, 'input_features', written.metadata?.inputFeatures, written),
+      ...warn(outputs.disagreement, 'output', written.metadata?.output, written),
+    ],
+  };
+}
+
+function hasFeatures({ inputs, outputs }: Signature): boolean {
+  return inputs.length + outputs.length > 0;
+}
+
+/** Only what was written by hand can be mended by hand: what was captured gives way to the graph in silence. */
+function warn(
+  disagreement: Disagreement | undefined,
+  key: string,
+  features: readonly Feature[] | undefined,
+  { file, places }: WrittenMetadata,
+): Problem[] {
+  if (disagreement === undefined || features === undefined || features.length === 0) return [];
+  const { rule, message, fix, feature } = disagreement;
+  const place = places?.get(`${key}.${feature ?? ''}`) ?? places?.get(key);
+  return [
+    {
+      severity: 'warning',
+      rule,
+      message: `${message}; the graph's own ${key === 'output' ? 'outputs' : 'inputs'} are used`,
+      ...(file === undefined ? {} : { file }),
+      ...(place === undefined ? {} : { line: place.line, column: place.column }),
+      fix,
+    },
+  ];
 }
 
 /** Weights in other files: each must be a file of the package, or the model could never be loaded again. */
@@ -67,20 +116,12 @@ function completed(written: Signature | undefined, captured: Signature | undefin
   return { inputs, outputs, origin: 'metadata', ...(partial ? { partial: true } : {}) };
 }
 
-/** Adds descriptions, bounds and class names to the graph's features of the same name. */
-function describe(graph: Signature, declared: Signature | undefined): Signature {
-  const add = (features: readonly Feature[], known: readonly Feature[] | undefined): Feature[] =>
-    features.map((feature) => {
-      const found = known?.find(({ name }) => name === feature.name);
-      if (found === undefined) return feature;
-      const { type, dtype, shape, ...rest } = found;
-      return { ...rest, ...feature };
-    });
-  return { ...graph, inputs: add(graph.inputs, declared?.inputs), outputs: add(graph.outputs, declared?.outputs) };
-}
-
 function inference({ inputs, outputs }: Signature, from: string): Inference {
   const count = (features: readonly Feature[], word: string): string =>
     `${features.length} ${word}${features.length === 1 ? '' : 's'}`;
-  return { what: 'signature', value: `${count(inputs, 'input')}, ${count(outputs, 'output')}`, from };
+  const sides = [
+    ...(inputs.length === 0 && outputs.length > 0 ? [] : [count(inputs, 'input')]),
+    ...(outputs.length === 0 && inputs.length > 0 ? [] : [count(outputs, 'output')]),
+  ];
+  return { what: 'signature', value: sides.join(', '), from };
 }

@@ -28,11 +28,12 @@ export type BindInputs = (inputs: readonly Tensor[]) => readonly Feed[];
  */
 export function bindInputs(graph: readonly GraphValue[], signature: Signature): BindInputs {
   const declared = new Map(signature.inputs.map((feature) => [feature.name, feature]));
-  if (graph.every(({ name }) => declared.has(name))) return byName(graph);
+  if (graph.length === declared.size && graph.every(({ name }) => declared.has(name))) return byName(graph);
   const [only] = graph;
   if (only !== undefined && graph.length === 1) {
     const [feature] = signature.inputs;
-    if (signature.inputs.length === 1 && feature?.type === 'tensor') return renamed(only, feature.name);
+    const alone = signature.inputs.length === 1 ? feature : undefined;
+    if (alone !== undefined && (alone.type === 'tensor' || only.shape.length === 1)) return renamed(only, alone.name);
     if (packs(only, signature.inputs)) return packed(only, signature.inputs);
   }
   throw new IngotError(
@@ -53,7 +54,8 @@ function described(graph: readonly GraphValue[]): string {
 function packs({ datatype, shape }: GraphValue, features: readonly Feature[]): boolean {
   const width = shape[1] ?? -1;
   const columns = features.every(({ type }) => type !== 'tensor');
-  return columns && datatype !== 'BYTES' && shape.length === 2 && (width === -1 || width === features.length);
+  const numbers = datatype !== 'BYTES' && datatype !== 'FP16';
+  return columns && numbers && shape.length === 2 && (width === -1 || width === features.length);
 }
 
 function byName(graph: readonly GraphValue[]): BindInputs {

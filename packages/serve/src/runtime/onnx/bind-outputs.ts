@@ -40,7 +40,7 @@ function suits({ datatype, shape }: GraphValue, { type }: Feature): boolean {
   if (type === 'float') return datatype.startsWith('FP');
   if (type === 'integer') return /^U?INT/.test(datatype);
   if (type === 'boolean') return datatype === 'BOOL';
-  return type === 'tensor' || datatype === 'BYTES' || /^U?INT/.test(datatype);
+  return type === 'tensor' || datatype === 'BYTES' || (type === 'categorical' && /^U?INT/.test(datatype));
 }
 
 /** The feature that a graph's input or output is, when nobody declared one. */
