@@ -123,6 +123,27 @@ test('pushing the same content again writes no pack, gives the same version, and
   expect(await count(store.blobs, 'roots/')).toBe(0);
 });
 
+test('a version that is published while the same content is pushed again gets a successor with a root of its own', async () => {
+  await using directory = await testDirectory();
+  const store = await newStore();
+  await directory.write({ 'one/m.bin': 'one', 'two/m.bin': 'two' });
+  const first = await push(directory.join('one'), { ...store, name: 'm' });
+  let rootsWhenPublished = 0;
+  const registry: Registry = {
+    ...store.registry,
+    publish: async (name, draft, options) => {
+      if (options?.existingOnly === true) await push(directory.join('two'), { ...store, name: 'm' });
+      else rootsWhenPublished = await count(store.blobs, 'roots/uploads/');
+      return await store.registry.publish(name, draft, options);
+    },
+  };
+  const again = await push(directory.join('one'), { ...store, registry, name: 'm', aliases: ['production'] });
+  expect(again).toMatchObject({ ref: 'm:3', existed: false, version: { aliases: ['production'] }, bytes: { new: 0 } });
+  expect(again.version.recipe).not.toEqual(first.version.recipe);
+  expect(rootsWhenPublished).toBe(1);
+  expect(await count(store.blobs, 'roots/')).toBe(0);
+});
+
 test('a second version stores only what changed', async () => {
   await using directory = await testDirectory();
   const store = await newStore();

@@ -12,7 +12,7 @@ import type { PackagePlan } from './package/package.ts';
 import { readPackage } from './package/read.ts';
 import type { OnProgress } from './progress.ts';
 import { formatReference, parseAlias } from './ref.ts';
-import type { ModelView, PublishResult, Registry, VersionDraft } from './registry/registry.ts';
+import type { ModelView, PublishOptions, PublishResult, Registry, VersionDraft } from './registry/registry.ts';
 
 /** Options of {@link push}. */
 export interface PushOptions {
@@ -71,11 +71,9 @@ export async function push(path: string, options: PushOptions): Promise<PushResu
 export async function pushPlan(plan: PackagePlan, options: PushOptions): Promise<PushResult> {
   const before = await modelNow(plan, options);
   if (before?.latest?.manifest === plan.manifestDigest) {
-    const recipe = await recipeOf(plan, before.latest.number, options);
-    // Even if another version was published in between: this recipe is that of a version, so its contents stay.
-    return resultOf(plan, await publish(plan, { recipe }, options), new Set());
-  }
-  refuseTakenLabel(plan, before);
+    const added = await addToNewest(plan, before.latest.number, options);
+    if (added !== undefined) return resultOf(plan, added, new Set());
+  } else refuseTakenLabel(plan, before);
   const model = await options.registry.ensureModel(plan.name, { signal: options.signal });
   await using upload = await options.contents.openUpload({
     modelId: model.id,
@@ -87,6 +85,25 @@ export async function pushPlan(plan: PackagePlan, options: PushOptions): Promise
   const published = await publish(plan, { recipe: sealed.recipe, upload: upload.id }, options);
   await upload.release();
   return { ...resultOf(plan, published, fresh), sealed };
+}
+
+/**
+ * Adds to the version that has this content already. Undefined when another version became the newest meanwhile: then
+ * an upload must say on what the new one relies, for a collection may take what only an old version names.
+ */
+async function addToNewest(
+  plan: PackagePlan,
+  number: number,
+  options: PushOptions,
+): Promise<PublishResult | undefined> {
+  try {
+    const recipe = await recipeOf(plan, number, options);
+    return await publish(plan, { recipe }, options, { existingOnly: true });
+  } catch (error) {
+    if (isIngotError(error, 'version-not-found', 'model-not-found')) return undefined;
+    if (isIngotError(error, 'conflict') && error.details.newest !== undefined) return undefined;
+    throw error;
+  }
 }
 
 async function modelNow(plan: PackagePlan, { registry, signal }: PushOptions): Promise<ModelView | undefined> {
@@ -144,10 +161,12 @@ async function publish(
   plan: PackagePlan,
   stored: Pick<VersionDraft, 'recipe' | 'upload'>,
   options: PushOptions,
+  how: Pick<PublishOptions, 'existingOnly'> = {},
 ): Promise<PublishResult> {
   const draft = { ...draftOf(plan, options), ...stored };
   const { registry, aliases, message, signal } = options;
   return await registry.publish(plan.name, draft, {
+    ...how,
     aliases,
     signal,
     ...(message === undefined ? {} : { reason: message }),

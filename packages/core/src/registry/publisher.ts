@@ -49,6 +49,7 @@ async function publishOrFind(
       refuseExpired(state, draft);
       found = sameContent(state, draft);
       if (found !== undefined) return undefined;
+      if (options.existingOnly === true) throw notNewest(model, state);
       const number = state.versions.length + 1;
       const shadowed = labelIsTaken(model, state, draft);
       return { kind: 'version-published', body: publishedBody(draft, number, { shadowed }, options.reason) };
@@ -64,6 +65,14 @@ async function publishOrFind(
     if (label !== undefined && labelFrom === 'flag' && newest.label !== label) refuseLabel(model, state, newest, label);
     return newest;
   }
+}
+
+function notNewest({ name }: OpenModel, state: ModelState): IngotError {
+  const newest = latestVersion(state)?.number ?? null;
+  return new IngotError('conflict', `the newest version of "${name}" is another one now`, {
+    hint: 'push again',
+    details: { newest },
+  });
 }
 
 // A version has one label: another one for the same content would be lost without a word.

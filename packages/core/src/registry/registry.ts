@@ -125,6 +125,11 @@ export interface PublishOptions extends RegistryOptions {
   /** Aliases to point at the version, new or existing. */
   readonly aliases?: readonly string[];
   readonly reason?: string;
+  /**
+   * Whether only a version that has this manifest already is added to: when the newest one has another, nothing is
+   * published and the error is `conflict` with `details.newest`. For callers whose recipe nothing keeps. Default: false.
+   */
+  readonly existingOnly?: boolean;
 }
 
 export interface PublishResult {

@@ -22,6 +22,21 @@ export const PUBLISHING_CASES: readonly RegistryCase[] = [
     },
   },
   {
+    name: 'adds to the newest version only, when only to add was asked',
+    async run({ open }) {
+      const registry = open();
+      await published(registry, 'a', 'b');
+      const added = await registry.publish(CHURN, draftOf('b', { tags: { k: 'v' } }), { existingOnly: true });
+      assert.deepEqual([added.existed, added.version.number, added.version.tags], [true, 2, { k: 'v' }]);
+      await assert.rejects(registry.publish(CHURN, draftOf('a'), { existingOnly: true, aliases: ['production'] }), {
+        code: 'conflict',
+        details: { newest: 2 },
+      });
+      const { all: versions, aliases } = await registry.model(CHURN);
+      assert.deepEqual([versions.length, aliases], [2, {}]);
+    },
+  },
+  {
     name: 'gives back everything that was said of a version',
     async run({ open }) {
       const said = draftOf('a', {
