@@ -39,15 +39,22 @@ function page({ flavor, written, kept }: InitResult, context: Context): string {
 }
 
 function notes(
-  { directory, complete, written }: InitResult,
+  { directory, complete, written, contents }: InitResult,
   interpreter: string | undefined,
   context: Context,
 ): string[] {
   const place = relative(context.cwd, directory) || '.';
-  const pinned =
-    written.includes('requirements.txt') && interpreter !== undefined
-      ? [`versions in requirements.txt are those of ${interpreter}`]
-      : [];
   const next = complete ? [] : [`fill in ${place}/interface.py where it says so`];
-  return [...pinned, ...next, `next: ingot validate ${place}`];
+  const pins = written.includes('requirements.txt') ? pinsFrom(contents['requirements.txt'] ?? '', interpreter) : [];
+  return [...pins, ...next, `next: ingot validate ${place}`];
+}
+
+/** Which versions were written, or why there are none: most often the training environment is not the active one. */
+function pinsFrom(requirements: string, interpreter: string | undefined): string[] {
+  if (interpreter === undefined) return ['no Python was found, so requirements.txt has no versions: pin them'];
+  const lines = requirements.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const loose = lines.filter((line) => !line.includes('=='));
+  if (loose.length === 0) return [`versions in requirements.txt are those of ${interpreter}`];
+  const missing = `${loose.join(', ')} ${loose.length === 1 ? 'is' : 'are'} not installed in ${interpreter}`;
+  return [`${missing}: pin ${loose.length === 1 ? 'it' : 'them'}, or activate the training environment and try again`];
 }

@@ -74,7 +74,11 @@ export async function findFlavor(
     pickles,
     executesCode,
     inferred: found.from === undefined ? [] : inferences(found.flavor, found.from),
-    problems: [...warnAboutClasses(pickles, found.flavor), ...warnUnservable(found.flavor, artifact, pickles)],
+    problems: [
+      ...warnAboutClasses(pickles, found.flavor),
+      ...warnUnservable(found.flavor, artifact, pickles),
+      ...warnAboutArtifact(found.flavor, artifact),
+    ],
   };
 }
 
@@ -222,6 +226,29 @@ function warnUnservable(
       rule: 'package.not-servable',
       message: `nothing says how to load this model, so it can be stored but not served${what}`,
       fix: 'ingot init PATH writes an interface.py to fill in',
+    },
+  ];
+}
+
+function warnAboutArtifact(flavor: Flavor, artifact: SourceFile | undefined): Problem[] {
+  if (artifact === undefined && flavor === 'python') {
+    return [
+      {
+        severity: 'warning',
+        rule: 'package.no-artifact',
+        message: 'the package holds code only: no file in it looks like a trained model',
+        fix: 'put the file that interface.py loads beside it, or ignore this when the code is the model',
+      },
+    ];
+  }
+  if (artifact === undefined || artifact.sizeBytes > 0) return [];
+  return [
+    {
+      severity: 'warning',
+      rule: 'package.empty-artifact',
+      message: `${artifact.path} is empty (0 bytes)`,
+      file: artifact.path,
+      fix: 'save the model again, and close the file before pushing it',
     },
   ];
 }

@@ -32,6 +32,33 @@ test('init writes the missing parts beside a pickle, and the result validates', 
   });
 });
 
+test('a folder that a framework wrote is the artifact as a whole', async () => {
+  await using directory = await testDirectory();
+  await directory.write({ 'm/saved_model.pb': 'x', 'm/variables/variables.index': 'x' });
+  expect(await initPackage(directory.join('m'))).toMatchObject({ flavor: 'a TensorFlow SavedModel', complete: true });
+  expect(await readFile(directory.join('m', 'interface.py'), 'utf8')).toContain('ARTIFACT = Path(__file__).parent\n');
+});
+
+test('a pickle of a dict has no predict: how it answers is left to fill in, and validate says so', async () => {
+  await using directory = await testDirectory();
+  await directory.write({ 'm/weights.pkl': Buffer.from('\x80\x04}\x94\x8c\x01w\x94K\x01s.', 'latin1') });
+  expect(await initPackage(directory.join('m'))).toMatchObject({ flavor: 'a pickle of plain data', complete: false });
+  const { problems } = await readPackage(directory.join('m'));
+  expect(problems).toContainEqual(expect.objectContaining({ rule: 'interface.unfinished', file: 'interface.py' }));
+});
+
+test.each([
+  ['churn/model.pkl', 'churn'],
+  ['churn/best_model.pkl', 'churn'],
+  ['churn/wine.pkl', 'wine'],
+  ['churn/model_v2.pkl', 'model_v2'],
+])('the file %s makes the model %s', async (path, name) => {
+  await using directory = await testDirectory();
+  await directory.write({ [path]: CHURN['model.pkl'] ?? '' });
+  const { contents } = await initPackage(directory.join(path), { dryRun: true });
+  expect(contents['metadata.yaml']).toMatch(`name: "${name}"\n`);
+});
+
 test('what is there is never overwritten', async () => {
   await using directory = await testDirectory();
   await directory.write({ 'model.pkl': 'x', 'interface.py': 'mine', 'metadata.yml': 'name: x' });
@@ -65,6 +92,7 @@ test('a dry run writes nothing, and a missing path or an empty directory is said
 
 test.each([
   ['m.joblib', '', []],
+  ['.', '', ['config.json', 'model.safetensors']],
   ['m.skops', '', []],
   ['m.ubj', '', []],
   ['m.json', '{"learner": {}}', []],
@@ -85,6 +113,7 @@ test.each([
     names,
     modules: [],
   });
-  expect(checkInterface(template.source, 'interface.py')).toEqual([]);
+  const rules = checkInterface(template.source, 'interface.py').map(({ rule }) => rule);
+  expect(rules).toEqual(template.complete ? [] : ['interface.unfinished']);
   expect(template.source).toContain('def predict(self, ');
 });

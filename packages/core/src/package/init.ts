@@ -5,7 +5,7 @@ import { toModelName } from '../ref.ts';
 import type { Feature, Signature } from '../signature.ts';
 import { distributionsOf } from './distributions.ts';
 import { findFlavor, type FlavorFinding } from './flavors.ts';
-import { type InterfaceTemplate, interfaceFor } from './interface-templates.ts';
+import { type InterfaceTemplate, interfaceFor, isFrameworkFolder } from './interface-templates.ts';
 import { findParts, type Parts } from './parts.ts';
 import { packageError } from './read.ts';
 import { normalizeDistribution } from './requirements.ts';
@@ -69,7 +69,7 @@ export async function initPackage(path: string, options: InitOptions = {}): Prom
     walk.files.map((file) => file.path),
   );
   const { signature } = await chooseSignature(finding, {}, undefined, []);
-  const title = options.name ?? basename(only === undefined ? directory : basename(only, extname(only)));
+  const title = options.name ?? titleOf(directory, only);
   const drafts: readonly (readonly [string, Parts[keyof Parts], string])[] = [
     ['interface.py', parts.interface, template.source],
     ['requirements.txt', parts.requirements, requirementsText(template, finding, options.versions ?? {})],
@@ -112,18 +112,21 @@ async function chooseTemplate(
   finding: FlavorFinding,
   paths: readonly string[],
 ): Promise<InterfaceTemplate> {
-  const artifactPath = finding.artifactPath ?? '';
+  // Frameworks that write a folder may have written this one: then all of it is the artifact.
+  const artifactPath = isFrameworkFolder(paths) ? '.' : (finding.artifactPath ?? '');
   const isFolder = (await lstat(join(directory, artifactPath))).isDirectory();
-  const prefix = `${artifactPath}/`;
+  const prefix = artifactPath === '.' ? '' : `${artifactPath}/`;
   const modules = finding.pickles.flatMap(({ summary }) =>
     summary.globals.map(({ module }) => module.split('.', 1)[0] ?? ''),
   );
+  const pickle = finding.pickles.find(({ path }) => path === artifactPath);
   return interfaceFor({
     artifactPath,
     isFolder,
     head: isFolder ? new Uint8Array() : await readHead(join(directory, artifactPath)),
     names: isFolder ? paths.flatMap((path) => (path.startsWith(prefix) ? [path.slice(prefix.length)] : [])) : [],
     modules,
+    isPlainData: pickle !== undefined && pickle.summary.root === undefined,
   });
 }
 
@@ -135,6 +138,15 @@ async function readHead(path: string): Promise<Uint8Array> {
   } finally {
     await handle.close();
   }
+}
+
+/** What every model file is called names none: then its directory does. */
+const ANY_MODEL =
+  /^(?:(?:best|final|my|saved|trained|pytorch|tf|keras|xgb|lgbm)?[-_]?)*(?:model|estimator|pipeline|classifier|regressor|weights|checkpoint)$/i;
+
+function titleOf(directory: string, only: string | undefined): string {
+  const stem = only === undefined ? '' : basename(only, extname(only));
+  return stem === '' || ANY_MODEL.test(stem) ? basename(directory) : stem;
 }
 
 /** Creates a file; false when something stands there by now. */

@@ -43,7 +43,7 @@ export function checkInterface(source: string, file: string): Problem[] {
   }
   const definitions = moduleLevel(lines).flatMap(definitionsOf);
   const found = definitions.filter(({ name }) => name === WANTED).at(-1);
-  if (found !== undefined) return checkDefinition(found, file);
+  if (found !== undefined) return [...checkDefinition(found, file), ...unfinished(lines, file)];
   if (definitions.some(({ name }) => name === '*')) {
     return [
       {
@@ -56,6 +56,25 @@ export function checkInterface(source: string, file: string): Problem[] {
     ];
   }
   return [missing(lines, definitions, file)];
+}
+
+/** What `ingot init` leaves to be filled in. An abstract class of one's own raises without saying anything. */
+function unfinished(lines: readonly LogicalLine[], file: string): Problem[] {
+  const found = lines.find(
+    ({ tokens }) =>
+      tokens[0]?.text === 'raise' && tokens[1]?.text === 'NotImplementedError' && tokens[3]?.kind === 'string',
+  );
+  if (found === undefined) return [];
+  return [
+    {
+      severity: 'warning',
+      rule: 'interface.unfinished',
+      message: `${file} raises NotImplementedError: it is not filled in yet`,
+      file,
+      line: found.line,
+      fix: 'write there how the model is loaded, or how it answers',
+    },
+  ];
 }
 
 interface Definition {

@@ -12,7 +12,7 @@ export interface InterfaceTemplate {
 
 /** What is known of the artifact. */
 export interface TemplateInput {
-  /** Path in the package: a file, or a folder. */
+  /** Path in the package: a file, or a folder; `.` is the package itself. */
   readonly artifactPath: string;
   readonly isFolder: boolean;
   /** The first bytes of the artifact, when it is a file. */
@@ -21,6 +21,8 @@ export interface TemplateInput {
   readonly names: readonly string[];
   /** Top-level modules that a pickle names. */
   readonly modules: readonly string[];
+  /** Whether a pickle's outermost object is no instance of a class: a dict that holds weights, a list. */
+  readonly isPlainData?: boolean;
 }
 
 interface Body {
@@ -52,14 +54,15 @@ function render(body: Body, artifactPath: string): string {
     ...body.imports.filter((line) => !STANDARD.test(line)),
     ...(needsPandas ? ['import pandas as pd'] : []),
   ].sort();
+  const whole = artifactPath === '.';
   const lines = [
-    `"""Loads ${artifactPath} (${body.kind}). \`load_model\` is called once, \`predict\` for every request."""`,
+    `"""Loads ${whole ? 'this folder' : artifactPath} (${body.kind}). \`load_model\` is called once, \`predict\` for every request."""`,
     '',
     ...plain,
     '',
     ...others,
     ...(others.length === 0 ? [] : ['']),
-    `ARTIFACT = Path(__file__).parent / ${JSON.stringify(artifactPath)}`,
+    `ARTIFACT = Path(__file__).parent${whole ? '' : ` / ${JSON.stringify(artifactPath)}`}`,
     '',
     '',
     'class Model:',
@@ -81,7 +84,7 @@ const STANDARD = /^(?:import|from) (?:pickle|json)\b/;
 
 function bodyFor(input: TemplateInput): Body {
   const name = input.artifactPath.toLowerCase();
-  if (input.isFolder) return folderBody(input);
+  if (input.isFolder) return folderBody(input.names);
   const starts = (text: string): boolean =>
     Buffer.from(input.head).subarray(0, 200).toString('latin1').trimStart().startsWith(text);
   if (/\.onnx$/.test(name)) return ONNX;
@@ -98,7 +101,12 @@ function bodyFor(input: TemplateInput): Body {
 
 const PREDICT = [ROWS, 'return self.model.predict(rows)'];
 
-function pickleBody({ modules }: TemplateInput): Body {
+function pickleBody({ modules, isPlainData }: TemplateInput): Body {
+  if (isPlainData === true)
+    return plainBody('a pickle', 'import pickle', [
+      'with open(ARTIFACT, "rb") as file:',
+      '    self.data = pickle.load(file)',
+    ]);
   const sklearn = modules.includes('sklearn');
   return {
     kind: sklearn ? 'a scikit-learn pickle' : 'a pickle',
@@ -109,7 +117,8 @@ function pickleBody({ modules }: TemplateInput): Body {
   };
 }
 
-function joblibBody({ modules }: TemplateInput): Body {
+function joblibBody({ modules, isPlainData }: TemplateInput): Body {
+  if (isPlainData === true) return plainBody('a joblib file', 'import joblib', ['self.data = joblib.load(ARTIFACT)']);
   const sklearn = modules.includes('sklearn');
   return {
     kind: sklearn ? 'a scikit-learn model written by joblib' : 'an object written by joblib',
@@ -203,7 +212,12 @@ const TORCH: Body = {
   ],
 };
 
-function folderBody({ names }: TemplateInput): Body {
+/** Says whether some files are those of a folder that a framework writes and loads as a whole. */
+export function isFrameworkFolder(names: readonly string[]): boolean {
+  return folderBody(names).incomplete !== true;
+}
+
+function folderBody(names: readonly string[]): Body {
   if (names.includes('saved_model.pb')) {
     return {
       kind: 'a TensorFlow SavedModel',
@@ -233,6 +247,22 @@ function folderBody({ names }: TemplateInput): Body {
     };
   }
   return unknownBody('a folder');
+}
+
+/** A dict has no predict: what it holds is loaded, and how it answers is for its author to say. */
+function plainBody(kind: string, library: string, load: readonly string[]): Body {
+  return {
+    kind: `${kind} of plain data`,
+    imports: [library],
+    requirements: ['pandas', ...(library.endsWith('joblib') ? ['joblib'] : [])],
+    load,
+    predict: [
+      ROWS,
+      '# One answer a row, made from self.data: an array, a list, a Series or a DataFrame.',
+      'raise NotImplementedError("interface.py does not say yet how to predict")',
+    ],
+    incomplete: true,
+  };
 }
 
 function unknownBody(kind: string): Body {

@@ -340,3 +340,12 @@ test('features that fit the graph are the inputs of an ONNX package, and a wrong
   expect(short.inferred).toContainEqual({ what: 'signature', value: '1 input', from: 'from the ONNX graph' });
   expect(short.problems).toMatchObject([{ rule: 'onnx.input-count', file: 'metadata.yaml', line: 3 }]);
 });
+
+test('a package without an artifact, and one whose artifact is empty, are pointed out', async () => {
+  await using directory = await testDirectory();
+  await directory.write({ 'code/interface.py': 'def load_model():\n    return 1\n', 'empty/model.pkl': '' });
+  expect((await checkPackage(directory.join('code'))).problems).toMatchObject([{ rule: 'package.no-artifact' }]);
+  expect((await checkPackage(directory.join('empty'))).problems).toContainEqual(
+    expect.objectContaining({ severity: 'warning', rule: 'package.empty-artifact', file: 'model.pkl' }),
+  );
+});
