@@ -34,9 +34,11 @@ export async function measure({ python, peers, seconds }) {
   }
 }
 
+const noRounds = () => Object.fromEntries(SHAPES.map(({ name }) => [name, []]));
+
 /** All servers run, one is asked at a time, round after round, so that a busy moment of the machine meets all of them. */
 async function measureInTurn(running, rows, seconds) {
-  const measured = Object.fromEntries(running.map(({ subject }) => [subject.key ?? subject.name, { name: subject.name, shapes: {} }]));
+  const measured = Object.fromEntries(running.map(({ subject }) => [subject.key ?? subject.name, { name: subject.name, shapes: noRounds() }]));
   for (const shape of SHAPES) {
     console.error(`- ${shape.name}`);
     for (let round = 0; round < ROUNDS; round++) {
@@ -44,7 +46,7 @@ async function measureInTurn(running, rows, seconds) {
         const body = subject.body(rows.slice(0, shape.rows));
         const result = await load(server, { connections: shape.connections, body, seconds, warm: round === 0 ? 1 : 0.2 });
         const into = measured[subject.key ?? subject.name];
-        (into.shapes[shape.name] ??= []).push(result);
+        into.shapes[shape.name].push(result);
         into.memoryBytes = result.memoryBytes;
       }
     }
