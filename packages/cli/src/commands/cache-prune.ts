@@ -1,4 +1,5 @@
-import type { CacheEntry, PackageCache } from '@ingot/core/package/cache';
+import type { PackageCache } from '@ingot/core/package/cache';
+import type { CacheEntry } from '@ingot/core/package/cache-shelf';
 import { openPackageCache } from '@ingot/core/package/cache';
 import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';

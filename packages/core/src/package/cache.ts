@@ -5,16 +5,17 @@
  * whose time says when it was last asked for. A package appears by one rename, so there is never half of one.
  */
 
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Capture } from '../capture.ts';
 import type { ContentReader, RecipeRef } from '../content/content-store.ts';
-import { type Digest, isDigest } from '../digest.ts';
+import type { Digest } from '../digest.ts';
 import { isIngotError, systemErrorCode } from '../errors.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ServablePackage } from '../serving/runtime.ts';
-import { readRecord, writeRecord } from './cache-record.ts';
+import { CacheLeases } from './cache-leases.ts';
+import { writeRecord } from './cache-record.ts';
+import { arrivingPlace, type CacheEntry, discardFromCache, listCache, sweepCache } from './cache-shelf.ts';
 import { type OpenedPackage, openCachedPackage, writeCaptured } from './cached-package.ts';
 import type { PackageDescription } from './package.ts';
 import { openStoredPackage, type StoredPackage } from './stored-package.ts';
@@ -39,16 +40,6 @@ export interface CachedPackage {
   readonly captured?: Capture;
   /** As runtimes want it. */
   readonly servable: ServablePackage;
-}
-
-/** A package in a listing of the cache. */
-export interface CacheEntry {
-  readonly digest: Digest;
-  readonly model: string | undefined;
-  readonly sizeBytes: number;
-  /** ISO 8601. */
-  readonly usedAt: string;
-  readonly path: string;
 }
 
 /** What pruning did. */
@@ -87,9 +78,6 @@ export interface PackageCache extends AsyncDisposable {
 }
 
 const DEFAULT_MAX_BYTES = 20_000_000_000;
-/** A package asked for within this time counts as in use; holders renew it three times as often. */
-const LEASE_MS = 15 * 60_000;
-const LEFTOVER_MS = 24 * 60 * 60_000;
 
 /** Opens the cache below a directory. */
 export function openPackageCache(options: PackageCacheOptions): PackageCache {
@@ -100,19 +88,19 @@ class DirectoryCache implements PackageCache {
   readonly #root: string;
   readonly #maxBytes: number;
   readonly #now: () => Date;
-  readonly #held = new Set<Digest>();
+  readonly #leases: CacheLeases;
   readonly #arriving = new Map<string, Promise<CachedPackage>>();
-  #renewal: NodeJS.Timeout | undefined;
 
   constructor({ directory, maxBytes = DEFAULT_MAX_BYTES, clock = () => new Date() }: PackageCacheOptions) {
     this.#root = join(directory, 'packages');
     this.#maxBytes = maxBytes;
     this.#now = clock;
+    this.#leases = new CacheLeases(clock);
   }
 
   async get(key: CacheKey): Promise<CachedPackage | undefined> {
     const found = await this.#open(key);
-    if (found !== undefined) await this.#use(key.manifest);
+    if (found !== undefined) await this.#leases.hold(this.#place(key.manifest));
     return found?.cached;
   }
 
@@ -131,23 +119,8 @@ class DirectoryCache implements PackageCache {
     return started;
   }
 
-  async list(): Promise<CacheEntry[]> {
-    const entries: CacheEntry[] = [];
-    for (const name of await this.#names()) {
-      const digest = `sha256:${name}`;
-      if (!isDigest(digest)) continue;
-      const record = await readRecord(join(this.#root, name));
-      const used = await stat(join(this.#root, name, 'used')).catch(() => undefined);
-      if (record === undefined) continue;
-      entries.push({
-        digest,
-        model: record.model,
-        sizeBytes: record.sizeBytes,
-        usedAt: (used?.mtime ?? new Date(0)).toISOString(),
-        path: join(this.#root, name),
-      });
-    }
-    return entries.sort((a, b) => (a.usedAt < b.usedAt ? 1 : -1));
+  list(): Promise<CacheEntry[]> {
+    return listCache(this.#root);
   }
 
   async prune(options: { readonly maxBytes?: number } = {}): Promise<PruneResult> {
@@ -157,18 +130,17 @@ class DirectoryCache implements PackageCache {
     const removed: CacheEntry[] = [];
     for (const entry of [...entries].reverse()) {
       if (bytes <= limit) break;
-      if (await this.#inUse(entry)) continue;
-      await this.#discard(entry.path);
+      if (await this.#leases.isHeld(entry.path)) continue;
+      await discardFromCache(this.#root, entry.path);
       removed.push(entry);
       bytes -= entry.sizeBytes;
     }
-    await this.#sweep();
+    await sweepCache(this.#root, this.#now());
     return { removed, kept: entries.filter((entry) => !removed.includes(entry)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#renewal);
-    this.#held.clear();
+    this.#leases[Symbol.dispose]();
     await Promise.allSettled(this.#arriving.values());
   }
 
@@ -179,7 +151,7 @@ class DirectoryCache implements PackageCache {
   ): Promise<CachedPackage> {
     const here = await this.#open(key);
     if (here?.recipeKnown === true) {
-      await this.#use(key.manifest);
+      await this.#leases.hold(this.#place(key.manifest));
       return here.cached;
     }
     if (here !== undefined) return await this.#learn(key, here, contents, options.signal);
@@ -188,7 +160,7 @@ class DirectoryCache implements PackageCache {
     const arrived = await this.#open(key);
     if (arrived === undefined)
       throw new Error(`the package ${key.manifest} vanished from the cache while it was fetched`);
-    await this.#use(key.manifest);
+    await this.#leases.hold(this.#place(key.manifest));
     await this.prune();
     return arrived.cached;
   }
@@ -213,7 +185,7 @@ class DirectoryCache implements PackageCache {
       // Without the store the files still serve; only what was captured may be that of another version.
       if (!isIngotError(error, 'unavailable', 'timeout', 'store-not-found', 'content-not-found')) throw error;
     }
-    await this.#use(key.manifest);
+    await this.#leases.hold(this.#place(key.manifest));
     return (await this.#open(key))?.cached ?? here.cached;
   }
 
@@ -224,11 +196,11 @@ class DirectoryCache implements PackageCache {
     options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
   ): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o700 });
-    const temporary = join(this.#root, `.arriving-${randomBytes(8).toString('hex')}`);
+    const temporary = arrivingPlace(this.#root);
     try {
       await mkdir(temporary, { mode: 0o700 });
       await mkdir(join(temporary, 'files'), { mode: 0o700 });
-      const alive = this.#keepAlive(temporary, options.onProgress);
+      const alive = this.#leases.keepAlive(temporary, options.onProgress);
       const files = await unpackPackage(contents, stored, join(temporary, 'files'), {
         ...options,
         onProgress: alive,
@@ -266,7 +238,7 @@ class DirectoryCache implements PackageCache {
         if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
       }
       if ((await this.#open(key)) !== undefined) return await rm(temporary, { recursive: true, force: true });
-      await this.#discard(place);
+      await discardFromCache(this.#root, place);
     }
     throw new Error(`the package ${key.manifest} could not be moved into the cache`);
   }
@@ -277,66 +249,5 @@ class DirectoryCache implements PackageCache {
 
   #place(manifest: Digest): string {
     return join(this.#root, manifest.slice('sha256:'.length));
-  }
-
-  async #names(): Promise<string[]> {
-    try {
-      return await readdir(this.#root);
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return [];
-      throw error;
-    }
-  }
-
-  async #use(manifest: Digest): Promise<void> {
-    this.#held.add(manifest);
-    await this.#touch(join(this.#place(manifest), 'used'));
-    this.#renewal ??= setInterval(() => {
-      for (const held of this.#held) void this.#touch(join(this.#place(held), 'used'));
-    }, LEASE_MS / 3).unref();
-  }
-
-  /** Tolerated: a read-only cache still serves; it only cannot say that it was used. */
-  async #touch(path: string): Promise<void> {
-    const now = this.#now();
-    await utimes(path, now, now).catch(() => undefined);
-  }
-
-  #keepAlive(temporary: string, onProgress: OnProgress | undefined): OnProgress {
-    let touched = this.#now().getTime();
-    return (event) => {
-      onProgress?.(event);
-      const now = this.#now().getTime();
-      if (now - touched < LEASE_MS) return;
-      touched = now;
-      void this.#touch(temporary);
-    };
-  }
-
-  async #inUse({ digest, path }: CacheEntry): Promise<boolean> {
-    if (this.#held.has(digest)) return true;
-    const used = await stat(join(path, 'used')).catch(() => undefined);
-    return used !== undefined && this.#now().getTime() - used.mtimeMs < LEASE_MS;
-  }
-
-  async #discard(path: string): Promise<void> {
-    const gone = join(this.#root, `.leaving-${randomBytes(8).toString('hex')}`);
-    try {
-      await rename(path, gone);
-    } catch (error) {
-      if (systemErrorCode(error) === 'ENOENT') return;
-      throw error;
-    }
-    await rm(gone, { recursive: true, force: true });
-  }
-
-  /** What crashed processes left behind. */
-  async #sweep(): Promise<void> {
-    for (const name of await this.#names()) {
-      if (!name.startsWith('.arriving-') && !name.startsWith('.leaving-')) continue;
-      const found = await stat(join(this.#root, name)).catch(() => undefined);
-      const old = found !== undefined && this.#now().getTime() - found.mtimeMs > LEFTOVER_MS;
-      if (old) await rm(join(this.#root, name), { recursive: true, force: true });
-    }
   }
 }

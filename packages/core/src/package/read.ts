@@ -1,21 +1,20 @@
-import { readFile, realpath, stat } from 'node:fs/promises';
-import { basename, extname, resolve } from 'node:path';
 import type { Capture } from '../capture.ts';
-import { type ErrorCode, IngotError, isIngotError, systemErrorCode } from '../errors.ts';
+import { type ErrorCode, IngotError } from '../errors.ts';
 import type { JsonValue } from '../json.ts';
 import type { OnProgress } from '../progress.ts';
 import { findEnvironment } from './environment.ts';
 import { findFlavor } from './flavors.ts';
 import { hashPackage } from './hash-package.ts';
 import { checkInterface } from './interface-check.ts';
+import { locateFiles } from './locate.ts';
 import { buildManifest, MAX_MANIFEST_BYTES, type PackageFacts } from './manifest.ts';
 import { type MetadataResult, parseMetadata } from './metadata-yaml.ts';
 import { findNames, type Naming } from './naming.ts';
 import type { Inference, Metadata, PackageFile, PackagePlan, Problem } from './package.ts';
+import { type PartTexts, readPartTexts } from './part-texts.ts';
 import { findParts, type Parts } from './parts.ts';
 import { chooseSignature } from './signature-choice.ts';
-import { readSource, type SourceFile, snapshotOf } from './source-file.ts';
-import { walkDirectory } from './walk.ts';
+import { readSource, type SourceFile } from './source-file.ts';
 
 /** What reading a package may be told. */
 export interface ReadOptions {
@@ -35,8 +34,6 @@ export interface PackageCheck {
   readonly problems: readonly Problem[];
 }
 
-const MAX_TEXT_BYTES = 4 * 1024 * 1024;
-
 /**
  * Reads a package: what a push would store. Nothing of it is executed.
  * @throws IngotError `path-not-found`, `invalid-name`, `source-changed` or `invalid-package`; `details.problems` has all of them.
@@ -51,9 +48,9 @@ export async function readPackage(path: string, options: ReadOptions = {}): Prom
 
 /** Finds all problems of a package at once; files are hashed only when none is an error. Throws `interrupted` only. */
 export async function checkPackage(path: string, options: ReadOptions = {}): Promise<PackageCheck> {
-  const located = await locate(path, options.signal);
+  const located = await locateFiles(path, options.signal);
   const { parts, problems: partProblems } = findParts(located.files);
-  const texts = await readTexts(parts);
+  const texts = await readPartTexts(parts);
   const { metadata, places, problems: metadataProblems } = readMetadata(parts, texts);
   const names = findNames(options, metadata, parts.metadata?.path, located.baseName);
   const finding = await findFlavor(located.files, parts, metadata, options.captured);
@@ -138,114 +135,8 @@ function toJson(problem: Problem): JsonValue {
   return Object.fromEntries(Object.entries(problem).filter(([, value]) => value !== undefined));
 }
 
-interface Located {
-  readonly files: readonly SourceFile[];
-  readonly problems: readonly Problem[];
-  /** File or directory name without extension. */
-  readonly baseName: string;
-}
-
-async function locate(path: string, signal: AbortSignal | undefined): Promise<Located> {
-  const absolute = resolve(path);
-  const none = (rule: string, message: string, fix: string): Located => ({
-    files: [],
-    problems: [{ severity: 'error', rule, message, fix }],
-    baseName: basename(absolute),
-  });
-  try {
-    const stats = await stat(absolute, { bigint: true });
-    if (stats.isDirectory()) {
-      const { files, problems } = await walkDirectory(absolute, { signal });
-      const empty: Problem = {
-        severity: 'error',
-        rule: 'package.empty',
-        message: `${path} holds no files`,
-        fix: 'put the trained model into it',
-      };
-      return {
-        files,
-        problems:
-          files.length === 0 && problems.every(({ severity }) => severity !== 'error')
-            ? [...problems, empty]
-            : problems,
-        baseName: basename(await realpath(absolute)),
-      };
-    }
-    if (!stats.isFile())
-      return none(
-        'package.not-a-file',
-        `${path} is neither a file nor a directory`,
-        'name the model file or its directory',
-      );
-    const name = basename(absolute);
-    const mode = (stats.mode & 0o100n) === 0n ? 0o644 : 0o755;
-    const file = { path: name, absolute, sizeBytes: Number(stats.size), mode, snapshot: snapshotOf(stats) };
-    return { files: [file], problems: [], baseName: basename(name, extname(name)) };
-  } catch (error) {
-    const code = systemErrorCode(error);
-    if (code === undefined || isIngotError(error)) throw error;
-    if (code !== 'ENOENT' && code !== 'ENOTDIR')
-      return none('path.unreadable', `${path} cannot be read (${code})`, 'check its permissions');
-    return none(
-      'package.not-found',
-      `there is no file or directory ${path}`,
-      `check the path; it was looked for at ${absolute}`,
-    );
-  }
-}
-
-interface Texts {
-  readonly interface?: string;
-  readonly metadata?: string;
-  readonly requirements?: string;
-  readonly pythonVersion?: string;
-  readonly problems: readonly Problem[];
-}
-
-async function readTexts(parts: Parts): Promise<Texts> {
-  const problems: Problem[] = [];
-  const read = async (file: SourceFile | undefined): Promise<string | undefined> => {
-    if (file === undefined) return undefined;
-    const at = { severity: 'error', file: file.path } as const;
-    if (file.sizeBytes > MAX_TEXT_BYTES) {
-      problems.push({
-        ...at,
-        rule: 'package.part-too-large',
-        message: `${file.path} is larger than 4 MiB`,
-        fix: 'keep data in files of its own',
-      });
-      return undefined;
-    }
-    try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(await readFile(file.absolute));
-    } catch (error) {
-      if (systemErrorCode(error) === 'ERR_ENCODING_INVALID_ENCODED_DATA') {
-        problems.push({
-          ...at,
-          rule: 'package.part-not-utf8',
-          message: `${file.path} is not UTF-8 text`,
-          fix: 'save it as UTF-8 (PowerShell: Out-File -Encoding utf8)',
-        });
-      } else
-        problems.push({
-          ...at,
-          rule: 'path.unreadable',
-          message: `${file.path} cannot be read (${systemErrorCode(error) ?? 'unknown error'})`,
-        });
-      return undefined;
-    }
-  };
-  return {
-    interface: await read(parts.interface),
-    metadata: await read(parts.metadata),
-    requirements: await read(parts.requirements),
-    pythonVersion: await read(parts.pythonVersion),
-    problems,
-  };
-}
-
 /** A `metadata.json` may belong to something else, so what is wrong with it is only a warning. */
-function readMetadata(parts: Parts, texts: Texts): MetadataResult {
+function readMetadata(parts: Parts, texts: PartTexts): MetadataResult {
   if (parts.metadata === undefined || texts.metadata === undefined) return { problems: [] };
   const result = parseMetadata(texts.metadata, parts.metadata.path);
   if (!parts.metadata.path.endsWith('.json')) return result;
