@@ -10,7 +10,7 @@ import type { ContentStore } from './content/content-store.ts';
 import { createStore } from './content/store-format.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import { openPackageCache } from './package/cache.ts';
-import { CHURN, testDirectory, tinyOnnx } from './package/testing/fixtures.ts';
+import { CHURN, testDirectory } from './package/testing/fixtures.ts';
 import { pull, pullToCache } from './pull.ts';
 import { type PushOptions, push } from './push.ts';
 import { parseModelName, parseReference } from './ref.ts';
@@ -313,22 +313,6 @@ test('damaged bytes in the store leave nothing behind and name the file', async 
   const error = await failure(pull('m', { ...over(flipped), output: directory.join('out') }));
   expect(error.code).toBe('integrity');
   expect(await readdir(directory.path)).toEqual(['src']);
-});
-
-test('packages of more than 1,000 files come back with their modes, verified against the manifest', async () => {
-  await using directory = await testDirectory();
-  const store = await newStore();
-  await directory.write(
-    Object.fromEntries(Array.from({ length: 1005 }, (_, index) => [`src/shards/${index}.bin`, `shard ${index}`])),
-  );
-  await directory.write({ 'src/model.onnx': tinyOnnx() });
-  await chmod(directory.join('src/shards/7.bin'), 0o755);
-  await push(directory.join('src'), { ...store, name: 'm' });
-  const pulled = await pull('m', { ...store, output: directory.join('out') });
-  expect(pulled.files).toHaveLength(1006);
-  expect((await stat(directory.join('out/shards/7.bin'))).mode & 0o777).toBe(0o755);
-  expect((await stat(directory.join('out/shards/8.bin'))).mode & 0o777).toBe(0o644);
-  expect((await pull('m', { ...store, output: directory.join('out') })).existed).toBe(true);
 });
 
 test('the cache serves a package with the store gone, and notices files that were touched', async () => {

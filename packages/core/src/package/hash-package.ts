@@ -7,12 +7,15 @@ import { TAR_END, tarHeader, tarPadding, tarSize } from './tar.ts';
 
 const PARALLEL = 2;
 
-/** Hashes all files, each read once, two at a time, and the tars that stand for whole directories of large packages. */
+/**
+ * Hashes all files, each read once, two at a time, and the tars that stand for whole directories of large packages.
+ * `layers` says which files share one. Default: {@link planLayers}.
+ */
 export async function hashPackage(
   files: readonly SourceFile[],
-  options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+  options: HashOptions & { readonly layers?: readonly LayerPlan<SourceFile>[] } = {},
 ): Promise<HashedLayer[]> {
-  const plans = planLayers(files);
+  const plans = options.layers ?? planLayers(files);
   const layers: HashedLayer[] = [];
   let next = 0;
   const work = async (): Promise<void> => {

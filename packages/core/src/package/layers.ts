@@ -11,10 +11,13 @@ export type LayerPlan<F> =
 /**
  * Decides which files become layers of their own. Up to 1,000 files all do. Above, every top-level directory that
  * holds more than one file becomes one tar layer; if that still leaves more than 1,000 layers, all other files become
- * one tar layer of the directory `.`. Layers are in path order.
+ * one tar layer of the directory `.`. Layers are in path order. Another limit than 1,000 gives packages another digest.
  */
-export function planLayers<F extends { readonly path: string }>(files: readonly F[]): LayerPlan<F>[] {
-  if (files.length <= MAX_RAW_LAYERS) return files.map((file) => ({ kind: 'raw', file }));
+export function planLayers<F extends { readonly path: string }>(
+  files: readonly F[],
+  limit = MAX_RAW_LAYERS,
+): LayerPlan<F>[] {
+  if (files.length <= limit) return files.map((file) => ({ kind: 'raw', file }));
   const groups = new Map<string, F[]>();
   for (const file of files) {
     const top = topOf(file.path);
@@ -28,9 +31,7 @@ export function planLayers<F extends { readonly path: string }>(files: readonly 
       ? [{ kind: 'tar', directory: top, files: members }]
       : members.map((file) => ({ kind: 'raw', file }));
   });
-  return (layers.length <= MAX_RAW_LAYERS ? layers : collapse(layers)).sort((a, b) =>
-    comparePaths(placeOf(a), placeOf(b)),
-  );
+  return (layers.length <= limit ? layers : collapse(layers)).sort((a, b) => comparePaths(placeOf(a), placeOf(b)));
 }
 
 /** The path a layer carries in its annotations. */

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import type { ContentReader, Recipe, RecipeContent } from '../content/content-store.ts';
 import { digestOf } from '../digest.ts';
 import { hashPackage } from './hash-package.ts';
+import { planLayers } from './layers.ts';
 import type { HashedLayer } from './manifest.ts';
 import { testDirectory } from './testing/fixtures.ts';
 import { unpackPackage } from './unpack.ts';
@@ -27,15 +28,14 @@ function readerOf(bytes: Readonly<Record<string, string>>): ContentReader {
 
 test('a tar layer whose files are not those of the manifest is an integrity error', async () => {
   await using directory = await testDirectory();
-  await directory.write(
-    Object.fromEntries(Array.from({ length: 1001 }, (_, index) => [`src/f/${index}.bin`, `${index}`])),
-  );
-  const layers = await hashPackage((await walkDirectory(directory.join('src'))).files);
-  const honest: Record<string, string> = Object.fromEntries(
-    Array.from({ length: 1001 }, (_, index) => [digestOf(`${index}`), `${index}`]),
-  );
+  const names = Array.from({ length: 12 }, (_, index) => `${index}`);
+  await directory.write(Object.fromEntries(names.map((name) => [`src/f/${name}.bin`, name])));
+  const { files } = await walkDirectory(directory.join('src'));
+  const layers = await hashPackage(files, { layers: planLayers(files, 10) });
+  expect(layers).toMatchObject([{ kind: 'tar', directory: 'f' }]);
+  const honest: Record<string, string> = Object.fromEntries(names.map((name) => [digestOf(name), name]));
   await unpackPackage(readerOf(honest), { recipe: RECIPE, description: { layers } }, directory.join('good'));
-  expect(await readdir(directory.join('good', 'f'))).toHaveLength(1001);
+  expect(await readdir(directory.join('good', 'f'))).toHaveLength(12);
   const lying = readerOf({ ...honest, [digestOf('7')]: '8' });
   await expect(
     unpackPackage(lying, { recipe: RECIPE, description: { layers } }, directory.join('bad')),
