@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { IngotError } from '@ingot/core/errors';
 import type { ModelSource, ResolvedModel, ServablePackage } from '@ingot/core/serving/runtime';
@@ -13,7 +14,11 @@ afterAll(async () => {
   await directories[Symbol.asyncDispose]();
 });
 
-async function start(source: ModelSource, rest: Partial<ModelServerOptions>): Promise<ModelServer> {
+async function start(
+  source: ModelSource,
+  rest: Partial<ModelServerOptions>,
+  python: Partial<ModelServerOptions['python']> = {},
+): Promise<ModelServer> {
   const server = await startModelServer({
     source,
     sources: ['churn@production'],
@@ -26,6 +31,7 @@ async function start(source: ModelSource, rest: Partial<ModelServerOptions>): Pr
       temporaryDirectory: '/tmp',
       env: 'none',
       python: TEST_PYTHON,
+      ...python,
     },
     log: () => {},
     ...rest,
@@ -79,10 +85,10 @@ interface Answer {
   readonly version: string;
 }
 
-async function predict(url: string): Promise<Answer> {
+async function predict(url: string, x = 1): Promise<Answer> {
   const response = await fetch(`${url}/predict/churn`, {
     method: 'POST',
-    body: '[{"x": 1}]',
+    body: JSON.stringify([{ x }]),
     headers: { 'content-type': 'application/json' },
   });
   if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
@@ -106,6 +112,36 @@ describe.skipIf(NO_PYTHON)('a server with Python workers', () => {
     await Promise.all(clients);
     expect(answers.length).toBeGreaterThan(50);
     for (const { predictions, version } of answers) expect(predictions).toEqual([Number(version)]);
+  });
+
+  test('a new version and a replaced worker start in a process that has imported the libraries already', async () => {
+    const text =
+      'import os, sys\nWARM = "pandas" in sys.modules\nimport pandas\nclass Model:\n    def predict(self, rows):\n' +
+      '        if rows["x"].iloc[0] == 666: os._exit(3)\n        return [float(WARM)] * len(rows)\n' +
+      'def load_model():\n    return Model()\n';
+    const versions = [text, `${text}# 2\n`].map((source) => directories.package({ 'interface.py': source }));
+    const registry = new OneAlias(await Promise.all(versions));
+    const lines: string[] = [];
+    const temporaryDirectory = await directories.make();
+    const server = await start(
+      registry,
+      { log: (_level, line) => lines.push(line) },
+      { spareDelayMs: 0, temporaryDirectory },
+    );
+    const times = (text: string): number => lines.filter((line) => line.includes(text)).length;
+    const spareWaits = (count: number): Promise<void> => until(() => times('a spare Python process waits') === count);
+    expect((await predict(server.url)).predictions).toEqual([0]);
+    await spareWaits(1);
+    expect(running(temporaryDirectory)).toBe(2);
+    registry.production = 2;
+    await until(async () => (await predict(server.url)).version === '2');
+    expect((await predict(server.url)).predictions).toEqual([1]);
+    await spareWaits(2);
+    await expect(predict(server.url, 666)).rejects.toThrow('model-failed');
+    expect((await predict(server.url)).predictions).toEqual([1]);
+    expect(times('the spare Python process is taken')).toBe(2);
+    await server.close();
+    expect(running(temporaryDirectory)).toBe(0);
   });
 
   test('a lost store is survived and shown', async () => {
@@ -151,9 +187,15 @@ test('a model that does not load ends the start and frees the port', async () =>
   });
 });
 
-async function until(condition: () => boolean): Promise<void> {
+/** How many workers run whose sockets were made in this directory. */
+function running(temporaryDirectory: string): number {
+  const commands = execFileSync('ps', ['-Ao', 'args='], { encoding: 'utf8' }).split('\n');
+  return commands.filter((command) => command.includes(`--socket ${temporaryDirectory}`)).length;
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 30_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('waited for 30 s');
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

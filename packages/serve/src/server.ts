@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { IngotError, systemErrorCode } from '@ingot/core/errors';
 import type { OnProgress } from '@ingot/core/progress';
 import type { ModelSource, Runtime } from '@ingot/core/serving/runtime';
-import { type AppOptions, createApp } from './app.ts';
+import { type App, type AppOptions, createApp } from './app.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { prepareEnvironment } from './environment/environment.ts';
 import { freePort } from './free-port.ts';
@@ -20,6 +20,7 @@ import { pythonRuntime } from './runtime/python/python-runtime.ts';
 import { limitLoads } from './slots/limit-loads.ts';
 import { versionLoader } from './slots/load-version.ts';
 import { ModelSlots } from './slots/model-slots.ts';
+import { timedLoads } from './slots/timed-loads.ts';
 
 /** How Python packages are run; see {@link PythonRuntimeOptions} and {@link EnvironmentOptions} for the defaults. */
 export interface PythonOptions {
@@ -39,6 +40,9 @@ export interface PythonOptions {
   readonly allowSource?: boolean;
   /** Worker processes a version. Default 1. */
   readonly workers?: number;
+  /** Warm processes that wait for each environment in use. Default 1; 0: none. */
+  readonly spareWorkers?: number;
+  readonly spareDelayMs?: number;
   readonly requestTimeoutMs?: number;
   readonly loadTimeoutMs?: number;
   readonly queueLimit?: number;
@@ -95,7 +99,7 @@ export interface ModelServer {
  */
 export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
   const { drainMs = 10_000, host = '127.0.0.1', port = 8080 } = options;
-  const slots = modelSlots(options, drainMs);
+  const slots = modelSlots(options, drainMs, (...outcome) => app.loaded(...outcome));
   const { limits, version, log, clock = systemClock } = options;
   const app = createApp({
     host: slots,
@@ -123,10 +127,10 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
   }
 }
 
-function modelSlots(options: ModelServerOptions, drainMs: number): ModelSlots {
+function modelSlots(options: ModelServerOptions, drainMs: number, onLoaded: App['loaded']): ModelSlots {
   const { source, sources, log, onProgress, clock = systemClock, random = Math.random } = options;
   const runtimes = [...(options.runtimes ?? []), onnx(options), python(options)];
-  const load = versionLoader({ source, runtimes, log, ...(onProgress && { onProgress }) });
+  const load = timedLoads(versionLoader({ source, runtimes, log, ...(onProgress && { onProgress }) }), clock, onLoaded);
   return new ModelSlots({
     source,
     sources,

@@ -9,6 +9,7 @@ followed by all the bytes. ``frames.ts`` is the other end.
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
 from collections.abc import Iterable, Sequence
@@ -104,6 +105,10 @@ class Connection:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(path)
         self._reader = self._socket.makefile("rb", buffering=1 << 16)
+
+    def is_waiting(self) -> bool:
+        """Whether a frame, or the end of the connection, can be received without waiting."""
+        return bool(select.select([self._socket], [], [], 0)[0])
 
     def receive(self) -> tuple[dict[str, Any], list[Tensor]] | None:
         """Waits for the next frame; None when the server has closed the connection."""

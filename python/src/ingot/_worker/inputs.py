@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import Any
 
 from .frames import FORMATS, Tensor
 
-__all__ = ["build_input", "has_missing", "input_kind", "missing_features", "row_count"]
+__all__ = ["build_input", "has_missing", "import_for", "input_kind", "missing_features", "row_count"]
 
 Feature = dict[str, Any]
 
@@ -33,6 +34,8 @@ def input_kind(native: Any, flavor: str, features: Sequence[Feature]) -> str:
 
 
 def _sklearn_kind(native: Any, features: Sequence[Feature]) -> str:
+    if _reads_documents(native):
+        return "texts"
     names = getattr(native, "feature_names_in_", None)
     numeric = bool(features) and all(feature.get("type") in _NUMERIC_TYPES for feature in features)
     if names is None and (numeric or not features):
@@ -41,6 +44,13 @@ def _sklearn_kind(native: Any, features: Sequence[Feature]) -> str:
         _silence_feature_names()
         return "array"
     return "dataframe" if _can_import("pandas") else "array"
+
+
+def _reads_documents(native: Any) -> bool:
+    """Whether the first step takes a list of texts (``TfidfVectorizer``), not a table."""
+    steps = getattr(native, "steps", None)
+    first = steps[0][1] if steps else native
+    return type(first).__name__ in ("CountVectorizer", "HashingVectorizer", "TfidfVectorizer")
 
 
 def _order_is_enough(native: Any) -> bool:
@@ -71,6 +81,13 @@ def _can_import(name: str) -> bool:
     return importlib.util.find_spec(name) is not None
 
 
+def import_for(kind: str) -> None:
+    """Imports what :func:`build_input` needs for ``kind`` while the model loads, not when the first request comes."""
+    name = {"dataframe": "pandas", "array": "numpy", "tensors": "numpy"}.get(kind)
+    if name is not None and _can_import(name):
+        importlib.import_module(name)
+
+
 def row_count(tensors: Sequence[Tensor]) -> int:
     """The number of rows of a request: the first dimension of its first tensor."""
     return tensors[0].shape[0] if tensors and tensors[0].shape else 1
@@ -81,6 +98,8 @@ def build_input(kind: str, tensors: Sequence[Tensor], features: Sequence[Feature
     by_name = {feature["name"]: feature for feature in features}
     if kind == "rows":
         return _rows(tensors, by_name)
+    if kind == "texts" and len(tensors) == 1:
+        return _typed(tensors[0], by_name.get(tensors[0].name), math.nan)
     if kind == "tensors" or (len(tensors) == 1 and len(tensors[0].shape) > 1):
         arrays = {tensor.name: _array(tensor) for tensor in tensors}
         return next(iter(arrays.values())) if len(arrays) == 1 else arrays

@@ -32,7 +32,7 @@ def _own_modules() -> None:
     sys.dont_write_bytecode = True
     try:
         spec.loader.exec_module(package)
-        for name in ("frames", "loading", "inputs", "outputs", "predicting"):
+        for name in ("frames", "loading", "inputs", "outputs", "predicting", "preloading"):
             importlib.import_module(f"{_PACKAGE}.{name}")
     finally:
         sys.dont_write_bytecode = written
@@ -70,8 +70,10 @@ def _memory_bytes() -> int:
 def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     from _ingot_worker.loading import load_native  # noqa: PLC0415
     from _ingot_worker.predicting import Model  # noqa: PLC0415
+    from _ingot_worker.preloading import environment_modules  # noqa: PLC0415
 
     flavor = order["flavor"]
+    os.chdir(order["directory"])
     native = load_native(order["directory"], flavor, order.get("interfacePath"), order.get("artifactPath"))
     signature = order.get("signature")
     learned = None
@@ -79,20 +81,37 @@ def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         from _ingot_worker.estimators import estimator_signature  # noqa: PLC0415
 
         learned = signature = estimator_signature(native)
-    return Model(native, flavor, signature), {"signature": learned, "memoryBytes": _memory_bytes()}
+    model = Model(native, flavor, signature)
+    return model, {"signature": learned, "memoryBytes": _memory_bytes(), "modules": environment_modules()}
 
 
 def _load_failure(problem: BaseException) -> dict[str, Any]:
     from _ingot_worker.loading import InvalidPackage  # noqa: PLC0415
+    from _ingot_worker.predicting import described  # noqa: PLC0415
 
     plain = isinstance(problem, InvalidPackage)
     return {
         "type": "failed",
         "code": "invalid-package" if plain else "model-failed",
-        "message": str(problem) if plain else f"{type(problem).__name__}: {problem}"[:2000],
+        "message": str(problem) if plain else described(problem, 2000),
         "missingModule": problem.name if isinstance(problem, ModuleNotFoundError) else None,
         "traceback": "" if plain else traceback.format_exc(),
     }
+
+
+def _order(connection: Any) -> dict[str, Any] | None:
+    """Waits to be told what to load; a spare process meanwhile imports what its predecessors used."""
+    while True:
+        frame = connection.receive()
+        if frame is None:
+            return None
+        header: dict[str, Any] = frame[0]
+        if header["type"] != "preload":
+            return header
+        from _ingot_worker.preloading import preload  # noqa: PLC0415
+
+        preload(header["modules"], connection.is_waiting)
+        connection.send({"type": "preloaded", "memoryBytes": _memory_bytes()})
 
 
 def _serve(connection: Any) -> int:
@@ -100,11 +119,11 @@ def _serve(connection: Any) -> int:
 
     version = ".".join(str(part) for part in sys.version_info[:3])
     connection.send({"type": "hello", "protocol": PROTOCOL, "python": version, "pid": os.getpid()})
-    first = connection.receive()
-    if first is None:
+    order = _order(connection)
+    if order is None:
         return 0
     try:
-        model, loaded = _load(first[0])
+        model, loaded = _load(order)
     except BaseException as problem:  # noqa: BLE001 - whatever the package raised is the server's to report
         connection.send(_load_failure(problem))
         return 1

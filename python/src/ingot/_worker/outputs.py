@@ -94,7 +94,7 @@ def _split(values: Any, features: Sequence[Feature]) -> list[tuple[str | None, A
     """Takes a two-dimensional result apart when each declared output is one of its columns."""
     shape = _shape(values)
     scalar = [feature for feature in features if feature.get("type") != "tensor"]
-    if len(shape) != 2 or len(scalar) != len(features):
+    if len(shape) != 2 or len(scalar) != len(features) or not _is_even(values, shape[1]):
         return [(None, values)]
     if shape[1] == len(features) or (shape[1] == 1 and not features):
         return [(None, _take(values, index)) for index in range(shape[1])]
@@ -103,6 +103,11 @@ def _split(values: Any, features: Sequence[Feature]) -> list[tuple[str | None, A
 
 def _take(values: Any, index: int) -> Any:
     return values[:, index] if hasattr(values, "ndim") else [row[index] for row in values]
+
+
+def _is_even(values: Any, width: int) -> bool:
+    """Whether every row of a list has ``width`` entries, so that taking columns loses nothing."""
+    return hasattr(values, "ndim") or all(isinstance(row, (list, tuple)) and len(row) == width for row in values)
 
 
 def _named(

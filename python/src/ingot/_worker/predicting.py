@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from .frames import Tensor
-from .inputs import build_input, input_kind, missing_features, row_count
+from .inputs import build_input, import_for, input_kind, missing_features, row_count
 from .outputs import WrongOutput, to_tensors
 
-__all__ = ["Model", "RequestFailed"]
+__all__ = ["Model", "RequestFailed", "described"]
 
 _OTHER_METHODS = ("decision_function", "score_samples", "transform")
 
@@ -33,6 +33,7 @@ class Model:
         self._inputs: list[dict[str, Any]] = signature.get("inputs") or []
         self._outputs: list[dict[str, Any]] = signature.get("outputs") or []
         self._kind = input_kind(native, flavor, self._inputs)
+        import_for(self._kind)
         self._batched = all((feature.get("shape") or [-1])[0] == -1 for feature in (*self._inputs, *self._outputs))
 
     def predict(self, tensors: Sequence[Tensor], method: str) -> list[Tensor]:
@@ -58,9 +59,16 @@ class Model:
         raise RequestFailed("invalid-request", f"the model has no method {name!r}; it has {', '.join(offered)}")
 
 
+def described(problem: BaseException, limit: int = 500) -> str:
+    """``Type: message``: the message's first line, of at most ``limit`` characters."""
+    first = next((line for line in str(problem).splitlines() if line.strip()), "").strip()
+    text = f"{type(problem).__name__}: {first}" if first else type(problem).__name__
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
 def _translated(problem: BaseException, tensors: Sequence[Tensor]) -> RequestFailed:
     trace = "".join(traceback.format_exception(type(problem), problem, problem.__traceback__))
-    said = f"{type(problem).__name__}: {problem}"[:2000]
+    said = described(problem)
     missing = missing_features(tensors)
     if missing:
         names = ", ".join(missing[:10])

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
 import { isJsonObject, type JsonObject, type JsonValue } from '@ingot/core/json';
 import type { OnProgress } from '@ingot/core/progress';
@@ -8,8 +7,9 @@ import { DATATYPES, FEATURE_TYPES, type Feature, type Signature } from '@ingot/c
 import { type Clock, systemClock } from '../../clock.ts';
 import { resolveVariables } from '../../environment/variables.ts';
 import type { Log } from '../../log.ts';
+import { SpareWorkers } from './spare-workers.ts';
 import { WorkerPool } from './worker-pool.ts';
-import { WorkerProcess } from './worker-process.ts';
+import { WorkerProcess, type WorkerSettings } from './worker-process.ts';
 
 /** An interpreter that has what a package needs. */
 export interface PythonEnvironment {
@@ -34,6 +34,10 @@ export interface PythonRuntimeOptions {
   readonly temporaryDirectory: string;
   /** Workers a version. Default 1. */
   readonly workers?: number;
+  /** Warm processes that wait for each environment in use, for the next version or a replacement. Default 1; 0: none. */
+  readonly spareWorkers?: number;
+  /** How long after a load a spare process is started. Default 1 s. */
+  readonly spareDelayMs?: number;
   /** Default 60 s. */
   readonly requestTimeoutMs?: number;
   /** Default 300 s. */
@@ -53,70 +57,81 @@ const FLAVORS = ['python', 'sklearn', 'function'];
 
 /** Runs packages in Python workers: a pool of processes for each loaded version. */
 export function pythonRuntime(options: PythonRuntimeOptions): Runtime {
+  const spares = new SpareWorkers<WorkerProcess>({
+    count: options.spareWorkers ?? 1,
+    delayMs: options.spareDelayMs ?? 1000,
+    launch: (settings, signal) => WorkerProcess.launch(settings, { signal }),
+    clock: options.clock ?? systemClock,
+    log: options.log,
+  });
   return {
     name: 'python',
     supports: (flavor) => FLAVORS.includes(flavor),
     load: (model, { signal, onProgress } = {}) =>
-      loadPython(model, options, { ...(signal && { signal }), ...(onProgress && { onProgress }) }),
+      loadPython(model, options, spares, { ...(signal && { signal }), ...(onProgress && { onProgress }) }),
   };
 }
 
 async function loadPython(
   model: ServablePackage,
   options: PythonRuntimeOptions,
+  spares: SpareWorkers<WorkerProcess>,
   call: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
 ): Promise<Predictor> {
   const variables = resolveVariables(model.environmentVariables, options.environment);
   const { python } = await options.prepareEnvironment(model, call);
-  const socketDirectory = await mkdtemp(join(options.temporaryDirectory, 'ingot-'));
   const clock = options.clock ?? systemClock;
   const settings = {
     python,
     script: options.workerScript,
     environment: workerEnvironment(options, variables),
-    workingDirectory: model.directory,
-    socketDirectory,
-    order: loadOrder(model),
+    temporaryDirectory: options.temporaryDirectory,
     loadTimeoutMs: options.loadTimeoutMs ?? 300_000,
     clock,
     log: options.log,
   };
-  try {
-    const { pool, first } = await WorkerPool.start(
-      {
-        size: options.workers ?? 1,
-        start: (signal) => WorkerProcess.start(settings, signal === undefined ? {} : { signal }),
-        requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
-        queueLimit: options.queueLimit ?? 256,
-        mergeRows: model.flavor === 'sklearn' ? (options.mergeRows ?? 1024) : 0,
-        clock,
-        log: options.log,
-      },
-      call,
-    );
-    return pythonPredictor(model, pool, first, socketDirectory);
-  } catch (error) {
-    await rm(socketDirectory, { recursive: true, force: true });
-    throw error;
-  }
-}
-
-function pythonPredictor(
-  model: ServablePackage,
-  pool: WorkerPool<WorkerProcess>,
-  first: WorkerProcess,
-  socketDirectory: string,
-): Predictor {
+  const order = loadOrder(model);
+  const { pool, first } = await WorkerPool.start(
+    {
+      size: options.workers ?? 1,
+      start: (signal) => startWorker(settings, model, order, spares, signal),
+      requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+      queueLimit: options.queueLimit ?? 256,
+      mergeRows: model.flavor === 'sklearn' ? (options.mergeRows ?? 1024) : 0,
+      clock,
+      log: options.log,
+    },
+    call,
+  );
+  const hold = spares.hold(settings, first.modules);
   return {
     signature: model.signature ?? learnedSignature(first.learned),
     platform: model.flavor === 'sklearn' ? 'python_sklearn' : 'python',
-    memoryBytes: () => pool.memoryBytes,
+    memoryBytes: () => pool.memoryBytes + hold.memoryBytes,
     predict: (request, { signal } = {}) => pool.predict(request, signal),
     async [Symbol.asyncDispose]() {
-      await pool[Symbol.asyncDispose]();
-      await rm(socketDirectory, { recursive: true, force: true });
+      await Promise.all([hold[Symbol.asyncDispose](), pool[Symbol.asyncDispose]()]);
     },
   };
+}
+
+/** A worker with the package loaded: the spare one where there is one, else a process of its own. */
+async function startWorker(
+  settings: WorkerSettings,
+  model: ServablePackage,
+  order: JsonObject,
+  spares: SpareWorkers<WorkerProcess>,
+  signal: AbortSignal | undefined,
+): Promise<WorkerProcess> {
+  const spare = await spares.take(settings, sourceDirectories(model));
+  const worker = spare ?? (await WorkerProcess.launch(settings, { signal }));
+  await worker.load(order, { signal });
+  return worker;
+}
+
+/** Where the package's own modules lie. */
+function sourceDirectories({ directory, interfacePath = '' }: ServablePackage): readonly string[] {
+  return [...new Set([directory, dirname(join(directory, interfacePath))])];
 }
 
 function loadOrder(model: ServablePackage): JsonObject {

@@ -35,6 +35,9 @@ interface Job {
   /** Set after a merged call failed: this request is asked by itself. */
   alone: boolean;
   cancelTimer: () => void;
+  /** When it began to wait for a free worker, and how long it waited in the end. */
+  queuedAt?: number;
+  queuedMs?: number;
 }
 
 const MAX_BACKOFF_MS = 30_000;
@@ -118,6 +121,7 @@ export class WorkerPool<Worker extends PoolWorker> implements AsyncDisposable {
 
   #limitWaiting(job: Job): void {
     const { clock, requestTimeoutMs } = this.#settings;
+    job.queuedAt ??= clock.now();
     job.cancelTimer = clock.after(requestTimeoutMs, () => {
       if (!this.#remove(job)) return;
       job.reject(new IngotError('overloaded', `no worker was free within ${requestTimeoutMs / 1000} s`));
@@ -161,7 +165,10 @@ export class WorkerPool<Worker extends PoolWorker> implements AsyncDisposable {
 
   async #run(worker: Worker, jobs: readonly [Job, ...Job[]]): Promise<void> {
     const { clock, requestTimeoutMs } = this.#settings;
-    for (const job of jobs) job.cancelTimer();
+    for (const job of jobs) {
+      job.cancelTimer();
+      if (job.queuedAt !== undefined) job.queuedMs = clock.now() - job.queuedAt;
+    }
     let late = false;
     const cancel = clock.after(requestTimeoutMs, () => {
       late = true;
@@ -183,7 +190,7 @@ export class WorkerPool<Worker extends PoolWorker> implements AsyncDisposable {
 
   #deliver(jobs: readonly [Job, ...Job[]], result: PredictResult): void {
     if (jobs.length === 1) {
-      jobs[0].resolve(result);
+      jobs[0].resolve(afterWaiting(jobs[0], result));
       return;
     }
     const results = split(
@@ -196,7 +203,7 @@ export class WorkerPool<Worker extends PoolWorker> implements AsyncDisposable {
     }
     jobs.forEach((job, index) => {
       const part = results[index];
-      if (part !== undefined) job.resolve(part);
+      if (part !== undefined) job.resolve(afterWaiting(job, part));
     });
   }
 
@@ -280,6 +287,11 @@ export class WorkerPool<Worker extends PoolWorker> implements AsyncDisposable {
       retryable: false,
     });
   }
+}
+
+/** The answer, with how long its request waited for a worker. */
+function afterWaiting({ queuedMs }: Job, result: PredictResult): PredictResult {
+  return queuedMs === undefined ? result : { ...result, queuedMs };
 }
 
 function interrupted(): IngotError {

@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { IngotError, isIngotError } from '@ingot/core/errors';
@@ -13,7 +12,7 @@ import type { Log } from '../../log.ts';
 import { encodeFrame, type Frame, FrameReader, PROTOCOL } from './frames.ts';
 import { loadFailure, requestFailure } from './worker-errors.ts';
 
-/** How workers of one version are started. */
+/** How a worker's process is started; nothing in it belongs to one package but its declared variables. */
 export interface WorkerSettings {
   /** The interpreter to run. */
   readonly python: string;
@@ -21,15 +20,17 @@ export interface WorkerSettings {
   readonly script: string;
   /** The whole environment of the process. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly workingDirectory: string;
-  /** A private directory for sockets, with a short path. */
-  readonly socketDirectory: string;
-  /** What to load: `directory`, `flavor`, `interfacePath`, `artifactPath`, `signature`. */
-  readonly order: JsonObject;
+  /** Where a private directory for the socket may be made; a short path. */
+  readonly temporaryDirectory: string;
   readonly loadTimeoutMs: number;
   readonly clock: Clock;
   /** Receives the server's lines about the worker and what the model's code prints. */
   readonly log: Log;
+}
+
+/** What a caller of a slow step brings along. */
+interface Call {
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Waiting {
@@ -41,7 +42,7 @@ interface Waiting {
 const KEPT_LINES = 20;
 
 /**
- * One Python process that holds one loaded package. It answers one request at a time; the caller queues.
+ * One Python process that holds one loaded package, or waits for it. It answers one request at a time; the caller queues.
  * A worker that died or was stopped answers nothing more and calls `onExit` once.
  */
 export class WorkerProcess implements AsyncDisposable {
@@ -58,11 +59,12 @@ export class WorkerProcess implements AsyncDisposable {
   #nextId = 1;
   #memoryBytes = 0;
   #learned: JsonValue = null;
+  #modules: readonly string[] = [];
 
   private constructor(settings: WorkerSettings, socketPath: string) {
     this.#settings = settings;
     this.#child = spawn(settings.python, ['-u', settings.script, '--socket', socketPath], {
-      cwd: settings.workingDirectory,
+      cwd: dirname(settings.script),
       env: settings.environment,
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C reaches the server, which lets running requests end before it stops workers.
@@ -84,27 +86,70 @@ export class WorkerProcess implements AsyncDisposable {
   }
 
   /**
-   * Starts a process and waits until it has loaded its package.
-   * @throws IngotError `model-failed`, `invalid-package`, `environment-mismatch` (a module is missing),
-   *   `environment-failed` (the interpreter does not run), `timeout`, `interrupted`.
+   * Starts a process and waits until it can be told what to load.
+   * @throws IngotError `environment-failed` (the interpreter does not run), `model-failed`, `timeout`, `interrupted`.
    */
-  static async start(
-    settings: WorkerSettings,
-    options: { readonly signal?: AbortSignal } = {},
-  ): Promise<WorkerProcess> {
-    const socketPath = join(settings.socketDirectory, `${randomBytes(6).toString('hex')}.sock`);
-    const server = await listen(socketPath);
-    const worker = new WorkerProcess(settings, socketPath);
+  static async launch(settings: WorkerSettings, { signal }: Call = {}): Promise<WorkerProcess> {
+    const directory = await mkdtemp(join(settings.temporaryDirectory, 'ingot-'));
+    let server: Server | undefined;
     try {
-      await worker.#load(server, options.signal);
-      return worker;
-    } catch (error) {
-      await worker.stop();
-      throw error;
+      const socketPath = join(directory, 'w.sock');
+      server = await listen(socketPath);
+      const worker = new WorkerProcess(settings, socketPath);
+      server.once('connection', (socket) => worker.#attach(socket));
+      try {
+        worker.#greet(await worker.#next(signal));
+        return worker;
+      } catch (error) {
+        await worker.stop();
+        throw error;
+      }
     } finally {
-      server.close();
-      await rm(socketPath, { force: true });
+      server?.close();
+      await rm(directory, { recursive: true, force: true });
     }
+  }
+
+  /**
+   * Loads a package: `directory`, `flavor`, `interfacePath`, `artifactPath`, `signature`. Once, and after that it answers.
+   * The process is stopped when it cannot.
+   * @throws IngotError `model-failed`, `invalid-package`, `environment-mismatch` (a module is missing), `timeout`, `interrupted`.
+   */
+  async load(order: JsonObject, { signal }: Call = {}): Promise<void> {
+    try {
+      this.#send({ type: 'load', ...order });
+      let header = await this.#next(signal);
+      while (header.type === 'preloaded') header = await this.#next(signal);
+      if (header.type !== 'loaded') throw this.#loadFailed(header);
+      this.#learned = header.signature ?? null;
+      if (Array.isArray(header.modules)) this.#modules = header.modules.filter((name) => typeof name === 'string');
+      this.#onFrame = (frame) => this.#answer(frame);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /**
+   * Has a worker that has loaded nothing yet import modules of its environment, until it is told to load. `onDone` is
+   * called when all are imported before that.
+   */
+  preload(modules: readonly string[], onDone: () => void): void {
+    this.#onFrame = ({ header }) => {
+      this.#remember(header);
+      if (header.type === 'preloaded') onDone();
+    };
+    this.#send({ type: 'preload', modules });
+  }
+
+  /** Whether the process runs and is connected. */
+  get isAlive(): boolean {
+    return this.#exit === undefined && this.#socket !== undefined && !this.#stopping;
+  }
+
+  /** Names of the modules that loading imported from the interpreter's environment, in that order. */
+  get modules(): readonly string[] {
+    return this.#modules;
   }
 
   /** What the estimator says about its signature, when the package declares none. */
@@ -163,38 +208,39 @@ export class WorkerProcess implements AsyncDisposable {
     return this.stop();
   }
 
-  async #load(server: Server, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits for the next frame. Rejects when the process ends, time runs out, or the caller gives up. */
+  #next(signal: AbortSignal | undefined): Promise<JsonObject> {
     const { clock, loadTimeoutMs } = this.#settings;
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => reject(new IngotError('interrupted', 'loading was interrupted'));
-      if (signal?.aborted) return onAbort();
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const cancel = clock.after(loadTimeoutMs, () =>
-        reject(new IngotError('timeout', `the model did not load within ${loadTimeoutMs / 1000} s`)),
-      );
-      this.#onExit = () => reject(loadFailure({ exit: this.#exit ?? 'ended', lines: this.#lastLines }));
-      server.once('connection', (socket) => this.#attach(socket));
-      this.#onFrame = ({ header }) => {
-        if (header.type === 'hello') return this.#greet(header, reject);
+    return new Promise((resolve, reject) => {
+      const settle = (finish: () => void): void => {
         cancel();
         signal?.removeEventListener('abort', onAbort);
-        if (header.type !== 'loaded') return reject(this.#loadFailed(header));
-        this.#learned = header.signature ?? null;
-        this.#remember(header);
-        this.#onFrame = (frame) => this.#answer(frame);
+        this.#onFrame = () => {};
         this.#onExit = () => {};
-        resolve();
+        finish();
+      };
+      const fail = (error: IngotError): void => settle(() => reject(error));
+      const onAbort = (): void => fail(new IngotError('interrupted', 'loading was interrupted'));
+      const ended = (): void => fail(loadFailure({ exit: this.#exit ?? 'ended', lines: this.#lastLines }));
+      const cancel = clock.after(loadTimeoutMs, () =>
+        fail(new IngotError('timeout', `the model did not load within ${loadTimeoutMs / 1000} s`)),
+      );
+      if (signal?.aborted) return onAbort();
+      if (this.#exit !== undefined) return ended();
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#onExit = ended;
+      this.#onFrame = ({ header }) => {
+        this.#remember(header);
+        settle(() => resolve(header));
       };
     });
   }
 
-  #greet(header: JsonObject, reject: (error: unknown) => void): void {
-    if (header.protocol === PROTOCOL) {
-      this.#send({ type: 'load', ...this.#settings.order });
-      return;
-    }
-    reject(
-      new IngotError('unexpected', `the worker speaks frames of version ${String(header.protocol)}, not ${PROTOCOL}`),
+  #greet(header: JsonObject): void {
+    if (header.type === 'hello' && header.protocol === PROTOCOL) return;
+    throw new IngotError(
+      'unexpected',
+      `the worker speaks frames of version ${String(header.protocol)}, not ${PROTOCOL}`,
     );
   }
 
