@@ -16,6 +16,7 @@ import { checkCurrent } from './current.ts';
 import { withDirectoryLock } from './directory-lock.ts';
 import { findInstaller, type Installer, type InstallerOptions } from './installer.ts';
 import { type Interpreter, minorOf } from './interpreter.ts';
+import { keepPinnedHashes } from './pinned-hashes.ts';
 import { rememberedInterpreter } from './remembered-interpreter.ts';
 import { checkNamed, readRequirements } from './requirements.ts';
 import { runSetup } from './setup.ts';
@@ -137,7 +138,8 @@ function environmentMaker(
 
   return {
     async lock() {
-      const requirements = readRequirements(model.requirements).map(({ text }) => text);
+      const wanted = readRequirements(model.requirements);
+      const requirements = wanted.map(({ text }) => text);
       const inputs = { requirements, python: interpreter.version, platform: interpreter.platform, allowSource };
       // Paths in requirements are relative to the package, so that such a lock is the package's own.
       const key = digestOf(allowSource ? { ...inputs, manifest: model.manifest } : inputs);
@@ -154,8 +156,10 @@ function environmentMaker(
         } finally {
           await rm(source, { force: true });
         }
+        const resolved = keepPinnedHashes(await readFile(`${file}.new`, 'utf8'), wanted);
+        await writeFile(`${file}.new`, resolved, { mode: 0o600 });
         await rename(`${file}.new`, file);
-        return readFile(file, 'utf8');
+        return resolved;
       });
     },
     async build(name, lock) {
