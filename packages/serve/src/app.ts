@@ -39,6 +39,8 @@ export interface App {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** The node:http server with all limits set; made once. Call `listen` on it. */
   server(): Server;
+  /** Counts that a version was loaded, or could not be. */
+  loaded(model: string, version: string, result: 'ok' | 'failed', seconds: number): void;
   /** Stops accepting, denies readiness, lets requests in flight end for up to `drainMs` (default 10 s), then cuts the rest. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
 }
@@ -73,6 +75,7 @@ export function createApp(options: AppOptions): App {
 
   return {
     handle,
+    loaded: (model, version, result, seconds) => metrics.loaded(model, version, result, seconds),
     server() {
       listener ??= createListener(handle, context.limits);
       return listener;

@@ -74,6 +74,8 @@ export interface PredictRequest {
 /** What a model answered. */
 export interface PredictResult {
   readonly outputs: readonly Tensor[];
+  /** How long the request waited for a free worker, where the runtime knows; in milliseconds. */
+  readonly queuedMs?: number;
 }
 
 /** One loaded version that answers. */

@@ -141,6 +141,17 @@ export function createServeMetrics(): ServeMetrics {
     },
     watch(host) {
       new Gauge({
+        name: 'ingot_model_source',
+        help: '1 for the version that a configured source names now; changes when an alias moves.',
+        labelNames: ['source', 'model', 'version'],
+        registers,
+        collect() {
+          this.reset();
+          for (const { model, version, sources } of host.index())
+            for (const source of sources) this.labels({ source, model, version }).set(1);
+        },
+      });
+      new Gauge({
         name: 'ingot_model_state',
         help: '1 for the state a version is in.',
         labelNames: ['model', 'version', 'state'],

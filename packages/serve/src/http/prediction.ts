@@ -50,6 +50,7 @@ async function predict(exchange: Exchange, lease: Lease, dialect: Dialect): Prom
       decodedAt,
       predictedAt,
       encodedAt: monotonic(),
+      ...(result.queuedMs === undefined ? {} : { queuedMs: result.queuedMs }),
     });
     return reply;
   } catch (thrown) {

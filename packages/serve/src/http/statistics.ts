@@ -18,6 +18,7 @@ export interface VersionStatistics {
   executionCount: number;
   readonly success: Duration;
   readonly fail: Duration;
+  readonly queue: Duration;
   readonly computeInput: Duration;
   readonly computeInfer: Duration;
   readonly computeOutput: Duration;
@@ -29,6 +30,8 @@ export interface PredictionTimes {
   readonly decodedAt: number;
   readonly predictedAt: number;
   readonly encodedAt: number;
+  /** Of the time between decoding and prediction: waiting for a free worker. */
+  readonly queuedMs?: number;
 }
 
 /** Keeps the statistics of all versions that ever answered. */
@@ -53,7 +56,9 @@ export class Statistics {
     statistics.executionCount += 1;
     add(statistics.success, times.encodedAt - times.startedAt);
     add(statistics.computeInput, times.decodedAt - times.startedAt);
-    add(statistics.computeInfer, times.predictedAt - times.decodedAt);
+    const queuedMs = times.queuedMs ?? 0;
+    add(statistics.queue, queuedMs);
+    add(statistics.computeInfer, Math.max(0, times.predictedAt - times.decodedAt - queuedMs));
     add(statistics.computeOutput, times.encodedAt - times.predictedAt);
   }
 
@@ -78,6 +83,7 @@ function emptyStatistics(name: string, version: string): VersionStatistics {
     executionCount: 0,
     success: zero(),
     fail: zero(),
+    queue: zero(),
     computeInput: zero(),
     computeInfer: zero(),
     computeOutput: zero(),

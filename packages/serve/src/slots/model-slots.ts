@@ -4,6 +4,7 @@
  * at once, and the old one goes when its last lease ends.
  */
 
+import { setMaxListeners } from 'node:events';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import { nearest } from '@ingot/core/nearest';
 import type { ModelSource, ResolvedModel } from '@ingot/core/serving/runtime';
@@ -52,6 +53,8 @@ export class ModelSlots implements ModelHost, AsyncDisposable {
 
   constructor(options: ModelSlotsOptions) {
     this.#options = options;
+    // Each source waits on it, and there may be many.
+    setMaxListeners(0, this.#closing.signal);
     this.#backoff = new Backoff(options.clock);
   }
 
@@ -215,7 +218,10 @@ export class ModelSlots implements ModelHost, AsyncDisposable {
     } catch (error) {
       if (isIngotError(error, 'interrupted')) throw error;
       const delayMs = this.#backoff.failed(key, error);
-      this.#options.log('error', `${messageOf(error)}; trying again in ${delayMs / 1000} s at the earliest`);
+      // While starting, a failure ends the server and is told there.
+      const willRetry = this.#started || this.#options.load === 'on-demand';
+      if (willRetry)
+        this.#options.log('error', `${messageOf(error)}; trying again in ${delayMs / 1000} s at the earliest`);
       throw error;
     }
     this.#backoff.clear(key);

@@ -102,7 +102,7 @@ function statisticsDocument(of: VersionStatistics): object {
     inference_stats: {
       success: of.success,
       fail: of.fail,
-      queue: none,
+      queue: of.queue,
       compute_input: of.computeInput,
       compute_infer: of.computeInfer,
       compute_output: of.computeOutput,
