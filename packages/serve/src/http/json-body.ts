@@ -10,6 +10,9 @@ export interface JsonBody {
   readonly value: unknown;
 }
 
+/** What Python's json and others write for numbers that JSON does not have. */
+const NOT_A_NUMBER = /[[:,]\s*-?(?:NaN|Infinity)\b/;
+
 /**
  * Parses a JSON body.
  * @throws IngotError `invalid-request` when it is no JSON (with the place), or nested deeper than the limit.
@@ -27,7 +30,10 @@ export function parseJsonBody(bytes: Buffer, limits: Pick<ServeLimits, 'jsonDept
     throw new IngotError(
       'invalid-request',
       empty ? 'the body is empty; JSON was expected' : `the body is no JSON: ${reason}`,
-      { cause },
+      {
+        cause,
+        ...(NOT_A_NUMBER.test(text) && { hint: 'JSON has no NaN and no infinity; send null for a missing value' }),
+      },
     );
   }
 }

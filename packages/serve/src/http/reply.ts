@@ -3,7 +3,7 @@ import { gzip } from 'node:zlib';
 import type { ServedVersion } from '../model-host.ts';
 import { errorReply } from './error-document.ts';
 import type { Exchange } from './exchange.ts';
-import { limitRest } from './request-body.ts';
+import { afterBody } from './request-body.ts';
 
 const compress = promisify(gzip);
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -51,7 +51,6 @@ export function sendError(
     exchange.response.destroy();
     return;
   }
-  limitRest(exchange);
   const retry = retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)];
   write(exchange, { status, body: JSON.stringify(document), headers: [...(options.headers ?? []), ...retry] });
 }
@@ -69,7 +68,11 @@ function write(exchange: Exchange, reply: Reply): void {
   if (id !== undefined && REQUEST_ID.test(id)) headers.push('x-request-id', id);
   if (context.draining()) headers.push('connection', 'close');
   response.writeHead(reply.status ?? 200, headers);
-  response.end(body);
+  if (reply.status === undefined || reply.status < 400) response.end(body);
+  else {
+    response.write(body);
+    afterBody(exchange, () => response.end());
+  }
 }
 
 const headersOf = new WeakMap<ServedVersion, readonly string[]>();

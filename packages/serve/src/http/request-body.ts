@@ -88,25 +88,33 @@ function tooLarge(limit: number, found: string): IngotError {
 }
 
 /**
- * Throws away what is still to come of a body that nobody will read, so that its sender gets to read the reply; cuts the
- * connection when that takes too long or too much.
+ * Throws away what is still to come of a body that nobody will read, then calls `done`; cuts the connection when that takes
+ * too long or too much. Ending the reply earlier would cut off a sender that looks for a reply only when it has sent all.
  */
-export function limitRest(exchange: Exchange): void {
-  const { request, context } = exchange;
+export function afterBody(exchange: Exchange, done: () => void): void {
+  const { request } = exchange;
+  const { limits } = exchange.context;
   const bodyless =
     request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined;
-  if (bodyless || request.complete) return;
-  const { limits } = context;
+  const waits = request.headers.expect !== undefined && declaredBytes(exchange) > limits.bodyBytes;
+  if (bodyless || waits || request.complete || request.destroyed) {
+    done();
+    return;
+  }
   let left = limits.bodyBytes * LINGER_FACTOR;
   const cut = (): void => void request.socket.destroy();
   const timer = setTimeout(cut, limits.lingerMs);
   timer.unref();
+  const over = (): void => {
+    clearTimeout(timer);
+    done();
+  };
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length;
     if (left < 0) cut();
   });
+  request.once('end', over);
   request.on('close', () => clearTimeout(timer));
-  request.on('end', () => clearTimeout(timer));
   request.on('error', () => clearTimeout(timer));
   request.resume();
 }

@@ -23,7 +23,7 @@ export function versionsNamed(exchange: Exchange): readonly ServedVersion[] {
     'version-not-found',
     `version "${version.slice(0, 80)}" of model "${name}" is not served; ${versions.map((served) => served.version).join(', ')} is`,
     {
-      details: { model: name, versions: versions.map((served) => served.version) },
+      details: { served: versions.map((served) => served.version) },
     },
   );
 }
@@ -34,7 +34,7 @@ function unknownModel(name: string, models: readonly string[]): IngotError {
     'model-not-found',
     `no model "${name.slice(0, 80)}" is served here${near === undefined ? '' : `; did you mean "${near}"?`}`,
     {
-      details: { models: models.slice(0, 100) },
+      details: { served: models.slice(0, 100) },
       ...(near === undefined ? {} : { nearest: near }),
     },
   );

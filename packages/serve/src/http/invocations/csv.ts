@@ -11,6 +11,7 @@ export function csvRows(text: string, features: readonly Feature[]): readonly Re
   const [header, ...lines] = parseLines(text);
   if (header === undefined)
     throw new IngotError('invalid-request', 'the CSV is empty; its first line must name the columns');
+  assertCommas(header);
   if (new Set(header).size !== header.length) throw new IngotError('invalid-request', 'the CSV names a column twice');
   const byName = new Map(features.map((feature) => [feature.name, feature]));
   const readers = header.map((name) => cellReader(byName.get(name), features.length > 0));
@@ -21,7 +22,7 @@ export function csvRows(text: string, features: readonly Feature[]): readonly Re
 
 function parseLines(text: string): string[][] {
   try {
-    return parse(text, { bom: true, skip_empty_lines: true });
+    return parse(text, { bom: true, skip_empty_lines: true, record_delimiter: ['\r\n', '\n', '\r'] });
   } catch (cause) {
     throw new IngotError(
       'invalid-request',
@@ -29,6 +30,17 @@ function parseLines(text: string): string[][] {
       { cause },
     );
   }
+}
+
+/** A header of one column that holds other separators was meant to be several columns. */
+function assertCommas(header: readonly string[]): void {
+  const [only = ''] = header;
+  const separator = header.length === 1 ? /[;\t|]/.exec(only)?.[0] : undefined;
+  if (separator === undefined) return;
+  throw new IngotError(
+    'invalid-request',
+    `the CSV has one column, "${only.slice(0, 80)}"; columns are separated by commas, not by ${JSON.stringify(separator)}`,
+  );
 }
 
 const TRUE = new Set(['true', '1', 'yes']);

@@ -4,7 +4,7 @@ import type { Tensor } from '@ingot/core/serving/tensor';
 import type { ModelCodec } from '../codec.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseJsonBody, withExactIntegers } from '../json-body.ts';
-import { isJsonType, mediaType, unsupportedType } from '../media-type.ts';
+import { mediaType, readJsonBody } from '../media-type.ts';
 import { modelParam } from '../model-param.ts';
 import { answerPrediction, checkedMethod } from '../prediction.ts';
 import { readBody } from '../request-body.ts';
@@ -53,8 +53,7 @@ async function readScoring(exchange: Exchange): Promise<Scoring> {
     const text = (await readBody(exchange)).toString();
     return { params: {}, decode: (codec) => decodeRows(codec, csvRows(text, codec.inputs)) };
   }
-  if (!isJsonType(type)) throw unsupportedType(type, ['application/json', 'text/csv']);
-  const body = parseJsonBody(await readBody(exchange), exchange.context.limits);
+  const body = parseJsonBody(await readJsonBody(exchange, ['application/json', 'text/csv']), exchange.context.limits);
   return {
     params: openEnvelope(body.value).params,
     decode: (codec) =>

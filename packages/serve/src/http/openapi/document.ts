@@ -2,6 +2,7 @@ import type { JsonObject } from '@ingot/core/json';
 import type { ServedVersion } from '../../model-host.ts';
 import { exampleRow } from '../signature/example-row.ts';
 import { generalPaths } from './general-paths.ts';
+import { inferExample } from './infer-example.ts';
 import { predictionSchema, rowSchema } from './schema.ts';
 
 /** What a document describes. */
@@ -51,6 +52,7 @@ function modelPaths(served: ServedVersion): JsonObject {
   const name = encodeURIComponent(served.model);
   const tags = [served.model];
   const example = exampleRow(served);
+  const inferred = inferExample(served);
   const examples: JsonObject = example === undefined ? {} : { example: [example] };
   return {
     [`/predict/${name}`]: {
@@ -91,11 +93,14 @@ function modelPaths(served: ServedVersion): JsonObject {
         tags,
         operationId: `infer_${operationName(served)}`,
         summary: 'The same in the form of the Open Inference Protocol',
-        requestBody: json({
-          type: 'object',
-          required: ['inputs'],
-          properties: { inputs: { type: 'array', items: { type: 'object' } } },
-        }),
+        requestBody: json(
+          {
+            type: 'object',
+            required: ['inputs'],
+            properties: { inputs: { type: 'array', items: { type: 'object' } } },
+          },
+          inferred === undefined ? {} : { example: inferred },
+        ),
         responses: { 200: json({ type: 'object' }), ...failures() },
       },
     },

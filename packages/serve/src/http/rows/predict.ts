@@ -3,9 +3,8 @@ import type { PredictRequest, PredictResult } from '@ingot/core/serving/runtime'
 import { describeValue } from '../describe-value.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseJsonBody, withExactIntegers } from '../json-body.ts';
-import { assertJson } from '../media-type.ts';
+import { readJsonBody } from '../media-type.ts';
 import { type Dialect, answerPrediction, checkedMethod } from '../prediction.ts';
-import { readBody } from '../request-body.ts';
 import { send } from '../reply.ts';
 import { modelParam } from '../model-param.ts';
 import { predictionsToJson } from './predictions.ts';
@@ -15,8 +14,7 @@ import { predictionsToJson } from './predictions.ts';
  * method of the model from `?method=`.
  */
 export async function predictRows(exchange: Exchange): Promise<void> {
-  assertJson(exchange);
-  const body = parseJsonBody(await readBody(exchange), exchange.context.limits);
+  const body = parseJsonBody(await readJsonBody(exchange), exchange.context.limits);
   const version = exchange.params.version ?? exchange.queryValue('version');
   const method = checkedMethod(exchange.queryValue('method'));
   const dialect: Dialect = {

@@ -7,6 +7,7 @@ import { type ExampleSource, exampleRow } from '../signature/example-row.ts';
 import { type WrongValue, signatureMismatch } from '../signature/mismatch.ts';
 import { expectedValue } from '../signature/value.ts';
 import { type ColumnDecoder, type RawRow, columnDecoder } from './column.ts';
+import { guessedColumn, isGuessed, namedRows } from './guessed.ts';
 import { tensorsWithoutSignature } from './untyped.ts';
 
 /** Makes tensors of rows. The order of features in a row never matters. */
@@ -23,17 +24,20 @@ export interface DecodedModel extends ExampleSource {
 
 /**
  * Compiles the decoder of a model's rows once: one typed array a feature, filled in one pass. A model with a single
- * tensor input also takes bare lists for rows. Without a signature, datatypes follow the values.
+ * tensor input also takes bare lists for rows, and so does one whose signature is a guess. Without a signature, datatypes
+ * follow the values.
  * The decoder throws `signature-mismatch` with everything that is missing, extra or wrong, and one valid example.
  */
 export function compileRowDecoder(source: DecodedModel): RowDecoder {
   const features = source.signature?.inputs ?? [];
   if (features.length === 0) return tensorsWithoutSignature;
-  const columns = features.map(columnDecoder);
+  const guessed = isGuessed(source.signature);
+  const columns = features.map(guessed ? guessedColumn : columnDecoder);
   const [first] = features;
   const single = features.length === 1 && first?.type === 'tensor' ? first.name : undefined;
   return (given) => {
-    const rows = single === undefined ? given : given.map((row) => (isRow(row) ? row : { [single]: row }));
+    const named = guessed ? namedRows(given, features) : given;
+    const rows = single === undefined ? named : named.map((row) => (isRow(row) ? row : { [single]: row }));
     return decodeColumns(columns, rows) ?? explain(source, columns, rows);
   };
 }
@@ -83,7 +87,27 @@ function mismatch(
       ? columns.filter((column) => column.decode(rows) === undefined)
       : [];
   if (batch !== undefined) wrong.push(wrongStack(batch.feature, rows.length));
-  return signatureMismatch(source.model, { missing, extra, wrong }, [...known], example);
+  return signatureMismatch(source.model, { missing, extra, wrong }, [...known], example, wrapperHint(source, extra));
+}
+
+const WRAPPERS: ReadonlySet<string> = new Set([
+  'dataframe_split',
+  'dataframe_records',
+  'instances',
+  'inputs',
+  'data',
+  'rows',
+  'features',
+]);
+
+/** Rows that came in the envelope of another protocol. */
+function wrapperHint({ model }: DecodedModel, extra: readonly string[]): string | undefined {
+  const wrapper = extra.find((name) => WRAPPERS.has(name));
+  if (wrapper === undefined) return undefined;
+  const name = encodeURIComponent(model);
+  return wrapper === 'data' || wrapper === 'rows' || wrapper === 'features'
+    ? 'send the rows themselves: [{…}, …]'
+    : `send the rows themselves: [{…}, …], or this body to /models/${name}/invocations`;
 }
 
 function wrongValues(columns: readonly ColumnDecoder[], rows: readonly RawRow[]): WrongValue[] {

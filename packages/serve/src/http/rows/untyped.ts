@@ -36,7 +36,8 @@ function asRowLike(row: unknown, index: number, names: readonly string[]): RawRo
   return Object.fromEntries(Object.entries(row));
 }
 
-function inferredColumn(name: string, rows: readonly RawRow[]): Tensor {
+/** Decodes a feature by its values. Throws `invalid-request` when they are of several kinds. */
+export function inferredColumn(name: string, rows: readonly RawRow[]): Tensor {
   const values = rows.map((row) => row[name]);
   const list = values.find(Array.isArray);
   const tensor =

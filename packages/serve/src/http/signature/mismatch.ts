@@ -26,6 +26,7 @@ export const LISTED = 20;
 
 /**
  * Makes the `signature-mismatch` error that names every missing, extra and wrong feature and shows one valid example.
+ * @param hint What to do about it, when something can be said.
  * @param features Names that the signature knows, to guess what an extra one meant.
  */
 export function signatureMismatch(
@@ -33,6 +34,7 @@ export function signatureMismatch(
   found: Disagreement,
   features: readonly string[],
   example?: JsonValue,
+  hint?: string,
 ): IngotError {
   const guessed = found.extra[0] === undefined ? undefined : nearest(found.extra[0], features);
   return new IngotError(
@@ -46,6 +48,7 @@ export function signatureMismatch(
         ...(example === undefined ? {} : { example }),
       },
       ...(guessed === undefined ? {} : { nearest: guessed }),
+      ...(hint === undefined ? {} : { hint }),
     },
   );
 }

@@ -8,6 +8,7 @@ import { checkedMethod } from '../prediction.ts';
 import { tensorFromBinary } from '../tensors/binary.ts';
 import { tensorFromJson } from '../tensors/from-json.ts';
 import { elementCount } from '../tensors/shape.ts';
+import { isBytes } from '../tensors/to-json.ts';
 
 /** An output that the client asked for by name. */
 export interface RequestedOutput {
@@ -54,7 +55,10 @@ function decodeInputs(inputs: readonly unknown[], raw: Buffer): Tensor[] {
     const size = parameters.binary_data_size;
     if (parameters.shared_memory_region !== undefined)
       throw invalid(`input "${name}" lies in shared memory, which is not supported; send its data`);
-    if (size === undefined) return tensorFromJson(name, rest.datatype, rest.shape, rest.count, rest.data);
+    if (size === undefined) {
+      const tensor = tensorFromJson(name, rest.datatype, rest.shape, rest.count, rest.data);
+      return parameters.content_type === 'base64' ? fromBase64(tensor) : tensor;
+    }
     if (rest.data !== undefined) throw invalid(`input "${name}" has both "data" and "binary_data_size"`);
     if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
       throw invalid(`input "${name}" has a "binary_data_size" of ${describeValue(size)}`);
@@ -65,6 +69,18 @@ function decodeInputs(inputs: readonly unknown[], raw: Buffer): Tensor[] {
   });
   if (offset !== raw.length) throw invalid(`${raw.length - offset} bytes behind the JSON belong to no input`);
   return tensors;
+}
+
+/** Undoes what the server does itself for BYTES that are no text. */
+function fromBase64(tensor: Tensor): Tensor {
+  if (!isBytes(tensor.data)) return tensor;
+  const data = tensor.data.map((element, index) => {
+    if (typeof element !== 'string') return element;
+    const bytes = Buffer.from(element, 'base64');
+    if (bytes.toString('base64').replace(/=+$/, '') === element.replace(/=+$/, '')) return bytes;
+    throw invalid(`input "${tensor.name}" holds ${describeValue(element)} at index ${index}, which is no base64`);
+  });
+  return { ...tensor, data };
 }
 
 interface InputHeader {

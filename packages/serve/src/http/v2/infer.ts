@@ -2,7 +2,7 @@ import { IngotError } from '@ingot/core/errors';
 import type { ModelCodec } from '../codec.ts';
 import type { Exchange } from '../exchange.ts';
 import { parseJsonBody, withExactIntegers } from '../json-body.ts';
-import { isJsonType, mediaType, unsupportedType } from '../media-type.ts';
+import { mediaType, readJsonBody } from '../media-type.ts';
 import { answerPrediction } from '../prediction.ts';
 import { readBody } from '../request-body.ts';
 import { conformTensors } from '../signature/conform.ts';
@@ -12,16 +12,15 @@ import { modelParam } from '../model-param.ts';
 import { tensorFromRawBody } from './raw-request.ts';
 
 const HEADER_LENGTH = 'inference-header-content-length';
+const SUPPORTED = ['application/json', `application/octet-stream with ${HEADER_LENGTH}`];
 
 /** `POST /v2/models/<model>[/versions/<version>]/infer`: the Open Inference Protocol, with binary tensors. */
 export async function infer(exchange: Exchange): Promise<void> {
   const headerLength = exchange.header(HEADER_LENGTH);
   const type = mediaType(exchange);
   // Raw bytes are tensors only where the protocol's header says how to read them.
-  if (!isJsonType(type) && !(headerLength !== undefined && type === 'application/octet-stream')) {
-    throw unsupportedType(type, ['application/json', `application/octet-stream with ${HEADER_LENGTH}`]);
-  }
-  const body = await readBody(exchange);
+  const raw = headerLength !== undefined && type === 'application/octet-stream';
+  const body = raw ? await readBody(exchange) : await readJsonBody(exchange, SUPPORTED);
   const decode = decoderOf(exchange, body, headerLength);
   let request: InferRequest | undefined;
   await answerPrediction(
