@@ -2,7 +2,7 @@
  * The entry of `ingot`. Help and version are answered from here without loading anything else; the rest is `run.ts`.
  */
 
-import { readFileSync } from 'node:fs';
+import { toolVersion } from './tool-version.ts';
 import { helpOfAll } from './verbs/help.ts';
 
 const words = process.argv.slice(2);
@@ -18,16 +18,11 @@ for (const stream of [process.stdout, process.stderr]) {
 if (words.length === 0 || (words.length === 1 && /^(?:--help|-h|help)$/.test(words[0] ?? ''))) {
   process.stdout.write(helpOfAll());
 } else if (words.length === 1 && /^(?:--version|-V)$/.test(words[0] ?? '')) {
-  process.stdout.write(`${version()}\n`);
+  process.stdout.write(`${toolVersion()}\n`);
 } else if (words[0] === '__complete') {
   const { completeProcess } = await import('./completion/complete-process.ts');
   await completeProcess(words.slice(1));
 } else {
   const { runProcess } = await import('./run-process.ts');
   await runProcess(words);
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
-  return /"version":\s*"([^"]+)"/.exec(text)?.[1] ?? 'unknown';
 }

@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import { createModelSource } from './model-source.ts';
 import { assembleStore } from './open.ts';
 import type { Settings } from './settings/settings.ts';
+import { toolVersion } from './tool-version.ts';
 import { workerDirectory } from './worker-directory.ts';
 
 /** What a model server is started with, besides the settings. */
@@ -38,6 +39,7 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
       load: plan.load,
       python: pythonOptions(settings, context.env),
       log: plan.log,
+      version: toolVersion(),
       onProgress: context.progress.onProgress,
       signal: context.signal,
       ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
@@ -57,6 +59,7 @@ type PythonOptions = Parameters<typeof startModelServer>[0]['python'];
 
 function pythonOptions(settings: Settings, environment: Context['env']): PythonOptions {
   const workers = settings.number('workers');
+  const spareWorkers = settings.number('spare');
   const timeout = settings.number('timeout');
   return {
     workerDirectory: workerDirectory(),
@@ -68,6 +71,7 @@ function pythonOptions(settings: Settings, environment: Context['env']): PythonO
     allowSetup: settings.isOn('allow-setup'),
     allowSource: settings.isOn('allow-source'),
     ...(workers !== undefined && { workers }),
+    ...(spareWorkers !== undefined && { spareWorkers }),
     ...(timeout !== undefined && { requestTimeoutMs: timeout * 1000 }),
   };
 }

@@ -4,17 +4,24 @@ import { settingsHost } from './process-host.ts';
 import type { Host } from './run.ts';
 import { reportError, run } from './run.ts';
 
+/** A second signal within this time is taken for the same one. */
+const ECHO_MS = 300;
+
 /** Runs a command line in this process: signals, streams and the exit status. */
 export async function runProcess(words: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
   let signalled: number | undefined;
+  let signalledAt = 0;
   for (const [name, status] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
     process.on(name, () => {
+      // Ctrl-C under npx, or a TERM by `timeout`, comes twice at once: to the group, and passed on by the parent.
+      if (signalled !== undefined && performance.now() - signalledAt < ECHO_MS) return;
       if (signalled !== undefined) process.exit(signalled);
       signalled = status;
+      signalledAt = performance.now();
       interrupt.abort();
     });
   }

@@ -17,14 +17,26 @@ export async function run(context: Context): Promise<undefined> {
   };
   await using running = await startServer(plan, context);
   context.progress.clear();
+  warnOfStrangers(plan);
   announce(running.server.url, running.server.host.index(), context);
   await aborted(context.signal);
   plan.log('info', 'stopping: running requests end first');
 }
 
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i;
+
+/** There are no accounts here: whoever reaches the address may predict, and load and unload models. */
+function warnOfStrangers({ host, log }: { readonly host: string; readonly log: Log }): void {
+  if (LOOPBACK.test(host)) return;
+  log(
+    'warn',
+    `${host} is reachable from other machines, and there is no authentication: put a proxy with one before it`,
+  );
+}
+
 function sourcesOf(context: Context): readonly string[] {
   const given = context.arguments.rest(0);
-  const sources = given.length > 0 ? given : context.settings.list('models');
+  const sources = [...new Set(given.length > 0 ? given : context.settings.list('models'))];
   if (sources.length > 0) return sources;
   throw new IngotError('usage', 'nothing to serve: name a source or set INGOT_MODELS', {
     hint: 'ingot serve churn@production',
