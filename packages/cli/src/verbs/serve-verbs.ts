@@ -39,6 +39,12 @@ export const SERVE_VERBS: readonly VerbSpec[] = [
         setting: 'allow-source',
       },
       { name: 'workers', value: 'N', about: 'Python workers for each version', setting: 'workers' },
+      {
+        name: 'spare',
+        value: 'N',
+        about: 'warm Python processes kept ready for new versions and replacements; 0 saves memory (default: 1)',
+        setting: 'spare',
+      },
       { name: 'timeout', value: 'SECONDS', about: 'longest time for one prediction', setting: 'timeout' },
       { name: 'memory', value: 'SIZE', about: 'unload the least used models above this, like 4GB', setting: 'memory' },
     ],
