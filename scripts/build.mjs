@@ -3,7 +3,7 @@
  * Nothing is done when no source changed since the last build. `--libraries` also emits `packages/{core,serve,client}/dist`
  * for use from other programs; `--force` builds anyway; `--quiet` says nothing when all is well.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { filesUnder, fingerprintOfStats, readOr } from './lib/files.mjs';
@@ -37,7 +37,7 @@ export async function buildCli({ force = false } = {}) {
   const staging = inRoot('packages/cli', `.dist-${process.pid}`);
   try {
     await bundle(staging);
-    if (existsSync(WORKER)) cpSync(WORKER, join(staging, 'worker'), { recursive: true, filter: (path) => !path.includes('__pycache__') });
+    cpSync(WORKER, join(staging, 'worker'), { recursive: true, filter: (path) => !path.includes('__pycache__') });
     writeFileSync(join(staging, STAMP), stamp);
     install(staging);
   } finally {
