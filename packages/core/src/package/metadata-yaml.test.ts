@@ -186,3 +186,16 @@ function bomb(name: string, levels: number): string {
   }
   return text;
 }
+
+test('a repeated key is a problem with its line, however deep it lies', () => {
+  const { problems } = parseMetadata('name: a\nhyperparameters:\n  depth: 3\n  "depth": 4\nname: b\n');
+  expect(problems.map(({ line, message, fix }) => ({ line, message, fix }))).toEqual([
+    { line: 4, message: 'metadata.yaml is not valid YAML: the key "depth" is there twice', fix: 'keep one of the two' },
+    { line: 5, message: 'metadata.yaml is not valid YAML: the key "name" is there twice', fix: 'keep one of the two' },
+  ]);
+});
+
+test('a document of 40,000 keys is read before anybody loses patience', () => {
+  const many = Array.from({ length: 40_000 }, (_, index) => `k${index}: v\n`).join('');
+  expect(parseMetadata(`name: a\n${many}`).problems).toEqual([]);
+});

@@ -60,6 +60,8 @@ export function parseYaml(
     prettyErrors: false,
     logLevel: 'silent',
     stringKeys: true,
+    // The parser compares every key with every other; `build` finds repeated keys in one pass.
+    uniqueKeys: false,
   });
   for (const issue of [...document.errors, ...document.warnings]) {
     const position = lines.linePos(issue.pos[0]);
@@ -75,7 +77,8 @@ export function parseYaml(
   if (problems.length > 0 || document.contents === null) return { problems };
   const budget = { nodes: MAX_NODES, aliases: MAX_ALIASES };
   try {
-    return { tree: build(document.contents, 0), problems };
+    const tree = build(document.contents, 0);
+    return problems.length > 0 ? { problems } : { tree, problems };
   } catch (error) {
     if (!(error instanceof BudgetError)) throw error;
     at('too-large', `${file}: ${error.message}`, undefined, undefined, 'write the values out without nested aliases');
@@ -107,6 +110,10 @@ export function parseYaml(
       for (const pair of node.items) {
         const keyPosition = lines.linePos(pair.key.range?.[0] ?? 0);
         const key = isScalar(pair.key) ? (pair.key.source ?? String(pair.key.value)) : String(pair.key);
+        if (entries.has(key)) {
+          const message = `${file} is not valid YAML: the key ${JSON.stringify(key)} is there twice`;
+          at('yaml-syntax', message, keyPosition.line, keyPosition.col, 'keep one of the two');
+        }
         entries.set(key, {
           key: { line: keyPosition.line, column: keyPosition.col },
           tree: build(pair.value, depth + 1),
@@ -158,7 +165,6 @@ function fixFor(code: string): string | undefined {
   const fixes: Readonly<Record<string, string>> = {
     TAB_AS_INDENT: 'indent with spaces',
     BAD_INDENT: 'line the keys up: YAML reads structure from indentation',
-    DUPLICATE_KEY: 'keep one of the two',
     TAG_RESOLVE_FAILED: 'remove the tag (the word that starts with "!")',
     MISSING_CHAR: 'close the quote or bracket, or write "key: value" with a space after the colon',
     MULTILINE_IMPLICIT_KEY: 'write "key: value", one a line',
