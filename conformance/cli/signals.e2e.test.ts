@@ -68,6 +68,24 @@ describe('a command that is interrupted', () => {
     expect(await another.ended, another.said()).toBe(0);
   });
 
+  it.skipIf(!existsSync('/dev/full'))('that cannot write its result is a failure', async () => {
+    using directory = workDirectory({ 'small.bin': 'x' });
+    await runIngot(['push', 'small.bin', '--name', 'm'], { cwd: directory.path });
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [BINARY, 'ls', '--json'], {
+      cwd: directory.path,
+      env: worldOf(directory.path),
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    let stderr = '';
+    child.stderr?.on('data', (data) => {
+      stderr += data;
+    });
+    expect(await new Promise((resolve) => child.on('close', resolve)), stderr).toBe(7);
+    expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'disk-full' } });
+  });
+
   it('says nothing of a reader that stops reading', async () => {
     using directory = workDirectory();
     const shell = spawn('sh', ['-c', `"${process.execPath}" "${BINARY}" completion bash | true`], {

@@ -27,8 +27,7 @@ export async function runProcess(words: readonly string[]): Promise<void> {
   }
   const host = processHost(interrupt.signal);
   process.on('uncaughtException', (thrown) => {
-    reportError(thrown, words, host);
-    process.exit(1);
+    process.exit(reportError(thrown, words, host));
   });
   const status = await run(words, host);
   exitWhenWritten(status === 130 ? (signalled ?? status) : status);
@@ -36,7 +35,9 @@ export async function runProcess(words: readonly string[]): Promise<void> {
 
 /** Ends the process once both streams took everything; a pipe may be slow. */
 function exitWhenWritten(status: number): void {
-  process.stdout.write('', () => {
+  process.stdout.write('', (failed) => {
+    // The stream tells its error to its own listener next, and that ends the process: with 0 here it would look well.
+    if (failed) return;
     process.stderr.write('', () => process.exit(status));
   });
 }
