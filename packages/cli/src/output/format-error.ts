@@ -16,6 +16,8 @@ const SYSTEM_CODES: Readonly<Record<string, readonly [code: ErrorCode, words: st
   ENAMETOOLONG: ['usage', 'this name is too long'],
   EADDRINUSE: ['port-in-use', 'the port is in use'],
   EMFILE: ['unavailable', 'too many open files'],
+  ENFILE: ['unavailable', 'too many open files on this machine'],
+  EIO: ['unavailable', 'the disk reports an error (EIO)'],
   ETIMEDOUT: ['timeout', 'no answer in time'],
   ECONNREFUSED: ['unavailable', 'nothing listens there'],
   ECONNRESET: ['unavailable', 'the connection was closed'],
