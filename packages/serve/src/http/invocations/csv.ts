@@ -14,7 +14,9 @@ export function csvRows(text: string, features: readonly Feature[]): readonly Re
   assertCommas(header);
   if (new Set(header).size !== header.length) throw new IngotError('invalid-request', 'the CSV names a column twice');
   const byName = new Map(features.map((feature) => [feature.name, feature]));
-  const readers = header.map((name) => cellReader(byName.get(name), features.length > 0));
+  // A header without any known name belongs to a model that knows no names: cells are read as what they look like.
+  const typed = header.some((name) => byName.has(name));
+  const readers = header.map((name) => cellReader(byName.get(name), typed));
   return lines.map((cells) =>
     Object.fromEntries(cells.map((cell, index) => [header[index] ?? '', readers[index]?.(cell)])),
   );

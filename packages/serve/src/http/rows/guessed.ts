@@ -19,14 +19,18 @@ export function guessedColumn(feature: Feature): ColumnDecoder {
   if (feature.type === 'tensor' || feature.type === 'categorical') return guess;
   return {
     feature,
-    accepts: (value) => value !== undefined && (typeof value !== 'object' || value === null),
+    accepts: (value) => guess.accepts(value) || isPlain(value),
     decode: (rows) => guess.decode(rows) ?? followed(feature, rows),
   };
 }
 
 function followed({ name }: Feature, rows: readonly RawRow[]) {
-  if (!rows.every((row) => Object.hasOwn(row, name))) return undefined;
-  return inferredColumn(name, rows);
+  return rows.every((row) => isPlain(row[name])) ? inferredColumn(name, rows) : undefined;
+}
+
+/** An estimator that says nothing about its columns takes numbers, true and false; text would need to be told. */
+function isPlain(value: unknown): boolean {
+  return value === null || typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean';
 }
 
 /**

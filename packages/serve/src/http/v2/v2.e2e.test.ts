@@ -299,3 +299,19 @@ test('the repository is listed, unloaded and loaded, with empty bodies too; noth
   expect((await send('/v2/repository/models/nope/load'))[0]).toBe(404);
   await other[Symbol.asyncDispose]();
 });
+
+test('BYTES in base64 are read as they are written', async () => {
+  const input = (data: readonly string[]): object => ({
+    inputs: [{ name: 'a', datatype: 'BYTES', shape: [1], data, parameters: { content_type: 'base64' } }],
+  });
+  expect((await call('/v2/models/echo/infer', input([Buffer.from([0xff, 0]).toString('base64')]))).body).toMatchObject({
+    outputs: [{ parameters: { content_type: 'base64' }, data: ['/wA='] }],
+  });
+  expect((await call('/v2/models/echo/infer', input([Buffer.from('☃').toString('base64')]))).body).toMatchObject({
+    outputs: [{ data: ['☃'] }],
+  });
+  expect(await call('/v2/models/echo/infer', input(['no base64!']))).toMatchObject({
+    status: 400,
+    body: { error: expect.stringContaining('which is no base64') },
+  });
+});
