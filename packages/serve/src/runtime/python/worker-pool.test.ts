@@ -209,3 +209,15 @@ test('one bad row in a merged call fails only its own request', async () => {
   calls[3]?.fail(new IngotError('model-failed', 'NaN'));
   await bad;
 });
+
+test('an answer says how long its request waited for a worker', async () => {
+  const { pool, clock, started } = await poolOf();
+  const first = pool.predict(request(1));
+  const second = pool.predict(request(1));
+  await clock.advance(40);
+  started[0]?.calls[0]?.answer();
+  await settled();
+  started[0]?.calls[1]?.answer();
+  expect((await first).queuedMs).toBeUndefined();
+  expect((await second).queuedMs).toBe(40);
+});

@@ -1,0 +1,78 @@
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { buildOnce } from './build-once.ts';
+import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
+
+/** A model that takes as long as its row says. */
+const SLOW = {
+  'slow/interface.py': `import time
+
+
+class Slow:
+    def predict(self, rows):
+        rows = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+        time.sleep(max(row["x"] for row in rows))
+        return [row["x"] for row in rows]
+
+
+def load_model():
+    return Slow()
+`,
+  'slow/metadata.yaml': 'name: slow\ninput_features:\n- {name: x, type: float}\noutput:\n- {name: y, type: float}\n',
+};
+
+beforeAll(buildOnce);
+
+async function serve(cwd: string, ...words: string[]) {
+  const all = [BINARY, 'serve', ...words, '--port', '0', '--env', 'none', '--json'];
+  const child = spawn(process.execPath, all, { cwd, env: worldOf(cwd), stdio: ['ignore', 'pipe', 'pipe'] });
+  let stderr = '';
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const line: IteratorResult<string> = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  if (line.done === true) throw new Error(`ingot serve ended: ${stderr}`);
+  const told: { readonly url: string; readonly models: readonly unknown[] } = JSON.parse(line.value);
+  const stop = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { ...told, child, ended, said: () => stderr, [Symbol.asyncDispose]: stop };
+}
+
+describe('a serving process', () => {
+  it('answers what runs when it is told to stop, also when the signal comes twice at once as under npx', async () => {
+    using directory = workDirectory(SLOW);
+    await runIngot(['push', 'slow'], { cwd: directory.path });
+    await using served = await serve(directory.path, 'slow');
+    const ask = fetch(`${served.url}/predict/slow`, { method: 'POST', body: '[{"x": 1.5}]' });
+    await expect
+      .poll(async () => (await fetch(`${served.url}/metrics`)).text())
+      .toContain('ingot_requests_in_flight 2');
+    served.child.kill('SIGINT');
+    served.child.kill('SIGINT');
+    const answer = await ask;
+    expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);
+    expect(await answer.json()).toMatchObject({ predictions: [1.5] });
+    expect(await served.ended).toBe(0);
+  });
+
+  it('tells its version and a source that was named twice once', async () => {
+    using directory = workDirectory(SLOW);
+    await runIngot(['push', 'slow'], { cwd: directory.path });
+    await using served = await serve(directory.path, 'slow', 'slow');
+    expect(served.models).toMatchObject([{ model: 'slow', sources: ['slow'] }]);
+    const { stdout } = await runIngot(['--version'], { cwd: directory.path });
+    expect(await (await fetch(`${served.url}/v2`)).json()).toMatchObject({ version: stdout.trim() });
+    expect(served.said()).not.toContain('authentication');
+  });
+
+  it('warns when other machines reach it', async () => {
+    using directory = workDirectory(SLOW);
+    await runIngot(['push', 'slow'], { cwd: directory.path });
+    await using served = await serve(directory.path, 'slow', '--host', '0.0.0.0');
+    expect(served.said()).toMatch(/warn\s+0\.0\.0\.0 is reachable from other machines, and there is no authentication/);
+  });
+});
