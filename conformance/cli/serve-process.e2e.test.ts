@@ -52,6 +52,7 @@ describe('a serving process', () => {
       .poll(async () => (await fetch(`${served.url}/metrics`)).text())
       .toContain('ingot_requests_in_flight 2');
     served.child.kill('SIGINT');
+    await expect.poll(served.said, { interval: 5 }).toContain('stopping');
     served.child.kill('SIGINT');
     const answer = await ask;
     expect([answer.status, answer.headers.get('connection')]).toEqual([200, 'close']);

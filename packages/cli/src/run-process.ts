@@ -5,7 +5,7 @@ import type { Host } from './run.ts';
 import { reportError, run } from './run.ts';
 
 /** A second signal within this time is taken for the same one. */
-const ECHO_MS = 300;
+const ECHO_MS = 500;
 
 /** Runs a command line in this process: signals, streams and the exit status. */
 export async function runProcess(words: readonly string[]): Promise<void> {
