@@ -169,8 +169,8 @@ function python({ python: settings, log, clock = systemClock }: ModelServerOptio
     clock,
     log,
     async prepareEnvironment(model, call) {
-      const { path } = await prepareEnvironment(model, environments, call);
-      return { python: path };
+      const { path, isBuilt = false } = await prepareEnvironment(model, environments, call);
+      return { python: path, keepsBytecode: isBuilt };
     },
   });
 }

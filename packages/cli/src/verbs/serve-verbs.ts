@@ -42,7 +42,7 @@ export const SERVE_VERBS: readonly VerbSpec[] = [
       {
         name: 'spare',
         value: 'N',
-        about: 'warm Python processes kept ready for new versions and replacements; 0 saves memory (default: 1)',
+        about: 'warm Python processes kept for the next version or a replacement; 0: none (default: 1)',
         setting: 'spare',
       },
       { name: 'timeout', value: 'SECONDS', about: 'longest time for one prediction', setting: 'timeout' },

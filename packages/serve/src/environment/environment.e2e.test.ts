@@ -1,5 +1,7 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { ServablePackage } from '@ingot/core/serving/runtime';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -24,6 +26,12 @@ async function optionsWith(rest: Partial<EnvironmentOptions> = {}): Promise<Envi
 function wanting(requirements: readonly string[], rest: Partial<ServablePackage> = {}): Promise<ServablePackage> {
   return directories.package({}, { requirements, ...rest });
 }
+
+/** An interpreter with pip and without uv, where there is one. */
+const PIP_PYTHON = ['/usr/bin/python3', '/usr/local/bin/python3'].find((python) => {
+  const runs = (module: string): boolean => spawnSync(python, ['-m', module, '--version']).status === 0;
+  return runs('pip') && !runs('uv') && NO_PYTHON === undefined;
+});
 
 /** Nothing answers there: whoever asks an index fails. */
 const OFFLINE = {
@@ -104,6 +112,59 @@ describe.skipIf(NO_PYTHON)('env auto', () => {
     await expect(made(without.path)).rejects.toThrow('ENOENT');
   });
 });
+
+describe.skipIf(PIP_PYTHON === undefined)('without uv', () => {
+  test('pip resolves and installs, and a setup.py runs in the new environment', async () => {
+    await using index = await indexOfOneWheel();
+    const environment = { PATH: '/usr/bin:/bin', HOME: await directories.make(), PIP_INDEX_URL: index.url };
+    const options = await optionsWith({ python: PIP_PYTHON, environment, allowSetup: true });
+    const setup = 'import sys, tiny\nopen(sys.prefix + "/made-by-setup", "w").write(str(tiny.VALUE))\n';
+    const model = await directories.package(
+      { 'setup.py': setup },
+      { requirements: ['tiny>=1'], setupPath: 'setup.py' },
+    );
+    const { path, isBuilt } = await prepareEnvironment(model, options);
+    expect(isBuilt).toBe(true);
+    expect(await readFile(join(path, '..', '..', 'made-by-setup'), 'utf8')).toBe('42');
+    expect(await readFile(join(path, '..', '..', '..', 'ready.json'), 'utf8')).toContain('"installer":"pip"');
+    const lock = await readFile(join(path, '..', '..', '..', 'requirements.lock'), 'utf8');
+    expect(lock).toMatch(/^tiny==1\.0 --hash=sha256:[0-9a-f]{64}\n$/);
+  });
+});
+
+const WHEEL = `
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    wheel.writestr("tiny.py", "VALUE = 42\\n")
+    wheel.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1.0\\n")
+    wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    names = ["tiny.py", "tiny-1.0.dist-info/METADATA", "tiny-1.0.dist-info/WHEEL", "tiny-1.0.dist-info/RECORD"]
+    wheel.writestr("tiny-1.0.dist-info/RECORD", "".join(f"{name},,\\n" for name in names))
+`;
+
+/** A package index with one package, and no uv in it. */
+async function indexOfOneWheel() {
+  const name = 'tiny-1.0-py3-none-any.whl';
+  const file = join(await directories.make(), name);
+  execFileSync(TEST_PYTHON, ['-c', WHEEL, file]);
+  const bytes = await readFile(file);
+  const page = `<a href="/${name}#sha256=${createHash('sha256').update(bytes).digest('hex')}">${name}</a>`;
+  const server = createServer(({ url }, response) => {
+    const body = url === `/${name}` ? bytes : url === '/simple/tiny/' ? page : undefined;
+    response.writeHead(body === undefined ? 404 : 200, {
+      'content-type': url === `/${name}` ? 'application/zip' : 'text/html',
+    });
+    response.end(body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const close = async (): Promise<void> => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${port}/simple/`, [Symbol.asyncDispose]: close };
+}
 
 describe.skipIf(NO_PYTHON)('env current', () => {
   test('every mismatch is named in one error', async () => {

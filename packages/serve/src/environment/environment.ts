@@ -41,6 +41,12 @@ export interface EnvironmentOptions {
   readonly log: Log;
 }
 
+/** The interpreter to run a package with. */
+export interface PreparedInterpreter extends Interpreter {
+  /** It was built for such packages and lies in the cache: Python may keep bytecode in it. */
+  readonly isBuilt?: boolean;
+}
+
 /** What one call brings along. */
 export interface PrepareOptions {
   readonly signal?: AbortSignal;
@@ -55,7 +61,7 @@ export async function prepareEnvironment(
   model: ServablePackage,
   options: EnvironmentOptions,
   call: PrepareOptions = {},
-): Promise<Interpreter> {
+): Promise<PreparedInterpreter> {
   const { mode, log } = options;
   const interpreter = await rememberedInterpreter(join(options.cacheDirectory, 'interpreters'), {
     python: options.python,
@@ -81,7 +87,7 @@ async function builtEnvironment(
   interpreter: Interpreter,
   options: EnvironmentOptions,
   call: PrepareOptions,
-): Promise<Interpreter> {
+): Promise<PreparedInterpreter> {
   const { cacheDirectory, allowSource = false, allowSetup = false, log } = options;
   if (!allowSource) checkNamed(readRequirements(model.requirements));
   const { pythonVersion, setupPath } = model;
@@ -101,7 +107,7 @@ async function builtEnvironment(
     platform: interpreter.platform,
     setup,
   });
-  return { ...interpreter, path: await maker.build(name, lock) };
+  return { ...interpreter, path: await maker.build(name, lock), isBuilt: true };
 }
 
 interface EnvironmentMaker {

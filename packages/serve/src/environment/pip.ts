@@ -22,7 +22,7 @@ export function pipInstaller(options: InstallerOptions): Installer {
     async build(directory, lockFile, workingDirectory) {
       await needPip(pip, options);
       await install([interpreter.path], ['-m', 'venv', '--without-pip', directory], options);
-      const args = ['--python', pythonOf(directory), 'install', '--no-deps', ...wheels];
+      const args = ['--python', pythonOf(directory), 'install', '--no-deps', '--no-compile', ...wheels];
       await install(
         pip,
         [...args, ...(allowSource ? [] : ['--require-hashes']), '-r', lockFile],

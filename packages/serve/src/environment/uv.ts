@@ -18,15 +18,10 @@ export function uvInstaller(uv: CommandPrefix, given: InstallerOptions): Install
     async build(directory, lockFile, workingDirectory) {
       await install(uv, ['venv', ...isolated, '--quiet', '--python', interpreter.path, directory], options);
       const args = ['pip', 'sync', ...isolated, '--python', pythonOf(directory), ...wheels];
-      // Compiled now, once; a worker that compiles scikit-learn at every start would need ten seconds more.
+      // Not compiled: most of what is installed is never imported, and Python keeps the bytecode of what is.
       const verified = allowSource ? [] : ['--require-hashes'];
       // A lock may be empty of packages (requirements whose markers exclude this machine).
-      await install(
-        uv,
-        [...args, ...verified, '--compile-bytecode', '--allow-empty-requirements', lockFile],
-        options,
-        workingDirectory,
-      );
+      await install(uv, [...args, ...verified, '--allow-empty-requirements', lockFile], options, workingDirectory);
     },
     async installProject(directory, project) {
       await install(uv, ['pip', 'install', ...isolated, '--python', pythonOf(directory), project], options);

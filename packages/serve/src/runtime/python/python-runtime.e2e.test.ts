@@ -31,6 +31,8 @@ class Model:
             time.sleep(60)
         if mode == "raise":
             raise ValueError("no such row")
+        if mode == "talk":
+            raise ValueError("x" * 9000 + "\\nsecond line")
         if mode == "leave":
             sys.exit(4)
         if mode == "too many":
@@ -103,7 +105,7 @@ async function valuesOf(answer: Promise<{ readonly outputs: readonly Tensor[] }>
 describe.skipIf(NO_PYTHON)('a hand-written package', () => {
   let model: Predictor;
   beforeAll(async () => {
-    model = await load(await directories.package(FILES, { interfacePath: 'interface.py' }), { requestTimeoutMs: 2000 });
+    model = await load(await directories.package(FILES, { interfacePath: 'interface.py' }), { requestTimeoutMs: 4000 });
   });
 
   test('answers rows as a DataFrame and may import what lies beside it', async () => {
@@ -157,6 +159,13 @@ describe.skipIf(NO_PYTHON)('a hand-written package', () => {
     });
     expect(lines.join('\n')).toContain('raise ValueError("no such row")');
     expect(await valuesOf(model.predict(rows('', 3)))).toEqual([6]);
+  });
+
+  test('a client sees one line of at most 500 characters of what a model raises', async () => {
+    await expect(model.predict(rows('talk', 1))).rejects.toMatchObject({
+      message: expect.stringMatching(/^ValueError: x{487}…$/),
+    });
+    expect(lines.join('\n')).toContain('second line');
   });
 
   test('an exception over missing values blames the request', async () => {
@@ -297,6 +306,8 @@ const RESULTS: readonly (readonly [string, Partial<Tensor>])[] = [
   ['pd.DataFrame({"p": [1.0, 2.0]})', { name: 'p', datatype: 'FP64', shape: [2] }],
   ['{"p": [1, 2]}', { name: 'p', datatype: 'INT64', shape: [2] }],
   ['[{"p": 1.0}, {"p": 2.0}]', { name: 'p', datatype: 'FP64', shape: [2] }],
+  ['Torch(np.array([[1.0, 2.0], [3.0, 4.0]]))', { datatype: 'FP64', shape: [2, 2] }],
+  ['[Torch(np.zeros(2)).numpy(), np.ones(2)]', { datatype: 'FP64', shape: [2, 2] }],
   ['sparse.csr_matrix([[0, 1], [2, 0]])', { datatype: 'INT64', shape: [2, 2] }],
   ['pd.to_datetime(["2024-01-02", "2024-01-03"])', { datatype: 'BYTES' }],
 ];
@@ -306,6 +317,8 @@ describe.skipIf(NO_PYTHON)('results', () => {
   beforeAll(async () => {
     const text =
       'import numpy as np, pandas as pd\nfrom scipy import sparse\n' +
+      'class Torch:\n    def __init__(self, values): self.values = values\n    def detach(self): return self\n' +
+      '    def cpu(self): return self\n    def numpy(self): return self.values\n' +
       'class Model:\n    def predict(self, rows):\n        return eval(rows["expression"].iloc[0], globals())\n' +
       'def load_model():\n    return Model()\n';
     model = await load(await directories.package({ 'interface.py': text }));

@@ -15,6 +15,8 @@ import { WorkerProcess, type WorkerSettings } from './worker-process.ts';
 export interface PythonEnvironment {
   /** Path of the interpreter. */
   readonly python: string;
+  /** Python may keep bytecode in it, whatever the server's own variables say. Default false. */
+  readonly keepsBytecode?: boolean;
 }
 
 /** Finds or builds the environment of a package. */
@@ -79,12 +81,12 @@ async function loadPython(
   call: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
 ): Promise<Predictor> {
   const variables = resolveVariables(model.environmentVariables, options.environment);
-  const { python } = await options.prepareEnvironment(model, call);
+  const { python, keepsBytecode = false } = await options.prepareEnvironment(model, call);
   const clock = options.clock ?? systemClock;
   const settings = {
     python,
     script: options.workerScript,
-    environment: workerEnvironment(options, variables),
+    environment: workerEnvironment(options, variables, keepsBytecode),
     temporaryDirectory: options.temporaryDirectory,
     loadTimeoutMs: options.loadTimeoutMs ?? 300_000,
     clock,
@@ -141,15 +143,19 @@ function loadOrder(model: ServablePackage): JsonObject {
   return order;
 }
 
+const BYTECODE_VARIABLES = ['PYTHONDONTWRITEBYTECODE', 'PYTHONPYCACHEPREFIX'];
+
 function workerEnvironment(
   { environment, workers = 1 }: PythonRuntimeOptions,
   variables: Readonly<Record<string, string>>,
+  keepsBytecode: boolean,
 ): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
     // Where models live, and the tokens that open it, are the server's own business.
     if (value !== undefined && !name.startsWith('INGOT_')) result[name] = value;
   }
+  if (keepsBytecode) for (const name of BYTECODE_VARIABLES) delete result[name];
   // Several workers on the same cores: numeric libraries that each start a thread a core would stand in each other's way.
   if (workers > 1) result.OMP_NUM_THREADS ??= '1';
   return { ...result, PYTHONUNBUFFERED: '1', PYTHONIOENCODING: 'utf-8', ...variables };

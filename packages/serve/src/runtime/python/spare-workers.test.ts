@@ -70,6 +70,30 @@ test('a spare is taken once and then replaced', async () => {
   expect(await spares.take(settings, [])).toBe(started[1]);
 });
 
+test('a spare that is starting is waited for, and while others load none is started', async () => {
+  let finish: (worker: IdleWorker) => void = () => {};
+  const launched = new Promise<IdleWorker>((resolve) => {
+    finish = resolve;
+  });
+  let launches = 0;
+  const launch = (): Promise<IdleWorker> => {
+    launches++;
+    return launched;
+  };
+  const { spares, pass, settings } = sparesOf({ launch });
+  await using _hold = spares.hold(settings, []);
+  await pass(600);
+  expect(await spares.take(settings, [])).toBeUndefined();
+  await pass(600);
+  expect(launches).toBe(0);
+  await pass(400);
+  expect(launches).toBe(1);
+  const taken = spares.take(settings, []);
+  const worker = new IdleWorker();
+  finish(worker);
+  expect(await taken).toBe(worker);
+});
+
 test.each([{ python: '/other/python' }, { environment: { PATH: '/bin', THRESHOLD: '2' } }])(
   'a spare of another environment is not taken',
   async (other) => {

@@ -40,7 +40,12 @@ interface Shelf<Worker> {
   modules: readonly string[];
   holds: number;
   failures: number;
+  /** When a process was last wanted, in milliseconds since the epoch. */
+  wantedAt: number;
+  /** From the moment a spare is wanted until it has been started. */
   starting: Promise<void> | undefined;
+  /** While its process starts. */
+  launching: Promise<void> | undefined;
 }
 
 const MAX_BACKOFF_MS = 300_000;
@@ -64,7 +69,10 @@ export class SpareWorkers<Worker extends SpareWorker> {
    */
   async take(settings: WorkerSettings, sourceDirectories: readonly string[]): Promise<Worker | undefined> {
     const shelf = this.#shelves.get(keyOf(settings));
-    if (shelf === undefined || shelf.ready.length === 0) return undefined;
+    if (shelf === undefined) return undefined;
+    shelf.wantedAt = this.#options.clock.now();
+    await shelf.launching; // sooner ready than one more that would stand in its way
+    if (shelf.ready.length === 0) return undefined;
     if (await overlaps(shelf.modules, sourceDirectories)) return undefined;
     const worker = shelf.ready.shift();
     if (worker === undefined) return undefined;
@@ -78,6 +86,8 @@ export class SpareWorkers<Worker extends SpareWorker> {
   hold(settings: WorkerSettings, modules: readonly string[]): SpareHold {
     const shelf = this.#shelf(settings);
     shelf.holds++;
+    shelf.failures = 0;
+    shelf.wantedAt = this.#options.clock.now();
     if (modules.length > 0) shelf.modules = modules;
     this.#refill(shelf);
     return {
@@ -93,7 +103,17 @@ export class SpareWorkers<Worker extends SpareWorker> {
     const known = this.#shelves.get(key);
     if (known !== undefined) return known;
     const closing = new AbortController();
-    const made = { settings, ready: [], closing, modules: [], holds: 0, failures: 0, starting: undefined };
+    const made: Shelf<Worker> = {
+      settings,
+      ready: [],
+      closing,
+      modules: [],
+      holds: 0,
+      failures: 0,
+      wantedAt: 0,
+      starting: undefined,
+      launching: undefined,
+    };
     this.#shelves.set(key, made);
     return made;
   }
@@ -108,15 +128,31 @@ export class SpareWorkers<Worker extends SpareWorker> {
   }
 
   #refill(shelf: Shelf<Worker>): void {
-    const { count, delayMs, clock } = this.#options;
+    const { count } = this.#options;
     if (shelf.closing.signal.aborted || shelf.starting !== undefined || shelf.ready.length >= count) return;
-    const wait = Math.min(delayMs * 2 ** shelf.failures, MAX_BACKOFF_MS);
-    shelf.starting = pause(clock, wait, shelf.closing.signal)
-      .then(() => this.#start(shelf))
+    shelf.starting = this.#whenQuiet(shelf)
+      .then(() => {
+        shelf.launching = this.#start(shelf);
+        return shelf.launching;
+      })
       .finally(() => {
         shelf.starting = undefined;
+        shelf.launching = undefined;
         this.#refill(shelf);
       });
+  }
+
+  /** Waits until no process was wanted for a while: what loads now goes first. */
+  async #whenQuiet(shelf: Shelf<Worker>): Promise<void> {
+    const { delayMs, clock } = this.#options;
+    const { signal } = shelf.closing;
+    const { failures } = shelf;
+    const restMs = failures === 0 ? delayMs : Math.min(Math.max(delayMs, 1000) * 2 ** failures, MAX_BACKOFF_MS);
+    let waitMs = restMs;
+    while (waitMs > 0 && !signal.aborted) {
+      await pause(clock, waitMs, signal);
+      waitMs = shelf.wantedAt + restMs - clock.now();
+    }
   }
 
   async #start(shelf: Shelf<Worker>): Promise<void> {
