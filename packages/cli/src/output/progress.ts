@@ -44,7 +44,7 @@ function lineDisplay(output: Output, now: () => number): ProgressDisplay {
       totals.add(event);
       if (now() - last < LINE_MS) return;
       last = now();
-      const inAll = totals.files > 1 && totals.total > 0 ? `  ${amount(totals.done, totals.total)} in all` : '';
+      const inAll = totals.matterFor(event) ? `  ${amount(totals.done, totals.total)} in all` : '';
       output.write(`${describe(event)}${inAll}\n`);
     },
     clear: () => {},
@@ -65,7 +65,7 @@ function barDisplay(output: Output, now: () => number): ProgressDisplay {
       if (now() - last < REDRAW_MS) return;
       last = now();
       const lines = [fileLine(event, output)];
-      if (totals.files > 1) lines.push(totalLine(totals, event.phase, output));
+      if (totals.matterFor(event)) lines.push(totalLine(totals, event.phase, output));
       erase();
       output.write(lines.map((line) => `${truncate(line, output.columns - 1)}\n`).join(''));
       drawn = lines.length;
@@ -75,7 +75,7 @@ function barDisplay(output: Output, now: () => number): ProgressDisplay {
 }
 
 function fileLine(event: ProgressEvent, output: Output): string {
-  if (event.totalBytes === 0) return describe(event);
+  if (event.totalBytes === 0 || event.message !== undefined) return describe(event);
   return `${bar(event.doneBytes, event.totalBytes, output)}  ${describe(event)}`;
 }
 
@@ -107,6 +107,11 @@ class Totals {
 
   get files(): number {
     return this.#seen.size;
+  }
+
+  /** Whether there is more to sum up than the event itself says; what an installer says is not about bytes. */
+  matterFor(event: ProgressEvent): boolean {
+    return this.files > 1 && this.total > 0 && event.message === undefined;
   }
 
   add(event: ProgressEvent): void {
