@@ -9,6 +9,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import type { Capture } from './capture.ts';
 import type { ContentReader } from './content/content-store.ts';
 import { IngotError, systemErrorCode } from './errors.ts';
+import { makeDirectory } from './make-directory.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
 import type { ManifestDescription } from './package/manifest-read.ts';
 import type { PackageDescription } from './package/package.ts';
@@ -154,7 +155,7 @@ async function writeWhole(path: string, found: Found, write: (directory: string)
   const suffix = randomBytes(6).toString('hex');
   const temporary = join(parent, `.${shortened(basename(path))}.${suffix}.pulling`);
   try {
-    await mkdir(parent, { recursive: true });
+    await makeDirectory(parent);
     await mkdir(temporary);
     await write(temporary);
     await replace(path, temporary, found, join(parent, `.${shortened(basename(path))}.${suffix}.replaced`));

@@ -103,6 +103,7 @@ test.runIf(process.platform === 'linux' && getuid?.() === 0)(
       await push(directory.join('src'), { registry, contents, name: 'm' });
       await expect(pull('m', { registry, contents, output: directory.join('small', 'out') })).rejects.toMatchObject({
         code: 'disk-full',
+        message: `cannot write to ${directory.join('small', 'out')}: the disk is full`,
       });
       expect(await readdir(directory.join('small'))).toEqual([]);
       await using cache = openPackageCache({ directory: directory.join('small', 'cache') });
@@ -133,3 +134,31 @@ test('an artifact that may not be read is named, and so is a folder', async () =
   await chmod(directory.join('data'), 0o755);
   expect(line.rules).toEqual(expect.arrayContaining(['path.unreadable model.pkl', 'path.unreadable data']));
 });
+
+test.runIf(process.platform === 'linux' && getuid?.() === 0)(
+  'a file system without room for another name is full too',
+  async () => {
+    await using directory = await testDirectory();
+    await directory.write({ 'src/a.bin': 'a', 'small/.keep': '' });
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=2m,nr_inodes=2', 'tmpfs', directory.join('small')]);
+    try {
+      const blobs = createLocalBlobStore(directory.join('store'));
+      await createStore(blobs);
+      const registry = openLogRegistry({ blobs, actor: 'test' });
+      const contents = createBlobContentStore(blobs);
+      await push(directory.join('src'), { registry, contents, name: 'm' });
+      await using cache = openPackageCache({ directory: directory.join('small', 'cache') });
+      await expect(pullToCache('m', { registry, contents, cache })).rejects.toMatchObject({ code: 'disk-full' });
+      await rm(directory.join('small', 'cache'), { recursive: true, force: true });
+      const full = createLocalBlobStore(directory.join('small', 'store'));
+      await expect(createStore(full)).rejects.toMatchObject({ code: 'disk-full' });
+      const output = directory.join('small', 'deep', 'er', 'out');
+      await expect(pull('m', { registry, contents, output })).rejects.toMatchObject({
+        code: 'disk-full',
+        message: `cannot write to ${output}: the disk is full`,
+      });
+    } finally {
+      await run('umount', [directory.join('small')]);
+    }
+  },
+);

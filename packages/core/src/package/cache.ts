@@ -11,6 +11,7 @@ import type { Capture } from '../capture.ts';
 import type { ContentReader, RecipeRef } from '../content/content-store.ts';
 import type { Digest } from '../digest.ts';
 import { isIngotError, systemErrorCode } from '../errors.ts';
+import { makeDirectory } from '../make-directory.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ServablePackage } from '../serving/runtime.ts';
 import { CacheLeases } from './cache-leases.ts';
@@ -195,9 +196,9 @@ class DirectoryCache implements PackageCache {
     contents: ContentReader,
     options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
   ): Promise<void> {
-    await mkdir(this.#root, { recursive: true, mode: 0o700 });
     const temporary = arrivingPlace(this.#root);
     try {
+      await makeDirectory(this.#root, { mode: 0o700 });
       await mkdir(temporary, { mode: 0o700 });
       await mkdir(join(temporary, 'files'), { mode: 0o700 });
       const alive = this.#leases.keepAlive(temporary, options.onProgress);

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContentReader, Recipe } from '../content/content-store.ts';
 import { createDigester, type Digester } from '../digest.ts';
 import { type ErrorCode, IngotError, isIngotError, systemErrorCode } from '../errors.ts';
+import { makeDirectory } from '../make-directory.ts';
 import type { OnProgress } from '../progress.ts';
 import type { HashedFile, HashedLayer } from './manifest.ts';
 import { whyUnsafePath } from './paths.ts';
@@ -26,8 +27,9 @@ const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | con
 
 /**
  * Writes a package's files into a directory of its own, each verified while it is written and made durable.
- * The directory must be fresh; when this fails the caller removes it.
- * @throws IngotError `integrity`, `content-not-found`, `disk-full`, `forbidden`, `interrupted`.
+ * The directory must be fresh; when this fails the caller removes it, and says with {@link diskError} what could not be
+ * written: this directory has a temporary name, which tells a user nothing.
+ * @throws IngotError `integrity`, `content-not-found`, `interrupted`; and the system's own errors.
  */
 export async function unpackPackage(
   contents: ContentReader,
@@ -44,20 +46,16 @@ export async function unpackPackage(
       });
     const target = join(directory, file.path);
     const folder = dirname(target);
-    if (!folders.has(folder)) await mkdir(folder, { recursive: true });
+    if (!folders.has(folder)) await makeDirectory(folder);
     folders.add(folder);
     written.push(await writeFile(target, file, verified(contents, stored.recipe, file, options, tar), options));
   };
-  try {
-    for (const layer of stored.description.layers) {
-      if (layer.kind === 'raw') await write(layer.file);
-      else await unpackTar(layer, write);
-    }
-    for (const folder of folders) await syncDirectory(folder);
-    return written;
-  } catch (error) {
-    throw diskError(error, directory, 'unpack');
+  for (const layer of stored.description.layers) {
+    if (layer.kind === 'raw') await write(layer.file);
+    else await unpackTar(layer, write);
   }
+  for (const folder of folders) await syncDirectory(folder);
+  return written;
 }
 
 /** A tar layer's own digest is checked over the files it stands for. */
@@ -152,6 +150,10 @@ export function diskError(error: unknown, directory: string, operation: string):
     EACCES: ['forbidden', 'it may not be written', 'choose another directory or change its permissions'],
     EPERM: ['forbidden', 'it may not be written', 'choose another directory or change its permissions'],
     EROFS: ['forbidden', 'the file system is read-only', 'choose another directory'],
+    ENOTDIR: ['usage', 'a part of its path is a file', 'choose another directory'],
+    EIO: ['unavailable', 'the disk reports an error (EIO)', 'look at the disk, or choose another directory'],
+    EMFILE: ['unavailable', 'too many files are open', 'raise the limit: ulimit -n 4096'],
+    ENFILE: ['unavailable', 'too many files are open on this machine', 'try again later'],
     ENAMETOOLONG: ['usage', 'a path is too long for this system', 'choose a directory with a shorter path'],
   };
   const [found, why, hint] = known[code] ?? (['unexpected', `the system says ${code}`, undefined] as const);

@@ -1,6 +1,7 @@
-import { mkdir, open, rmdir, stat } from 'node:fs/promises';
+import { open, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IngotError, systemErrorCode } from '../../errors.ts';
+import { makeDirectory } from '../../make-directory.ts';
 
 const REMEMBERED = 4096;
 
@@ -57,7 +58,7 @@ export class Directories {
     if (this.#durable.has(directory)) return;
     await this.checkRoot();
     await this.#makeRoot();
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     // Every level down from the root is flushed once: another process may have made it a moment ago.
     for (let at = directory; at.length > this.root.length; at = dirname(at)) {
       if (this.#durable.has(at)) break;
@@ -69,7 +70,7 @@ export class Directories {
   // A store may hold other people's data: a root made here is for its owner alone, one that was there keeps its mode.
   async #makeRoot(): Promise<void> {
     if (this.#rootSeen) return;
-    const first = await mkdir(this.root, { recursive: true, mode: 0o700 });
+    const first = await makeDirectory(this.root, { mode: 0o700 });
     if (first !== undefined) await syncDirectory(dirname(first));
     this.#rootSeen = true;
   }
