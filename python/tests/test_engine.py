@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -139,3 +140,19 @@ def test_errors_survive_pickling() -> None:
     error = ingot.NotFound("no alias", code="alias-not-found", hint="ingot alias ls churn")
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.code, again.hint, again.message) == (ingot.NotFound, "alias-not-found", error.hint, "no alias")
+
+
+def test_the_clone_that_a_copy_was_installed_from_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clone, site = tmp_path / "my clone", tmp_path / "site"
+    for path in (clone / "packages/cli/bin/ingot.js", clone / "packages/cli/dist/main.js", clone / "rooms.json"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    note = site / "ingot-0.1.0.dist-info"
+    note.mkdir(parents=True)
+    (note / "METADATA").write_text("Metadata-Version: 2.1\nName: ingot\nVersion: 0.1.0\n")
+    (note / "direct_url.json").write_text(json.dumps({"url": (clone / "python").as_uri(), "dir_info": {}}))
+    monkeypatch.syspath_prepend(str(site))
+    environ = {"PATH": "", "INGOT_NODE": "/node"}
+    assert engine.find_engine(environ, package=site / "ingot") == ["/node", str(clone / "packages/cli/bin/ingot.js")]
+    with pytest.raises(ingot.EngineError):
+        engine.find_engine(environ, package=tmp_path / "another/ingot")

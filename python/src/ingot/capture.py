@@ -35,9 +35,20 @@ def capture_signature(model: Any, saved: Saved, data: Any = None, target: Any = 
     inputs = infer_inputs(data, listed) if data is not None else ()
     if not inputs:
         return _partial(model, listed, target)
-    answer = ask(model, saved, probe(data))
+    rows = probe(data)
+    answer = plain(ask(model, saved, rows))
+    _check_count(answer, rows.shape[0] if hasattr(rows, "shape") else len(rows))
     outputs = infer_outputs(answer, model, target) if answer is not None else ()
     return Signature(inputs, outputs, partial=not outputs)
+
+
+def _signature_or_none(model: Any, saved: Saved, data: Any, target: Any) -> Signature | None:
+    """Data of an unforeseen shape costs the signature, never the push."""
+    try:
+        return capture_signature(model, saved, data, target)
+    except Exception as error:  # noqa: BLE001 - X may be anything
+        warnings.warn(f"X could not be described, so there is no signature: {type(error).__name__}: {error}", stacklevel=4)
+        return None
 
 
 def _partial(model: Any, names: list[str] | None, target: Any) -> Signature | None:
@@ -81,6 +92,12 @@ def ask(model: Any, saved: Saved, rows: Any) -> Any:
         return None
 
 
+def _check_count(answer: Any, rows: int) -> None:
+    if isinstance(answer, list) and len(answer) != rows or isinstance(answer, bool | int | float | str):
+        said = f"{len(answer)} answers" if isinstance(answer, list) else f"one {type(answer).__name__}"
+        warnings.warn(f"the model gave {said} to {rows} rows; a server expects one answer a row", stacklevel=5)
+
+
 def capture_example(model: Any, saved: Saved, signature: Signature | None, data: Any, example: Any) -> dict[str, Any] | None:
     """Gives sample rows and what the model answers: the user's own, else a synthetic one; never a row of the data."""
     if signature is None:
@@ -89,7 +106,7 @@ def capture_example(model: Any, saved: Saved, signature: Signature | None, data:
     if example is not None:
         rows = rows_of(example, names)
     else:
-        synthetic = synthetic_row(data, signature.inputs) if data is not None else None
+        synthetic = _made_up(data, signature)
         rows = [synthetic] if synthetic is not None else []
     if not rows:
         return None
@@ -97,6 +114,13 @@ def capture_example(model: Any, saved: Saved, signature: Signature | None, data:
     if answers is None:
         return {"inputs": rows} if example is not None else None
     return {"inputs": rows, "predictions": answers}
+
+
+def _made_up(data: Any, signature: Signature) -> dict[str, Any] | None:
+    try:
+        return synthetic_row(data, signature.inputs) if data is not None else None
+    except Exception:  # noqa: BLE001 - data of an unforeseen shape has no example
+        return None
 
 
 def _answers(model: Any, saved: Saved, signature: Signature, rows: list[dict[str, Any]]) -> list[Any] | None:
@@ -109,7 +133,17 @@ def _answers(model: Any, saved: Saved, signature: Signature, rows: list[dict[str
             answers = Model(model, info, takes=saved.takes).predict(rows)
     except Exception:  # noqa: BLE001 - an example that the model cannot answer is left out
         return None
-    return answers if isinstance(answers, list) else [answers]
+    listed = answers if isinstance(answers, list) else [answers]
+    return listed if _is_json(listed) else None
+
+
+def _is_json(value: Any) -> bool:
+    """Says whether JSON can carry a value; it knows no infinity."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def capture_environment(saved: Saved, extra: Iterable[str], wanted: Environment, data: Any = None) -> dict[str, Any]:
@@ -170,6 +204,15 @@ def _parameter(value: Any) -> Any:
             return _UNSAYABLE
         return json.loads(text) if len(text) <= MAX_PARAMETER else f"{text[:MAX_PARAMETER]}…"
     return _UNSAYABLE
+
+
+def given_params(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Gives the caller's own parameters as JSON can say them.
+
+    >>> given_params({"depth": 3, "limit": float("inf")})
+    {'depth': 3, 'limit': 'inf'}
+    """
+    return {str(key): value if _is_json(value := plain(item)) else str(item) for key, item in (params or {}).items()}
 
 
 def search_results(model: Any) -> tuple[dict[str, float], dict[str, Any]]:
@@ -237,11 +280,11 @@ def capture(
 ) -> dict[str, Any]:
     """Gives the whole document for one push."""
     fitted = saved.model if saved.model is not None else model
-    signature = capture_signature(fitted, saved, data, target) if saved.flavor in {"sklearn", "function"} else None
+    signature = _signature_or_none(fitted, saved, data, target) if saved.flavor in {"sklearn", "function"} else None
     scores, best = search_results(model)
     document: dict[str, Any] = {
         "flavor": saved.flavor,
-        "params": {**capture_params(fitted), **best, **{str(key): plain(value) for key, value in (params or {}).items()}},
+        "params": {**capture_params(fitted), **best, **given_params(params)},
         "metrics": {**scores, **check_metrics(metrics)},
         "tags": {str(key): str(value) for key, value in (tags or {}).items()},
         "lineage": capture_lineage(),

@@ -8,7 +8,7 @@ from typing import Any
 
 from .errors import SignatureMismatch
 from .kinds import is_dataframe, is_missing
-from .signature import Feature
+from .signature import Feature, column_names
 
 
 def as_rows(rows: Any) -> list[dict[str, Any]] | None:
@@ -39,7 +39,7 @@ def build(kind: str, rows: list[dict[str, Any]], features: Sequence[Feature]) ->
     :raises SignatureMismatch: naming missing and extra features.
     """
     if features:
-        check(rows, features)
+        check(rows, features, optional=kind == "rows")
     if kind == "rows":
         return rows
     names = [feature.name for feature in features] or list(dict.fromkeys(key for row in rows for key in row))
@@ -50,12 +50,16 @@ def build(kind: str, rows: list[dict[str, Any]], features: Sequence[Feature]) ->
     return _dataframe(rows, names, {feature.name: feature for feature in features})
 
 
-def check(rows: list[dict[str, Any]], features: Sequence[Feature]) -> None:
-    """Raises when a row lacks a feature or has one that the model does not know."""
+def check(rows: list[dict[str, Any]], features: Sequence[Feature], *, optional: bool = False) -> None:
+    """Raises when a row lacks a feature or has one that the model does not know.
+
+    :param optional: a feature that may be missing may be left out of a row.
+    """
     names = [feature.name for feature in features]
+    known, needed = set(names), [feature.name for feature in features if not (optional and feature.nullable)]
     for position, row in enumerate(rows):
-        missing = [name for name in names if name not in row]
-        extra = [key for key in row if key not in names]
+        missing = [name for name in needed if name not in row]
+        extra = [key for key in row if key not in known]
         if not missing and not extra:
             continue
         parts = [f"missing {_listed(missing)}"] if missing else []
@@ -136,13 +140,14 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
 
 def _in_order(frame: Any, features: Sequence[Feature]) -> Any:
     names = [feature.name for feature in features]
-    if not names or list(frame.columns) == names:
+    columns = column_names(frame)
+    if not names or columns == names:
         return frame
-    missing = [name for name in names if name not in frame.columns]
+    missing = [name for name in names if name not in columns]
     if not missing:
-        return frame[names]
+        return frame.iloc[:, [columns.index(name) for name in names]]
     raise SignatureMismatch(
-        f"the DataFrame lacks {_listed(missing)}", code="signature-mismatch", hint=f"its columns are {_listed(list(frame.columns))}"
+        f"the DataFrame lacks {_listed(missing)}", code="signature-mismatch", hint=f"its columns are {_listed(columns)}"
     )
 
 

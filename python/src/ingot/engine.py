@@ -1,13 +1,14 @@
 """Finds and runs the *engine*: the ``ingot`` command line, which does all storing.
 
 Found in this order: ``INGOT_ENGINE``; the one inside the wheel; ``ingot`` on ``PATH`` (never this package's own console
-script); the clone this package lies in. Every call is one process that prints one JSON document, so the module keeps no
+script); the clone this package lies in, or was installed from. Every call is one process that prints one JSON document, so the module keeps no
 state, and threads and forks may use it freely.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import shlex
@@ -16,9 +17,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from .errors import EngineError, IngotError, error_from_document, error_from_exit
 
@@ -46,11 +49,11 @@ def find_engine(environ: Mapping[str, str] | None = None, *, package: Path = _HE
     on_path = _engine_on_path(env.get("PATH", ""))
     if on_path is not None:
         return [on_path]
-    cloned = _engine_of_clone(package)
+    cloned = _engine_of_clone([*package.parents, *_installed_from(package)])
     if cloned is not None:
         return [_node(env), str(cloned)]
     raise EngineError(
-        "the ingot engine was not found: not in INGOT_ENGINE, in this package, on PATH, or in a clone around it",
+        "the ingot engine was not found: not in INGOT_ENGINE, in this package, on PATH, or in the clone it came from",
         code="engine-missing",
         hint="npm install --global ingot   (or set INGOT_ENGINE to packages/cli/bin/ingot.js of a clone)",
     )
@@ -108,8 +111,18 @@ def _is_own_script(path: Path) -> bool:
     return _OWN_SCRIPT_MARK in head or (head.startswith(b"#!") and b"pyenv" in head)
 
 
-def _engine_of_clone(package: Path) -> Path | None:
-    for parent in package.parents:
+def _installed_from(package: Path) -> Iterator[Path]:
+    """Gives the directories above the source that ``pip install ./python`` copied this package from, as pip noted it."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError, TypeError, OSError):
+        distribution = importlib.metadata.distribution("ingot")
+        told = json.loads(distribution.read_text("direct_url.json") or "{}")
+        address = urlsplit(str(told.get("url", "")))
+        if address.scheme == "file" and Path(str(distribution.locate_file("ingot"))).resolve() == package:
+            yield from Path(url2pathname(address.path), "x").parents
+
+
+def _engine_of_clone(directories: Iterable[Path]) -> Path | None:
+    for parent in directories:
         script = parent / "packages" / "cli" / "bin" / "ingot.js"
         if not script.is_file() or not (parent / "rooms.json").is_file():
             continue

@@ -12,6 +12,8 @@ from .signature import Feature
 
 #: A text may appear in an example only when at least this many rows share it.
 SHARED_BY = 5
+#: Of more rows than this every second, third, … is looked at.
+MAX_ROWS = 5000
 #: Tensors with more elements a row than this get no example.
 MAX_ELEMENTS = 4096
 
@@ -25,6 +27,7 @@ def synthetic_row(data: Any, features: Sequence[Feature]) -> dict[str, Any] | No
     {'age': 40, 'plan': 'pro'}
     """
     row: dict[str, Any] = {}
+    data = _thinned(data)
     for position, feature in enumerate(features):
         if feature.type == "tensor":
             value = _tensor_value(data, feature)
@@ -53,6 +56,14 @@ def rows_of(example: Any, names: Sequence[str]) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def _thinned(data: Any) -> Any:
+    rows = data.shape[0] if hasattr(data, "shape") else len(data)
+    step = -(-rows // MAX_ROWS)
+    if step <= 1:
+        return data
+    return data.iloc[::step] if hasattr(data, "iloc") else data[::step]
+
+
 def _column(data: Any, name: str, position: int) -> list[Any]:
     if is_dataframe(data):
         return list(plain(data.iloc[:, position]))
@@ -75,7 +86,7 @@ def _typical(values: list[Any], feature: Feature) -> Any:
         return bool(common)
     if feature.categories:
         return common if common in feature.categories else feature.categories[0]
-    return common if times >= SHARED_BY else "text"
+    return str(common) if times >= SHARED_BY else "text"
 
 
 def _median(known: list[Any], feature: Feature) -> int | float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from types import GeneratorType, ModuleType
 from typing import Any
 
 
@@ -64,12 +64,14 @@ def plain(value: Any) -> Any:
         return item() if callable(item) else value
     if is_dataframe(value):
         return [{str(key): plain(cell) for key, cell in row.items()} for row in value.to_dict("records")]
+    if hasattr(value, "nnz") and hasattr(value, "toarray"):
+        return plain(value.toarray())
     if hasattr(value, "tolist") and not isinstance(value, bytes | memoryview):
         listed = value.tolist()
         return plain(listed) if listed is not value else listed
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset | GeneratorType):
         return [plain(item) for item in value]
     return _plain_scalar(value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import threading
 import warnings
 from collections.abc import Mapping
@@ -14,9 +15,9 @@ from . import convert
 from ._worker.inputs import input_kind
 from ._worker.loading import InvalidPackage as _InvalidPackage
 from ._worker.loading import load_native
-from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage
+from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
 from .kinds import plain
-from .requirements import mismatches
+from .requirements import mismatches, pickle_globals
 from .signature import Signature
 
 #: Other methods than ``predict`` that a model may offer, if its own object has them.
@@ -131,6 +132,11 @@ class Model:
 def _kind(native: Any, flavor: str, features: list[dict[str, Any]], takes: str | None) -> str:
     if flavor == "onnx":
         return "rows"
+    flagged = getattr(native, "ingot_input", None)
+    if isinstance(flagged, str):
+        return flagged
+    if flavor == "sklearn" and takes in {"rows", "dataframe"}:
+        return takes
     if any(feature.get("type") == "tensor" for feature in features):
         return "tensors"
     if flavor == "sklearn":
@@ -173,7 +179,14 @@ def open_model(document: Mapping[str, Any], *, check: str = "warn") -> Model:
             code="invalid-package",
             hint=f"ingot pull {info.ref}",
         )
-    _check_environment(info, check)
+    wanted = _other_python(package.get("pythonVersion"))
+    if wanted and _holds_bytecode(info.path, package.get("artifactPath")):
+        raise EnvironmentMismatch(
+            f"{info.ref} holds functions compiled by Python {wanted}; this is Python {platform.python_version()}",
+            code="environment-mismatch",
+            hint=f"use python{wanted}   (or ingot serve {info.ref})",
+        )
+    _check_environment(info, check, [f"Python {wanted} wanted, {platform.python_version()} found"] if wanted else [])
     try:
         with _loading:
             native = load_native(str(info.path), info.flavor, package.get("interfacePath"), package.get("artifactPath"))
@@ -186,10 +199,30 @@ def open_model(document: Mapping[str, Any], *, check: str = "warn") -> Model:
     return Model(native, info)
 
 
-def _check_environment(info: ModelInfo, check: str) -> None:
+def _other_python(made_with: Any) -> str | None:
+    """Gives major and minor version of the Python a package was made with, None where it is this one's or not known."""
+    wanted = ".".join(str(made_with or "").split(".")[:2])
+    return wanted if wanted and wanted != ".".join(platform.python_version_tuple()[:2]) else None
+
+
+def _holds_bytecode(directory: Path | None, artifact: str | None) -> bool:
+    """Says whether a pickle stores functions by value: their bytecode crashes any other minor version of Python."""
+    path = directory / artifact if directory is not None and artifact is not None else None
+    if path is None or not path.is_file() or path.suffix not in {".pkl", ".pickle"}:
+        return False
+    try:
+        return any("cloudpickle" in module for module, _ in pickle_globals(path))
+    except ValueError:
+        return False
+
+
+def _check_environment(info: ModelInfo, check: str, python: list[str]) -> None:
+    if check not in {"warn", "strict", "off"}:
+        raise UsageError(f'check="{check}" is none of "warn", "strict" and "off"', code="usage")
     if check == "off":
         return
     other, missing = mismatches(info.requirements)
+    other = [*(python if info.flavor != "onnx" else []), *other]
     if missing and info.flavor != "onnx" or other and check == "strict":
         lines = "; ".join([*missing, *other])
         raise EnvironmentMismatch(f"{info.ref} does not fit this interpreter: {lines}", code="environment-mismatch", hint=_install(info))

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from . import engine
-from .capture import Environment, capture, capture_environment, check_metrics
+from .capture import Environment, capture, capture_environment, check_metrics, given_params
 from .errors import InvalidPackage, NotFound, UsageError
+from .kinds import comes_from
 from .lineage import capture_lineage
 from .requirements import split_modules
 from .serializers import Saved, Serializer, choose
@@ -59,6 +60,7 @@ def push(
     :param store: where models live; default: ``INGOT_REGISTRY``, else ``~/.ingot/store``.
     :param dry_run: stores nothing; the version that comes back has number 0.
     """
+    X = _as_pandas(X)
     given = {"metrics": check_metrics(metrics), "tags": _check_tags(tags)}
     path = _as_path(model)
     with tempfile.TemporaryDirectory(prefix="ingot-push-") as scratch:
@@ -77,6 +79,17 @@ def push(
     return version
 
 
+def _as_pandas(data: Any) -> Any:
+    """Gives a polars frame as a pandas one, where pandas is installed."""
+    if not comes_from(data, "polars") or not hasattr(data, "to_dict"):
+        return data
+    try:
+        import pandas
+    except ImportError:
+        return data
+    return pandas.DataFrame(data.to_dict(as_series=False))
+
+
 def _as_path(model: Any) -> Path | None:
     if isinstance(model, os.PathLike):
         path = Path(os.fspath(model))
@@ -93,7 +106,7 @@ def _capture_path(path: Path, given: Mapping[str, Any], params: Mapping[str, Any
     where = path if path.is_dir() else path.resolve().parent
     document: dict[str, Any] = {**given, "lineage": capture_lineage(where)}
     if params:
-        document["params"] = dict(params)
+        document["params"] = given_params(params)
     if isinstance(example, Mapping | list):
         document["example"] = {"inputs": [example] if isinstance(example, Mapping) else example}
     return {key: value for key, value in document.items() if value}

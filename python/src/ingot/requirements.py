@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.machinery
 import importlib.metadata
+import os
 import pickletools
 import re
 import sys
@@ -70,13 +73,38 @@ def split_modules(modules: Iterable[str]) -> tuple[dict[str, str], set[str]]:
     wanted = set(modules)
     if not wanted:
         return {}, set()
-    brought = importlib.metadata.packages_distributions()
-    known: dict[str, str] = {}
-    for module in wanted:
-        names = brought.get(module)
-        if names and not _is_edited_in_place(module):
-            known[module] = names[0]
+    brought = _brought_modules(tuple((part, _changed_at(part)) for part in sys.path))
+    known = {module: brought[module] for module in wanted if module in brought and not _is_edited_in_place(module)}
     return known, {module for module in wanted if module not in known}
+
+
+def _changed_at(directory: str) -> int:
+    try:
+        return os.stat(directory or ".").st_mtime_ns
+    except OSError:
+        return 0
+
+
+@functools.lru_cache(maxsize=1)
+def _brought_modules(_path: tuple[tuple[str, int], ...]) -> dict[str, str]:
+    """Says which distribution brings a top-level module; read again when something was installed since.
+
+    Beside ``top_level.txt``, which not every build tool writes, the list of installed files is read.
+    """
+    brought: dict[str, str] = {}
+    for distribution in importlib.metadata.distributions():
+        told = (distribution.read_text("top_level.txt") or "").split() or _recorded(distribution.read_text("RECORD") or "")
+        for module in told:
+            brought.setdefault(module, distribution.metadata["Name"])
+    return brought
+
+
+def _recorded(record: str) -> set[str]:
+    paths = {line.partition(",")[0].strip('"') for line in record.splitlines()}
+    heads = {path.partition("/")[0] for path in paths if "/" in path}
+    suffixes = tuple(importlib.machinery.all_suffixes())
+    heads |= {path.partition(".")[0] for path in paths if "/" not in path and path.endswith(suffixes)}
+    return {head for head in heads if head.isidentifier() and head != "__pycache__"}
 
 
 def _is_edited_in_place(module: str) -> bool:

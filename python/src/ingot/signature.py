@@ -104,7 +104,7 @@ def infer_inputs(data: Any, names: Sequence[str] | None = None) -> tuple[Feature
     [{'name': 'age', 'type': 'integer', 'min': 33, 'max': 41}, {'name': 'plan', 'type': 'string', 'nullable': True}]
     """
     if is_dataframe(data):
-        return tuple(_series_feature(str(name), data.iloc[:, position]) for position, name in enumerate(data.columns))
+        return tuple(_series_feature(name, data.iloc[:, position]) for position, name in enumerate(column_names(data)))
     if is_series(data):
         return _one_dimensional(str(data.name or "text"), data.tolist())
     if is_array(data) or _is_sparse(data):
@@ -112,6 +112,18 @@ def infer_inputs(data: Any, names: Sequence[str] | None = None) -> tuple[Feature
     if isinstance(data, Sequence) and not isinstance(data, str | bytes) and len(data) > 0:
         return _sequence_features(data, names)
     return ()
+
+
+def column_names(frame: Any) -> list[str]:
+    """Gives a DataFrame's columns as the names of features: text, and each only once (``a``, ``a_2``)."""
+    names: dict[str, None] = {}
+    for column in frame.columns:
+        text, count = str(column), 1
+        while text in names:
+            count += 1
+            text = f"{column}_{count}"
+        names[text] = None
+    return list(names)
 
 
 def _sequence_features(data: Sequence[Any], names: Sequence[str] | None) -> tuple[Feature, ...]:
@@ -221,8 +233,10 @@ def infer_outputs(answer: Any, model: Any = None, target: Any = None) -> tuple[F
     """Describes what ``predict`` answered to a few rows; a classifier's classes become categories."""
     names = _target_names(target)
     if is_dataframe(answer):
-        return tuple(_unranged(_series_feature(str(name), answer[name])) for name in answer.columns)
+        return tuple(_unranged(feature) for feature in infer_inputs(answer))
     values = plain(answer)
+    if isinstance(values, dict) and values and all(isinstance(column, list) for column in values.values()):
+        return tuple(_unranged(describe_values(key, column)) for key, column in values.items())
     if not isinstance(values, list) or not values:
         return ()
     if all(isinstance(value, dict) for value in values):

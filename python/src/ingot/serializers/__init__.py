@@ -75,4 +75,6 @@ def _unknown(model: Any) -> str:
 def _advice(model: Any) -> str:
     if callable(getattr(model, "predict", None)):
         return "push a function that calls it: def score(rows): return model.predict(rows)   or save it to a folder and push its path"
+    if callable(model) and not isinstance(model, type):
+        return "push a function that calls it: def score(rows): return …(rows)"
     return "save it to a file or folder with its own framework and push that path"

@@ -65,6 +65,8 @@ def what_it_takes(function: FunctionType, data: Any) -> str:
 
 
 def _check_arguments(function: FunctionType) -> None:
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidPackage(f"{function.__name__} is async; a model answers at once", code="invalid-package", hint=_HOW)
     parameters = list(inspect.signature(function).parameters.values())
     positional = [item for item in parameters if item.kind in {item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD}]
     needed = [item for item in parameters if item.default is item.empty and item.kind is not item.VAR_POSITIONAL]

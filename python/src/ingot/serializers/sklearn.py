@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidPackage
-from ..kinds import comes_from
+from ..kinds import comes_from, is_dataframe
 from .base import Saved
 from .pickling import write_pickle
 
@@ -31,15 +32,16 @@ class SklearnSerializer:
                 code="invalid-package",
                 hint="call model.fit(X, y) before ingot.push(model, …)",
             )
-        modules, notices = write_pickle(best, directory / "model.pkl", code=code)
+        takes = what_it_takes(best, data)
+        modules, notices = write_pickle(_marked(best, takes), directory / "model.pkl", code=code)
         return Saved(
             flavor="sklearn",
             modules=modules,
             executes_code=True,
             reason="a pickle can run any code when it is loaded",
-            takes="dataframe" if takes_dataframe(best) else "array",
+            takes=takes,
             model=best,
-            notices=notices,
+            notices=(*notices, *_cannot_answer(best)),
         )
 
     def pip_names(self, model: Any) -> list[str]:
@@ -52,6 +54,38 @@ def best_estimator(model: Any) -> Any:
     if hasattr(model, "cv_results_") and hasattr(model, "best_estimator_"):
         return model.best_estimator_
     return model
+
+
+def what_it_takes(model: Any, data: Any = None) -> str:
+    """Says whether rows come to it as a ``dataframe``, as an ``array``, or as ``rows`` (dicts), as a DictVectorizer wants them."""
+    first = _first_step(model)
+    if type(first).__name__ == "DictVectorizer" or getattr(first, "input_type", None) == "dict":
+        return "rows"
+    own = not type(first).__module__.startswith("sklearn.")
+    return "dataframe" if takes_dataframe(model) or (own and is_dataframe(data)) else "array"
+
+
+def _first_step(model: Any) -> Any:
+    while getattr(model, "steps", None):
+        model = model.steps[0][1]
+    return model
+
+
+def _marked(model: Any, takes: str) -> Any:
+    """Notes in the stored copy what the estimator cannot tell by itself; the user's own object stays as it is."""
+    if takes == "array" or (takes == "dataframe" and takes_dataframe(model)):
+        return model
+    marked = copy.copy(model)
+    marked.ingot_input = takes
+    return marked
+
+
+def _cannot_answer(model: Any) -> list[str]:
+    if callable(getattr(model, "predict", None)):
+        return []
+    others = [name for name in ("transform", "score_samples") if callable(getattr(model, name, None))]
+    offers = f"; .{others[0]}() works after ingot.load" if others else ""
+    return [f"a {type(model).__name__} has no predict(), so it can be stored and loaded but not served{offers}"]
 
 
 def takes_dataframe(model: Any) -> bool:

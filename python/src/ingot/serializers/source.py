@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
 import inspect
 import textwrap
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typing import Any
 
 from ..requirements import split_modules, top_modules
 
+_LOADS_GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 #: A constant whose text is longer is data, not code.
 MAX_LITERAL = 20_000
 
@@ -38,6 +40,8 @@ class _Parts:
     constants: dict[str, str] = field(default_factory=dict)
     definitions: dict[str, str] = field(default_factory=dict)
     modules: set[str] = field(default_factory=set)
+    #: What each name stands for: two modules may mean different things by one name.
+    meant: dict[str, Any] = field(default_factory=dict)
 
 
 class _NotPlainError(Exception):
@@ -50,7 +54,7 @@ def extract_source(function: FunctionType) -> Source | None:
     >>> extract_source(lambda rows: rows) is None
     True
     """
-    parts = _Parts(home=function.__module__)
+    parts = _Parts(home=function.__module__, meant={function.__name__: function})
     try:
         _define(function, function.__name__, parts)
     except _NotPlainError:
@@ -83,14 +87,21 @@ def _define(thing: FunctionType | type, name: str, parts: _Parts) -> None:
 
 
 def _refer(name: str, value: Any, parts: _Parts) -> None:
+    if parts.meant.setdefault(name, value) is not value:
+        raise _NotPlainError
     if isinstance(value, ModuleType):
         _import(name, f"import {value.__name__} as {name}", value.__name__, parts)
-    elif isinstance(value, FunctionType | type) and value.__module__ == parts.home:
+    elif isinstance(value, FunctionType | type) and _is_local(value, parts.home):
         _define(value, name, parts)
     elif isinstance(value, FunctionType | BuiltinFunctionType | type) and _importable(value):
         _import(name, f"from {value.__module__} import {value.__name__} as {name}", value.__module__, parts)
     else:
         parts.constants[name] = f"{name} = {_literal(value)}"
+
+
+def _is_local(value: FunctionType | type, home: str) -> bool:
+    """Says whether a definition stands in the function's own module, or in a file of the user's beside it."""
+    return value.__module__ == home or bool(split_modules(top_modules([value.__module__]))[1])
 
 
 def _import(name: str, line: str, module: str, parts: _Parts) -> None:
@@ -163,7 +174,7 @@ def _free_names(thing: FunctionType | type) -> set[str]:
     names: set[str] = set()
     while codes:
         code = codes.pop()
-        names.update(code.co_names)
+        names.update(item.argval for item in dis.get_instructions(code) if item.opname in _LOADS_GLOBAL)
         codes.extend(item for item in code.co_consts if isinstance(item, CodeType))
     return names
 
