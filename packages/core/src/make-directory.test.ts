@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -24,6 +24,23 @@ test('a directory is made with its parents, and the outermost new one is named',
 test('many who make the same directories at once all succeed', async () => {
   await Promise.all(Array.from({ length: 50 }, () => makeDirectory(join(root, 'x/y/z'))));
   expect((await stat(join(root, 'x/y/z'))).isDirectory()).toBe(true);
+});
+
+test('it is made even while somebody removes it and its parents again and again', async () => {
+  const path = join(root, 'busy/inner');
+  let isDone = false;
+  const removing = (async () => {
+    while (!isDone)
+      await rmdir(path)
+        .then(
+          () => rmdir(join(root, 'busy')),
+          () => undefined,
+        )
+        .catch(() => undefined);
+  })();
+  for (let time = 0; time < 500; time++) await makeDirectory(path);
+  isDone = true;
+  await removing;
 });
 
 test('the error is the system’s own', async () => {

@@ -1,8 +1,9 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemErrorCode } from './errors.ts';
 
 const ATTEMPTS = 8;
+const RACES: readonly string[] = ['ENOENT', 'EEXIST'];
 
 /**
  * Makes a directory with all its parents, and gives the outermost one that was not there; undefined when all were.
@@ -18,20 +19,19 @@ export async function makeDirectory(
       await mkdir(path, options);
       return outermost ?? path;
     } catch (error) {
-      if (await isDirectory(path)) return outermost;
-      // A parent may be removed again by whoever tidies up at the same time.
-      const canHelp = systemErrorCode(error) === 'ENOENT' && dirname(path) !== path && attempt < ATTEMPTS;
-      if (!canHelp) throw error;
+      const kind = await kindOf(path);
+      if (kind === 'directory') return outermost;
+      // Whoever tidies up at the same time may remove what was there, or a parent that was just made.
+      const canHelp = kind === undefined && RACES.includes(systemErrorCode(error) ?? '') && attempt < ATTEMPTS;
+      if (!canHelp || dirname(path) === path) throw error;
       outermost = (await makeDirectory(dirname(path), options)) ?? outermost;
     }
   }
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    // Why it could not be made says more than why it cannot be looked at.
-    return false;
-  }
+async function kindOf(path: string): Promise<'directory' | 'other' | undefined> {
+  const [named, meant] = await Promise.allSettled([lstat(path), stat(path)]);
+  if (meant.status === 'fulfilled' && meant.value.isDirectory()) return 'directory';
+  // Why it could not be made says more than why it cannot be looked at.
+  return named.status === 'fulfilled' ? 'other' : undefined;
 }
