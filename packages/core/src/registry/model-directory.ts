@@ -186,7 +186,9 @@ function readState<State>(fold: Fold<State>, json: JsonObject, where: string): S
 }
 
 function notFound(name: ModelName, { models }: NamesState): IngotError {
-  const close = nearest(name, models.keys());
+  // A model that is being deleted may still have its name.
+  const others = [...models.keys()].filter((other) => other !== name);
+  const close = nearest(name, others);
   return new IngotError('model-not-found', `there is no model "${name}"`, {
     hint: 'ingot ls',
     ...(close === undefined ? {} : { nearest: close }),

@@ -41,6 +41,7 @@ export function createModelWriter(directory: ModelDirectory): Pick<Registry, 'en
     async rename(name, newName, options = {}) {
       const { id } = await directory.open(name, options);
       const names = await directory.writableNames(options);
+      if (newName !== name) await freeIfClosed(directory, newName, options);
       await names.append(({ state }) => {
         if (state.models.get(name)?.id !== id)
           throw new IngotError('conflict', `model "${name}" was renamed or deleted meanwhile`);
@@ -65,6 +66,14 @@ async function createdModel(directory: ModelDirectory, name: ModelName, options:
   const model = snapshot.state.models.get(name);
   if (model === undefined) throw new IngotError('unexpected', `model "${name}" was not made`);
   return model;
+}
+
+/** Whoever deleted the model that has a name may have died before the name was free. */
+async function freeIfClosed(directory: ModelDirectory, name: ModelName, options: BlobOptions): Promise<void> {
+  const { state } = await (await directory.names(options)).refresh(options);
+  const holder = state.models.get(name);
+  if (holder === undefined) return;
+  if ((await directory.log(holder.id).refresh(options)).state.closed) await freeName(directory, holder, options);
 }
 
 async function freeName(directory: ModelDirectory, { id }: NamedModel, options: BlobOptions, reason?: string) {
