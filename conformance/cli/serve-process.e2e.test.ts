@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { buildOnce } from './build-once.ts';
 import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
 
@@ -22,6 +25,21 @@ def load_model():
   'slow/metadata.yaml': 'name: slow\ninput_features:\n- {name: x, type: float}\noutput:\n- {name: y, type: float}\n',
 };
 
+/** The model that the client's README calls. */
+const CHURN = {
+  'churn/interface.py': `class Churn:
+    def predict(self, rows):
+        rows = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
+        return [0.79 if row["tenure"] < 12 else 0.21 for row in rows]
+
+
+def load_model():
+    return Churn()
+`,
+  'churn/metadata.yaml':
+    'name: churn\ninput_features:\n- {name: tenure, type: float}\n- {name: plan, type: string}\noutput:\n- {name: y, type: float}\n',
+};
+
 beforeAll(buildOnce);
 
 async function serve(cwd: string, ...words: string[]) {
@@ -41,6 +59,26 @@ async function serve(cwd: string, ...words: string[]) {
   };
   return { ...told, child, ended, said: () => stderr, [Symbol.asyncDispose]: stop };
 }
+
+describe('the client', () => {
+  it('gets a prediction with the example of its README', async () => {
+    using directory = workDirectory(CHURN);
+    await runIngot(['push', 'churn'], { cwd: directory.path });
+    await using served = await serve(directory.path, 'churn');
+    const client = fileURLToPath(new URL('../../packages/client/', import.meta.url));
+    const [, code = ''] = /```ts\n([\s\S]*?)```/.exec(readFileSync(join(client, 'README.md'), 'utf8')) ?? [];
+    const place = mkdtempSync(join(client, 'example-'));
+    const said = vi.spyOn(console, 'log').mockImplementation(() => {});
+    try {
+      writeFileSync(join(place, 'example.ts'), code.replace('http://127.0.0.1:8080', served.url));
+      await import(join(place, 'example.ts'));
+      expect(said.mock.calls).toEqual([[0.79, '1']]);
+    } finally {
+      said.mockRestore();
+      rmSync(place, { recursive: true });
+    }
+  });
+});
 
 describe('a serving process', () => {
   it('answers what runs when it is told to stop, also when the signal comes twice at once as under npx', async () => {

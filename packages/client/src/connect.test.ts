@@ -42,6 +42,22 @@ describe('connect', () => {
     expect(asked[0]?.init).toMatchObject({ method: 'POST', body: '[{"age":41}]' });
   });
 
+  it('asks a version by number or label, and another method', async () => {
+    const { client, asked } = scripted([json(PREDICTION), json(PREDICTION)]);
+    await client.model('churn').predict([], { version: 7 });
+    await client.model('churn').predict([], { version: '1.0 beta', method: 'predict_proba' });
+    expect(asked.map(({ url }) => url)).toEqual([
+      'http://models.test/predict/churn/versions/7',
+      'http://models.test/predict/churn/versions/1.0%20beta?method=predict_proba',
+    ]);
+  });
+
+  it('does not ask again what the model could not answer in time', async () => {
+    const { client, asked } = scripted([json({ error: 'too slow', code: 'timeout' }, 504), json(PREDICTION)]);
+    expect(await failure(client.model('churn').predict([]))).toMatchObject({ code: 'timeout', retryable: false });
+    expect(asked).toHaveLength(1);
+  });
+
   it('keeps a namespace in one path segment', async () => {
     const { client, asked } = scripted([json(PREDICTION)]);
     await client.model('team/churn').predict([]);

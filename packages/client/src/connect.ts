@@ -36,9 +36,17 @@ export interface Prediction<Output> {
   readonly digest: string;
 }
 
-/** Options of one prediction. */
-export interface PredictOptions {
+/** Options of one question. */
+export interface AskOptions {
   readonly signal?: AbortSignal;
+}
+
+/** Options of one prediction. */
+export interface PredictOptions extends AskOptions {
+  /** Number or label of a version that the server serves. Default: the one configured first. */
+  readonly version?: number | string;
+  /** Another method of the model, for example `predict_proba`. Default: `predict`. */
+  readonly method?: string;
 }
 
 /** One model of a server. */
@@ -50,7 +58,7 @@ export interface Model<Input extends object, Output> {
    */
   predict(rows: readonly Input[], options?: PredictOptions): Promise<Prediction<Output>>;
   /** Says whether the model is loaded. */
-  ready(options?: PredictOptions): Promise<boolean>;
+  ready(options?: AskOptions): Promise<boolean>;
 }
 
 /** A connection to a model server. */
@@ -58,9 +66,9 @@ export interface Client {
   /** Names a model of the server; nothing is asked yet. */
   model<Input extends object = Row, Output = unknown>(name: string): Model<Input, Output>;
   /** Says whether every configured model has been ready. */
-  ready(options?: PredictOptions): Promise<boolean>;
+  ready(options?: AskOptions): Promise<boolean>;
   /** Names of the models that answer. */
-  models(options?: PredictOptions): Promise<readonly string[]>;
+  models(options?: AskOptions): Promise<readonly string[]>;
 }
 
 /**
@@ -85,9 +93,11 @@ export function connect(url: string, options: ConnectOptions = {}): Client {
   return {
     model: <Input extends object, Output>(name: string): Model<Input, Output> => ({
       name,
-      predict: async (rows, { signal } = {}) => {
+      predict: async (rows, { signal, version, method } = {}) => {
+        const versioned = version === undefined ? '' : `/versions/${pathOf(String(version))}`;
+        const query = method === undefined ? '' : `?method=${encodeURIComponent(method)}`;
         const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(rows) };
-        return readPrediction<Output>(await ask(`/predict/${pathOf(name)}`, init, signal));
+        return readPrediction<Output>(await ask(`/predict/${pathOf(name)}${versioned}${query}`, init, signal));
       },
       ready: ({ signal } = {}) => isReady(`/v2/models/${pathOf(name)}/ready`, signal),
     }),

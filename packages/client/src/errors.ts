@@ -25,7 +25,7 @@ export interface ModelServerErrorOptions {
   /** HTTP status, when there was an answer. */
   readonly status?: number;
   readonly retryable?: boolean;
-  /** All other fields of the server's error document: `missing`, `extra`, `wrongTyped`, `example`. */
+  /** All other fields of the server's error document: `hint`, `missing`, `extra`, `wrong`, `example`. */
   readonly details?: Readonly<Record<string, unknown>>;
   readonly cause?: unknown;
 }
@@ -67,7 +67,8 @@ export function errorOfAnswer(status: number, body: unknown): ModelServerError {
   const known = CLIENT_ERROR_CODES.find((candidate) => candidate === code);
   return new ModelServerError(known ?? codeOfStatus(status), message, {
     status,
-    retryable: RETRYABLE_STATUS.has(status),
+    // A model that took too long once would take as long again.
+    retryable: RETRYABLE_STATUS.has(status) && code !== 'timeout',
     details,
   });
 }
