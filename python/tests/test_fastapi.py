@@ -10,25 +10,31 @@ pytest.importorskip("fastapi", reason="fastapi is in requirements-dev.txt")
 import contextlib
 from collections.abc import AsyncIterator
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.testclient import TestClient
 from test_follow import Feed, feed  # noqa: F401
 
+from ingot.errors import NotFound
 from ingot.fastapi import ModelDep, lifespan, loaded
 from ingot.model import Model
 from ingot.settings import IngotSettings
 
 
-def application(*sources: str, **options: object) -> FastAPI:
+def application(*sources: str, asks_for_others: bool = False, **options: object) -> FastAPI:
     app = FastAPI(lifespan=lifespan(*sources, **options))  # type: ignore[arg-type]
 
     @app.post("/score")
     def score(rows: list[dict[str, float]], model: ModelDep("churn")) -> list[int]:  # type: ignore[valid-type]
         return list(model.predict(rows))  # type: ignore[attr-defined]
 
-    @app.post("/other")
-    async def other(rows: list[dict[str, float]], model: Annotated[Model, Depends(loaded("wine"))]) -> list[int]:
-        return list(model.predict(rows))
+    if asks_for_others:
+        router = APIRouter()
+
+        @router.post("/other")
+        async def other(rows: list[dict[str, float]], model: Annotated[Model, Depends(loaded("chrun"))]) -> list[int]:
+            return list(model.predict(rows))
+
+        app.include_router(router)
 
     return app
 
@@ -59,12 +65,11 @@ def test_a_model_that_never_came_is_503(feed: Feed) -> None:  # noqa: F811
     assert answer.headers["retry-after"] == "1"
 
 
-def test_a_model_the_service_does_not_have_is_503_and_named(feed: Feed) -> None:  # noqa: F811
+def test_an_endpoint_that_asks_for_a_model_nobody_loads_is_an_error_at_start_up(feed: Feed) -> None:  # noqa: F811
     feed.version(1)
-    with TestClient(application("churn@production")) as client:
-        answer = client.post("/other", json=[])
-    assert answer.status_code == 503
-    assert 'no model "wine"' in answer.json()["detail"]["message"]
+    with pytest.raises(NotFound, match='no model "chrun"') as caught, TestClient(application("churn@production", asks_for_others=True)):
+        pass
+    assert caught.value.nearest == "churn"
 
 
 def test_the_models_are_named_by_the_environment(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811

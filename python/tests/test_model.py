@@ -140,3 +140,11 @@ def test_onnx_is_known_by_its_first_byte_and_by_its_class() -> None:
     assert choose(b"\x08\x0a").name == "onnx"
     with pytest.raises(ingot.InvalidPackage):
         choose(b"PK")
+
+
+def test_a_list_is_one_row_of_a_model_that_takes_vectors() -> None:
+    signature = Signature((Feature("x", "tensor", dtype="FP64", shape=(-1, 2)),))
+    model = loaded(lambda array: array.sum(axis=1), signature, flavor="function", takes="array")
+    assert model.predict({"x": [1.0, 2.0]}) == 3.0
+    assert model.predict({"x": [[1.0, 2.0], [3.0, 4.0]]}) == [3.0, 7.0]
+    assert model.predict([{"x": [1.0, 2.0]}]) == [3.0]

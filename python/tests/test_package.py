@@ -42,3 +42,39 @@ def test_the_package_passes_a_strict_type_check() -> None:
 def test_every_public_name_is_there_and_described() -> None:
     for name in ingot.__all__:
         assert getattr(ingot, name).__doc__, name
+
+
+def test_a_users_own_code_passes_a_strict_type_check(tmp_path: Path) -> None:
+    pytest.importorskip("mypy", reason="mypy is in requirements-dev.txt")
+    code = """
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+
+import ingot
+from ingot.fastapi import lifespan, loaded
+from ingot.settings import IngotSettings
+
+
+def score(rows: list[dict[str, float]]) -> list[float]:
+    return [row["x"] for row in rows]
+
+
+version: ingot.Version = ingot.push(score, "score", X=[{"x": 1.0}], metrics={"auc": 0.9}, alias=["production"])
+number: int = version.number
+names: list[str] = [feature.name for feature in version.signature.inputs]
+model: ingot.Model = ingot.load(version.ref)
+moved: ingot.Version = ingot.rollback("score", reason="drift")
+auc: float = ingot.versions("score")[0].metrics["auc"]
+app = FastAPI(lifespan=lifespan("score@production", settings=IngotSettings()))
+
+
+@app.post("/score")
+def answer(rows: list[dict[str, float]], model: Annotated[ingot.Model, Depends(loaded("score"))]) -> list[float]:
+    return [float(value) for value in model.predict(rows)]
+"""
+    file = tmp_path / "users_code.py"
+    file.write_text(code)
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "--config-file", "", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stdout

@@ -151,6 +151,18 @@ def test_an_onnx_model_is_stored_as_data_only(store: Path) -> None:
     assert answer[next(iter(answer))].tolist() == model.predict(data[:3]).tolist()
 
 
+def test_a_frame_goes_into_an_onnx_graph_with_an_input_a_column(store: Path) -> None:
+    skl2onnx = pytest.importorskip("skl2onnx", reason="skl2onnx is in requirements-dev.txt")
+    pytest.importorskip("onnxruntime", reason="onnxruntime is in requirements-dev.txt")
+    data = pd.DataFrame({"age": [20.0, 35, 50, 65] * 5, "plan": ["pro", "free"] * 10}).astype({"age": "float32"})
+    columns = make_column_transformer((StandardScaler(), ["age"]), (OneHotEncoder(), ["plan"]))
+    model = make_pipeline(columns, LogisticRegression()).fit(data, [0, 1] * 10)
+    ingot.push(skl2onnx.to_onnx(model, data[:1], options={"zipmap": False}), "mixed")
+    loaded = ingot.load("mixed")
+    assert loaded.predict(data[:4])["label"].tolist() == model.predict(data[:4]).tolist()
+    assert loaded.predict({"plan": "free", "age": 35})["label"] == 1
+
+
 def test_a_path_is_stored_as_it_is(store: Path, tmp_path: Path) -> None:
     folder = tmp_path / "churn"
     folder.mkdir()
@@ -283,3 +295,34 @@ def test_a_loaded_service_lives_through_the_loss_of_its_store(store: Path) -> No
     with Models(["wine@production"]) as models:
         assert models.get("wine").predict(row) == 0
         assert models.get("wine").info.stale_since
+
+
+def test_no_value_of_the_data_is_stored_but_least_and_greatest_and_these_only_if_allowed(store: Path) -> None:
+    values = [73114.123 + index for index in range(20)]
+    data = pd.DataFrame({"salary": values, "name": [f"person{index}" for index in range(20)]})
+    model = make_pipeline(make_column_transformer(("passthrough", ["salary"])), Ridge()).fit(data, range(20))
+
+    def found() -> set[str]:
+        content = b"".join(path.read_bytes() for path in store.rglob("*") if path.is_file())
+        return {text for text in [*map(repr, values), *data["name"]] if text.encode() in content}
+
+    ingot.push(model, "without", X=data, ranges=False)
+    assert found() == set()
+    ingot.push(model, "with", X=data)
+    assert found() == {repr(values[0]), repr(values[-1])}
+
+
+def test_a_damaged_copy_in_the_cache_is_fetched_again_before_it_is_unpickled(store: Path) -> None:
+    model, data, _ = wine()
+    ingot.push(model, "wine", X=data)
+    path = ingot.load("wine").info.path
+    assert path is not None
+    file = path / "model.pkl"
+    path.chmod(0o700), file.chmod(0o600)
+    file.write_bytes(b"cos\nsystem\n." + file.read_bytes()[13:])
+    assert type(ingot.load("wine").native) is RandomForestClassifier
+    file.chmod(0o600)
+    file.write_bytes(b"cos\nsystem\n." + file.read_bytes()[13:])
+    store.rename(store.with_name("gone"))
+    with pytest.raises(ingot.IngotError):
+        ingot.load("wine")

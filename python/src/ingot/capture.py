@@ -9,6 +9,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -277,10 +278,13 @@ def capture(
     metrics: Mapping[str, Any] | None = None,
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
+    ranges: bool = True,
 ) -> dict[str, Any]:
     """Gives the whole document for one push."""
     fitted = saved.model if saved.model is not None else model
     signature = _signature_or_none(fitted, saved, data, target) if saved.flavor in {"sklearn", "function"} else None
+    if signature is not None and not ranges:
+        signature = replace(signature, inputs=tuple(replace(feature, min=None, max=None) for feature in signature.inputs))
     scores, best = search_results(model)
     document: dict[str, Any] = {
         "flavor": saved.flavor,

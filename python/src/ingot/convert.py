@@ -11,7 +11,7 @@ from .kinds import is_dataframe, is_missing
 from .signature import Feature, column_names
 
 
-def as_rows(rows: Any) -> list[dict[str, Any]] | None:
+def as_rows(rows: Any, features: Sequence[Feature] = ()) -> list[dict[str, Any]] | None:
     """Gives JSON-like rows as a list of dicts, None for anything a framework made (DataFrame, array, list of lists).
 
     >>> as_rows({"age": 41})
@@ -20,7 +20,7 @@ def as_rows(rows: Any) -> list[dict[str, Any]] | None:
     [{'age': 41}, {'age': 33}]
     """
     if isinstance(rows, Mapping):
-        if rows and all(isinstance(value, list | tuple) for value in rows.values()):
+        if _is_columns(rows, features):
             return [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
         return [dict(rows)]
     if isinstance(rows, Sequence) and not isinstance(rows, str | bytes) and all(isinstance(row, Mapping) for row in rows):
@@ -28,9 +28,21 @@ def as_rows(rows: Any) -> list[dict[str, Any]] | None:
     return None
 
 
-def is_one_row(rows: Any) -> bool:
-    """Says whether a single dict of scalars was passed, which asks for a single prediction."""
-    return isinstance(rows, Mapping) and not (rows and all(isinstance(value, list | tuple) for value in rows.values()))
+def is_one_row(rows: Any, features: Sequence[Feature] = ()) -> bool:
+    """Says whether a dict of one row was passed, which asks for a single prediction."""
+    return isinstance(rows, Mapping) and not _is_columns(rows, features)
+
+
+def _is_columns(rows: Mapping[str, Any], features: Sequence[Feature]) -> bool:
+    """Says whether a dict holds columns. A list is one row's value where the feature is a vector, or more."""
+    if not rows or not all(isinstance(value, list | tuple) for value in rows.values()):
+        return False
+    ranks = {feature.name: len(feature.shape or (-1,)) for feature in features if feature.type == "tensor"}
+    return all(_depth(value) >= ranks.get(name, 1) for name, value in rows.items())
+
+
+def _depth(value: Any) -> int:
+    return 1 + (_depth(value[0]) if value else 0) if isinstance(value, list | tuple) else 0
 
 
 def build(kind: str, rows: list[dict[str, Any]], features: Sequence[Feature]) -> Any:
@@ -40,9 +52,10 @@ def build(kind: str, rows: list[dict[str, Any]], features: Sequence[Feature]) ->
     """
     if features:
         check(rows, features, optional=kind == "rows")
+    names = [feature.name for feature in features]
     if kind == "rows":
-        return rows
-    names = [feature.name for feature in features] or list(dict.fromkeys(key for row in rows for key in row))
+        return [{name: row[name] for name in names if name in row} for row in rows] if names else rows
+    names = names or list(dict.fromkeys(key for row in rows for key in row))
     if kind == "tensors":
         return _tensors(rows, features)
     if kind == "array":
@@ -141,7 +154,7 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
 def _in_order(frame: Any, features: Sequence[Feature]) -> Any:
     names = [feature.name for feature in features]
     columns = column_names(frame)
-    if not names or columns == names:
+    if not names or columns == names or (len(features) == 1 and features[0].type == "tensor"):
         return frame
     missing = [name for name in names if name not in columns]
     if not missing:
@@ -162,9 +175,12 @@ def onnx_array(data: Any, declared: str) -> Any:
 
 
 def onnx_inputs(session: Any, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Gives rows as the arrays that an ONNX graph declares, one a named input."""
+    """Gives rows as the arrays that an ONNX graph declares: one a named input, or all columns as its only one."""
+    wanted = session.get_inputs()
+    if len(wanted) == 1 and rows and wanted[0].name not in rows[0]:
+        return {wanted[0].name: onnx_array([list(row.values()) for row in rows], wanted[0].type)}
     arrays = {}
-    for declared in session.get_inputs():
+    for declared in wanted:
         array = onnx_array([row[declared.name] for row in rows], declared.type)
         arrays[declared.name] = array.reshape(len(rows), 1) if array.ndim == 1 and len(declared.shape) == 2 else array
     return arrays

@@ -18,7 +18,7 @@ annotations is content with ``model: Annotated[Model, Depends(loaded("churn"))]`
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from .errors import IngotError, SignatureMismatch
@@ -36,7 +36,8 @@ try:
 except ImportError as error:
     raise ImportError("ingot.fastapi needs FastAPI: pip install 'ingot[fastapi]'") from error
 
-Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[Mapping[str, Any] | None]]
+#: What ``FastAPI(lifespan=…)`` takes: with a state or without one.
+Lifespan = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[Any]]
 
 
 def lifespan(
@@ -60,6 +61,8 @@ def lifespan(
     @contextlib.asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
         models = _models(sources, load, timeout, store, settings)
+        for name in _wanted_by(app):
+            models.check(name)
         await anyio.to_thread.run_sync(models.start)
         app.state.ingot = models
         try:
@@ -72,6 +75,26 @@ def lifespan(
             await anyio.to_thread.run_sync(models.close)
 
     return run
+
+
+def _wanted_by(app: FastAPI) -> list[str]:
+    """Gives the names of the models that endpoints ask for, so that a mistyped one is an error at start-up."""
+    pending = [found for route in _routes(app) if (found := getattr(route, "dependant", None)) is not None]
+    names: dict[str, None] = {}
+    while pending:
+        dependant = pending.pop()
+        pending += dependant.dependencies
+        name = getattr(dependant.call, "ingot_model", None)
+        if isinstance(name, str):
+            names[name] = None
+    return list(names)
+
+
+def _routes(router: Any) -> Iterator[Any]:
+    """Gives the routes of an application and of the routers it includes."""
+    for route in router.routes:
+        included = getattr(route, "original_router", None)
+        yield from [route] if included is None else _routes(included)
 
 
 def _models(
@@ -104,7 +127,7 @@ def _settings() -> IngotSettings | None:
 def loaded(name: str) -> Callable[[HTTPConnection, Response], AsyncIterator[Model]]:
     """Makes a dependency that gives the model of a name or a source, for ``Depends``.
 
-    Answers 503 while the model was never loaded, and 422 when the endpoint passes it rows that do not fit.
+    A name that the service does not load is an error at start-up. Answers 503 while the model was never loaded, and 422 when the endpoint passes it rows that do not fit.
     """
 
     async def model(connection: HTTPConnection, response: Response) -> AsyncIterator[Model]:
@@ -119,6 +142,7 @@ def loaded(name: str) -> Callable[[HTTPConnection, Response], AsyncIterator[Mode
         except SignatureMismatch as error:
             raise HTTPException(422, {**_told(error), **error.details}) from error
 
+    vars(model)["ingot_model"] = name
     return model
 
 

@@ -6,6 +6,7 @@ fail a loaded model.
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import subprocess
@@ -129,6 +130,10 @@ class Models:
         """Gives the model if it is loaded, without waiting."""
         return self._find(name).model
 
+    def check(self, name: str) -> None:
+        """Raises NotFound when no source has that name."""
+        self._find(name)
+
     def status(self) -> list[dict[str, Any]]:
         """Says for each source what is loaded, for health pages."""
         return [
@@ -150,7 +155,10 @@ class Models:
             if _name_of(each.source) == name:
                 return each
         listed = ", ".join(self._slots)
-        raise NotFound(f'this service has no model "{name}"; it has {listed}', code="model-not-found")
+        nearest = difflib.get_close_matches(name, [_name_of(source) for source in self._slots], n=1)
+        raise NotFound(
+            f'this service has no model "{name}"; it has {listed}', code="model-not-found", nearest=nearest[0] if nearest else None
+        )
 
     def _want(self, *sources: str) -> None:
         """Adds sources to those the engine follows; its process is started anew with all of them."""

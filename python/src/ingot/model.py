@@ -16,7 +16,7 @@ from ._worker.inputs import input_kind
 from ._worker.loading import InvalidPackage as _InvalidPackage
 from ._worker.loading import load_native
 from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
-from .kinds import plain
+from .kinds import is_dataframe, plain
 from .requirements import mismatches, pickle_globals
 from .signature import Signature
 
@@ -115,12 +115,12 @@ class Model:
         return f"<Model {self.info.ref} {self.info.flavor} {kind}>"
 
     def _call(self, method: str, rows: Any) -> Any:
-        listed = convert.as_rows(rows)
+        listed = convert.as_rows(rows, self.info.signature.inputs)
         if listed is None:
             return self._ask(method, convert.as_made(rows, self._takes, self.info.signature.inputs))
         answers = plain(self._ask(method, convert.build(self._takes, listed, self.info.signature.inputs)))
         answers = _by_row(answers, len(listed))
-        return answers[0] if convert.is_one_row(rows) and isinstance(answers, list) and len(answers) == 1 else answers
+        return answers[0] if convert.is_one_row(rows, self.info.signature.inputs) and isinstance(answers, list) and len(answers) == 1 else answers
 
     def _ask(self, method: str, data: Any) -> Any:
         if self.info.flavor == "onnx":
@@ -159,6 +159,8 @@ def _by_row(answers: Any, count: int) -> Any:
 def _run_onnx(session: Any, data: Any) -> Any:
     names = [output.name for output in session.get_outputs()]
     first = session.get_inputs()[0]
+    if is_dataframe(data) and len(session.get_inputs()) > 1:
+        data = data.to_dict("records")
     by_row = isinstance(data, list) and bool(data) and isinstance(data[0], dict)
     feed = convert.onnx_inputs(session, data) if by_row else {first.name: convert.onnx_array(data, first.type)}
     outputs = session.run(names, feed)

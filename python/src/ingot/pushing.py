@@ -39,6 +39,7 @@ def push(
     env: Environment = "infer",
     code: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
     serializer: str | Serializer | None = None,
+    ranges: bool = True,
     store: Store = None,
     dry_run: bool = False,
 ) -> Version:
@@ -48,6 +49,7 @@ def push(
     path of a file or folder, which is stored as it is.
 
     :param X: training data (DataFrame, array, list of dicts): read for names, types, ranges; its rows are never kept.
+    :param ranges: False keeps the least and greatest value of each column of ``X`` out of the signature, too.
     :param y: the target, for its name.
     :param metrics: numbers to compare versions by: ``{"auc": 0.97}``.
     :param params: hyperparameters beside those the estimator tells itself.
@@ -69,7 +71,7 @@ def push(
             source = path
         else:
             source = Path(scratch, "package")
-            document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description)
+            document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges)
         if name is None:
             name = _default_name(model, path)
         version = _publish(source, name, document, Path(scratch), alias, label, message, store, dry_run)
@@ -124,6 +126,7 @@ def _write_package(
     code: Any,
     serializer: str | Serializer | None,
     description: str | None,
+    ranges: bool,
 ) -> dict[str, Any]:
     directory.mkdir()
     beside = _code_paths(code)
@@ -147,6 +150,7 @@ def _write_package(
         target=target,
         example=example,
         params=params,
+        ranges=ranges,
         **given,
     )
 
