@@ -5,6 +5,7 @@ export type SettingKind =
   | 'path'
   | 'list'
   | 'number'
+  | 'count'
   | 'port'
   | 'seconds'
   | 'bytes'
@@ -31,7 +32,7 @@ export const SETTINGS = {
   load: { kind: ['start', 'on-demand'], about: 'when `serve` loads models' },
   env: { kind: ['auto', 'current', 'none'], about: 'how Python packages are provided' },
   workers: { kind: 'number', about: 'Python workers for each version' },
-  spare: { kind: 'number', about: 'warm Python processes kept ready for each environment' },
+  spare: { kind: 'count', about: 'warm Python processes kept ready for each environment' },
   timeout: { kind: 'seconds', about: 'longest time for one prediction' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
   python: { kind: 'text', about: 'the Python interpreter', fromProject: false },

@@ -53,6 +53,12 @@ describe('settings', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('takes no spare processes, but not no workers', async () => {
+    const { settings } = await settingsOf({ flags: { spare: '0', workers: '0' } });
+    expect(settings.number('spare')).toBe(0);
+    expect(() => settings.number('workers')).toThrow('it takes a whole number from 1 on');
+  });
+
   it('names an unknown variable and an unknown key, with the nearest one', async () => {
     const { warnings } = await settingsOf({ env: { INGOT_REGSITRY: 'x' }, files: { 'ingot.toml': 'wokers = 2\n' } });
     expect(warnings[0]).toMatch(/INGOT_REGSITRY \(environment\) is not a setting; did you mean INGOT_REGISTRY \?/);

@@ -92,6 +92,7 @@ export function createSettings(layers: readonly SettingLayer[], host: SettingsHo
 const NUMBER_WORDS: Readonly<Record<string, string>> = {
   port: 'a port from 0 to 65535',
   number: 'a whole number from 1 on',
+  count: 'a whole number from 0 on',
   seconds: 'seconds, like 30',
   bytes: 'a size, like 4GB',
 };
@@ -102,6 +103,7 @@ function parseNumber(text: string, kind: SettingKind): number | undefined {
   if (!Number.isFinite(number) || number < 0) return undefined;
   if (kind === 'seconds') return number > 0 ? number : undefined;
   if (!Number.isInteger(number)) return undefined;
+  if (kind === 'count') return number;
   return kind === 'port' ? (number <= 65_535 ? number : undefined) : number >= 1 ? number : undefined;
 }
 
