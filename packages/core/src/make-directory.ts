@@ -2,7 +2,7 @@ import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemErrorCode } from './errors.ts';
 
-const ATTEMPTS = 8;
+const ATTEMPTS = 32;
 const RACES: readonly string[] = ['ENOENT', 'EEXIST'];
 
 /**
