@@ -65,6 +65,15 @@ describe('a store', () => {
     await failsWith(() => openStore(blobs), 'integrity');
   });
 
+  for (const key of ['models/churn-0123456789abcdef/log/0000000001.json', 'packs/0a/0.pack']) {
+    test(`whose file is gone while ${key} is there is integrity, and is not made anew`, async () => {
+      const blobs = createMemoryBlobStore();
+      await blobs.write(key, bodyOf('{}'));
+      await failsWith(() => openStore(blobs), 'integrity');
+      await failsWith(() => createStore(blobs), 'integrity');
+    });
+  }
+
   test('that follows another or is governed is not written to', async () => {
     const format = { ...VALID, sealed: false };
     assert.throws(() => checkWritable({ ...format, follows: 's3://models' }, 'here'), /mirror of s3:\/\/models/);

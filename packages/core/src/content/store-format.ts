@@ -33,6 +33,8 @@ export interface StoreFormat {
   readonly follows?: string;
 }
 
+const ONLY_IN_STORES = /^(?:(?:names|models\/[^/]+)\/log\/\d{10}\.json|packs\/[^/]+\/\d+\.pack)$/;
+
 /** Options of {@link createStore}. */
 export interface CreateStoreOptions extends BlobOptions {
   /** Default: the system clock. */
@@ -43,12 +45,14 @@ export interface CreateStoreOptions extends BlobOptions {
 
 /**
  * Opens a store that must be there.
- * @throws IngotError `store-not-found` when there is none, `refused` when it is of a format this release cannot read, `integrity` when `ingot.json` is damaged.
+ * @throws IngotError `store-not-found` when there is none, `refused` when it is of a format this release cannot read, `integrity` when `ingot.json` is damaged or lost.
  */
 export async function openStore(blobs: BlobStore, options: BlobOptions = {}): Promise<StoreFormat> {
   const found = await readFormat(blobs, options);
   if (found !== undefined) return found;
   const foreign = await firstKey(blobs, options);
+  const made = foreign === undefined ? undefined : await readAmongOthers(blobs, foreign, options);
+  if (made !== undefined) return made;
   const what =
     foreign === undefined
       ? 'there is nothing there yet'
@@ -81,14 +85,29 @@ export async function createStore(blobs: BlobStore, options: CreateStoreOptions 
   return openStore(blobs, options);
 }
 
-// Another maker may have written the store between the look for its format and the look for other files.
 async function openAmongOthers(blobs: BlobStore, foreign: string, options: BlobOptions): Promise<StoreFormat> {
-  const found = await readFormat(blobs, options);
+  const found = await readAmongOthers(blobs, foreign, options);
   if (found !== undefined) return found;
   throw new IngotError('conflict', `${blobs.address} is not an Ingot store and not empty ("${foreign}" lies there)`, {
     operation: 'store.create',
     hint: 'choose an empty directory or prefix with --registry or INGOT_REGISTRY',
     details: { address: blobs.address, found: foreign },
+  });
+}
+
+// A maker may have written the store between the look for its format and the look for other files. What only a store
+// has, without the format, is a store that lost it.
+async function readAmongOthers(
+  blobs: BlobStore,
+  other: string,
+  options: BlobOptions,
+): Promise<StoreFormat | undefined> {
+  const found = await readFormat(blobs, options);
+  if (found !== undefined || !ONLY_IN_STORES.test(other)) return found;
+  throw new IngotError('integrity', `${STORE_FORMAT_KEY} of ${blobs.address} is missing, though "${other}" is there`, {
+    operation: 'store.open',
+    hint: `restore ${STORE_FORMAT_KEY} from a copy of the store`,
+    details: { address: blobs.address, found: other },
   });
 }
 
