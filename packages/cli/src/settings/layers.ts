@@ -129,7 +129,8 @@ function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch (cause) {
-    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(systemErrorCode(cause) ?? '')) return undefined;
-    throw new IngotError('invalid-config', `cannot read ${path}`, { cause });
+    const why = systemErrorCode(cause) ?? String(cause);
+    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(why)) return undefined;
+    throw new IngotError('invalid-config', `cannot read ${path} (${why})`, { cause });
   }
 }
