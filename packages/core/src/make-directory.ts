@@ -2,7 +2,7 @@ import { lstat, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { systemErrorCode } from './errors.ts';
 
-const ATTEMPTS = 32;
+const ATTEMPTS = 8;
 const RACES: readonly string[] = ['ENOENT', 'EEXIST'];
 
 /**
@@ -29,9 +29,9 @@ export async function makeDirectory(
   }
 }
 
+// Why it could not be made says more than why it cannot be looked at: then it counts as not there.
 async function kindOf(path: string): Promise<'directory' | 'other' | undefined> {
-  const [named, meant] = await Promise.allSettled([lstat(path), stat(path)]);
-  if (meant.status === 'fulfilled' && meant.value.isDirectory()) return 'directory';
-  // Why it could not be made says more than why it cannot be looked at.
-  return named.status === 'fulfilled' ? 'other' : undefined;
+  const named = await lstat(path).catch(() => undefined);
+  const meant = named?.isSymbolicLink() ? await stat(path).catch(() => named) : named;
+  return meant && (meant.isDirectory() ? 'directory' : 'other');
 }
