@@ -94,7 +94,9 @@ async function installerFor(python) {
   }
   return async (args) => {
     try {
-      await run(uv, ['pip', 'install', '--python', interpreter, ...args], { label: 'uv pip install' });
+      // The machine's own trust store, as pip has it: a company's proxy is in there and not in uv's.
+      const env = { UV_SYSTEM_CERTS: 'true', UV_NATIVE_TLS: 'true', ...process.env };
+      await run(uv, ['pip', 'install', '--python', interpreter, ...args], { env, label: 'uv pip install' });
     } catch (error) {
       // uv does not read pip's configuration (a company's index, a proxy's certificate): where pip is there, it tries too.
       if (!byPip) throw error;

@@ -37,6 +37,9 @@ function withPipSettings(environment: InstallerOptions['environment']): Installe
     UV_INDEX: environment.UV_INDEX ?? environment.PIP_EXTRA_INDEX_URL,
     UV_FIND_LINKS: environment.UV_FIND_LINKS ?? environment.PIP_FIND_LINKS,
     SSL_CERT_FILE: environment.SSL_CERT_FILE ?? environment.PIP_CERT,
+    // The machine's own trust store, as pip has it: a company's proxy is in there and not in uv's. Older releases know the second name.
+    UV_SYSTEM_CERTS: environment.UV_SYSTEM_CERTS ?? 'true',
+    UV_NATIVE_TLS: environment.UV_NATIVE_TLS ?? environment.UV_SYSTEM_CERTS ?? 'true',
   };
 }
 

@@ -46,8 +46,12 @@ async function prepareClients(): Promise<string | undefined> {
 
 function run(command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(command, args, { maxBuffer: 1 << 24 }, (error: ExecFileException | null, stdout, stderr) =>
-      error === null ? resolve(stdout) : reject(new Error(`${error.message}\n${stderr}`)),
+    execFile(
+      command,
+      args,
+      { maxBuffer: 1 << 24, env: { UV_SYSTEM_CERTS: 'true', ...process.env } },
+      (error: ExecFileException | null, stdout, stderr) =>
+        error === null ? resolve(stdout) : reject(new Error(`${error.message}\n${stderr}`)),
     );
   });
 }
