@@ -11,7 +11,7 @@ import type { OnProgress } from '@ingot/core/progress';
 import type { ModelSource, Runtime } from '@ingot/core/serving/runtime';
 import { type App, type AppOptions, createApp } from './app.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { prepareEnvironment } from './environment/environment.ts';
+import { findEnvironment } from './environment/environment.ts';
 import { freePort } from './free-port.ts';
 import type { Log } from './log.ts';
 import type { ModelHost } from './model-host.ts';
@@ -169,8 +169,8 @@ function python({ python: settings, log, clock = systemClock }: ModelServerOptio
     clock,
     log,
     async prepareEnvironment(model, call) {
-      const { path, isBuilt = false } = await prepareEnvironment(model, environments, call);
-      return { python: path, keepsBytecode: isBuilt };
+      const { path, isBuilt = false, checked } = await findEnvironment(model, environments, call);
+      return { python: path, keepsBytecode: isBuilt, checked };
     },
   });
 }

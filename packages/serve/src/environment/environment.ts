@@ -47,6 +47,12 @@ export interface PreparedInterpreter extends Interpreter {
   readonly isBuilt?: boolean;
 }
 
+/** An interpreter that may still be compared with what the package asks for, while it starts. */
+export interface FoundInterpreter extends PreparedInterpreter {
+  /** Settles when it has been compared; nothing of the package may run before. Rejects with `environment-mismatch`. */
+  readonly checked: Promise<void>;
+}
+
 /** What one call brings along. */
 export interface PrepareOptions {
   readonly signal?: AbortSignal;
@@ -54,7 +60,7 @@ export interface PrepareOptions {
 }
 
 /**
- * Gives the interpreter to run a package with.
+ * Gives the interpreter to run a package with, compared with what the package asks for.
  * @throws IngotError `environment-mismatch` (current), `environment-failed`, `refused`, `interrupted`.
  */
 export async function prepareEnvironment(
@@ -62,7 +68,22 @@ export async function prepareEnvironment(
   options: EnvironmentOptions,
   call: PrepareOptions = {},
 ): Promise<PreparedInterpreter> {
+  const { checked, ...interpreter } = await findEnvironment(model, options, call);
+  await checked;
+  return interpreter;
+}
+
+/**
+ * Gives the interpreter to run a package with while it is still being compared, so that it can start meanwhile.
+ * @throws IngotError `environment-failed`, `refused`, `interrupted`.
+ */
+export async function findEnvironment(
+  model: ServablePackage,
+  options: EnvironmentOptions,
+  call: PrepareOptions = {},
+): Promise<FoundInterpreter> {
   const { mode, log } = options;
+  const checked = Promise.resolve();
   const interpreter = await rememberedInterpreter(join(options.cacheDirectory, 'interpreters'), {
     python: options.python,
     wanted: model.pythonVersion,
@@ -70,16 +91,17 @@ export async function prepareEnvironment(
     preferActive: mode !== 'auto',
     signal: call.signal,
   });
-  if (mode === 'none') return interpreter;
+  if (mode === 'none') return { ...interpreter, checked };
   if (mode === 'current') {
-    await checkCurrent(model, interpreter, options.checkScript, options.environment);
-    return interpreter;
+    const comparing = checkCurrent(model, interpreter, options.checkScript, options.environment);
+    comparing.catch(() => {}); // whoever loads the package awaits it
+    return { ...interpreter, checked: comparing };
   }
   if (readRequirements(model.requirements).length === 0) {
     log('warn', `the package names no requirements; it runs with what ${interpreter.path} has`);
-    return interpreter;
+    return { ...interpreter, checked };
   }
-  return builtEnvironment(model, interpreter, options, call);
+  return { ...(await builtEnvironment(model, interpreter, options, call)), checked };
 }
 
 async function builtEnvironment(

@@ -17,6 +17,8 @@ export interface PythonEnvironment {
   readonly python: string;
   /** Python may keep bytecode in it, whatever the server's own variables say. Default false. */
   readonly keepsBytecode?: boolean;
+  /** Settles when the environment is known to fit; workers start meanwhile and load nothing before. Default: it fits. */
+  readonly checked?: Promise<void>;
 }
 
 /** Finds or builds the environment of a package. */
@@ -81,7 +83,7 @@ async function loadPython(
   call: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
 ): Promise<Predictor> {
   const variables = resolveVariables(model.environmentVariables, options.environment);
-  const { python, keepsBytecode = false } = await options.prepareEnvironment(model, call);
+  const { python, keepsBytecode = false, checked } = await options.prepareEnvironment(model, call);
   const clock = options.clock ?? systemClock;
   const settings = {
     python,
@@ -96,7 +98,11 @@ async function loadPython(
   const { pool, first } = await WorkerPool.start(
     {
       size: options.workers ?? 1,
-      start: (signal) => startWorker(settings, model, order, spares, signal),
+      start: async (signal) => {
+        const worker = await startWorker(settings, model, spares, checked, signal);
+        await worker.load(order, { signal });
+        return worker;
+      },
       requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
       queueLimit: options.queueLimit ?? 256,
       mergeRows: model.flavor === 'sklearn' ? (options.mergeRows ?? 1024) : 0,
@@ -117,18 +123,23 @@ async function loadPython(
   };
 }
 
-/** A worker with the package loaded: the spare one where there is one, else a process of its own. */
+/** A worker that may load the package: the spare one where there is one, else a process of its own. */
 async function startWorker(
   settings: WorkerSettings,
   model: ServablePackage,
-  order: JsonObject,
   spares: SpareWorkers<WorkerProcess>,
+  checked: Promise<void> | undefined,
   signal: AbortSignal | undefined,
 ): Promise<WorkerProcess> {
   const spare = await spares.take(settings, sourceDirectories(model));
   const worker = spare ?? (await WorkerProcess.launch(settings, { signal }));
-  await worker.load(order, { signal });
-  return worker;
+  try {
+    await checked;
+    return worker;
+  } catch (error) {
+    await worker.stop();
+    throw error;
+  }
 }
 
 /** Where the package's own modules lie. */
