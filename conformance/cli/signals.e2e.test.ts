@@ -86,6 +86,18 @@ describe('a command that is interrupted', () => {
     expect(JSON.parse(stderr)).toMatchObject({ error: { code: 'disk-full' } });
   });
 
+  it.skipIf(!existsSync('/dev/full'))('that cannot write its help says so in one line', async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = spawn(process.execPath, [BINARY, '--help'], { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    let stderr = '';
+    child.stderr?.on('data', (data) => {
+      stderr += data;
+    });
+    expect(await new Promise((resolve) => child.on('close', resolve)), stderr).toBe(7);
+    expect(stderr).toMatch(/^error\[disk-full\]: [^\n]+\n$/);
+  });
+
   it('says nothing of a reader that stops reading', async () => {
     using directory = workDirectory();
     const shell = spawn('sh', ['-c', `"${process.execPath}" "${BINARY}" completion bash | true`], {

@@ -15,10 +15,20 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+/** Writes text that nothing else follows; what cannot be written is told in one line. */
+function writeOut(text: string): void {
+  process.once('uncaughtException', (error: NodeJS.ErrnoException) => {
+    const code = error.code === 'ENOSPC' ? 'disk-full' : 'unavailable';
+    process.stderr.write(`error[${code}]: the output cannot be written: ${error.message}\n`);
+    process.exit(7);
+  });
+  process.stdout.write(text);
+}
+
 if (words.length === 0 || (words.length === 1 && /^(?:--help|-h|help)$/.test(words[0] ?? ''))) {
-  process.stdout.write(helpOfAll());
+  writeOut(helpOfAll());
 } else if (words.length === 1 && /^(?:--version|-V)$/.test(words[0] ?? '')) {
-  process.stdout.write(`${toolVersion()}\n`);
+  writeOut(`${toolVersion()}\n`);
 } else if (words[0] === '__complete') {
   const { completeProcess } = await import('./completion/complete-process.ts');
   await completeProcess(words.slice(1));
