@@ -8,6 +8,10 @@ export interface BlobStat {
   readonly sizeBytes: number;
   /** The storage's own clock. */
   readonly modifiedAt: Date;
+  /** Changes whenever the bytes under the key do (an ETag, a generation), for whoever follows a file that others overwrite. */
+  readonly revision?: string;
+  /** Names these very bytes among the versions that the storage keeps of a key: S3 `versionId`, GCS generation, Azure `versionId`. */
+  readonly objectVersion?: string;
 }
 
 /** A blob in a listing. */
@@ -44,6 +48,25 @@ export interface BlobOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of looking at one blob. */
+export interface BlobVersionOptions extends BlobOptions {
+  /** One of the storage's own versions of the key. Default: the newest. Only where the backend has {@link BlobStore.versions}. */
+  readonly objectVersion?: string;
+}
+
+/** Options of {@link BlobStore.read}. */
+export interface BlobReadOptions extends BlobVersionOptions {
+  /** Default: the whole blob. */
+  readonly range?: ByteRange;
+}
+
+/** One of the versions that a storage keeps of a key, newest first in a listing. */
+export interface BlobVersion extends BlobStat {
+  readonly objectVersion: string;
+  /** Whether reading the key without a version gives this one. */
+  readonly isNewest: boolean;
+}
+
 /**
  * What a storage backend implements.
  *
@@ -55,12 +78,12 @@ export interface BlobStore {
   readonly address: string;
   readonly capabilities: BlobCapabilities;
   /** Gives size and time of a blob, or undefined when there is none. One request. */
-  stat(key: string, options?: BlobOptions): Promise<BlobStat | undefined>;
+  stat(key: string, options?: BlobVersionOptions): Promise<BlobStat | undefined>;
   /**
    * Streams a blob or a range of it. One request.
    * @throws IngotError `content-not-found` when there is no such blob, `integrity` when it ends before the range does.
    */
-  read(key: string, options?: BlobOptions & { readonly range?: ByteRange }): AsyncIterable<Uint8Array>;
+  read(key: string, options?: BlobReadOptions): AsyncIterable<Uint8Array>;
   /**
    * Creates a blob, whole or not at all: `created`, or `exists` when the key is taken (its bytes are left alone).
    * A failure of the body itself is thrown as it is.
@@ -73,4 +96,9 @@ export interface BlobStore {
   list(prefix: string, options?: BlobOptions & { readonly after?: string }): AsyncIterable<BlobEntry>;
   /** Where `capabilities.localFiles`: the path of the file that holds a blob, for reading only; undefined when there is none. */
   localPath?(key: string): Promise<string | undefined>;
+  /**
+   * Where the storage keeps versions of a key: all that can be read, newest first; markers of deletion are left out.
+   * One request per 1,000. Backends without versions do not have it.
+   */
+  versions?(key: string, options?: BlobOptions): AsyncIterable<BlobVersion>;
 }
