@@ -1,41 +1,48 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { IngotError } from '@ingot/core/errors';
+import { checkStorageAddress, filePath, storageIdentity } from '@ingot/core/blob/address';
+import { IngotError, isIngotError } from '@ingot/core/errors';
 import type { Settings } from './settings/settings.ts';
-import { redact, resolvePath } from './settings/settings.ts';
+import { resolvePath } from './settings/settings.ts';
 
-/** Where models live: a directory of this machine in this release. */
+/** Where models live. */
 export interface StoreAddress {
-  readonly directory: string;
+  /** What `openBlobStore` takes: an absolute path, or `scheme://…`. May hold a secret: not for printing. */
+  readonly text: string;
+  /** The directory, when it is one of this machine. */
+  readonly directory?: string;
 }
 
 /**
- * Reads the `registry` setting: a path or a `file://` address.
- * @throws IngotError `usage` for other schemes, naming what this release opens.
+ * Reads the `registry` setting: a path or a storage address.
+ * @throws IngotError `usage` for an address that no backend opens, naming where it comes from.
  */
 export function storeAddress(settings: Settings): StoreAddress {
   const value = settings.value('registry');
   if (value === undefined || value.text === '')
     throw new IngotError('usage', 'the registry address is empty', { hint: 'ingot config show --origin' });
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(value.text)?.[1]?.toLowerCase();
-  if (scheme === undefined) return { directory: resolvePath(value.text, value.base) };
-  if (scheme === 'file') return { directory: filePath(value.text) };
-  throw new IngotError(
-    'usage',
-    `"${redact(value.text)}" (${value.origin}): this release opens a path or file://…, not ${scheme}://`,
-    {
-      operation: 'open',
-      hint: 'ingot --registry /path/to/store ls',
-    },
-  );
+  const known = checked(value.text, value.origin);
+  if (known === undefined) return directoryAddress(resolvePath(value.text, value.base));
+  if (known.scheme === 'file') return directoryAddress(filePath(value.text));
+  return { text: value.text };
 }
 
-function filePath(text: string): string {
+function directoryAddress(directory: string): StoreAddress {
+  return { text: directory, directory };
+}
+
+function checked(text: string, origin: string): ReturnType<typeof checkStorageAddress> {
   try {
-    return fileURLToPath(text);
-  } catch (cause) {
-    throw new IngotError('usage', `"${text}" is not a file address; write file:///path/to/store`, { cause });
+    return checkStorageAddress(text);
+  } catch (thrown) {
+    if (!isIngotError(thrown)) throw thrown;
+    const { hint, nearest } = thrown;
+    throw new IngotError(thrown.code, `${thrown.message} (${origin})`, {
+      operation: 'open',
+      cause: thrown,
+      ...(hint === undefined ? {} : { hint }),
+      ...(nearest === undefined ? {} : { nearest }),
+    });
   }
 }
 
@@ -49,6 +56,7 @@ export function cacheRoot(settings: Settings): string {
 
 /** Directory in the cache of what is remembered about a store. */
 export function rememberedDirectory(settings: Settings, address: StoreAddress): string {
-  const name = createHash('sha256').update(address.directory).digest('hex').slice(0, 32);
+  const identity = address.directory ?? storageIdentity(address.text, settings.env);
+  const name = createHash('sha256').update(identity).digest('hex').slice(0, 32);
   return join(cacheRoot(settings), 'stores', name);
 }

@@ -18,7 +18,7 @@ const INTERVAL_MS = 750;
  * starts to answer, and why one cannot be had. Ends with the signal, or when the program that started it is gone.
  */
 export async function followSources(sources: readonly string[], context: Context): Promise<void> {
-  await using store = assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now });
   await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
   const registry = lastKnownResolver(store, { now: context.now, offline: context.settings.isOn('offline') });
   const ended = new AbortController();

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { realpath } from 'node:fs/promises';
 import { sep } from 'node:path';
 import type { GitState } from '@ingot/core/capture';
-import { redact } from './settings/settings.ts';
+import { redactAddress } from '@ingot/core/blob/address';
 
 const TIMEOUT_MS = 10_000;
 
@@ -33,7 +33,7 @@ export async function readGitState(path: string, options: GitOptions): Promise<G
     commit,
     dirty: changes !== '',
     ...(branch !== undefined && { branch }),
-    ...(remote !== undefined && { remote: redact(remote).replace('***@', '') }),
+    ...(remote !== undefined && { remote: redactAddress(remote).replace('***@', '') }),
   };
 }
 

@@ -28,7 +28,7 @@ export interface RunningServer extends AsyncDisposable {
 /** Starts a model server over the store and the cache that the settings name. */
 export async function startServer(plan: ServerPlan, context: Context): Promise<RunningServer> {
   const { settings } = context;
-  const store = assembleStore(settings, { now: context.now, onWarning: (message) => plan.log('warn', message) });
+  const store = await assembleStore(settings, { now: context.now, onWarning: (message) => plan.log('warn', message) });
   try {
     const memoryLimitBytes = settings.number('memory');
     const server = await startModelServer({

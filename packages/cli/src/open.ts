@@ -1,5 +1,5 @@
 import type { BlobStore } from '@ingot/core/blob/blob-store';
-import { createLocalBlobStore } from '@ingot/core/blob/local';
+import { openBlobStore } from '@ingot/core/blob/open';
 import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import type { ContentStore } from '@ingot/core/content/content-store';
 import type { StoreFormat } from '@ingot/core/content/store-format';
@@ -31,20 +31,24 @@ export interface OpenOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-/** Puts a store's parts together; nothing is read yet. */
-export function assembleStore(settings: Settings, options: OpenOptions): OpenedStore {
+/**
+ * Puts a store's parts together; nothing is asked of the storage yet.
+ * @throws IngotError `usage` for an address that no backend opens.
+ */
+export async function assembleStore(settings: Settings, options: OpenOptions): Promise<OpenedStore> {
   const address = storeAddress(settings);
   const remembered = rememberedDirectory(settings, address);
-  const blobs = createLocalBlobStore(address.directory);
+  const heard = options.onWarning === undefined ? {} : { onWarning: options.onWarning };
+  const blobs = await openBlobStore(address.text, { env: settings.env, ...heard });
   const registry = openLogRegistry({
     blobs,
     actor: settings.text('actor') ?? 'unknown',
     clock: options.now,
     memory: openRememberedStates({ directory: remembered }),
-    ...(options.onWarning === undefined ? {} : { onWarning: options.onWarning }),
+    ...heard,
   });
   return {
-    address: address.directory,
+    address: blobs.address,
     blobs,
     registry,
     contents: createBlobContentStore(blobs, { now: options.now }),
@@ -69,7 +73,7 @@ export interface StoreUse {
 export async function openStore(context: Context, use: StoreUse = {}): Promise<OpenedStore> {
   const { err } = context.terminal;
   const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
-  const store = assembleStore(context.settings, { now: context.now, onWarning });
+  const store = await assembleStore(context.settings, { now: context.now, onWarning });
   const format = await openFormatOf(store, use, context);
   if (use.writes === true || use.creates === true) {
     checkWritable(format, store.address);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { createLocalBlobStore } from '@ingot/core/blob/local';
+import { openBlobStore } from '@ingot/core/blob/open';
 import { cacheRoot, storeAddress } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import type { Check } from '../doctor/check.ts';
@@ -51,11 +51,12 @@ function checkConfig(context: Context): Check[] {
 
 async function checkStore(context: Context): Promise<readonly Check[]> {
   try {
-    const { directory } = storeAddress(context.settings);
-    if (!(await isThere(directory)))
-      return [warning('store', `${directory} is not there yet`, 'the first push makes it: ingot push PATH')];
+    const address = storeAddress(context.settings);
+    if (address.directory !== undefined && !(await isThere(address.directory)))
+      return [warning('store', `${address.directory} is not there yet`, 'the first push makes it: ingot push PATH')];
     const options = { id: randomBytes(16).toString('hex'), clock: () => performance.now(), signal: context.signal };
-    const { checks, storageTime } = await probeStore(createLocalBlobStore(directory), options);
+    const blobs = await openBlobStore(address.text, { env: context.settings.env });
+    const { checks, storageTime } = await probeStore(blobs, options);
     return storageTime === undefined ? checks : [...checks, checkClock(storageTime, context.now())];
   } catch (thrown) {
     const error = toIngotError(thrown);

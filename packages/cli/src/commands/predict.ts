@@ -83,7 +83,7 @@ async function versionFor({ selector }: Reference, context: Context): Promise<st
   if (selector.kind === 'latest') return undefined;
   if (selector.kind === 'version') return String(selector.number);
   if (selector.kind === 'label') return selector.label;
-  await using store = assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now });
   const source = createModelSource(store, context.settings, { now: context.now });
   return String((await source.resolve(context.arguments.argument(0), context)).number);
 }

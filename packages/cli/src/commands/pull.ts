@@ -35,7 +35,7 @@ export async function run(context: Context): Promise<Result | undefined> {
 }
 
 async function intoCache(reference: Reference, context: Context): Promise<PullResult> {
-  await using store = assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now });
   await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
   const offline = context.settings.isOn('offline');
   const registry = lastKnownResolver(store, { now: context.now, offline });
@@ -49,7 +49,7 @@ async function intoCache(reference: Reference, context: Context): Promise<PullRe
 }
 
 async function intoDirectory(reference: Reference, context: Context): Promise<PullResult> {
-  await using store = assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now });
   const output = resolve(context.cwd, context.arguments.text('output') ?? directoryOf(reference));
   const registry = lastKnownResolver(store, { now: context.now });
   return await pull(reference, {

@@ -6,7 +6,7 @@ import { recallNames, rememberNames } from './names.ts';
 
 /** Reads the names from the store and keeps them for the next time. */
 export async function refreshNames(settings: Settings, now: Date): Promise<Names | undefined> {
-  await using store = assembleStore(settings, { now: () => now });
+  await using store = await assembleStore(settings, { now: () => now });
   const { registry, names } = store;
   const models: ModelSummary[] = [];
   for await (const model of registry.models()) models.push(model);

@@ -5,6 +5,7 @@
 
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { redactAddress } from '@ingot/core/blob/address';
 import { IngotError } from '@ingot/core/errors';
 import { parseBytes } from '../output/units.ts';
 import type { SettingKey, SettingKind } from './setting-keys.ts';
@@ -31,6 +32,8 @@ export interface Settings {
   isOn(key: SettingKey): boolean;
   /** An absolute path. */
   path(key: SettingKey): string | undefined;
+  /** Variables of the process, for what storages read there. */
+  readonly env: SettingsHost['env'];
 }
 
 /** What defaults depend on. */
@@ -60,6 +63,7 @@ export function createSettings(layers: readonly SettingLayer[], host: SettingsHo
     return parsed;
   };
   return {
+    env: host.env,
     value,
     text: (key) => {
       const kind: SettingKind = SETTINGS[key].kind;
@@ -155,15 +159,8 @@ function defaultValues(host: SettingsHost): Readonly<Partial<Record<SettingKey, 
 export function listSettings(settings: Settings): { key: SettingKey; value: string | null; origin: string }[] {
   return SETTING_KEYS.map((key) => {
     const found = settings.value(key);
-    return { key, value: found === undefined ? null : redact(found.text), origin: found?.origin ?? 'not set' };
+    return { key, value: found === undefined ? null : redactAddress(found.text), origin: found?.origin ?? 'not set' };
   });
-}
-
-/** Hides passwords and signatures in addresses. */
-export function redact(text: string): string {
-  return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/gi, '$1***@')
-    .replace(/([?&;](?:[^=&\s]*(?:token|secret|password|signature|sig|key|credential)[^=&\s]*)=)[^&\s]+/gi, '$1***');
 }
 
 /** Directory of a file, for paths written in it. */
