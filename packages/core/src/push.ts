@@ -140,8 +140,8 @@ function refuseTakenLabel(plan: PackagePlan, model: ModelView | undefined): void
 async function putAll(upload: Upload, plan: PackagePlan, options: PushOptions): Promise<Set<Digest>> {
   const fresh = new Set<Digest>();
   for (const { path, digest, sizeBytes, open } of plan.files) {
-    const state = await upload.put({ role: 'file', path, digest, sizeBytes, open }, { signal: options.signal });
-    if (state === 'new') fresh.add(digest);
+    const put = await upload.put({ role: 'file', path, digest, sizeBytes, open }, { signal: options.signal });
+    if (put.newBytes > 0) fresh.add(digest);
   }
   const documents = [
     { role: 'config' as const, bytes: plan.config },

@@ -2,8 +2,8 @@ import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import type { Digest } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { BaseContents } from './base-contents.ts';
-import { checkedSource } from './checked-source.ts';
-import type { ContentBody, ContentOptions, SealedUpload, Upload } from './content-store.ts';
+import { checkedSource, type KnownBody, known } from './checked-source.ts';
+import type { ContentBody, ContentOptions, PutResult, SealedUpload, Upload } from './content-store.ts';
 import { packKey } from './locator.ts';
 import { packOf } from './pack.ts';
 import type { Piece } from './recipe.ts';
@@ -16,7 +16,7 @@ const MAX_ROUNDS = 8;
 export interface BlobUploadContext {
   readonly blobs: BlobStore;
   readonly id: string;
-  readonly modelId: string;
+  readonly modelId: string | (() => Promise<string>);
   readonly base: BaseContents;
   readonly packBytes: number;
   readonly now: () => Date;
@@ -26,7 +26,7 @@ export interface BlobUploadContext {
 export class BlobUpload implements Upload {
   readonly id: string;
   readonly #context: BlobUploadContext;
-  readonly #contents: ContentBody[] = [];
+  readonly #contents: KnownBody[] = [];
   readonly #seen = new Set<Digest>();
   /** Where contents lie that this upload wrote, in packs that stand. */
   readonly #written = new Map<Digest, readonly Piece[]>();
@@ -42,12 +42,14 @@ export class BlobUpload implements Upload {
     this.#context = context;
   }
 
-  async put(content: ContentBody): Promise<'new' | 'stored'> {
+  async put(content: ContentBody): Promise<PutResult> {
     if (this.#sealed !== undefined) throw new IngotError('usage', 'a sealed upload takes no more contents');
-    this.#contents.push(content);
-    const stored = this.#seen.has(content.digest) || this.#context.base.has(content.digest);
-    this.#seen.add(content.digest);
-    return stored ? 'stored' : 'new';
+    const body = await known(content);
+    this.#contents.push(body);
+    const { digest, sizeBytes } = body;
+    const stored = this.#seen.has(digest) || this.#context.base.has(digest);
+    this.#seen.add(digest);
+    return { digest, sizeBytes, newBytes: stored ? 0 : sizeBytes, storedBytes: stored ? sizeBytes : 0 };
   }
 
   async seal(options: ContentOptions = {}): Promise<SealedUpload> {
@@ -58,7 +60,15 @@ export class BlobUpload implements Upload {
       if (!(await this.#rely(plan, blobOptions(options)))) continue;
       const totalBytes = this.#contents.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
       const newBytes = this.#newBytes;
-      this.#sealed = { recipe: plan.recipe, newBytes, storedBytes: totalBytes - newBytes };
+      this.#sealed = {
+        recipe: plan.recipe,
+        newBytes,
+        storedBytes: totalBytes - newBytes,
+        newChunks: this.#written.size,
+        storedChunks: this.#contents.length - this.#written.size,
+        packs: this.#standing.length,
+        writtenBytes: newBytes,
+      };
       return this.#sealed;
     }
     throw new IngotError('unavailable', 'a collection kept condemning what was just written', { operation: 'push' });
@@ -124,7 +134,12 @@ export class BlobUpload implements Upload {
     await writeUploadRoot(
       blobs,
       key,
-      { upload: this.id, modelId, at: now().toISOString(), packs: plan.relied },
+      {
+        upload: this.id,
+        modelId: typeof modelId === 'string' ? modelId : await modelId(),
+        at: now().toISOString(),
+        packs: plan.relied,
+      },
       options,
     );
     const absent = await absentPacks(blobs, plan.relied, options);

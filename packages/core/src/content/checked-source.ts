@@ -1,7 +1,20 @@
 import { stopIfInterrupted } from '../blob/interrupt.ts';
-import { createDigester } from '../digest.ts';
+import { createDigester, type Digest } from '../digest.ts';
 import { IngotError, systemErrorCode } from '../errors.ts';
 import type { ContentBody, ContentOptions } from './content-store.ts';
+
+/** A content whose digest is known. */
+export interface KnownBody extends ContentBody {
+  readonly digest: Digest;
+}
+
+/** Finds out the digest of a content by reading it, unless it is known. */
+export async function known(content: ContentBody): Promise<KnownBody> {
+  if (content.digest !== undefined) return { ...content, digest: content.digest };
+  const digester = createDigester();
+  for await (const bytes of opened(content)) digester.update(bytes);
+  return { ...content, digest: digester.finish() };
+}
 
 /** How a content is called in messages: its path, or what it is for. */
 export function nameOf(content: Pick<ContentBody, 'path' | 'role'>): string {
@@ -12,7 +25,7 @@ export function nameOf(content: Pick<ContentBody, 'path' | 'role'>): string {
  * Streams the bytes of a content that is being stored, and fails before their end when they are not what was announced.
  * @throws IngotError `source-changed` naming the path.
  */
-export async function* checkedSource(content: ContentBody, options: ContentOptions): AsyncIterable<Uint8Array> {
+export async function* checkedSource(content: KnownBody, options: ContentOptions): AsyncIterable<Uint8Array> {
   const digester = createDigester();
   let doneBytes = 0;
   for await (const bytes of opened(content)) {

@@ -9,10 +9,17 @@
 
 import assert from 'node:assert/strict';
 import { collect } from '../blob/bytes.ts';
-import { digestOf } from '../digest.ts';
+import { type Digest, digestOf } from '../digest.ts';
 import type { ErrorCode } from '../errors.ts';
 import { isIngotError } from '../errors.ts';
-import type { ContentBody, ContentOptions, ContentRole, ContentStore, RecipeRef } from './content-store.ts';
+import type {
+  ContentBody,
+  ContentOptions,
+  ContentRole,
+  ContentStore,
+  RecipeRef,
+  SealedUpload,
+} from './content-store.ts';
 
 /** One empty storage. Every `open` gives another client of it, as another process would have. */
 export interface ContentStoreSubject {
@@ -28,7 +35,11 @@ export interface ContentStoreCase {
 }
 
 /** Makes a content of bytes. Default role: `file` at `path`. */
-export function contentOf(path: string, bytes: Uint8Array | string, role: ContentRole = 'file'): ContentBody {
+export function contentOf(
+  path: string,
+  bytes: Uint8Array | string,
+  role: ContentRole = 'file',
+): ContentBody & { readonly digest: Digest } {
   const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
   return {
     role,
@@ -47,10 +58,10 @@ export async function pushAll(
   subject: ContentStoreSubject,
   contents: readonly ContentBody[],
   base: readonly RecipeRef[] = [],
-): Promise<{ recipe: RecipeRef; newBytes: number; storedBytes: number; put: string[] }> {
+): Promise<SealedUpload & { put: ('new' | 'stored')[] }> {
   await using upload = await store.openUpload({ modelId: await subject.modelId(), base });
-  const put: string[] = [];
-  for (const content of contents) put.push(await upload.put(content));
+  const put: ('new' | 'stored')[] = [];
+  for (const content of contents) put.push((await upload.put(content)).newBytes > 0 ? 'new' : 'stored');
   const sealed = await upload.seal();
   await upload.release();
   return { ...sealed, put };
@@ -81,7 +92,7 @@ async function failsWith(work: () => Promise<unknown>, code: ErrorCode, mention?
 async function readsBack(
   store: ContentStore,
   ref: RecipeRef,
-  contents: readonly ContentBody[],
+  contents: readonly (ContentBody & { readonly digest: Digest })[],
   options?: ContentOptions,
 ): Promise<void> {
   const recipe = await store.openRecipe(ref, options);

@@ -28,7 +28,7 @@ export interface RecipeContent {
   readonly path?: string;
   readonly digest: Digest;
   readonly sizeBytes: number;
-  /** How many pieces rebuild it. One for now; none for an empty content. */
+  /** How many pieces rebuild it; none for an empty content. */
   readonly chunks: number;
 }
 
@@ -47,13 +47,31 @@ export interface Recipe {
   readonly packs: readonly string[];
 }
 
+/** Reads a content forward into buffers of the caller's, one read at a time. */
+export interface BlockReader {
+  /** Reads the next bytes into the buffer and says how many; 0 at the end. */
+  read(into: Uint8Array): Promise<number>;
+  /** Ends reading. Throws `source-changed` when everything was read and it is not what it was. */
+  close(): Promise<void>;
+}
+
 /** A content that is to be stored; opened again for every attempt. */
 export interface ContentBody {
   readonly role: ContentRole;
   readonly path?: string;
-  readonly digest: Digest;
+  /** How many bytes it gives; another number is `source-changed`. */
   readonly sizeBytes: number;
+  /** What its bytes must be; others are `source-changed`. Default: whatever they are. */
+  readonly digest?: Digest;
+  /** What its bytes were when they were read last: it is not opened when an earlier version has them. */
+  readonly remembered?: Digest;
   open(): AsyncIterable<Uint8Array>;
+  /** Opens it for reading into the caller's buffers, which spares a copy. Default: what {@link open} gives is copied. */
+  openBlocks?(): Promise<BlockReader>;
+  /** Reads all of it into a buffer of `sizeBytes` without waiting; for files of a few KiB, of which there may be thousands. */
+  readNow?(into: Uint8Array): void;
+  /** Sees all bytes in order while they are stored, so that a digest over many files, or a scan, costs no other reading. Keeps none of them. */
+  onBytes?(bytes: Uint8Array): void;
 }
 
 /** Options of long content operations. */
@@ -73,26 +91,47 @@ export interface ContentReader {
   read(recipe: Recipe, digest: Digest, options?: ContentOptions): AsyncIterable<Uint8Array>;
 }
 
-/** What sealing an upload gives. */
+/** What became of a content that was put into an upload. */
+export interface PutResult {
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  /** Bytes of it that had to be written, and bytes that were there already. */
+  readonly newBytes: number;
+  readonly storedBytes: number;
+}
+
+/** What sealing an upload gives. Bytes are those of contents, before coding, unless said otherwise. */
 export interface SealedUpload {
   readonly recipe: RecipeRef;
   /** Bytes of contents written now, and bytes that were there already. */
   readonly newBytes: number;
   readonly storedBytes: number;
+  /** The same in pieces. */
+  readonly newChunks: number;
+  readonly storedChunks: number;
+  /** How many packs were written, and their bytes as they lie in the store: pieces as coded, pages, recipe and footers. */
+  readonly packs: number;
+  readonly writtenBytes: number;
 }
 
 /**
- * One push in flight. `put` decides what must be written; `seal` writes packs, then the upload root, then checks what a
- * collection has condemned; `release` removes the root and is called after the event stands. Disposing an unreleased
- * upload leaves only unreferenced packs, and none at all when it was not sealed.
+ * One push in flight. `put` reads a content once and writes what no earlier version has; `seal` writes the rest, then
+ * the upload root, then checks what a collection has condemned; `release` removes the root and is called after the event
+ * stands. Disposing an unreleased upload leaves only packs that nothing names, and none at all when it was not sealed
+ * and nothing can resume it.
  */
 export interface Upload extends AsyncDisposable {
   readonly id: string;
-  /** Adds a content; `stored` when an earlier version of the model, or this upload, has it already, so that nothing more is written. */
-  put(content: ContentBody, options?: ContentOptions): Promise<'new' | 'stored'>;
   /**
-   * Writes everything that is missing, verified while it flows.
-   * @throws IngotError `source-changed` when a body gives other bytes than its digest says, naming the path.
+   * Adds a content; the recipe lists contents in the order of the calls. Calls need not wait for each other: thousands
+   * of small files are taken fastest at once, and no content is opened before those put earlier are read.
+   * @throws IngotError `source-changed` naming the path when its bytes are not what they should be, and as reading it
+   * and the store do. After a failure the upload takes nothing more.
+   */
+  put(content: ContentBody, options?: ContentOptions): Promise<PutResult>;
+  /**
+   * Writes everything that is missing.
+   * @throws IngotError as `put` does, for a content that must be written again because a collection took what it relied on.
    */
   seal(options?: ContentOptions): Promise<SealedUpload>;
   release(): Promise<void>;
@@ -100,8 +139,8 @@ export interface Upload extends AsyncDisposable {
 
 /** What a new upload may rely on. */
 export interface UploadOptions extends ContentOptions {
-  /** The model's id, for the upload root. `model-created` must stand already. */
-  readonly modelId: string;
+  /** The model's id, for the upload root; a function is called before the root is written. `model-created` must stand then. */
+  readonly modelId: string | (() => Promise<string>);
   /** Recipes of the model's newest versions, newest first: their contents need not be written again. */
   readonly base?: readonly RecipeRef[];
 }

@@ -20,15 +20,21 @@ export const TRAILER_BYTES = 48;
 const MAGIC = Buffer.from('INGOTPK1');
 const MAX_FOOTER_BYTES = 256 * 1024 * 1024;
 
-/** Something that is to lie in a pack. `open` must give exactly the bytes that digest and length say. */
-export interface PackEntry {
+/** Something that is to lie in a pack. `open` must give exactly `length` bytes: those of the digest, or their coded form. */
+export interface PackEntry extends Coded {
   readonly digest: Digest;
   readonly length: number;
   open(): AsyncIterable<Uint8Array>;
 }
 
-/** An entry as a footer lists it. */
-export interface PackedEntry {
+/** How an entry lies in a pack, when not as it is: its coding, and the length of its decoded bytes. Both or none. */
+export interface Coded {
+  readonly coding?: string;
+  readonly size?: number;
+}
+
+/** An entry as a footer lists it. The digest is that of the decoded bytes. */
+export interface PackedEntry extends Coded {
   readonly digest: Digest;
   readonly offset: number;
   readonly length: number;
@@ -48,12 +54,17 @@ export function packOf(entries: readonly PackEntry[]): BlobBody {
 
 function footerOf(entries: readonly PackEntry[]): Buffer {
   let offset = 0;
-  const listed = entries.map(({ digest, length }): PackedEntry => {
+  const listed = entries.map(({ digest, length, coding, size }): PackedEntry => {
     const at = offset;
     offset += length;
-    return { digest, offset: at, length };
+    return { digest, offset: at, length, ...(coding === undefined ? {} : { coding, size }) };
   });
-  const footer = Buffer.from(canonicalJson({ format: 1, entries: listed }));
+  return sealFooter(listed);
+}
+
+/** Writes what stands behind the entries of a pack: the footer that lists them, and the trailer. */
+export function sealFooter(entries: readonly PackedEntry[]): Buffer {
+  const footer = Buffer.from(canonicalJson({ format: 1, entries }));
   const length = Buffer.alloc(8);
   length.writeBigUInt64BE(BigInt(footer.byteLength));
   return Buffer.concat([footer, length, createHash('sha256').update(footer).digest(), MAGIC]);
@@ -90,7 +101,12 @@ export function parsePackFooter(footer: Uint8Array, pack: string, dataBytes: num
   if (fields.count('format') !== 1) throw damaged(pack, 'its footer is of an unknown format');
   let at = 0;
   const entries = fields.objects('entries').map((entry) => {
-    const packed = { digest: entry.digest('digest'), offset: entry.count('offset'), length: entry.count('length') };
+    const packed = {
+      digest: entry.digest('digest'),
+      offset: entry.count('offset'),
+      length: entry.count('length'),
+      ...(entry.has('coding') ? { coding: entry.text('coding'), size: entry.count('size') } : {}),
+    };
     if (packed.offset !== at) throw damaged(pack, 'its entries do not lie one after another');
     at += packed.length;
     return packed;

@@ -30,6 +30,16 @@ describe('pages', () => {
     );
   });
 
+  test('say of coded pieces how they are coded and how long they are', () => {
+    const pieces = [piece(1), { ...piece(2), coding: 'planes4-deflate', sizeBytes: 70_000 }, piece(3)];
+    const bytes = encodePage(pieces);
+    assert.deepEqual(parsePage(bytes, 'page'), pieces);
+    assert.deepEqual(
+      JSON.parse(String(bytes)).pieces.map((row: unknown[]) => row.slice(4)),
+      [[], ['planes4-deflate', 70_000], []],
+    );
+  });
+
   test('hold all pieces in order, about 256 each and never more than 1,024', () => {
     const pieces = Array.from({ length: 20_000 }, (_, n) => piece(n));
     const pages = cutPages([pieces.slice(0, 19_000), pieces.slice(19_000)]);
@@ -49,6 +59,9 @@ describe('pages', () => {
       { ...good, pieces: [[...row.slice(0, 3), 0]] },
       { ...good, pieces: [['sha256:no', 0, 0, 1]] },
       { ...good, pieces: ['row'] },
+      { ...good, pieces: [[...row, 'planes4-deflate']] },
+      { ...good, pieces: [[...row, 'planes4-deflate', 0]] },
+      { ...good, pieces: [[...row, 7, 100]] },
       { ...good, pieces: [row], packs: ['../../etc/0'] },
       { ...good, pieces: [row], packs: ['__proto__'] },
       [],

@@ -15,6 +15,15 @@ import { checkLocator, isPackId, parseLocator } from './locator.ts';
 /** A piece of a content: its digest and where it lies. */
 export interface Piece extends Locator {
   readonly digest: Digest;
+  /** How it lies in its pack, when not as it is; see `coding.ts`. */
+  readonly coding?: string;
+  /** Length of its bytes; given when there is a coding, else `length` is. */
+  readonly sizeBytes?: number;
+}
+
+/** How many bytes of a content a piece is. */
+export function pieceSize({ length, sizeBytes }: Pick<Piece, 'length' | 'sizeBytes'>): number {
+  return sizeBytes ?? length;
 }
 
 const ROLES: readonly ContentRole[] = ['file', 'manifest', 'config', 'captured'];
@@ -38,11 +47,17 @@ export function cutPages(groups: readonly (readonly Piece[])[]): readonly (reado
   });
 }
 
-/** Writes a page: the packs it names, and for each piece its digest, the pack's place in that list, offset and length. */
+/**
+ * Writes a page: the packs it names, and for each piece its digest, the pack's place in that list, offset and length;
+ * for a coded piece also the coding and the length of its decoded bytes.
+ */
 export function encodePage(pieces: readonly Piece[]): Buffer {
   const packs = [...new Set(pieces.map(({ pack }) => pack))];
   const numbers = new Map(packs.map((pack, number) => [pack, number]));
-  const rows = pieces.map(({ digest, pack, offset, length }) => [digest, numbers.get(pack) ?? 0, offset, length]);
+  const rows = pieces.map(({ digest, pack, offset, length, coding, sizeBytes }) => {
+    const row = [digest, numbers.get(pack) ?? 0, offset, length];
+    return coding === undefined ? row : [...row, coding, sizeBytes ?? 0];
+  });
   return Buffer.from(canonicalJson({ format: 1, packs, pieces: rows }));
 }
 
@@ -55,7 +70,7 @@ export function parsePage(bytes: Uint8Array, what: string): readonly Piece[] {
 }
 
 function parsePiece(row: unknown, packs: readonly string[], what: string): Piece {
-  const [digest, number, offset, length]: readonly unknown[] = Array.isArray(row) ? row : [];
+  const [digest, number, offset, length, coding, sizeBytes]: readonly unknown[] = Array.isArray(row) ? row : [];
   const pack = isCount(number) ? packs[number] : undefined;
   if (
     typeof digest !== 'string' ||
@@ -67,7 +82,10 @@ function parsePiece(row: unknown, packs: readonly string[], what: string): Piece
   ) {
     throw new IngotError('integrity', `${what} holds something that is no piece`);
   }
-  return { digest, ...checkLocator({ pack, offset, length }, what) };
+  const piece = { digest, ...checkLocator({ pack, offset, length }, what) };
+  if (coding === undefined) return piece;
+  if (typeof coding === 'string' && isCount(sizeBytes) && sizeBytes > 0) return { ...piece, coding, sizeBytes };
+  throw new IngotError('integrity', `${what} holds a piece whose coding is not said whole`);
 }
 
 /** Writes a recipe as it lies in a pack. */

@@ -1,11 +1,12 @@
 import { type Digest, digestOf } from '../digest.ts';
-import type { ContentBody, PageRef, RecipeContent, RecipeRef } from './content-store.ts';
+import type { KnownBody } from './checked-source.ts';
+import type { PageRef, RecipeContent, RecipeRef } from './content-store.ts';
 import type { PackEntry } from './pack.ts';
 import { cutPages, encodePage, encodeRecipe, type Piece } from './recipe.ts';
 
 /** What a plan is made from. */
 export interface PlanInput {
-  readonly contents: readonly ContentBody[];
+  readonly contents: readonly KnownBody[];
   /** Pieces of contents that need not be written. */
   readonly stored: ReadonlyMap<Digest, readonly Piece[]>;
   /** Pages that need not be written. */
@@ -15,7 +16,7 @@ export interface PlanInput {
   /** A pack is closed before it grows past this. */
   readonly packBytes: number;
   /** Gives the bytes of a content, checked. */
-  readonly open: (content: ContentBody) => AsyncIterable<Uint8Array>;
+  readonly open: (content: KnownBody) => AsyncIterable<Uint8Array>;
 }
 
 /** A pack to write. */
@@ -44,7 +45,7 @@ export function planUpload(input: PlanInput): Plan {
     written.set(digest, [layout.add({ digest, length: sizeBytes, open: () => input.open(content) })]);
   }
   const groups = [input.contents.filter(isFile), input.contents.filter((content) => !isFile(content))];
-  const piecesOf = ({ digest }: ContentBody) => input.stored.get(digest) ?? written.get(digest) ?? [];
+  const piecesOf = ({ digest }: KnownBody) => input.stored.get(digest) ?? written.get(digest) ?? [];
   const pieces = groups.map((contents) => contents.flatMap(piecesOf));
   const pages = placePages(cutPages(pieces), input.pages, layout);
   const contents = groups.flat().map((content) => listed(content, piecesOf(content).length));
@@ -54,11 +55,11 @@ export function planUpload(input: PlanInput): Plan {
   return { packs: layout.packs(), recipe, relied: [...relied], written };
 }
 
-function isFile(content: ContentBody): boolean {
+function isFile(content: KnownBody): boolean {
   return content.role === 'file';
 }
 
-function listed({ role, path, digest, sizeBytes }: ContentBody, chunks: number): RecipeContent {
+function listed({ role, path, digest, sizeBytes }: KnownBody, chunks: number): RecipeContent {
   return { role, ...(path === undefined ? {} : { path }), digest, sizeBytes, chunks };
 }
 
