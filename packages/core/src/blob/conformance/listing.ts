@@ -31,6 +31,18 @@ const ODD_KEYS = [
   'new\nline',
   'models/churn-0123456789abcdef/log/0000000001.json',
   'packs/a/0.pack',
+  'plus+sign and space',
+  'plus%2Bsign',
+  'query?versionId=1',
+  'hash#fragment',
+  'and&equals=semi;comma,',
+  'bang!paren()tilde~at@dollar$caret^back`',
+  'brackets[0]{1}<2>',
+  'slash%2Fpercent%25',
+  'x'.repeat(200),
+  'हिन्दी/한국어/日本語',
+  'combining/e\u0301',
+  'combining/\u00e9',
 ];
 
 /** Listing. */
@@ -48,6 +60,7 @@ export const LISTING_CASES: readonly BlobStoreCase[] = [
     run: async (subject) => {
       const store = await subject.open();
       for (const key of ODD_KEYS) assert.equal(await store.write(key, bodyOf(`at ${key}`)), 'created', key);
+      for (const key of ODD_KEYS) assert.equal((await store.stat(key))?.sizeBytes, Buffer.byteLength(`at ${key}`), key);
       for (const key of ODD_KEYS) assert.equal(String(await collect(store.read(key))), `at ${key}`);
       assert.deepEqual(await keysOf(store, ''), inByteOrder(ODD_KEYS));
     },
@@ -56,7 +69,7 @@ export const LISTING_CASES: readonly BlobStoreCase[] = [
     name: 'after continues a listing behind any key, present or not',
     run: async (subject) => {
       const store = await subject.open();
-      for (const key of ODD_KEYS) await store.write(key, bodyOf('x'));
+      await inBatches(store, ODD_KEYS);
       const all = inByteOrder(ODD_KEYS);
       for (const after of [
         ...all,
@@ -99,6 +112,7 @@ export const LISTING_CASES: readonly BlobStoreCase[] = [
       const keys = Array.from({ length: 1100 }, (_, n) => `log/${String(n).padStart(10, '0')}.json`);
       await inBatches(store, keys);
       assert.deepEqual(await keysOf(store, 'log/'), keys);
+      assert.deepEqual(await keysOf(store, ''), keys);
       assert.deepEqual(await keysOf(store, 'log/', keys[999]), keys.slice(1000));
     },
   },

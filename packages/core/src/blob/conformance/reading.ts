@@ -66,6 +66,17 @@ export const READING_CASES: readonly BlobStoreCase[] = [
     },
   },
   {
+    name: 'an empty blob is read whole and by the empty range, and a range within it fails with integrity',
+    run: async (subject) => {
+      const store = await subject.open();
+      await store.write('empty', bodyOf(''));
+      for (const range of [undefined, { start: 0 }, { start: 0, end: 0 }])
+        assert.equal((await collect(store.read('empty', range ? { range } : {}))).byteLength, 0);
+      await failsWith(() => collect(store.read('empty', { range: { start: 0, end: 1 } })), 'integrity');
+      await failsWith(() => collect(store.read('none', { range: { start: 0, end: 0 } })), 'content-not-found');
+    },
+  },
+  {
     name: 'a range that is no range fails with usage',
     run: async (subject) => {
       const { store } = await withPattern(await subject.open());
