@@ -14,6 +14,7 @@ import { parsePackFooter } from './pack.ts';
 import { parsePage, parseRecipe } from './recipe.ts';
 import { parseCondemnedList, parseUploadRoot } from './roots.ts';
 import { parseStoreFormat } from './store-format.ts';
+import { parseMoved, relocated } from './sweep/moved.ts';
 
 const PAGE = readFileSync(new URL('../../../../docs/format.md', import.meta.url), 'utf8');
 const BLOCKS = [...PAGE.matchAll(/^```json ([\w.-]+)\n(.*?)^```$/gms)].map(([, name = '', text = '']) => ({
@@ -58,6 +59,7 @@ describe('docs/format.md', () => {
       'manifest',
       'upload-root',
       'condemned-list',
+      'moved',
       'names-event',
       'model-event',
       'head',
@@ -108,6 +110,14 @@ describe('docs/format.md', () => {
     const { packs } = parseRecipe(stored('recipe'), published().recipe);
     assert.deepEqual(parseUploadRoot(block('upload-root'), 'root').packs, packs);
     assert.deepEqual(parseCondemnedList(block('condemned-list'), 'list').packs, packs);
+  });
+
+  test('shows a moved file that leads to the first two entries of the pack and to its recipe', () => {
+    const { recipe } = published();
+    const moved = parseMoved(block('moved'), 'moved');
+    assert.equal(relocated(moved, { offset: 18, length: 5 })?.offset, 18);
+    assert.equal(relocated(moved, recipe)?.offset, 23);
+    assert.equal(relocated(moved, { offset: 23, length: 5 }), undefined);
   });
 
   test('shows a names log that names the model of the root', () => {

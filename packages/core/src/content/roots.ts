@@ -8,11 +8,15 @@ import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import { bodyOf, readIfPresent } from '../blob/bytes.ts';
 import { IngotError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
+import { contradictsSum, withSum } from '../sum.ts';
 import { type CheckedObject, parseObject } from './checked-json.ts';
 import { isPackId, packKey } from './locator.ts';
 
 /** Where the condemned lists of collections lie. */
 export const CONDEMNED_PREFIX = 'gc/';
+
+/** Where all roots lie: `uploads/…`, `collections/…`, and one folder for each other kind. */
+export const ROOTS_PREFIX = 'roots/';
 
 const AT_ONCE = 32;
 
@@ -42,12 +46,12 @@ export async function writeUploadRoot(
   root: UploadRoot,
   options: BlobOptions,
 ): Promise<void> {
-  await blobs.write(key, bodyOf(`${canonicalJson({ format: 1, ...root })}\n`), options);
+  await blobs.write(key, bodyOf(`${canonicalJson(withSum({ format: 1, ...root }))}\n`), options);
 }
 
 /** Reads the bytes of an upload root. Throws `integrity`. */
 export function parseUploadRoot(bytes: Uint8Array, what: string): UploadRoot {
-  const fields = parseObject(bytes, what);
+  const fields = parseSummed(bytes, what);
   return {
     upload: fields.text('upload'),
     modelId: fields.text('modelId'),
@@ -58,7 +62,18 @@ export function parseUploadRoot(bytes: Uint8Array, what: string): UploadRoot {
 
 /** Reads the bytes of a condemned list. Throws `integrity`. */
 export function parseCondemnedList(bytes: Uint8Array, what: string): CondemnedList {
-  return { packs: parsePacks(parseObject(bytes, what), what) };
+  return { packs: parsePacks(parseSummed(bytes, what), what) };
+}
+
+/** Reads the bytes of any root: whatever it is for, it names packs. Throws `integrity`. */
+export function parseRoot(bytes: Uint8Array, what: string): readonly string[] {
+  return parsePacks(parseSummed(bytes, what), what);
+}
+
+function parseSummed(bytes: Uint8Array, what: string): CheckedObject {
+  const fields = parseObject(bytes, what);
+  if (!contradictsSum(fields.raw)) return fields;
+  throw new IngotError('integrity', `${what} is damaged: it does not have its sum`, { details: { file: what } });
 }
 
 function parsePacks(fields: CheckedObject, what: string): readonly string[] {
