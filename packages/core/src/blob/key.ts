@@ -18,6 +18,11 @@ export function checkKey(key: string): void {
   throw new IngotError('usage', `${JSON.stringify(shown)} is not a blob key: ${problem}`);
 }
 
+/** Says whether a text is a key, for listings of storages that hold other things too. */
+export function isKey(text: string): boolean {
+  return keyProblem(text) === undefined;
+}
+
 function keyProblem(key: string): string | undefined {
   if (key === '') return 'it is empty';
   if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `it is longer than ${MAX_KEY_BYTES} bytes`;
