@@ -20,6 +20,8 @@ type OpenBackend = (address: string, options: OpenBlobStoreOptions) => Promise<B
 
 const BACKENDS: Readonly<Record<string, OpenBackend>> = {
   file: async (address) => createLocalBlobStore(filePath(address)),
+  webdav: async (...args) => (await import('./webdav.ts')).openWebdavBlobStore(...args),
+  webdavs: async (...args) => (await import('./webdav.ts')).openWebdavBlobStore(...args),
 };
 
 /**
