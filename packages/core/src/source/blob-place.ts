@@ -1,0 +1,86 @@
+import type { BlobStat, BlobStore } from '../blob/blob-store.ts';
+import { IngotError } from '../errors.ts';
+import type { PlaceEntry, PlaceListing, SourceFileFacts, SourcePlace } from './place.ts';
+
+/** Reads plain files through a storage backend. */
+export function blobPlace(blobs: BlobStore): SourcePlace {
+  const versions = blobs.versions?.bind(blobs);
+  return {
+    address: blobs.address,
+    growsInPlace: blobs.capabilities.localFiles,
+    isRemote: true,
+    file: async (path, options = {}) => {
+      checkVersioned(blobs, options.objectVersion);
+      const found = await blobs.stat(path, options);
+      return found && factsOf(path, found);
+    },
+    list: (prefix, listing) => listBlobs(blobs, prefix, listing),
+    read: (path, { start = 0, ...options } = {}) =>
+      blobs.read(path, { ...options, ...(start > 0 && { range: { start } }) }),
+    ...(versions && {
+      versions: async function* (path: string, options = {}) {
+        for await (const version of versions(path, options)) yield factsOf(path, version);
+      },
+    }),
+  };
+}
+
+function checkVersioned(blobs: BlobStore, objectVersion: string | undefined): void {
+  if (objectVersion === undefined || blobs.versions !== undefined) return;
+  throw new IngotError(
+    'usage',
+    `${blobs.address} keeps no versions of its files, so "${objectVersion}" names nothing there`,
+  );
+}
+
+async function* listBlobs(
+  blobs: BlobStore,
+  prefix: string,
+  { enters, signal }: PlaceListing,
+): AsyncGenerator<PlaceEntry> {
+  const base = prefix.lastIndexOf('/') + 1;
+  let after: string | undefined;
+  // A directory that is not entered is passed over by listing again behind it, in case it holds a million files.
+  for (;;) {
+    let left: string | undefined;
+    for await (const blob of blobs.list(prefix, { signal, ...(after !== undefined && { after }) })) {
+      if (isHidden(blob.key, base)) continue;
+      const closed = closedDirectory(blob.key, base, enters);
+      if (closed === undefined) yield { kind: 'file', ...factsOf(blob.key, blob) };
+      else {
+        yield { kind: 'directory', path: closed };
+        left = `${closed}/\u{10ffff}`;
+        break;
+      }
+    }
+    if (left === undefined) return;
+    after = left;
+  }
+}
+
+function isHidden(key: string, base: number): boolean {
+  return key
+    .slice(base)
+    .split('/')
+    .some((part) => part.startsWith('.'));
+}
+
+/** The outermost directory above a key that is not entered. */
+function closedDirectory(key: string, base: number, enters: (directory: string) => boolean): string | undefined {
+  for (let at = key.indexOf('/', base); at >= 0; at = key.indexOf('/', at + 1)) {
+    const directory = key.slice(0, at);
+    if (!enters(directory)) return directory;
+  }
+  return undefined;
+}
+
+function factsOf(path: string, stat: BlobStat): SourceFileFacts {
+  const { sizeBytes, modifiedAt, revision, objectVersion } = stat;
+  return {
+    path,
+    sizeBytes,
+    modifiedAt,
+    revision: revision ?? `${sizeBytes}-${modifiedAt.getTime()}`,
+    ...(objectVersion !== undefined && { objectVersion }),
+  };
+}

@@ -1,0 +1,13 @@
+import type { BlobStore } from '../blob/blob-store.ts';
+import { blobPlace } from './blob-place.ts';
+import { localPlace } from './local-place.ts';
+import type { PlainAddress } from './plain-address.ts';
+import type { SourcePlace } from './place.ts';
+
+/** Opens the storage that an address names; no request is sent. */
+export type OpenStorage = (address: string) => Promise<BlobStore>;
+
+/** Opens the directory or bucket of an address. */
+export async function openPlace({ scheme, root }: PlainAddress, open: OpenStorage): Promise<SourcePlace> {
+  return scheme === 'file' ? localPlace(root) : blobPlace(await open(root));
+}
