@@ -1,0 +1,146 @@
+import * as crypto from 'node:crypto';
+import * as fs from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import {
+  type HandAnswer,
+  type HandCommand,
+  type HandFile,
+  type HandResult,
+  handsProgram,
+} from './restore-hands-program.ts';
+
+/** Hashes and writes for a restore: on threads of their own, or at once where that is not worth it. */
+export interface Hands extends AsyncDisposable {
+  /** Goes on with a running hash over bytes of an open file. Calls with one id are carried out in order. */
+  hash(id: number, fd: number, from: number, to: number): Promise<void>;
+  /** Ends a running hash; hex. */
+  digest(id: number): Promise<string>;
+  /** Hashes ranges of an open file, each on its own; hex. */
+  ranges(fd: number, ranges: readonly (readonly [from: number, to: number])[]): Promise<readonly string[]>;
+  /** Makes files from a buffer, which is given away. Files with wrong bytes are not made. */
+  write(bytes: Uint8Array, files: readonly (HandFile & { readonly at: number })[]): Promise<readonly HandResult[]>;
+  /** Makes files from local ones. Files with wrong bytes are not made. */
+  copy(files: readonly (HandFile & { readonly from: string })[]): Promise<readonly HandResult[]>;
+  /** Says which files stand and are right; wrong ones are removed. */
+  check(files: readonly HandFile[]): Promise<readonly HandResult[]>;
+}
+
+/** Opens hands: so many threads, or none at all, which does everything at once in this one. */
+export function openHands(threads: number): Hands {
+  const hands = threads === 0 ? [directHand()] : Array.from({ length: threads }, threadHand);
+  const idlest = (): Hand => hands.reduce((best, hand) => (hand.waiting < best.waiting ? hand : best));
+  const owners = new Map<number, Hand>();
+  const owner = (id: number): Hand => {
+    const known = owners.get(id) ?? idlest();
+    owners.set(id, known);
+    return known;
+  };
+  return {
+    hash: async (id, fd, from, to) => void (await owner(id).tell({ do: 'hash', id, fd, from, to })),
+    digest: async (id) => {
+      const answer = await owner(id).tell({ do: 'digest', id });
+      owners.delete(id);
+      return String(answer);
+    },
+    ranges: async (fd, ranges) => texts(await idlest().tell({ do: 'ranges', fd, ranges })),
+    write: async (bytes, files) => results(await idlest().tell({ do: 'write', bytes, files })),
+    copy: async (files) => results(await idlest().tell({ do: 'copy', files })),
+    check: async (files) => results(await idlest().tell({ do: 'check', files })),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(hands.map((hand) => hand.stop()));
+    },
+  };
+}
+
+function texts(answer: HandAnswer): readonly string[] {
+  return Array.isArray(answer) ? answer.filter((each) => typeof each === 'string') : [];
+}
+
+function results(answer: HandAnswer): readonly HandResult[] {
+  return Array.isArray(answer) ? answer.filter((each) => typeof each === 'object') : [];
+}
+
+interface Hand {
+  /** Commands that are not answered yet. */
+  readonly waiting: number;
+  tell(command: HandCommand): Promise<HandAnswer>;
+  stop(): Promise<void>;
+}
+
+function directHand(): Hand {
+  const run = handsProgram({ fs, crypto });
+  return { waiting: 0, tell: async (command) => run(command), stop: async () => {} };
+}
+
+const PROGRAM = `
+const { parentPort } = require('node:worker_threads');
+const run = (${handsProgram.toString()})({ fs: require('node:fs'), crypto: require('node:crypto') });
+parentPort.on('message', ({ id, command }) => {
+  try {
+    parentPort.postMessage({ id, answer: run(command) });
+  } catch (error) {
+    const { message, code, syscall, path } = error;
+    parentPort.postMessage({ id, failure: { message, code, syscall, path } });
+  }
+});
+`;
+
+interface Reply {
+  readonly id: number;
+  readonly answer?: HandAnswer;
+  readonly failure?: { readonly message: string; readonly code?: string };
+}
+
+interface Waiter {
+  readonly resolve: (answer: HandAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A hand on a thread; the thread starts with the first command. */
+function threadHand(): Hand {
+  const waiters = new Map<number, Waiter>();
+  let worker: Worker | undefined;
+  let told = 0;
+  const fail = (error: Error): void => {
+    for (const { reject } of waiters.values()) reject(error);
+    waiters.clear();
+  };
+  const start = (): Worker => {
+    const started = new Worker(PROGRAM, {
+      eval: true,
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+    });
+    started.on('message', (reply: Reply) => {
+      const waiter = waiters.get(reply.id);
+      waiters.delete(reply.id);
+      if (reply.failure === undefined) waiter?.resolve(reply.answer);
+      else waiter?.reject(Object.assign(new Error(reply.failure.message), reply.failure));
+    });
+    started.on('error', fail);
+    started.on('exit', () => fail(new Error('a helping thread ended')));
+    return started;
+  };
+  return {
+    get waiting() {
+      return waiters.size;
+    },
+    tell: (command) =>
+      new Promise((resolve, reject) => {
+        worker ??= start();
+        told += 1;
+        waiters.set(told, { resolve, reject });
+        worker.postMessage({ id: told, command }, command.do === 'write' ? given(command.bytes) : []);
+      }),
+    stop: async () => {
+      await worker?.terminate();
+    },
+  };
+}
+
+/** The memory behind bytes, when nothing else lies in it. */
+function given(bytes: Uint8Array): ArrayBuffer[] {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength ? [buffer] : [];
+}
