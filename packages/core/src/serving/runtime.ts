@@ -46,7 +46,10 @@ export interface ResolvedModel {
   /** The model's name without version or alias: what the server answers to. */
   readonly model: string;
   readonly modelId: string;
+  /** 0 where the source has no version numbers. */
   readonly number: number;
+  /** What the version is called, where that is not its number: `1.2` or `2024-01-31` of a plain file. Default: the number. */
+  readonly version?: string;
   readonly label?: string;
   readonly digest: Digest;
   /** ISO 8601 time since when the store has not answered, when this is the last known answer. */
@@ -58,7 +61,10 @@ export interface ModelSource {
   /** Says which version `source` names now; falls back to what was last known when the store does not answer. */
   resolve(source: string, options?: { readonly signal?: AbortSignal }): Promise<ResolvedModel>;
   /** Brings the version's files to a local directory (from the cache when they are there), verified. */
-  fetch(model: ResolvedModel, options?: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress }): Promise<ServablePackage>;
+  fetch(
+    model: ResolvedModel,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+  ): Promise<ServablePackage>;
 }
 
 /** One prediction request, already checked against the signature. */

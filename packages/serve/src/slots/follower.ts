@@ -4,7 +4,7 @@ import { type Clock, pause } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { type FollowedSource, refersTo } from './followed-source.ts';
 import type { Slot } from './slot.ts';
-import { keyOf, messageOf } from './slot-errors.ts';
+import { keyOf, messageOf, versionOf } from './slot-errors.ts';
 import type { Versions } from './versions.ts';
 
 /** How sources are followed. */
@@ -141,7 +141,10 @@ export class Follower {
     this.#settle(followed);
     this.#options.onChange();
     if (old === slot) return;
-    this.#options.log('info', `${followed.source} is now version ${slot.resolved.number}, was ${old.resolved.number}`);
+    this.#options.log(
+      'info',
+      `${followed.source} is now version ${versionOf(slot.resolved)}, was ${versionOf(old.resolved)}`,
+    );
     this.#dropUnused(old);
   }
 
@@ -158,8 +161,8 @@ export class Follower {
     const failedBefore = followed.failed;
     followed.failed = slot;
     if (failedBefore !== undefined) this.#dropUnused(failedBefore);
-    const { number } = followed.slot.resolved;
-    this.#options.log('error', `${followed.source} stays on version ${number}: ${messageOf(error)}`);
+    const version = versionOf(followed.slot.resolved);
+    this.#options.log('error', `${followed.source} stays on version ${version}: ${messageOf(error)}`);
   }
 
   #dropUnused(slot: Slot): void {

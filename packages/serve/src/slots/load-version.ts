@@ -4,6 +4,7 @@ import type { ModelSource, Predictor, Runtime, ServablePackage } from '@ingot/co
 import type { Log } from '../log.ts';
 import { sampleRequest } from './sample.ts';
 import type { LoadVersion } from './slot.ts';
+import { versionOf } from './slot-errors.ts';
 
 /** What loading a version takes. */
 export interface LoadSettings {
@@ -21,7 +22,10 @@ export function versionLoader({ source, runtimes, onProgress, log }: LoadSetting
     const predictor = await runtimeFor(model, runtimes).load(model, options);
     try {
       await warm(model, predictor, signal, (problem) =>
-        log('warn', `${resolved.model}:${resolved.number} did not answer a made-up row while warming up: ${problem}`),
+        log(
+          'warn',
+          `${resolved.model}:${versionOf(resolved)} did not answer a made-up row while warming up: ${problem}`,
+        ),
       );
       return { model, predictor };
     } catch (error) {

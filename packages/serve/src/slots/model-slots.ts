@@ -97,9 +97,7 @@ export class ModelSlots implements ModelHost, AsyncDisposable {
   index(): readonly ServedVersion[] {
     const slots = [...this.#versions.all(), ...this.#versions.leaving()];
     const served = [...new Set(slots)].map((slot) => slot.served);
-    return served.sort((a, b) =>
-      a.model < b.model ? -1 : a.model > b.model ? 1 : Number(a.version) - Number(b.version),
-    );
+    return served.sort((a, b) => (a.model < b.model ? -1 : a.model > b.model ? 1 : byVersion(a.version, b.version)));
   }
 
   models(): readonly string[] {
@@ -213,6 +211,13 @@ export class ModelSlots implements ModelHost, AsyncDisposable {
       slot.touch();
     }
   }
+}
+
+const VERSIONS = new Intl.Collator('en', { numeric: true });
+
+/** Numbers by their value, and texts with numbers in them as people order them. */
+function byVersion(a: string, b: string): number {
+  return VERSIONS.compare(a, b);
 }
 
 /** Waits for `work`, or rejects when the signal is aborted; the work goes on. */

@@ -3,13 +3,18 @@ import type { ResolvedModel } from '@ingot/core/serving/runtime';
 import type { Slot } from './slot.ts';
 
 /** What tells a version from every other one, also from one of a model deleted and made again. */
-export function keyOf({ modelId, number, digest }: ResolvedModel): string {
-  return `${modelId}:${number}@${digest}`;
+export function keyOf(resolved: ResolvedModel): string {
+  return `${resolved.modelId}:${versionOf(resolved)}@${resolved.digest}`;
+}
+
+/** What a version is called: its number, or the text that a plain file has in its place. */
+export function versionOf({ version, number }: ResolvedModel): string {
+  return version ?? String(number);
 }
 
 /** `churn:7`. */
 export function nameOf({ resolved }: Slot): string {
-  return `${resolved.model}:${resolved.number}`;
+  return `${resolved.model}:${versionOf(resolved)}`;
 }
 
 /** The message of whatever was thrown. */

@@ -2,6 +2,7 @@ import { IngotError, isIngotError } from '@ingot/core/errors';
 import type { Predictor, ResolvedModel, ServablePackage } from '@ingot/core/serving/runtime';
 import type { Clock } from '../clock.ts';
 import type { Lease, ServedVersion, SlotState } from '../model-host.ts';
+import { versionOf } from './slot-errors.ts';
 
 /** What a slot's loader brings: the package and its predictor, warmed. */
 export interface Loaded {
@@ -130,15 +131,16 @@ export class Slot {
   }
 
   #named(error: unknown): IngotError {
-    const { model, number } = this.resolved;
+    const model = this.resolved.model;
+    const version = versionOf(this.resolved);
     if (!isIngotError(error)) {
       const said = error instanceof Error ? error.message : String(error);
-      return new IngotError('unexpected', `${model}:${number} could not be loaded: ${said}`, { cause: error });
+      return new IngotError('unexpected', `${model}:${version} could not be loaded: ${said}`, { cause: error });
     }
     const { code, message, hint, nearest, details, retryable, operation } = error;
     const options = { hint, nearest, details, retryable, operation, cause: error };
     const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    return new IngotError(code, `${model}:${number}: ${message}`, given);
+    return new IngotError(code, `${model}:${version}: ${message}`, given);
   }
 
   #become(state: SlotState, reason: string | undefined): void {
@@ -164,12 +166,12 @@ export class Slot {
   }
 
   #describe(): ServedVersion {
-    const { model, number, label, digest } = this.resolved;
+    const { model, label, digest } = this.resolved;
     const last = this.#loaded ?? this.#last;
     const signature = last?.predictor.signature ?? last?.model.signature;
     return {
       model,
-      version: String(number),
+      version: versionOf(this.resolved),
       digest,
       sources: this.sources,
       state: this.#state,

@@ -1,6 +1,7 @@
 import { isIngotError } from '@ingot/core/errors';
 import type { Clock } from '../clock.ts';
 import type { LoadVersion } from './slot.ts';
+import { versionOf } from './slot-errors.ts';
 
 /** Told what became of each load; one that was given up is not told. */
 export type OnLoaded = (model: string, version: string, result: 'ok' | 'failed', seconds: number) => void;
@@ -10,7 +11,7 @@ export function timedLoads(load: LoadVersion, clock: Clock, onLoaded: OnLoaded):
   return async (resolved, signal) => {
     const startedAt = clock.now();
     const tell = (result: 'ok' | 'failed'): void =>
-      onLoaded(resolved.model, String(resolved.number), result, (clock.now() - startedAt) / 1000);
+      onLoaded(resolved.model, versionOf(resolved), result, (clock.now() - startedAt) / 1000);
     try {
       const loaded = await load(resolved, signal);
       tell('ok');

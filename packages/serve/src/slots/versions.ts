@@ -5,7 +5,7 @@ import type { Log } from '../log.ts';
 import { Backoff } from './backoff.ts';
 import { chooseEvictions } from './eviction.ts';
 import { type LoadVersion, Slot } from './slot.ts';
-import { asNotReady, keyOf, messageOf, nameOf } from './slot-errors.ts';
+import { asNotReady, keyOf, messageOf, nameOf, versionOf } from './slot-errors.ts';
 
 /** How versions are kept. */
 export interface VersionsOptions {
@@ -28,6 +28,8 @@ export class Versions {
   readonly #evicted = new Set<Slot>();
   readonly #bringing = new Map<Slot, Promise<void>>();
   readonly #leaving = new Map<Slot, Promise<void>>();
+  /** Slots that take the place of one that answers to the same version, once they are loaded; by key. */
+  readonly #successors = new Map<string, Slot>();
 
   constructor(options: VersionsOptions) {
     this.#options = options;
@@ -37,6 +39,7 @@ export class Versions {
   /** All slots in use. */
   *all(): Generator<Slot> {
     for (const versions of this.#slots.values()) yield* versions.values();
+    yield* this.#successors.values();
   }
 
   /** Slots of versions that no source names any more and that still answer their last requests. */
@@ -68,10 +71,13 @@ export class Versions {
   slotFor(resolved: ResolvedModel): Slot {
     const versions = this.#slots.get(resolved.model) ?? new Map<string, Slot>();
     this.#slots.set(resolved.model, versions);
-    const known = versions.get(String(resolved.number));
-    if (known !== undefined && keyOf(known.resolved) === keyOf(resolved)) return known;
-    const slot = new Slot(resolved, this.#options.loadVersion, this.#options.clock);
-    versions.set(String(resolved.number), slot);
+    const key = keyOf(resolved);
+    const known = versions.get(versionOf(resolved));
+    if (known !== undefined && keyOf(known.resolved) === key) return known;
+    const slot = this.#successors.get(key) ?? new Slot(resolved, this.#options.loadVersion, this.#options.clock);
+    // A file that is replaced under its name keeps its version: the one that answers goes on answering to it.
+    if (known?.isLoaded === true) this.#successors.set(key, slot);
+    else versions.set(versionOf(resolved), slot);
     return slot;
   }
 
@@ -99,6 +105,7 @@ export class Versions {
     }
     this.#backoff.clear(key);
     this.#evicted.delete(slot);
+    if (this.#successors.delete(key)) this.#slots.get(slot.resolved.model)?.set(versionOf(slot.resolved), slot);
     this.#options.onLoaded(slot);
     this.#makeRoom(slot);
   }
@@ -117,8 +124,9 @@ export class Versions {
   /** Takes a version out of service; it goes when its last lease ends. */
   drop(slot: Slot): void {
     const versions = this.#slots.get(slot.resolved.model);
-    const key = String(slot.resolved.number);
+    const key = versionOf(slot.resolved);
     if (versions?.get(key) === slot) versions.delete(key);
+    if (this.#successors.get(keyOf(slot.resolved)) === slot) this.#successors.delete(keyOf(slot.resolved));
     this.#evicted.delete(slot);
     const gone = slot.unload('no source names it any more').finally(() => this.#leaving.delete(slot));
     this.#leaving.set(slot, gone);

@@ -49,7 +49,7 @@ export async function modelConfig(exchange: Exchange): Promise<void> {
       name: lease.served.model,
       platform: lease.predictor.platform,
       backend: lease.served.flavor === 'onnx' ? 'onnxruntime' : 'python',
-      version_policy: { specific: { versions: [Number(lease.served.version)] } },
+      version_policy: { specific: { versions: numbersOf(lease.served.version) } },
       max_batch_size: 0,
       input: (signature?.inputs ?? []).map(configured),
       output: (signature?.outputs ?? []).map(configured),
@@ -113,4 +113,9 @@ function statisticsDocument(of: VersionStatistics): object {
     batch_stats: [],
     memory_usage: [],
   };
+}
+
+/** Triton knows versions as numbers; the version of a plain file may be none. */
+function numbersOf(version: string): number[] {
+  return /^\d+$/.test(version) ? [Number(version)] : [];
 }
