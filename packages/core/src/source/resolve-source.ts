@@ -351,7 +351,7 @@ export function versionOf(marks: readonly Mark[], modifiedAt: Date): SourceVersi
   const date = marks.find((mark) => mark.kind === 'date');
   const label = number === undefined ? labelFor(text, date?.atMs) : undefined;
   return {
-    text: number === undefined ? (label ?? text) : String(number),
+    text: number === undefined ? (label ?? plainText(text)) : String(number),
     ...(label !== undefined && { label }),
     ...(number !== undefined && { number }),
     ...(date !== undefined && { date: new Date(date.atMs).toISOString() }),
@@ -369,6 +369,11 @@ function labelFor(text: string, atMs: number | undefined): string | undefined {
     }
   }
   return undefined;
+}
+
+/** What a version is called goes into headers and paths of URLs. */
+function plainText(text: string): string {
+  return text.replace(/[^A-Za-z0-9._+-]+/g, '-').slice(0, 100);
 }
 
 function isoText(atMs: number): string {

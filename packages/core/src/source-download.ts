@@ -1,0 +1,212 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { link, readdir, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { IngotError, isIngotError, systemErrorCode } from './errors.ts';
+import { makeDirectory } from './make-directory.ts';
+import { whyUnsafePath } from './package/paths.ts';
+import { diskError } from './package/unpack.ts';
+import type { OnProgress } from './progress.ts';
+import type { SourceMatch } from './source/resolve-source.ts';
+import { siblingsOf } from './source/siblings.ts';
+import type { SourceFileFacts, SourcePlace } from './source/place.ts';
+
+/** Where the files of a match lie on this machine; disposing it removes what was made for that. */
+export interface BroughtSource extends AsyncDisposable {
+  /** A file or directory that reading a package takes. */
+  readonly path: string;
+}
+
+/** Options of {@link bringSource}. */
+export interface BringOptions {
+  /** Where downloads are made; what was cut short is left there and goes on with the next call. */
+  readonly directory: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+const PARALLEL = 8;
+/** A download that nobody has written to for so long was left by a process that died. */
+const ABANDONED_MS = 24 * 3_600_000;
+
+/**
+ * Brings the files of a match to this machine. What lies here already is taken where it is; what does not is downloaded,
+ * several files at a time, and a download that was interrupted goes on where it was.
+ * @throws IngotError `source-changed` when a file is not what was found, `invalid-package` for a name that cannot be a
+ * file's, `disk-full`, and as the storage does.
+ */
+export async function bringSource(
+  match: SourceMatch,
+  place: SourcePlace,
+  options: BringOptions,
+): Promise<BroughtSource> {
+  const siblings = match.kind === 'file' ? await siblingsOf(match.path, place, options) : [];
+  const here = place.localPath?.(match.path);
+  if (here !== undefined && siblings.length === 0) return { path: here, [Symbol.asyncDispose]: async () => {} };
+  const wanted = [
+    ...match.files.map((facts) => ({ facts, as: nameInPackage(match, facts) })),
+    ...siblings.map(({ facts, as }) => ({ facts, as: `${baseOf(match)}/${as}` })),
+  ];
+  return await download(match, place, wanted, options);
+}
+
+interface Wanted {
+  readonly facts: SourceFileFacts;
+  /** Path below the download's directory. */
+  readonly as: string;
+}
+
+/** Everything lies in one directory, named as the match is. */
+function nameInPackage(match: SourceMatch, facts: SourceFileFacts): string {
+  const below =
+    match.kind === 'file' ? basename(match.path) : facts.path.slice(match.path === '' ? 0 : match.path.length + 1);
+  const unsafe = whyUnsafePath(below);
+  if (unsafe === undefined) return `${baseOf(match)}/${below}`;
+  throw new IngotError('invalid-package', `"${below}" in ${match.location} cannot be a file here: ${unsafe}`);
+}
+
+function baseOf({ path, name }: SourceMatch): string {
+  const base = basename(path);
+  return base === '' || whyUnsafePath(base) !== undefined ? name : base;
+}
+
+async function download(
+  match: SourceMatch,
+  place: SourcePlace,
+  wanted: readonly Wanted[],
+  options: BringOptions,
+): Promise<BroughtSource> {
+  const id = createHash('sha256')
+    .update(`${place.address}\n${match.location}\n${match.revision}`)
+    .digest('hex')
+    .slice(0, 32);
+  const left = join(options.directory, `${id}.left`);
+  const own = join(options.directory, `${id}.${randomBytes(6).toString('hex')}`);
+  await makeDirectory(options.directory, { mode: 0o700 });
+  await sweep(options.directory);
+  await rename(left, own).catch(() => {}); // nothing was left by an earlier attempt, or another process has it
+  try {
+    await each(wanted, PARALLEL, (file) => fetchFile(file, place, match, own, options));
+  } catch (error) {
+    await rename(own, left).catch(() => rm(own, { recursive: true, force: true }));
+    throw diskError(error, options.directory, 'source.download');
+  }
+  const alone = match.kind === 'file' && wanted.length === 1;
+  return {
+    path: join(own, alone ? (wanted[0]?.as ?? '') : baseOf(match)),
+    [Symbol.asyncDispose]: () => rm(own, { recursive: true, force: true }),
+  };
+}
+
+async function fetchFile(
+  { facts, as }: Wanted,
+  place: SourcePlace,
+  match: SourceMatch,
+  directory: string,
+  { signal, onProgress }: BringOptions,
+): Promise<void> {
+  const path = join(directory, as);
+  await makeDirectory(dirname(path), { mode: 0o700 });
+  const local = place.localPath?.(facts.path);
+  if (local !== undefined && (await linked(local, path))) return;
+  const part = `${path}.part`;
+  if ((await sizeOf(path)) === facts.sizeBytes) return;
+  const start = Math.min((await sizeOf(part)) ?? 0, facts.sizeBytes);
+  let doneBytes = start;
+  const objectVersion = match.address.objectVersion ?? facts.objectVersion;
+  const reading = { ...(signal && { signal }), ...(objectVersion !== undefined && { objectVersion }), start };
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    if (start === facts.sizeBytes) return;
+    for await (const piece of place.read(facts.path, reading)) {
+      doneBytes += piece.length;
+      if (doneBytes > facts.sizeBytes) throw changed(facts.path);
+      onProgress?.({ phase: 'fetch', path: facts.path, doneBytes, totalBytes: facts.sizeBytes });
+      yield piece;
+    }
+  }
+  await pipeline(
+    counted,
+    createWriteStream(part, { flags: 'a', mode: 0o600 }),
+    signal === undefined ? {} : { signal },
+  ).catch((error: unknown) => {
+    throw isAbort(error)
+      ? new IngotError('interrupted', `fetching ${facts.path} was interrupted`, { cause: error })
+      : error;
+  });
+  if (doneBytes !== facts.sizeBytes) throw changed(facts.path);
+  await refuseChanged(facts, place, objectVersion, signal, part);
+  await rename(part, path);
+}
+
+/** A storage without versions may have given bytes of a file that was replaced half-way. */
+async function refuseChanged(
+  facts: SourceFileFacts,
+  place: SourcePlace,
+  objectVersion: string | undefined,
+  signal: AbortSignal | undefined,
+  part: string,
+): Promise<void> {
+  if (objectVersion !== undefined) return;
+  const now = await place.file(facts.path, signal === undefined ? {} : { signal });
+  if (now?.revision === facts.revision) return;
+  await rm(part, { force: true });
+  throw changed(facts.path);
+}
+
+function changed(path: string): IngotError {
+  return new IngotError('source-changed', `${path} changed while it was fetched`, {
+    operation: 'source.download',
+    retryable: true,
+    hint: 'run the same command again',
+  });
+}
+
+function isAbort(error: unknown): boolean {
+  return !isIngotError(error) && systemErrorCode(error) === 'ABORT_ERR';
+}
+
+/** The same file system can name a file twice; a copy is needed elsewhere. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    return systemErrorCode(error) === 'EEXIST';
+  }
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(() => undefined))?.size;
+}
+
+/** Removes what processes left that died long ago. */
+async function sweep(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  for (const name of names) {
+    const found = /\.(?:left|[0-9a-f]{12})$/.test(name)
+      ? await stat(join(directory, name)).catch(() => undefined)
+      : undefined;
+    if (found === undefined || Date.now() - found.mtimeMs < ABANDONED_MS) continue;
+    await rm(join(directory, name), { recursive: true, force: true });
+  }
+}
+
+/** Works on all items, a few at a time; the first failure ends it. */
+async function each<T>(items: readonly T[], parallel: number, work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  let failed = false;
+  const worker = async (): Promise<void> => {
+    while (next < items.length && !failed) {
+      const item = items[next++];
+      if (item === undefined) return;
+      await work(item).catch((error: unknown) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const outcomes = await Promise.allSettled(Array.from({ length: Math.min(parallel, items.length) }, worker));
+  const reason = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (reason !== undefined) throw reason.reason;
+}
