@@ -21,6 +21,8 @@ const VERBS: Readonly<Record<ProgressEvent['phase'], string>> = {
   fetch: 'fetching',
   environment: 'preparing',
   load: 'loading',
+  check: 'checking',
+  collect: 'collecting',
 };
 
 /**

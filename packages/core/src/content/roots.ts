@@ -91,7 +91,7 @@ export async function absentPacks(
   packs: readonly string[],
   options: BlobOptions,
 ): Promise<ReadonlySet<string>> {
-  const condemned = await readCondemned(blobs, options);
+  const condemned = await condemnedPacks(blobs, options);
   const absent = packs.filter((pack) => condemned.has(pack));
   const others = packs.filter((pack) => !condemned.has(pack));
   for (let at = 0; at < others.length; at += AT_ONCE) {
@@ -102,7 +102,8 @@ export async function absentPacks(
   return new Set(absent);
 }
 
-async function readCondemned(blobs: BlobStore, options: BlobOptions): Promise<ReadonlySet<string>> {
+/** Reads which packs collections have condemned. One listing, and one request a list. */
+export async function condemnedPacks(blobs: BlobStore, options: BlobOptions): Promise<ReadonlySet<string>> {
   const condemned = new Set<string>();
   for await (const { key } of blobs.list(CONDEMNED_PREFIX, options)) {
     // A list that is gone again names only packs that are gone too, or spared.

@@ -1,0 +1,361 @@
+/**
+ * A collection deletes what nothing needs any more, while others push. It *condemns* what looks unneeded, in a list that
+ * everybody who pushes reads; only then it looks at all roots and logs again, *spares* what they name by now, and
+ * deletes the rest. Clocks decide what is condemned, never what is safe to delete.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { BlobOptions, BlobStore } from './blob/blob-store.ts';
+import { stopIfInterrupted } from './blob/interrupt.ts';
+import { checkWritable, openStore, type StoreFormat } from './content/store-format.ts';
+import { trimAccelerators } from './content/sweep/accelerators.ts';
+import {
+  agreeOnFinal,
+  type FinalList,
+  publishList,
+  removeList,
+  type StandingList,
+  standingLists,
+} from './content/sweep/condemned.ts';
+import { inParallel } from './content/sweep/in-parallel.ts';
+import { doomedKeys, isSuperseded } from './content/sweep/marks.ts';
+import { type RepackedPack, repack, type ThinPack } from './content/sweep/repack.ts';
+import type { StandingRoot } from './content/sweep/standing-roots.ts';
+import { type PackSurvey, storageTime } from './content/sweep/survey.ts';
+import { type Look, Observer } from './collect-look.ts';
+import { IngotError } from './errors.ts';
+import type { OnProgress } from './progress.ts';
+import { type ExpireUpload, createUploadExpirer } from './registry/care-expire.ts';
+import type { CareView } from './registry/care-logs.ts';
+
+/** Options of {@link collect}. */
+export interface CollectOptions {
+  readonly blobs: BlobStore;
+  /** Who collects, as histories show it when an upload is given up: `ana@laptop`. */
+  readonly actor: string;
+  /** What is younger is left alone, and uploads are given up after it, in milliseconds. Default: 24 hours. */
+  readonly graceMs?: number;
+  /** Only says what would go. Default: false. */
+  readonly dryRun?: boolean;
+  /** Asserts that nobody else uses the store meanwhile; needed where listings may be stale. Default: false. */
+  readonly exclusive?: boolean;
+  /** Packs of which less than this share is needed are written again; 0: none. Default: 0.5. */
+  readonly repackBelow?: number;
+  /** A pack is written again only to save as many bytes. Default: 64 KiB. */
+  readonly repackAtLeastBytes?: number;
+  /** Default: the system clock; only its distance from the storage's matters, for giving uploads up. */
+  readonly clock?: () => Date;
+  /** Default: the system's random bytes. */
+  readonly random?: (size: number) => Uint8Array;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+/** What became of a pack, or would. */
+export interface PackFate {
+  readonly pack: string;
+  readonly sizeBytes: number;
+  readonly fate: 'kept' | 'deleted';
+  /** Why, for people. */
+  readonly reason: string;
+}
+
+/** An upload that was given up, or would be. */
+export interface AbandonedUpload {
+  readonly upload: string;
+  readonly modelId: string;
+  /** Name of the model, unless it was deleted. */
+  readonly model?: string;
+}
+
+/** What a collection did, or would do. */
+export interface CollectResult {
+  readonly run: string;
+  readonly dryRun: boolean;
+  readonly graceMs: number;
+  /** All packs, by id. */
+  readonly packs: readonly PackFate[];
+  readonly deletedBytes: number;
+  readonly keptBytes: number;
+  readonly uploads: readonly AbandonedUpload[];
+  /** Thin packs that were written again; their old ones go a grace period later. */
+  readonly repacked: readonly RepackedPack[];
+  /** Former collections that were finished. */
+  readonly finished: readonly string[];
+  /** Heads, listings and hints that newer ones had replaced. */
+  readonly trimmed: number;
+}
+
+const DAY_MS = 24 * 60 * 60_000;
+/** Roots of collections are never dropped sooner: other collections may be at work. */
+const COLLECTION_GRACE_MS = 60 * 60_000;
+const DELETES_AT_ONCE = 16;
+const REPACK_AT_ONCE_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Deletes what nothing needs: packs that no version and no root names, and what abandoned uploads left. Safe while
+ * others push or collect, and to interrupt and repeat at any point.
+ * @throws IngotError `refused` (the store is governed, only read, or may show stale listings), `integrity`,
+ * `content-not-found` or `tampered` when something is damaged that says what is needed; then nothing is deleted.
+ * @example
+ * const { deletedBytes } = await collect({ blobs, actor: 'ana@laptop', dryRun: true });
+ */
+export async function collect(options: CollectOptions): Promise<CollectResult> {
+  const { blobs, signal } = options;
+  const format = await openStore(blobs, signal ? { signal } : {});
+  checkAllowed(format, options);
+  return new Collection(format, options).run();
+}
+
+function checkAllowed(format: StoreFormat, { blobs, dryRun, exclusive }: CollectOptions): void {
+  if (dryRun === true) return;
+  const { readOnly, stalenessMs, createIfAbsent } = blobs.capabilities;
+  if (readOnly) throw refused(`${blobs.address} can only be read`, 'ingot gc --dry-run');
+  if (format.governed) checkWritable(format, blobs.address);
+  if (exclusive === true) return;
+  const hint = 'ingot gc --exclusive   (when nobody else uses the store meanwhile)';
+  if (stalenessMs > 0)
+    throw refused(`${blobs.address} may show what others wrote up to ${Math.ceil(stalenessMs / 1000)} s late`, hint);
+  if (createIfAbsent === 'no') throw refused(`${blobs.address} does not honour create-if-absent`, hint);
+}
+
+function refused(message: string, hint: string): IngotError {
+  return new IngotError('refused', message, { operation: 'collect', hint });
+}
+
+class Collection {
+  readonly #options: CollectOptions;
+  readonly #blobs: BlobStore;
+  readonly #call: BlobOptions;
+  readonly #isMirror: boolean;
+  readonly #graceMs: number;
+  readonly #run: string;
+  readonly #observer: Observer;
+  readonly #expire: ExpireUpload;
+  readonly #abandoned = new Map<string, AbandonedUpload>();
+  readonly #deleted = new Map<string, string>();
+  readonly #finished: string[] = [];
+  #nowMs = 0;
+  #recipes = 0;
+
+  constructor(format: StoreFormat, options: CollectOptions) {
+    const { blobs, signal, random = randomBytes } = options;
+    this.#options = options;
+    this.#blobs = blobs;
+    this.#call = signal ? { signal } : {};
+    this.#isMirror = format.follows !== undefined;
+    this.#graceMs = options.graceMs ?? DAY_MS;
+    this.#run = `gc-${Buffer.from(random(12)).toString('hex')}`;
+    this.#observer = new Observer(blobs, () => {
+      this.#recipes += 1;
+      this.#tell('versions', this.#recipes, 0);
+    });
+    this.#expire = createUploadExpirer(options);
+  }
+
+  async run(): Promise<CollectResult> {
+    const before = await this.#firstLook();
+    const condemned = this.#choose(before);
+    if (this.#options.dryRun === true) return this.#wouldDo(before, condemned);
+    if (condemned.size > 0) await publishList(this.#blobs, this.#run, [...condemned.keys()], this.#call);
+    const { lists, leftovers } = await standingLists(this.#blobs, this.#call);
+    for (const run of leftovers) await removeList(this.#blobs, run, this.#call);
+    const after = await this.#lookAgain(before, lists);
+    const repacked = await this.#repack(after, lists);
+    const heads = [...after.view.listed.logs.values()].map((log) => log.heads);
+    const trimmed = await trimAccelerators(this.#blobs, { heads, nowMs: this.#nowMs }, this.#call);
+    return this.#result(after, { repacked, trimmed });
+  }
+
+  async #firstLook(): Promise<Look> {
+    const { clock = () => new Date(), dryRun } = this.#options;
+    const time = dryRun === true ? clock() : await storageTime(this.#blobs, this.#run, this.#call);
+    this.#nowMs = time.getTime();
+    return this.#observer.look((root, view) => this.#isAbandoned(root, view), this.#call);
+  }
+
+  /** After the lists stand: gives uploads up, looks again, and does away with what the lists name and nothing needs. */
+  async #lookAgain(before: Look, lists: readonly StandingList[]): Promise<Look> {
+    await this.#giveUp(before);
+    if (lists.length === 0) return before;
+    const after = await this.#observer.look((root) => this.#isOldCollection(root), this.#call);
+    for (const list of lists) await this.#execute(list, { before, after, lists });
+    await this.#dropRoots(after);
+    return after;
+  }
+
+  /** Packs that look unneeded and are old enough, with the reason; and packs of which only a moved file is left. */
+  #choose({ survey, marks }: Look): ReadonlyMap<string, string> {
+    const condemned = new Map<string, string>();
+    for (const [pack, { modifiedMs }] of survey.packs) {
+      if (!this.#isOld(modifiedMs)) continue;
+      if (!marks.named.has(pack)) condemned.set(pack, 'nothing names it');
+      else if (this.#isOld(survey.moved.get(pack) ?? Number.POSITIVE_INFINITY) && this.#isMoved(pack, survey, marks))
+        condemned.set(pack, 'what is needed of it was moved');
+    }
+    for (const [pack, modifiedMs] of survey.moved) {
+      if (!survey.packs.has(pack) && !marks.named.has(pack) && this.#isOld(modifiedMs))
+        condemned.set(pack, 'nothing follows its moved file');
+    }
+    return condemned;
+  }
+
+  #isMoved(pack: string, survey: PackSurvey, marks: Look['marks']): boolean {
+    return isSuperseded(pack, {
+      index: this.#observer.index,
+      moved: this.#observer.moved,
+      marks,
+      movedBefore: new Set(survey.moved.keys()),
+      isThere: (other) => survey.packs.has(other),
+      isCondemned: () => false,
+    });
+  }
+
+  async #execute(
+    list: StandingList,
+    seen: { readonly before: Look; readonly after: Look; readonly lists: readonly StandingList[] },
+  ): Promise<void> {
+    const final = await agreeOnFinal(this.#blobs, list.run, this.#judge(list, seen), this.#call);
+    if (final === undefined) return;
+    const moved = new Set(final.moved);
+    let done = 0;
+    await inParallel(final.packs, DELETES_AT_ONCE, async (pack) => {
+      stopIfInterrupted(this.#call.signal, 'collect');
+      for (const key of doomedKeys(pack, moved.has(pack))) await this.#blobs.delete(key, this.#call);
+      this.#deleted.set(pack, moved.has(pack) ? 'what is needed of it was moved' : 'nothing names it');
+      done += 1;
+      this.#tell('deleting packs', done, final.packs.length);
+    });
+    await removeList(this.#blobs, list.run, this.#call);
+    if (list.run !== this.#run) this.#finished.push(list.run);
+  }
+
+  #judge(
+    { run, packs }: StandingList,
+    { before, after, lists }: { readonly before: Look; readonly after: Look; readonly lists: readonly StandingList[] },
+  ): FinalList {
+    const others = new Set(lists.flatMap((list) => (list.run === run ? [] : list.packs)));
+    const input = {
+      index: this.#observer.index,
+      moved: this.#observer.moved,
+      marks: after.marks,
+      movedBefore: new Set(before.survey.moved.keys()),
+      isThere: (pack: string) => after.survey.packs.has(pack),
+      isCondemned: (pack: string) => others.has(pack),
+    };
+    const unnamed = packs.filter((pack) => !after.marks.named.has(pack));
+    const moved = packs.filter((pack) => after.marks.named.has(pack) && isSuperseded(pack, input));
+    return { packs: [...unnamed, ...moved], moved };
+  }
+
+  #isOld(modifiedMs: number): boolean {
+    return this.#nowMs - modifiedMs >= this.#graceMs;
+  }
+
+  #isAbandoned(root: StandingRoot, view: CareView): boolean {
+    if (this.#isOldCollection(root)) return true;
+    if (this.#isMirror || root.upload === undefined || !this.#isOld(root.modifiedMs)) return false;
+    // Of a model that nobody knows, nobody can say that an upload of it is given up.
+    const model = view.models.get(root.upload.modelId);
+    if (model === undefined) return false;
+    const { id, modelId } = root.upload;
+    this.#abandoned.set(id, {
+      upload: id,
+      modelId,
+      ...(model.name === undefined ? {} : { model: model.name }),
+    });
+    return true;
+  }
+
+  #isOldCollection({ run, modifiedMs }: StandingRoot): boolean {
+    return run !== undefined && this.#nowMs - modifiedMs >= Math.max(this.#graceMs, COLLECTION_GRACE_MS);
+  }
+
+  /** First the events that forbid to publish them, then the roots. */
+  async #giveUp({ roots }: Look): Promise<void> {
+    for (const { upload, modelId } of this.#abandoned.values()) await this.#expire(modelId, upload, this.#call);
+    for (const root of roots) {
+      if (root.upload !== undefined && this.#abandoned.has(root.upload.id))
+        await this.#blobs.delete(root.key, this.#call);
+    }
+  }
+
+  async #dropRoots(look: Look): Promise<void> {
+    const gone = [...look.void, ...look.roots.filter((root) => this.#isOldCollection(root))];
+    for (const { key } of gone) await this.#blobs.delete(key, this.#call);
+  }
+
+  async #repack(look: Look, lists: readonly StandingList[]): Promise<readonly RepackedPack[]> {
+    const thin = this.#isMirror ? [] : this.#thinPacks(look, new Set(lists.flatMap((list) => list.packs)));
+    const repacked: RepackedPack[] = [];
+    for (let from = 0, part = 0; from < thin.length; part += 1) {
+      let to = from;
+      for (let bytes = 0; to < thin.length && (to === from || bytes < REPACK_AT_ONCE_BYTES); to += 1)
+        bytes += thin[to]?.rows.bytes ?? 0;
+      stopIfInterrupted(this.#call.signal, 'collect');
+      const some = await repack(this.#blobs, thin.slice(from, to), { ...this.#call, run: `${this.#run}-${part}` });
+      repacked.push(...some);
+      from = to;
+      this.#tell('rewriting thin packs', from, thin.length);
+    }
+    return repacked;
+  }
+
+  /** Old packs of which little is needed, that no root pins and nobody has moved or condemned. */
+  #thinPacks({ survey, marks }: Look, condemned: ReadonlySet<string>): readonly ThinPack[] {
+    const { repackBelow = 0.5, repackAtLeastBytes = 64 * 1024 } = this.#options;
+    const thin: ThinPack[] = [];
+    for (const [pack, { sizeBytes, modifiedMs }] of survey.packs) {
+      if (!this.#isOld(modifiedMs) || !marks.named.has(pack) || marks.pinned.has(pack)) continue;
+      if (survey.moved.has(pack) || condemned.has(pack) || this.#deleted.has(pack)) continue;
+      const rows = this.#observer.index.rows(pack);
+      if (rows.bytes < sizeBytes * repackBelow && sizeBytes - rows.bytes >= repackAtLeastBytes)
+        thin.push({ pack, sizeBytes, rows });
+    }
+    return thin;
+  }
+
+  #wouldDo(look: Look, condemned: ReadonlyMap<string, string>): CollectResult {
+    for (const [pack, reason] of condemned) if (look.survey.packs.has(pack)) this.#deleted.set(pack, reason);
+    const thin = this.#isMirror ? [] : this.#thinPacks(look, new Set());
+    const repacked = thin.map(({ pack, sizeBytes, rows }) => ({ pack, sizeBytes, liveBytes: rows.bytes, into: [] }));
+    return this.#result(look, { repacked, trimmed: 0 });
+  }
+
+  #result(look: Look, done: Pick<CollectResult, 'repacked' | 'trimmed'>): CollectResult {
+    const packs = [...look.survey.packs].map(([pack, { sizeBytes, modifiedMs }]): PackFate => {
+      const reason = this.#deleted.get(pack);
+      if (reason !== undefined) return { pack, sizeBytes, fate: 'deleted', reason };
+      return { pack, sizeBytes, fate: 'kept', reason: this.#whyKept(pack, modifiedMs, look) };
+    });
+    const bytesOf = (fate: PackFate['fate']): number =>
+      packs.reduce((sum, pack) => (pack.fate === fate ? sum + pack.sizeBytes : sum), 0);
+    return {
+      run: this.#run,
+      dryRun: this.#options.dryRun === true,
+      graceMs: this.#graceMs,
+      packs,
+      deletedBytes: bytesOf('deleted'),
+      keptBytes: bytesOf('kept'),
+      uploads: [...this.#abandoned.values()],
+      finished: this.#finished,
+      ...done,
+    };
+  }
+
+  #whyKept(pack: string, modifiedMs: number, { marks }: Look): string {
+    const named = marks.named.get(pack);
+    if (named !== undefined) return named;
+    return this.#isOld(modifiedMs) ? 'nothing names it any more: the next collection takes it' : 'it is too young';
+  }
+
+  #tell(path: string, doneBytes: number, totalBytes: number): void {
+    this.#options.onProgress?.({
+      phase: 'collect',
+      path,
+      doneBytes: 0,
+      totalBytes: 0,
+      message: totalBytes === 0 ? String(doneBytes) : `${doneBytes} of ${totalBytes}`,
+    });
+  }
+}
