@@ -15,6 +15,16 @@ export interface GitState {
   readonly dirty: boolean;
 }
 
+/** Files that a version was imported or pushed from, as they lay in somebody's directory or bucket. */
+export interface PlainSource {
+  /** Address of just these files, without secrets. */
+  readonly address: string;
+  /** Another text whenever they may have been others: an ETag, a generation, size and time. */
+  readonly revision: string;
+  /** The storage's own name for these bytes, where it keeps versions. */
+  readonly objectVersion?: string;
+}
+
 /** What a version came from. */
 export interface Lineage {
   readonly git?: GitState;
@@ -23,6 +33,8 @@ export interface Lineage {
   readonly data?: readonly { readonly name: string; readonly digest?: string; readonly source?: string }[];
   /** References of versions this one was made from (`fine-tuned from`). */
   readonly parents?: readonly string[];
+  /** Set for what was taken from a plain address. */
+  readonly source?: PlainSource;
 }
 
 /** The environment a model was made in. */

@@ -45,6 +45,7 @@ const capture: Decoder<Capture> = fields<Capture>({
       run: maybe(text),
       data: maybe(list(fields({ name: text, digest: maybe(text), source: maybe(text) }))),
       parents: maybe(list(text)),
+      source: maybe(fields({ address: text, revision: text, objectVersion: maybe(text) })),
     }),
   ),
   environment: maybe(

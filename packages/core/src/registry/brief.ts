@@ -61,6 +61,7 @@ function parseSlimVersion(fields: Fields): VersionSlim {
     label: fields.optionalText('label'),
     status: fields.oneOf('status', ['active', 'retired', 'deleted'] as const),
     publishedAt: fields.text('publishedAt'),
+    createdAt: fields.optionalText('createdAt'),
     flavor: fields.text('flavor'),
     sizeBytes: fields.count('sizeBytes'),
     metrics: fields.optionalNumberMap('metrics'),

@@ -22,7 +22,7 @@ type Summary = (body: JsonObject) => string;
 
 const SUMMARIES: Readonly<Record<string, Summary>> = {
   'version-published': (body) =>
-    `version ${say(body.number)} published${typeof body.label === 'string' ? ` as ${body.label}` : ''}`,
+    `version ${say(body.number)} published${typeof body.label === 'string' ? ` as ${body.label}` : ''}${originOf(body)}`,
   'version-updated': (body) => `version ${say(body.number)}: ${changesOf(body)}`,
   'version-retired': (body) => `version ${say(body.number)} retired`,
   'version-deleted': (body) => `version ${say(body.number)} deleted`,
@@ -44,6 +44,17 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
 
 function summaryOf(kind: string, body: JsonObject): string {
   return Object.hasOwn(SUMMARIES, kind) ? (SUMMARIES[kind]?.(body) ?? kind) : kind;
+}
+
+/** Of an imported version: when it was made, and where its files lay. */
+function originOf({ createdAt, lineage, retired }: JsonObject): string {
+  const source = isJsonObject(lineage) && isJsonObject(lineage.source) ? lineage.source.address : undefined;
+  const parts = [
+    typeof createdAt === 'string' ? `made ${createdAt.slice(0, 10)}` : '',
+    typeof source === 'string' ? `from ${source.slice(0, 200)}` : '',
+    retired === true ? 'retired' : '',
+  ].filter((part) => part !== '');
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
 }
 
 function changesOf(body: JsonObject): string {

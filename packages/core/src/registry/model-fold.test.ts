@@ -160,12 +160,31 @@ describe('the fold of a model', () => {
     assert.deepEqual(throughJson(state), state);
   });
 
+  test('leaves out the numbers between two publications, and takes a version that is retired from the start', () => {
+    const [first] = slim(play([{ kind: 'publish', label: undefined }]).events);
+    assert.ok(first);
+    const second = {
+      ...first,
+      seq: 2,
+      body: { ...first.body, number: 4, retired: true, createdAt: '2023-05-04T00:00:00.000Z' },
+    };
+    const state = folded([first, second]);
+    assert.deepEqual(
+      state.versions.map((entry) => entry?.number ?? null),
+      [1, null, null, 4],
+    );
+    assert.equal(state.versions[3]?.status, 'retired');
+    assert.equal(state.versions[3]?.createdAt, '2023-05-04T00:00:00.000Z');
+    assert.deepEqual(throughJson(state), state);
+  });
+
   test('refuses events that cannot be, and names them', () => {
     const publish = slim(play([{ kind: 'publish', label: undefined }]).events);
     const [first] = publish;
     assert.ok(first);
     const bad: [string, JsonObject][] = [
-      ['version-published', { ...first.body, number: 3 }],
+      ['version-published', { ...first.body, number: 1 }],
+      ['version-published', { ...first.body, number: 20_000 }],
       ['version-published', { ...first.body, number: 2, manifest: 'md5:1' }],
       ['alias-set', { alias: 'production', number: 2 }],
       ['alias-set', { alias: 7, number: 1 }],

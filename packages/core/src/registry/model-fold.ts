@@ -22,6 +22,7 @@ export interface VersionEntry {
   readonly flavor: string;
   readonly sizeBytes: number;
   readonly publishedAt: string;
+  readonly createdAt?: string;
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
@@ -43,7 +44,7 @@ export interface Hold {
 
 /** A model as its log tells it. */
 export interface ModelState {
-  /** By number, from 1; a version whose event was erased is null. */
+  /** By number, from 1; null where a number was left out, and for a version whose event was erased. */
   readonly versions: readonly (VersionEntry | null)[];
   readonly aliases: readonly AliasEntry[];
   readonly description?: string;
@@ -69,6 +70,8 @@ const SLIM_KEYS: Readonly<Record<string, readonly string[]>> = {
     'sizeBytes',
     'metrics',
     'description',
+    'createdAt',
+    'retired',
   ],
   'version-updated': ['number', 'metrics', 'label'],
   'version-retired': ['number'],
@@ -83,6 +86,9 @@ const SLIM_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 const KNOWN: ReadonlySet<string> = new Set(MODEL_KINDS);
 const DESCRIPTION_LENGTH = 200;
+
+/** How many numbers a publication may leave out at most, so that one event cannot make a state of any size. */
+export const MAX_LEFT_OUT = 10_000;
 
 /** The fold of a model's log. */
 export const modelFold: Fold<ModelState> = {
@@ -141,8 +147,10 @@ const APPLY: Readonly<Record<string, Apply>> = {
 };
 
 function publish(draft: Draft, fields: Fields, event: SlimEvent): void {
-  const number = draft.versions.length + 1;
-  if (fields.positive('number') !== number) fields.fail('number', `${number}, the next version of the model`);
+  const next = draft.versions.length + 1;
+  const number = fields.positive('number');
+  if (number < next || number - next > MAX_LEFT_OUT) fields.fail('number', `${next}, the next version of the model`);
+  while (draft.versions.length < number - 1) draft.versions.push(null);
   const described = fields.optionalText('description');
   if (described !== undefined) draft.newestDescription = described;
   draft.versions.push(
@@ -150,7 +158,7 @@ function publish(draft: Draft, fields: Fields, event: SlimEvent): void {
       number,
       seq: event.seq,
       updates: [],
-      status: 'active' as const,
+      status: fields.optionalBoolean('retired') === true ? ('retired' as const) : ('active' as const),
       publishedAt: event.at,
       ...publishedFacts(fields),
     }),
@@ -166,6 +174,7 @@ function publishedFacts(fields: Fields) {
     flavor: fields.text('flavor'),
     sizeBytes: fields.count('sizeBytes'),
     metrics: fields.optionalNumberMap('metrics'),
+    createdAt: fields.optionalText('createdAt'),
   };
 }
 

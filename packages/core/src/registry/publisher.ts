@@ -2,7 +2,7 @@ import { IngotError } from '../errors.ts';
 import { parseAlias, parseLabel } from '../ref.ts';
 import { appendTo, checkMetrics, moveAlias, updateVersion } from './log-writer.ts';
 import type { ModelDirectory } from './model-directory.ts';
-import type { ModelState, VersionEntry } from './model-fold.ts';
+import { MAX_LEFT_OUT, type ModelState, type VersionEntry } from './model-fold.ts';
 import type { OpenModel } from './record.ts';
 import { readRecord } from './record.ts';
 import type { PublishOptions, Registry, VersionDraft } from './registry.ts';
@@ -50,7 +50,7 @@ async function publishOrFind(
       found = sameContent(state, draft);
       if (found !== undefined) return undefined;
       if (options.existingOnly === true) throw notNewest(model, state);
-      const number = state.versions.length + 1;
+      const number = numberFor(model, state, options);
       const shadowed = labelIsTaken(model, state, draft);
       return { kind: 'version-published', body: publishedBody(draft, number, { shadowed }, options.reason) };
     },
@@ -61,10 +61,20 @@ async function publishOrFind(
 
   function sameContent(state: ModelState, { manifest, label, labelFrom }: VersionDraft): VersionEntry | undefined {
     const newest = latestVersion(state);
-    if (newest?.manifest !== manifest) return undefined;
+    if (newest?.manifest !== manifest || options.number !== undefined) return undefined;
     if (label !== undefined && labelFrom === 'flag' && newest.label !== label) refuseLabel(model, state, newest, label);
     return newest;
   }
+}
+
+function numberFor({ name }: OpenModel, state: ModelState, { number }: PublishOptions): number {
+  const next = state.versions.length + 1;
+  if (number === undefined) return next;
+  if (Number.isSafeInteger(number) && number >= next && number - next <= MAX_LEFT_OUT) return number;
+  const why = number < next ? `its next version is ${next}` : `at most ${MAX_LEFT_OUT} numbers may be left out`;
+  throw new IngotError('conflict', `"${name}" cannot have version ${number} now: ${why}`, {
+    details: { number, next },
+  });
 }
 
 function notNewest({ name }: OpenModel, state: ModelState): IngotError {

@@ -30,7 +30,7 @@ export async function readRecord(model: OpenModel, entry: VersionEntry, options:
   );
   if (event?.body === undefined) throw tampered(`version ${entry.number} of "${model.name}"`, 'has no published event');
   const file = `event ${entry.seq} of "${model.name}"`;
-  const published = parsePublished(event.body, file);
+  const { retired: _, ...published } = parsePublished(event.body, file);
   const updates = changes.flatMap(({ body, head }) =>
     body === undefined ? [] : [parseUpdate(body, `event ${head.seq} of "${model.name}"`)],
   );
@@ -61,8 +61,8 @@ function withUpdate<T extends Pick<VersionRecord, 'description' | 'tags' | 'metr
 
 /** What a listing says of a version. */
 export function slimVersion(entry: VersionEntry): VersionSlim {
-  const { number, manifest, label, status, publishedAt, flavor, sizeBytes, metrics } = entry;
-  return compact({ number, manifest, label, status, publishedAt, flavor, sizeBytes, metrics });
+  const { number, manifest, label, status, publishedAt, createdAt, flavor, sizeBytes, metrics } = entry;
+  return compact({ number, manifest, label, status, publishedAt, createdAt, flavor, sizeBytes, metrics });
 }
 
 /** The answer to a reference. */

@@ -26,6 +26,10 @@ export interface VersionDraft {
   readonly description?: string;
   readonly author?: string;
   readonly message?: string;
+  /** When the model was made, where that was before it was published: an import keeps the time of the file. ISO 8601. */
+  readonly createdAt?: string;
+  /** Publishes it retired at once, so that it is never what `latest` means: an import adds what is older than the newest. */
+  readonly retired?: boolean;
   readonly signature?: Signature;
   readonly metrics?: Readonly<Record<string, number>>;
   readonly params?: JsonObject;
@@ -42,7 +46,7 @@ export interface VersionDraft {
 }
 
 /** A version as the log tells it now. */
-export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload'> {
+export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload' | 'retired'> {
   readonly model: ModelName;
   readonly modelId: string;
   readonly number: number;
@@ -63,6 +67,8 @@ export interface VersionSlim {
   readonly label?: string;
   readonly status: VersionRecord['status'];
   readonly publishedAt: string;
+  /** When the model was made, where that was before it was published. */
+  readonly createdAt?: string;
   readonly flavor: string;
   readonly sizeBytes: number;
   readonly metrics?: Readonly<Record<string, number>>;
@@ -130,6 +136,11 @@ export interface PublishOptions extends RegistryOptions {
    * published and the error is `conflict` with `details.newest`. For callers whose recipe nothing keeps. Default: false.
    */
   readonly existingOnly?: boolean;
+  /**
+   * The number the version gets, which must be higher than every other; the numbers between are left out and never used.
+   * The same manifest as the newest one's makes a version, too. Default: the next number.
+   */
+  readonly number?: number;
 }
 
 export interface PublishResult {

@@ -64,9 +64,11 @@ export function selectVersion(name: ModelName, state: ModelState, selector: Sele
 export function numbered(name: ModelName, state: ModelState, number: number): VersionEntry {
   const entry = state.versions[number - 1];
   if (entry && entry.status !== 'deleted') return entry;
-  if (number <= state.versions.length) return notFound(`version ${number} of "${name}" was deleted`, name);
+  if (entry) return notFound(`version ${number} of "${name}" was deleted`, name);
   const newest = keptVersions(state)[0];
-  const known = newest ? `the newest is ${newest.number}` : 'it has no version';
+  const known = newest
+    ? `the newest is ${newest.number}${number < newest.number ? ', and not every number below it was used' : ''}`
+    : 'it has no version';
   return notFound(`"${name}" has no version ${number}: ${known}`, name, newest && `${name}:${newest.number}`);
 }
 

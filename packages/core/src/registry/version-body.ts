@@ -1,4 +1,4 @@
-import type { EnvironmentSummary, GitState, Lineage } from '../capture.ts';
+import type { EnvironmentSummary, GitState, Lineage, PlainSource } from '../capture.ts';
 import type { JsonObject } from '../json.ts';
 import { isJsonObject } from '../json.ts';
 import type { Feature, Signature } from '../signature.ts';
@@ -37,6 +37,8 @@ export function parsePublished(body: JsonObject, file: string): PublishedVersion
     description: fields.optionalText('description'),
     author: fields.optionalText('author'),
     message: fields.optionalText('message'),
+    createdAt: fields.optionalText('createdAt'),
+    retired: fields.optionalBoolean('retired'),
     signature: optional(fields, 'signature', parseSignature),
     metrics: fields.optionalNumberMap('metrics'),
     params: fields.optionalObject('params'),
@@ -112,6 +114,15 @@ function parseLineage(fields: Fields): Lineage {
     run: fields.optionalText('run'),
     data: fields.raw('data') === undefined ? undefined : fields.objects('data').map(parseData),
     parents: fields.raw('parents') === undefined ? undefined : fields.texts('parents'),
+    source: optional(fields, 'source', parseSource),
+  });
+}
+
+function parseSource(fields: Fields): PlainSource {
+  return compact({
+    address: fields.text('address'),
+    revision: fields.text('revision'),
+    objectVersion: fields.optionalText('objectVersion'),
   });
 }
 
