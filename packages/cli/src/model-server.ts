@@ -32,7 +32,12 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
   try {
     const memoryLimitBytes = settings.number('memory');
     const server = await startModelServer({
-      source: createModelSource(store, settings, { now: context.now }),
+      source: createModelSource(store, settings, {
+        now: context.now,
+        cwd: context.cwd,
+        onProgress: context.progress.onProgress,
+        onWarning: (message) => plan.log('warn', message),
+      }),
       sources: plan.sources,
       host: plan.host,
       port: plan.port,

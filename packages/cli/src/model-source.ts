@@ -1,22 +1,21 @@
+import { isIngotError } from '@ingot/core/errors';
 import type { CachedPackage, PackageCache } from '@ingot/core/package/cache';
 import { openPackageCache } from '@ingot/core/package/cache';
 import type { OnProgress } from '@ingot/core/progress';
 import { parseReference } from '@ingot/core/ref';
 import type { ResolvedVersion } from '@ingot/core/registry/registry';
 import type { ModelSource, ResolvedModel } from '@ingot/core/serving/runtime';
+import { isPlainAddress } from '@ingot/core/source/plain-address';
+import { SourceFollower } from '@ingot/core/source-follow';
 import { cacheRoot } from './address.ts';
 import { lastKnownResolver } from './last-known-resolver.ts';
 import type { OpenedStore } from './open.ts';
+import { asResolvedModel, openSourceReader } from './plain-sources.ts';
+import { meantAsPath } from './meant-as-path.ts';
 import type { Settings } from './settings/settings.ts';
 
-/** A version that was resolved, with what is needed to bring its package here. */
-export interface LocatedModel extends ResolvedModel {
-  readonly version: ResolvedVersion;
-}
-
-/** A {@link ModelSource} over a store and the package cache; goes on with the store gone. */
+/** A {@link ModelSource} over a store, plain addresses and the package cache; goes on with both gone. */
 export interface CachedModelSource extends ModelSource {
-  resolve(source: string, options?: { readonly signal?: AbortSignal }): Promise<LocatedModel>;
   /** The whole cached package, of which `fetch` gives the servable part. */
   fetchPackage(model: ResolvedModel, options?: FetchOptions): Promise<CachedPackage>;
 }
@@ -26,28 +25,98 @@ interface FetchOptions {
   readonly onProgress?: OnProgress;
 }
 
+/** What a model source is made with, besides the settings. */
+export interface ModelSourceOptions {
+  readonly now: () => Date;
+  /** What relative paths start from. */
+  readonly cwd: string;
+  readonly cache?: PackageCache;
+  readonly onProgress?: OnProgress;
+  readonly onWarning?: (message: string) => void;
+}
+
 /** Makes a model source. The cache is shared with other processes; packages it hands out stay while this one runs. */
 export function createModelSource(
   store: OpenedStore,
   settings: Settings,
-  options: { readonly now: () => Date; readonly cache?: PackageCache },
+  options: ModelSourceOptions,
 ): CachedModelSource {
-  const resolver = lastKnownResolver(store, { now: options.now, offline: settings.isOn('offline') });
   const cache = options.cache ?? openPackageCache({ directory: cacheRoot(settings), clock: options.now });
+  const registry = registrySource(store, settings, cache, options);
+  const plain = plainSource(settings, cache, options);
+  const of = (source: string): CachedModelSource => (isPlainAddress(source) ? plain : registry);
+  const fetchPackage = (model: ResolvedModel, call?: FetchOptions) => of(model.source).fetchPackage(model, call);
+  return {
+    resolve: (source, call) => of(source).resolve(source, call),
+    fetchPackage,
+    fetch: async (model, call) => (await fetchPackage(model, call)).servable,
+  };
+}
+
+function registrySource(
+  store: OpenedStore,
+  settings: Settings,
+  cache: PackageCache,
+  { now, cwd }: ModelSourceOptions,
+): CachedModelSource {
+  const resolver = lastKnownResolver(store, { now, offline: settings.isOn('offline') });
   const located = new Map<string, ResolvedVersion>();
 
-  async function resolve(source: string, call: { readonly signal?: AbortSignal } = {}): Promise<LocatedModel> {
-    const { signal } = call;
-    const version = await resolver.resolve(parseReference(source), { ...(signal && { signal }) });
+  async function locate(source: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<ResolvedVersion> {
+    const version = await resolver.resolve(parseSource(source, cwd), { ...(signal && { signal }) }).catch((error) => {
+      throw isIngotError(error) ? meantAsPath(source, cwd, error) : error;
+    });
     located.set(keyOf(version), version);
-    const { model, modelId, number, label, manifest, staleSince } = version;
-    return { source, model, modelId, number, label, digest: manifest, staleSince, version };
+    return version;
   }
 
   async function fetchPackage(model: ResolvedModel, call: FetchOptions = {}): Promise<CachedPackage> {
-    const version = located.get(keyOf(model)) ?? (await resolve(`${model.model}:${model.number}`, call)).version;
+    const version = located.get(keyOf(model)) ?? (await locate(`${model.model}:${model.number}`, call));
     const key = { manifest: version.manifest, recipe: version.recipe, model: version.model };
     return cache.fetch(key, store.contents, call);
+  }
+
+  return {
+    async resolve(source, call) {
+      const { model, modelId, number, label, manifest, staleSince } = await locate(source, call);
+      return {
+        source,
+        model,
+        modelId,
+        number,
+        digest: manifest,
+        ...(label !== undefined && { label }),
+        ...(staleSince !== undefined && { staleSince }),
+      };
+    },
+    fetchPackage,
+    fetch: async (model, call) => (await fetchPackage(model, call)).servable,
+  };
+}
+
+function parseSource(source: string, cwd: string) {
+  try {
+    return parseReference(source);
+  } catch (error) {
+    throw isIngotError(error) ? meantAsPath(source, cwd, error) : error;
+  }
+}
+
+function plainSource(settings: Settings, cache: PackageCache, options: ModelSourceOptions): CachedModelSource {
+  const reader = openSourceReader(settings, { ...options, cache });
+  const follower = new SourceFollower({ reader, clock: () => performance.now() });
+  const opened = new Map<string, CachedPackage>();
+
+  async function resolve(source: string, call: { readonly signal?: AbortSignal } = {}): Promise<ResolvedModel> {
+    const found = await follower.open(source, call);
+    opened.set(found.record.manifest, found.cached);
+    return asResolvedModel(source, found);
+  }
+
+  async function fetchPackage(model: ResolvedModel, call: FetchOptions = {}): Promise<CachedPackage> {
+    const known = opened.get(model.digest) ?? (await cache.get({ manifest: model.digest }));
+    if (known !== undefined) return known;
+    return (await reader.open(model.source, call)).cached;
   }
 
   return { resolve, fetchPackage, fetch: async (model, call) => (await fetchPackage(model, call)).servable };

@@ -84,7 +84,7 @@ async function versionFor({ selector }: Reference, context: Context): Promise<st
   if (selector.kind === 'version') return String(selector.number);
   if (selector.kind === 'label') return selector.label;
   await using store = await assembleStore(context.settings, { now: context.now });
-  const source = createModelSource(store, context.settings, { now: context.now });
+  const source = createModelSource(store, context.settings, { now: context.now, cwd: context.cwd });
   return String((await source.resolve(context.arguments.argument(0), context)).number);
 }
 

@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import { openBlobStore } from '@ingot/core/blob/open';
+import type { PackageCache } from '@ingot/core/package/cache';
+import type { OnProgress } from '@ingot/core/progress';
+import type { SourcePackage } from '@ingot/core/source-reader';
+import { SourceReader } from '@ingot/core/source-reader';
+import type { ResolvedModel } from '@ingot/core/serving/runtime';
+import { cacheRoot } from './address.ts';
+import type { Settings } from './settings/settings.ts';
+
+/** What reading plain addresses needs besides the settings. */
+export interface PlainSourcesOptions {
+  readonly cache: PackageCache;
+  /** What relative paths start from. */
+  readonly cwd: string;
+  readonly now: () => Date;
+  readonly onProgress?: OnProgress;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** Opens what reads models from plain directories and buckets, with what the settings say of cache and storages. */
+export function openSourceReader(settings: Settings, options: PlainSourcesOptions): SourceReader {
+  const { cache, cwd, now, onProgress, onWarning } = options;
+  const home = settings.env.HOME;
+  return new SourceReader({
+    cache,
+    directory: join(cacheRoot(settings), 'sources'),
+    open: (address) => openBlobStore(address, { env: settings.env, ...(onWarning && { onWarning }) }),
+    host: { cwd, ...(home !== undefined && home !== '' && { home }) },
+    env: settings.env,
+    now,
+    offline: settings.isOn('offline'),
+    ...(onProgress && { onProgress }),
+  });
+}
+
+/** What a plain address means, as the model server names it. */
+export function asResolvedModel(source: string, { record, staleSince }: SourcePackage): ResolvedModel {
+  const { model, version, manifest, address } = record;
+  return {
+    source,
+    model,
+    modelId: address,
+    number: version.number ?? 0,
+    version: version.text,
+    digest: manifest,
+    ...(version.label !== undefined && { label: version.label }),
+    ...(staleSince !== undefined && { staleSince }),
+  };
+}
+
+/** `sentiment-model:1.2`. */
+export function nameOfSource({ record }: SourcePackage): string {
+  return `${record.model}:${record.version.text}`;
+}
