@@ -1,11 +1,14 @@
 /**
  * Opens a storage by its address. Each backend is loaded only when an address asks for it, so that nobody pays for the
- * client of a cloud that is not used.
+ * client of a cloud that is not used. Calls to a storage over a network are repeated by one layer (`layers/retrying.ts`),
+ * `INGOT_RETRIES` times at most (6 by default).
  */
 
 import { IngotError } from '../errors.ts';
 import { checkStorageAddress, filePath, redactAddress } from './address.ts';
 import type { BlobStore } from './blob-store.ts';
+import type { RetryOptions } from './layers/patience.ts';
+import { retrying } from './layers/retrying.ts';
 import { createLocalBlobStore } from './local.ts';
 
 /** What opening a storage depends on. */
@@ -19,9 +22,10 @@ export interface OpenBlobStoreOptions {
 type OpenBackend = (address: string, options: OpenBlobStoreOptions) => Promise<BlobStore>;
 
 const BACKENDS: Readonly<Record<string, OpenBackend>> = {
-  file: async (address) => createLocalBlobStore(filePath(address)),
-  webdav: async (...args) => (await import('./webdav.ts')).openWebdavBlobStore(...args),
-  webdavs: async (...args) => (await import('./webdav.ts')).openWebdavBlobStore(...args),
+  s3: async (...given) => (await import('./s3.ts')).openS3BlobStore(...given),
+  gs: async (...given) => (await import('./gcs.ts')).openGcsBlobStore(...given),
+  webdav: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
+  webdavs: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
 };
 
 /**
@@ -35,8 +39,32 @@ const BACKENDS: Readonly<Record<string, OpenBackend>> = {
 export async function openBlobStore(address: string, options: OpenBlobStoreOptions): Promise<BlobStore> {
   const known = checkStorageAddress(address);
   if (known === undefined) return createLocalBlobStore(address);
+  if (known.scheme === 'file') return createLocalBlobStore(filePath(address));
   const open = BACKENDS[known.scheme];
   if (open === undefined)
     throw new IngotError('usage', `"${redactAddress(address)}": this build does not open ${known.scheme}://`);
-  return open(address, options);
+  const backend = await open(address, options);
+  return retrying(backend, retryOptions(backend.address, options));
+}
+
+/** A user who waits is told why, once a call has failed this often. */
+const TELL_AFTER = 3;
+
+function retryOptions(address: string, { env, onWarning }: OpenBlobStoreOptions): RetryOptions {
+  const attempts = attemptsOf(env.INGOT_RETRIES);
+  return {
+    ...(attempts === undefined ? {} : { attempts }),
+    onRetry: (failure, attempt) => {
+      if (attempt === TELL_AFTER) onWarning?.(`${address}: ${failure.message}; trying again`);
+    },
+  };
+}
+
+function attemptsOf(text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  const retries = Number(text);
+  if (Number.isInteger(retries) && retries >= 0 && retries <= 1000) return retries + 1;
+  throw new IngotError('invalid-config', `INGOT_RETRIES=${text} is not a whole number from 0 to 1000`, {
+    hint: 'INGOT_RETRIES=6',
+  });
 }

@@ -55,8 +55,7 @@ export function observed(inner: BlobStore, observer: BlobObserver): BlobStore {
       yield* inner.list(prefix, options);
       await observer.after?.(call);
     },
-    ...(inner.localPath === undefined
-      ? {}
-      : { localPath: (key: string) => (inner.localPath ?? (async () => undefined))(key) }),
+    ...(inner.localPath === undefined ? {} : { localPath: inner.localPath.bind(inner) }),
+    ...(inner.versions === undefined ? {} : { versions: inner.versions.bind(inner) }),
   };
 }
