@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type ErrorCode, IngotError, isIngotError } from '../../errors.ts';
 import { BodyFailure } from '../remote/body.ts';
 import { networkFailure } from '../remote/network-failures.ts';
+import { plainCause } from '../remote/plain-cause.ts';
 import type { CallWatch } from '../remote/watch.ts';
 import type { GcsConfig } from './config.ts';
 
@@ -65,7 +66,7 @@ export function gcsFailure(error: unknown, call: FailedCall): unknown {
     networkFailure(cause, { operation, address: config.address, endpoint, setBy: 'the endpoint' }) ??
     new IngotError('unexpected', `${operation} on ${config.address} failed: ${oneLine(String(cause))}`, {
       operation,
-      cause,
+      cause: plainCause(cause),
     })
   );
 }
@@ -76,7 +77,7 @@ export function noBucket({ operation, config }: Pick<FailedCall, 'operation' | '
     operation,
     details: { address: config.address, bucket: config.bucket },
     hint: `gcloud storage buckets create gs://${config.bucket}`,
-    cause,
+    cause: plainCause(cause),
   });
 }
 
@@ -113,7 +114,7 @@ function explained(said: Said, call: FailedCall, cause: unknown): IngotError {
       ...(key === undefined ? {} : { key }),
       ...retryAfterOf(cause),
     },
-    cause,
+    cause: plainCause(cause),
     ...(hint === undefined ? {} : { hint }),
     ...(retryable === undefined ? {} : { retryable }),
   });
@@ -188,7 +189,7 @@ function credentialFailure(error: unknown, { config, operation }: FailedCall): I
       operation,
       details,
       hint: LOGIN,
-      cause: error,
+      cause: plainCause(error),
     });
   if (/reasonable timeframe|check your (?:iat|exp)|clock/i.test(text))
     return new IngotError(
@@ -198,7 +199,7 @@ function credentialFailure(error: unknown, { config, operation }: FailedCall): I
         operation,
         details,
         hint: 'set the clock (timedatectl set-ntp true)',
-        cause: error,
+        cause: plainCause(error),
       },
     );
   if (/invalid_grant|invalid_client|invalid_rapt|unauthorized_client|reauth|account not found/i.test(text))
@@ -209,7 +210,7 @@ function credentialFailure(error: unknown, { config, operation }: FailedCall): I
         operation,
         details,
         hint: LOGIN,
-        cause: error,
+        cause: plainCause(error),
       },
     );
   if (
@@ -219,7 +220,7 @@ function credentialFailure(error: unknown, { config, operation }: FailedCall): I
     return new IngotError(
       'invalid-config',
       `GOOGLE_APPLICATION_CREDENTIALS names ${config.keyFile}, which holds no usable credentials`,
-      { operation, details: { ...details, path: config.keyFile }, hint: LOGIN, cause: error },
+      { operation, details: { ...details, path: config.keyFile }, hint: LOGIN, cause: plainCause(error) },
     );
   return undefined;
 }

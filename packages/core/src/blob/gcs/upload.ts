@@ -76,7 +76,9 @@ export async function uploadInParts(
     }
   } catch (error) {
     await callOff(transport, session, watch);
-    throw error;
+    // The session is gone, not the bucket: beginning anew is all there is to do.
+    const isGone = error instanceof GcsRefusal && (error.status === 404 || error.status === 410);
+    throw isGone ? new GcsRefusal(500, 'the upload’s session is gone') : error;
   }
 }
 

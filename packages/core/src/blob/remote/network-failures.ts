@@ -1,4 +1,5 @@
 import { IngotError, systemErrorCode } from '../../errors.ts';
+import { plainCause } from './plain-cause.ts';
 
 /** Failures of name look-up, connection and transfer, which say nothing about the request itself. */
 const NETWORK = new Set([
@@ -45,7 +46,7 @@ export function networkFailure(error: unknown, context: NetworkContext): IngotEr
       details,
       retryable: false,
       hint: 'set NODE_EXTRA_CA_CERTS to the file of the authority that signed it',
-      cause: error,
+      cause: plainCause(error),
     });
   }
   if (!NETWORK.has(code)) return undefined;
@@ -54,7 +55,7 @@ export function networkFailure(error: unknown, context: NetworkContext): IngotEr
     operation,
     details,
     hint: `is the network up, and is ${setBy} right?`,
-    cause: error,
+    cause: plainCause(error),
   });
 }
 
