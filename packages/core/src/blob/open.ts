@@ -24,6 +24,7 @@ type OpenBackend = (address: string, options: OpenBlobStoreOptions) => Promise<B
 const BACKENDS: Readonly<Record<string, OpenBackend>> = {
   s3: async (...given) => (await import('./s3.ts')).openS3BlobStore(...given),
   gs: async (...given) => (await import('./gcs.ts')).openGcsBlobStore(...given),
+  az: async (...given) => (await import('./azure.ts')).openAzureBlobStore(...given),
   webdav: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
   webdavs: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
 };
