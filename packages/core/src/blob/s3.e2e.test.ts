@@ -8,7 +8,16 @@ import { openS3BlobStore } from './s3.ts';
 await needServer('versitygw', startVersitygw, (server) =>
   describeRemoteStore('the S3 store on versitygw', subjectOf(server, true)),
 );
-await needServer('moto', startMoto, (server) => describeRemoteStore('the S3 store on moto', subjectOf(server, false)));
+await needServer('moto', startMoto, (server) =>
+  describeRemoteStore('the S3 store on moto', {
+    ...subjectOf(server, false),
+    except: {
+      'keys with line breaks and tabs stay apart, read back and are listed': 'moto finds no key with a line break',
+      'of three writers of one large body exactly one creates it, all read its bytes, and nothing else stays':
+        'moto checks the condition of a completion before it takes its lock',
+    },
+  }),
+);
 
 function subjectOf(server: TestServer, checksSignatures: boolean) {
   const env = { ...server.env, INGOT_S3_PART_MIB: '5' };

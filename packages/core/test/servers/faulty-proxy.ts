@@ -21,22 +21,21 @@ export interface FaultyProxy {
  */
 export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy> {
   const line: Line = { fault: { kind: 'none' }, round: 0 };
-  const pairs = new Set<readonly [Socket, Socket]>();
-  const server = createServer({ pauseOnConnect: false }, (client) => {
+  const pairs = new Set<Pair>();
+  const server = createServer((client) => {
     const upstream = connect(targetPort, '127.0.0.1');
-    const pair = [client, upstream] as const;
+    const pair: Pair = { client, upstream, isHeld: false };
     pairs.add(pair);
-    const drop = () => {
-      for (const socket of pair) socket.destroy();
-      pairs.delete(pair);
+    const dropUnlessHeld = () => {
+      if (!pair.isHeld) drop(pair);
     };
-    for (const socket of pair) {
-      socket.setNoDelay(true);
-      socket.on('error', drop);
-      socket.on('close', drop);
-    }
-    void pass(client, upstream, 'up', line, pair).catch(drop);
-    void pass(upstream, client, 'down', line, pair).catch(drop);
+    for (const socket of [client, upstream]) socket.setNoDelay(true);
+    client.on('error', () => drop(pair)).on('close', () => drop(pair));
+    client.on('close', () => pairs.delete(pair));
+    // A server that has answered and gone is not to be seen through a line that holds its answer.
+    upstream.on('error', dropUnlessHeld).on('close', dropUnlessHeld);
+    void pass(pair, 'up', line).catch(dropUnlessHeld);
+    void pass(pair, 'down', line).catch(dropUnlessHeld);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -47,7 +46,7 @@ export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy>
       line.round += 1;
     },
     close: async () => {
-      for (const pair of pairs) for (const socket of pair) socket.destroy();
+      for (const pair of pairs) drop(pair);
       await new Promise((resolve) => server.close(resolve));
     },
   };
@@ -58,13 +57,14 @@ interface Line {
   round: number;
 }
 
-async function pass(
-  from: Socket,
-  to: Socket,
-  direction: 'up' | 'down',
-  line: Line,
-  pair: readonly [Socket, Socket],
-): Promise<void> {
+interface Pair {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  isHeld: boolean;
+}
+
+async function pass(pair: Pair, direction: 'up' | 'down', line: Line): Promise<void> {
+  const [from, to] = direction === 'up' ? [pair.client, pair.upstream] : [pair.upstream, pair.client];
   let round = -1;
   let passed = 0;
   for await (const data of from.iterator({ destroyOnReturn: false })) {
@@ -80,7 +80,7 @@ async function pass(
     passed += allowed.byteLength;
     await send(to, allowed, fault);
     if (allowed.byteLength === data.byteLength) continue;
-    if (fault.kind === 'stall') return hold(from, line, round, pair);
+    if (fault.kind === 'stall') return hold(pair, line, round);
     if (fault.kind === 'cut') return cut(pair, fault.how);
   }
   to.end();
@@ -96,13 +96,19 @@ async function send(to: Socket, data: Buffer, fault: LineFault): Promise<void> {
 }
 
 // What was swallowed cannot be given back: a connection that stalled is of no use when the line is well again.
-async function hold(from: Socket, line: Line, round: number, pair: readonly [Socket, Socket]): Promise<void> {
-  while (line.round === round && !from.destroyed) await sleep(10);
-  for (const socket of pair) socket.destroy();
+async function hold(pair: Pair, line: Line, round: number): Promise<void> {
+  pair.isHeld = true;
+  while (line.round === round && !pair.client.destroyed) await sleep(10);
+  drop(pair);
 }
 
-function cut([client, upstream]: readonly [Socket, Socket], how: 'end' | 'reset'): void {
+function cut({ client, upstream }: Pair, how: 'end' | 'reset'): void {
   if (how === 'reset') client.resetAndDestroy();
   else client.end();
+  upstream.destroy();
+}
+
+function drop({ client, upstream }: Pair): void {
+  client.destroy();
   upstream.destroy();
 }

@@ -28,7 +28,6 @@ const ODD_KEYS = [
   'nul.json',
   'quote"and\'',
   'colon:star*',
-  'new\nline',
   'models/churn-0123456789abcdef/log/0000000001.json',
   'packs/a/0.pack',
   'plus+sign and space',
@@ -63,6 +62,16 @@ export const LISTING_CASES: readonly BlobStoreCase[] = [
       for (const key of ODD_KEYS) assert.equal((await store.stat(key))?.sizeBytes, Buffer.byteLength(`at ${key}`), key);
       for (const key of ODD_KEYS) assert.equal(String(await collect(store.read(key))), `at ${key}`);
       assert.deepEqual(await keysOf(store, ''), inByteOrder(ODD_KEYS));
+    },
+  },
+  {
+    name: 'keys with line breaks and tabs stay apart, read back and are listed',
+    run: async (subject) => {
+      const store = await subject.open();
+      const keys = ['new\nline', 'new line', 'tab\tbed'];
+      for (const key of keys) assert.equal(await store.write(key, bodyOf(`at ${key}`)), 'created', key);
+      for (const key of keys) assert.equal(String(await collect(store.read(key))), `at ${key}`);
+      assert.deepEqual(await keysOf(store, ''), inByteOrder(keys));
     },
   },
   {

@@ -24,6 +24,8 @@ export class Bucket {
   readonly client: S3Client;
   /** The customer's own key, which reading and writing need. */
   readonly customerKey: { readonly SSECustomerAlgorithm?: 'AES256'; readonly SSECustomerKey?: string };
+  /** Keys whose last write got no answer. */
+  readonly unanswered = new Set<string>();
   #isKnown = false;
 
   constructor(settings: S3Settings) {

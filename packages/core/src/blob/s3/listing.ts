@@ -23,7 +23,7 @@ export async function* listObjects(bucket: Bucket, call: Call, after: string | u
     const page = await bucket.call(call, (options) => bucket.client.send(command, options));
     for (const { Key, Size, LastModified, ETag } of page.Contents ?? []) {
       stopIfInterrupted(call.signal, call.operation);
-      const key = decoded(Key).slice(prefix.length);
+      const key = decoded(Key, page.EncodingType).slice(prefix.length);
       // Some tools make objects that stand for folders.
       if (key !== '' && !key.endsWith('/')) yield { key, ...statOf(Size, LastModified, ETag) };
     }
@@ -47,11 +47,11 @@ export async function* listVersions(bucket: Bucket, call: Call): AsyncIterable<B
     const page = await bucket.call(call, (options) => bucket.client.send(command, options));
     for (const { Key, Size, LastModified, ETag, VersionId, IsLatest } of page.Versions ?? []) {
       stopIfInterrupted(call.signal, call.operation);
-      if (decoded(Key) !== wanted || VersionId === undefined) continue;
+      if (decoded(Key, page.EncodingType) !== wanted || VersionId === undefined) continue;
       yield { ...statOf(Size, LastModified, ETag), objectVersion: VersionId, isNewest: IsLatest === true };
     }
     // Longer keys that begin alike come behind this one.
-    if (page.IsTruncated !== true || decoded(page.NextKeyMarker) !== wanted) return;
+    if (page.IsTruncated !== true || decoded(page.NextKeyMarker, page.EncodingType) !== wanted) return;
     from = {
       KeyMarker: wanted,
       ...(page.NextVersionIdMarker === undefined ? {} : { VersionIdMarker: page.NextVersionIdMarker }),
@@ -59,4 +59,6 @@ export async function* listVersions(bucket: Bucket, call: Call): AsyncIterable<B
   }
 }
 
-const decoded = (text = '') => decodeURIComponent(text.replaceAll('+', ' '));
+// Some servers leave keys as they are, and say so by not naming the encoding.
+const decoded = (text: string | undefined = '', encoding: string | undefined) =>
+  encoding === 'url' ? decodeURIComponent(text.replaceAll('+', ' ')) : text;

@@ -4,7 +4,7 @@ import { IngotError } from '../../errors.ts';
 import type { BlobBody } from '../blob-store.ts';
 import { type Part, partsOf, payloadOf } from './body.ts';
 import type { Bucket, Call } from './bucket.ts';
-import { isTaken, isWriteConflict } from './failures.ts';
+import { failureOf, isTaken, isWriteConflict } from './failures.ts';
 import { objectExists } from './look.ts';
 import { writeInParts } from './multipart.ts';
 import type { S3Settings } from './settings.ts';
@@ -24,12 +24,16 @@ export async function writeObject(bucket: Bucket, call: Call, body: BlobBody): P
 }
 
 async function put(bucket: Bucket, call: Call, part: Part): Promise<'created' | 'exists'> {
+  // Some servers refuse a taken key before they took the body, and close: the refusal is lost. So whoever writes again
+  // after a lost answer looks first.
+  if (bucket.unanswered.delete(call.key) && (await objectExists(bucket, call))) return 'exists';
   for (let attempt = 1; ; attempt += 1) {
     try {
       await bucket.send(call, (options) => bucket.client.send(putCommand(bucket, call.key, part), options));
       return 'created';
     } catch (error) {
       if (isTaken(error)) return 'exists';
+      if (failureOf(error).status === undefined) bucket.unanswered.add(call.key);
       if (!isWriteConflict(error) || attempt === CONFLICT_ATTEMPTS) throw await bucket.explain(error, call);
       // Two writers met; who of them won shows when the storage has settled.
       await sleep(CONFLICT_PAUSE_MS * attempt);
