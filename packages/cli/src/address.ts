@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { checkStorageAddress, filePath, storageIdentity } from '@ingot/core/blob/address';
 import { IngotError, isIngotError } from '@ingot/core/errors';
-import type { Settings } from './settings/settings.ts';
+import type { Settings, SettingValue } from './settings/settings.ts';
 import { resolvePath } from './settings/settings.ts';
 
 /** Where models live. */
@@ -21,10 +21,18 @@ export function storeAddress(settings: Settings): StoreAddress {
   const value = settings.value('registry');
   if (value === undefined || value.text === '')
     throw new IngotError('usage', 'the registry address is empty', { hint: 'ingot config show --origin' });
-  const known = checked(value.text, value.origin);
-  if (known === undefined) return directoryAddress(resolvePath(value.text, value.base));
-  if (known.scheme === 'file') return directoryAddress(filePath(value.text));
-  return { text: value.text };
+  return addressOf(value);
+}
+
+/**
+ * Reads the text of an address: a path that starts at `base` when it is relative, or a storage address.
+ * @throws IngotError `usage` for an address that no backend opens, naming its origin.
+ */
+export function addressOf({ text, origin, base }: Pick<SettingValue, 'text' | 'origin' | 'base'>): StoreAddress {
+  const known = checked(text, origin);
+  if (known === undefined) return directoryAddress(resolvePath(text, base));
+  if (known.scheme === 'file') return directoryAddress(filePath(text));
+  return { text };
 }
 
 function directoryAddress(directory: string): StoreAddress {

@@ -19,6 +19,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   rename: () => import('./rename.ts'),
   retire: () => import('./retire.ts'),
   rm: () => import('./rm.ts'),
+  mirror: () => import('./mirror.ts'),
   serve: () => import('./serve.ts'),
   predict: () => import('./predict.ts'),
   'config show': () => import('./config-show.ts'),

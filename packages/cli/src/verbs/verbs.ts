@@ -1,3 +1,4 @@
+import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
 import { SERVE_VERBS } from './serve-verbs.ts';
 import { STORE_VERBS } from './store-verbs.ts';
@@ -5,7 +6,13 @@ import { TOOL_VERBS } from './tool-verbs.ts';
 import type { VerbSpec } from './verb.ts';
 
 /** Every verb of this release, in the order of the help. */
-export const VERBS: readonly VerbSpec[] = [...PACKAGE_VERBS, ...STORE_VERBS, ...SERVE_VERBS, ...TOOL_VERBS];
+export const VERBS: readonly VerbSpec[] = [
+  ...PACKAGE_VERBS,
+  ...STORE_VERBS,
+  ...MIRROR_VERBS,
+  ...SERVE_VERBS,
+  ...TOOL_VERBS,
+];
 
 /** Words that people may try because the documentation of later releases names them. */
 export const LATER_VERBS: readonly string[] = [
@@ -20,7 +27,6 @@ export const LATER_VERBS: readonly string[] = [
   'deploy',
   'import',
   'export',
-  'mirror',
   'check',
   'gc',
   'stats',
