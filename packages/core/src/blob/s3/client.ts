@@ -1,11 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
+import { state as sdkState } from '@aws-sdk/core/client';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { IngotError } from '../../errors.ts';
 import { createHttpHandler } from './http-handler.ts';
 import type { S3Settings } from './settings.ts';
 
 const CONNECTIONS = 64;
+
+// Which versions of Node are supported is said by Ingot, not by a client inside it in the middle of a command.
+sdkState.warningEmitted = true;
 
 /** Makes the SDK's client. It tries everything once: retries are a layer's. */
 export function createS3Client(settings: S3Settings): S3Client {
