@@ -9,6 +9,7 @@ import { BaseContents } from './base-contents.ts';
 import { BlobUpload } from './blob-upload.ts';
 import type { ContentStore } from './content-store.ts';
 import { RecipeReader } from './recipe-reader.ts';
+import { restoreContents } from './restore.ts';
 
 /** Options of {@link createBlobContentStore}. */
 export interface BlobContentStoreOptions {
@@ -38,6 +39,7 @@ export function createBlobContentStore(blobs: BlobStore, options: BlobContentSto
   return {
     openRecipe: (ref, callOptions) => reader.openRecipe(ref, callOptions),
     read: (recipe, digest, callOptions) => reader.read(recipe, digest, callOptions),
+    restore: (recipe, targets, callOptions) => restoreContents(blobs, recipe, targets, callOptions),
     openUpload: async ({ modelId, base, signal }) => {
       const contents = await BaseContents.open(reader, base ?? [], signal ? { signal } : {});
       return new BlobUpload({ blobs, id: randomId(), modelId, base: contents, packBytes, now });

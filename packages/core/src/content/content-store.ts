@@ -5,6 +5,7 @@
 
 import type { Digest } from '../digest.ts';
 import type { OnProgress } from '../progress.ts';
+import type { RestoreOptions, RestoreResult, RestoreTarget } from './restore.ts';
 
 /** Where some bytes lie: a range of a pack. `pack` is its key without `packs/` and `.pack` (`<upload id>/<n>`). */
 export interface Locator {
@@ -89,6 +90,11 @@ export interface ContentReader {
    * @throws IngotError `content-not-found` (the recipe has no such content, or its pack is gone), `integrity` naming the content.
    */
   read(recipe: Recipe, digest: Digest, options?: ContentOptions): AsyncIterable<Uint8Array>;
+  /**
+   * Makes files of contents, many at once, verified and not yet durable. Default: they are read one after another.
+   * @throws IngotError as `read` does; the system's own errors of writing.
+   */
+  restore?(recipe: Recipe, targets: readonly RestoreTarget[], options?: RestoreOptions): Promise<RestoreResult>;
 }
 
 /** What became of a content that was put into an upload. */

@@ -1,15 +1,22 @@
 import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
-import { createDigester } from '../digest.ts';
+import { createDigester, digestOf } from '../digest.ts';
 import { IngotError, isIngotError } from '../errors.ts';
+import { decodePiece } from './coding.ts';
+import type { Locator } from './content-store.ts';
 import { packKey } from './locator.ts';
-import type { Piece } from './recipe.ts';
+import { type Piece, pieceSize } from './recipe.ts';
+import { followMoved } from './sweep/moved.ts';
 
 /** Pieces up to this size are checked before any of their bytes are given. */
 const HELD_BYTES = 8 * 1024 * 1024;
+/** Neighbours are asked for together up to this length, and so many such runs ahead of the reader. */
+const RUN_BYTES = 4 * 1024 * 1024;
+const RUNS_AHEAD = 4;
 
 /**
- * Streams pieces one after another, each checked against its digest: a small one before any of it is given, a large
- * one before its end is. Neighbours in a pack come with one request.
+ * Streams pieces one after another, decoded, each checked against its digest: a small one before any of it is given, a
+ * large one before its end is. Neighbours in a pack come with one request, and the next ones are asked for ahead. A small
+ * piece that comes damaged is asked for once more; one whose pack is gone is looked for where the pack was moved to.
  * @param what names the content in errors.
  * @throws IngotError `content-not-found` when a pack is missing, `integrity` when bytes are not what they were.
  */
@@ -19,60 +26,188 @@ export async function* readPieces(
   what: string,
   options: BlobOptions,
 ): AsyncIterable<Uint8Array> {
-  for await (const some of pieces) {
-    for (const run of runsOf(some)) yield* readRun(blobs, run, what, options);
+  const ended = new AbortController();
+  const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
+  const source = { blobs, what, signal };
+  const ahead: (Promise<readonly Uint8Array[]> | Piece)[] = [];
+  try {
+    for await (const some of pieces) {
+      for (const run of runsOf(some)) {
+        ahead.push(begun(source, run));
+        if (ahead.length > RUNS_AHEAD) yield* given(source, ahead.shift());
+      }
+    }
+    while (ahead.length > 0) yield* given(source, ahead.shift());
+  } finally {
+    // A reader that stops early leaves requests behind that nobody waits for.
+    ended.abort();
   }
+}
+
+/** Where pieces are read from, and for what. */
+export interface PieceSource {
+  readonly blobs: BlobStore;
+  /** What is read, for errors. */
+  readonly what: string;
+  readonly signal: AbortSignal;
+}
+
+/** Starts reading a run; a large piece is only read when its turn comes. */
+function begun(source: PieceSource, run: readonly Piece[]): Promise<readonly Uint8Array[]> | Piece {
+  const [first] = run;
+  if (first !== undefined && isLarge(first)) return first;
+  const reading = readRun(source, run);
+  // A failure is told when its turn comes.
+  reading.catch(() => {});
+  return reading;
+}
+
+async function* given(
+  source: PieceSource,
+  begun: Promise<readonly Uint8Array[]> | Piece | undefined,
+): AsyncIterable<Uint8Array> {
+  if (begun === undefined) return;
+  if ('digest' in begun) yield* readLarge(source, begun);
+  else yield* await begun;
+}
+
+function isLarge({ length, coding }: Piece): boolean {
+  return length > HELD_BYTES && coding === undefined;
 }
 
 function runsOf(pieces: readonly Piece[]): readonly (readonly Piece[])[] {
   const runs: Piece[][] = [];
-  let previous: Piece | undefined;
+  let [previous, start]: [Piece | undefined, number] = [undefined, 0];
   for (const piece of pieces) {
-    const follows = previous?.pack === piece.pack && previous.offset + previous.length === piece.offset;
+    const follows =
+      previous?.pack === piece.pack &&
+      previous.offset + previous.length === piece.offset &&
+      piece.offset + piece.length - start <= RUN_BYTES &&
+      !isLarge(piece);
     if (follows) runs.at(-1)?.push(piece);
-    else runs.push([piece]);
+    else {
+      runs.push([piece]);
+      start = piece.offset;
+    }
     previous = piece;
   }
   return runs;
 }
 
-async function* readRun(
-  blobs: BlobStore,
-  run: readonly Piece[],
-  what: string,
-  options: BlobOptions,
-): AsyncIterable<Uint8Array> {
-  const first = run[0];
-  const last = run.at(-1);
-  if (first === undefined || last === undefined) return;
-  const range = { start: first.offset, end: last.offset + last.length };
-  const source = new ByteSource(blobs.read(packKey(first.pack), { ...options, range }));
+async function readRun(source: PieceSource, run: readonly Piece[]): Promise<readonly Uint8Array[]> {
+  const [first, last] = [run[0], run.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  const bytes = await runBytes(source, first, last);
+  const read: Uint8Array[] = [];
+  for (const piece of run) {
+    const at = piece.offset - first.offset;
+    const stored = bytes?.subarray(at, at + piece.length);
+    read.push((stored && decoded(piece, stored)) ?? (await readPieceAgain(source, piece)));
+  }
+  return read;
+}
+
+/** The bytes of a run; undefined when each piece has to be looked for by itself. */
+async function runBytes({ blobs, signal }: PieceSource, first: Piece, last: Piece): Promise<Uint8Array | undefined> {
   try {
-    for (const piece of run) yield* checkedPiece(source, piece, what);
+    const range = { start: first.offset, end: last.offset + last.length };
+    return await gathered(blobs.read(packKey(first.pack), { range, signal }), range.end - range.start);
   } catch (error) {
-    throw named(error, first.pack, what, blobs.address);
-  } finally {
-    await source.close();
+    if (isIngotError(error, 'content-not-found', 'integrity')) return undefined;
+    throw error;
   }
 }
 
-async function* checkedPiece(source: ByteSource, piece: Piece, what: string): AsyncIterable<Uint8Array> {
+async function gathered(stream: AsyncIterable<Uint8Array>, sizeBytes: number): Promise<Uint8Array | undefined> {
+  const pieces: Uint8Array[] = [];
+  let count = 0;
+  for await (const bytes of stream) {
+    pieces.push(bytes);
+    count += bytes.byteLength;
+  }
+  const [only] = pieces;
+  if (count !== sizeBytes) return undefined;
+  return pieces.length === 1 && only !== undefined ? only : Buffer.concat(pieces, count);
+}
+
+/** The bytes of a piece when they are right. Throws `refused` for an unknown coding. */
+function decoded(piece: Piece, stored: Uint8Array): Uint8Array | undefined {
+  try {
+    const bytes = piece.coding === undefined ? stored : decodePiece(piece.coding, stored, pieceSize(piece));
+    return digestOf(bytes) === piece.digest ? bytes : undefined;
+  } catch (error) {
+    if (isIngotError(error, 'integrity')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Asks for one piece once more, following where its pack went.
+ * @throws IngotError `content-not-found`, `integrity`, naming what is read and the pack.
+ */
+export async function readPieceAgain({ blobs, what, signal }: PieceSource, piece: Piece): Promise<Uint8Array> {
+  const read = async ({ pack, offset, length }: Locator): Promise<Uint8Array | undefined> =>
+    gathered(blobs.read(packKey(pack), { range: { start: offset, end: offset + length }, signal }), length);
+  let stored: Uint8Array | undefined;
+  try {
+    stored = await read(piece).catch(async (error: unknown) => read(await movedPlace(blobs, piece, error, signal)));
+  } catch (error) {
+    throw nameLost(error, piece.pack, what, blobs.address);
+  }
+  const bytes = stored && decoded(piece, stored);
+  if (bytes === undefined) throw damagedIn(what, piece.pack, `the piece ${piece.digest} has other bytes now`);
+  return bytes;
+}
+
+/** Where a piece lies now whose pack is gone. Throws the error when it is another one, or when nobody knows. */
+async function movedPlace(blobs: BlobStore, piece: Piece, error: unknown, signal: AbortSignal): Promise<Locator> {
+  if (!isIngotError(error, 'content-not-found')) throw error;
+  const moved = await followMoved(blobs, piece, { signal });
+  if (moved === undefined) throw error;
+  return moved;
+}
+
+/**
+ * Streams one piece that is too large to be held, following where its pack went.
+ * @throws IngotError `content-not-found`, `integrity` before its last bytes.
+ */
+export async function* readLarge(source: PieceSource, piece: Piece): AsyncIterable<Uint8Array> {
+  try {
+    const place = await placeOf(source, piece);
+    yield* checkedPiece(source, place, piece);
+  } catch (error) {
+    throw nameLost(error, piece.pack, source.what, source.blobs.address);
+  }
+}
+
+/** Where a large piece lies: where its page says unless its pack is gone. One request more, of those that cost nothing. */
+async function placeOf({ blobs, signal }: PieceSource, piece: Piece): Promise<Locator> {
+  if ((await blobs.stat(packKey(piece.pack), { signal })) !== undefined) return piece;
+  return (await followMoved(blobs, piece, { signal })) ?? piece;
+}
+
+async function* checkedPiece(
+  { blobs, what, signal }: PieceSource,
+  { pack, offset, length }: Locator,
+  piece: Piece,
+): AsyncIterable<Uint8Array> {
   const digester = createDigester();
-  const held: Uint8Array[] = [];
-  for (let left = piece.length; left > 0; ) {
-    const bytes = await source.take(left);
+  let held: Uint8Array | undefined;
+  let count = 0;
+  for await (const bytes of blobs.read(packKey(pack), { range: { start: offset, end: offset + length }, signal })) {
     digester.update(bytes);
-    left -= bytes.byteLength;
-    held.push(bytes);
-    // Of a large piece only the newest bytes are held back, so its reader never sees the end of wrong bytes.
-    if (piece.length > HELD_BYTES) while (held.length > 1) yield held.shift() ?? bytes;
+    count += bytes.byteLength;
+    // The newest bytes are held back, so its reader never sees the end of wrong ones.
+    if (held !== undefined) yield held;
+    held = bytes;
   }
-  if (digester.finish() !== piece.digest)
-    throw damaged(what, piece.pack, `the piece ${piece.digest} has other bytes now`);
-  yield* held;
+  if (count !== length || digester.finish() !== piece.digest)
+    throw damagedIn(what, pack, `the piece ${piece.digest} has other bytes now`);
+  if (held !== undefined) yield held;
 }
 
-function named(error: unknown, pack: string, what: string, address: string): unknown {
+/** Says of an error about a pack which content it hits, and what helps; other errors stay what they are. */
+export function nameLost(error: unknown, pack: string, what: string, address: string): unknown {
   if (isIngotError(error, 'content-not-found')) {
     return new IngotError('content-not-found', `${what} is lost: its pack ${pack} is missing from ${address}`, {
       hint: `restore packs/${pack}.pack from a copy of the store`,
@@ -80,40 +215,15 @@ function named(error: unknown, pack: string, what: string, address: string): unk
       cause: error,
     });
   }
-  if (isIngotError(error, 'integrity') && error.details['pack'] === undefined)
-    return damaged(what, pack, error.message);
+  if (isIngotError(error, 'integrity') && error.details.pack === undefined)
+    return damagedIn(what, pack, error.message);
   return error;
 }
 
-function damaged(what: string, pack: string, why: string): IngotError {
+/** An `integrity` error that names a content and the pack in which it is damaged. */
+export function damagedIn(what: string, pack: string, why: string): IngotError {
   return new IngotError('integrity', `${what} is damaged in pack ${pack}: ${why}`, {
     hint: `restore packs/${pack}.pack from a copy of the store`,
     details: { pack },
   });
-}
-
-/** Bytes of a stream, taken in amounts the taker chooses. */
-class ByteSource {
-  readonly #iterator: AsyncIterator<Uint8Array>;
-  #rest: Uint8Array = new Uint8Array(0);
-
-  constructor(stream: AsyncIterable<Uint8Array>) {
-    this.#iterator = stream[Symbol.asyncIterator]();
-  }
-
-  /** Gives some of the next bytes, `most` at most. */
-  async take(most: number): Promise<Uint8Array> {
-    while (this.#rest.byteLength === 0) {
-      const next = await this.#iterator.next();
-      if (next.done === true) throw new IngotError('integrity', 'its bytes end too early');
-      this.#rest = next.value;
-    }
-    const taken = this.#rest.subarray(0, most);
-    this.#rest = this.#rest.subarray(taken.byteLength);
-    return taken;
-  }
-
-  async close(): Promise<void> {
-    await this.#iterator.return?.();
-  }
 }

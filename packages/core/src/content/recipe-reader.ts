@@ -51,6 +51,7 @@ export class RecipeReader implements ContentReader {
       options.onProgress?.({ phase: 'fetch', path, doneBytes, totalBytes: sizeBytes });
       yield bytes;
     }
+    stopIfInterrupted(options.signal, 'pull');
     if (doneBytes !== sizeBytes)
       throw new IngotError('integrity', `${what} has ${doneBytes} of its ${sizeBytes} bytes`);
   }

@@ -17,8 +17,16 @@ export interface HandFile {
   readonly sha256: string;
 }
 
-/** Where in the buffer a file's bytes begin, or the local file that has them. */
-export type HandSource = { readonly at: number } | { readonly from: string };
+/** A file whose bytes lie in a buffer, from `at` on. */
+export interface HandWrite extends HandFile {
+  readonly at: number;
+}
+
+/** A file whose bytes lie in another file, from `start` on. */
+export interface HandCopy extends HandFile {
+  readonly from: string;
+  readonly start: number;
+}
 
 /** What a hand can be told to do. */
 export type HandCommand =
@@ -29,9 +37,9 @@ export type HandCommand =
   /** Hashes ranges of an open file, each on its own; the answer is a list of hex. */
   | { readonly do: 'ranges'; readonly fd: number; readonly ranges: readonly (readonly [from: number, to: number])[] }
   /** Makes files from a buffer; the answer is a list of {@link HandResult}. A file whose bytes are wrong is not made. */
-  | { readonly do: 'write'; readonly bytes: Uint8Array; readonly files: readonly (HandFile & { readonly at: number })[] }
+  | { readonly do: 'write'; readonly bytes: Uint8Array; readonly files: readonly HandWrite[] }
   /** Makes files from local ones; answers as `write` does. */
-  | { readonly do: 'copy'; readonly files: readonly (HandFile & { readonly from: string })[] }
+  | { readonly do: 'copy'; readonly files: readonly HandCopy[] }
   /** Says which files stand and are right, answering as `write` does; wrong ones are removed. */
   | { readonly do: 'check'; readonly files: readonly HandFile[] };
 
@@ -100,7 +108,7 @@ export function handsProgram({ fs, crypto }: HandModules): (command: HandCommand
     return result;
   }
 
-  function write(bytes: Uint8Array, file: HandFile & { readonly at: number }): HandResult {
+  function write(bytes: Uint8Array, file: HandWrite): HandResult {
     const own = bytes.subarray(file.at, file.at + file.sizeBytes);
     if (crypto.createHash('sha256').update(own).digest('hex') !== file.sha256) return WRONG;
     return make(file, (fd) => {
@@ -118,13 +126,13 @@ export function handsProgram({ fs, crypto }: HandModules): (command: HandCommand
     }
   }
 
-  function copy(file: HandFile & { readonly from: string }): HandResult {
+  function copy(file: HandCopy): HandResult {
     const source = opened(file.from);
     if (source === undefined) return WRONG;
     try {
       return make(file, (fd) => {
         const hash = crypto.createHash('sha256');
-        const whole = each(source, 0, file.sizeBytes, (bytes) => {
+        const whole = each(source, file.start, file.start + file.sizeBytes, (bytes) => {
           hash.update(bytes);
           writeAll(fd, bytes);
         });
@@ -141,7 +149,8 @@ export function handsProgram({ fs, crypto }: HandModules): (command: HandCommand
     let result = WRONG;
     try {
       const hash = crypto.createHash('sha256');
-      const whole = fs.fstatSync(fd).size === file.sizeBytes && each(fd, 0, file.sizeBytes, (bytes) => hash.update(bytes));
+      const whole =
+        fs.fstatSync(fd).size === file.sizeBytes && each(fd, 0, file.sizeBytes, (bytes) => hash.update(bytes));
       if (whole && hash.digest('hex') === file.sha256) {
         fs.fchmodSync(fd, file.mode);
         result = looked(fd);

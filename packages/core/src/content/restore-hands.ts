@@ -4,8 +4,10 @@ import { Worker } from 'node:worker_threads';
 import {
   type HandAnswer,
   type HandCommand,
+  type HandCopy,
   type HandFile,
   type HandResult,
+  type HandWrite,
   handsProgram,
 } from './restore-hands-program.ts';
 
@@ -18,9 +20,9 @@ export interface Hands extends AsyncDisposable {
   /** Hashes ranges of an open file, each on its own; hex. */
   ranges(fd: number, ranges: readonly (readonly [from: number, to: number])[]): Promise<readonly string[]>;
   /** Makes files from a buffer, which is given away. Files with wrong bytes are not made. */
-  write(bytes: Uint8Array, files: readonly (HandFile & { readonly at: number })[]): Promise<readonly HandResult[]>;
+  write(bytes: Uint8Array, files: readonly HandWrite[]): Promise<readonly HandResult[]>;
   /** Makes files from local ones. Files with wrong bytes are not made. */
-  copy(files: readonly (HandFile & { readonly from: string })[]): Promise<readonly HandResult[]>;
+  copy(files: readonly HandCopy[]): Promise<readonly HandResult[]>;
   /** Says which files stand and are right; wrong ones are removed. */
   check(files: readonly HandFile[]): Promise<readonly HandResult[]>;
 }

@@ -3,7 +3,12 @@ import { digestOf } from '../digest.ts';
 import type { Piece } from './recipe.ts';
 import { type PackRange, RangePlanner } from './restore-ranges.ts';
 
-const piece = (pack: string, offset: number, length: number): Piece => ({ digest: digestOf('x'), pack, offset, length });
+const piece = (pack: string, offset: number, length: number): Piece => ({
+  digest: digestOf('x'),
+  pack,
+  offset,
+  length,
+});
 
 /** Plans the pieces of one file, one after another. */
 function plan(pieces: readonly Piece[], limits = {}, held = false): PackRange<string>[] {
@@ -80,6 +85,8 @@ test('coded pieces and small files are held, and their ranges stay small', () =>
 test('a range does not wait for ever for neighbours', () => {
   const planner = new RangePlanner<string>({ patienceBytes: 1000 });
   expect(planner.add('f', 0, piece('new/0', 0, 10), false)).toEqual([]);
-  const finished = Array.from({ length: 10 }, (_, n) => planner.add('f', 10 + n * 100, piece('old/0', n * 500_000, 100), false));
+  const finished = Array.from({ length: 10 }, (_, n) =>
+    planner.add('f', 10 + n * 100, piece('old/0', n * 500_000, 100), false),
+  );
   expect(finished.flat().map(({ pack }) => pack)).toContain('new/0');
 });

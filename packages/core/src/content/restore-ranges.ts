@@ -5,6 +5,9 @@
 
 import { type Piece, pieceSize } from './recipe.ts';
 
+/** Where a piece lies, whatever its digest. */
+export type PlacedPiece = Omit<Piece, 'digest'>;
+
 /** Some bytes of a file: where they lie in the pack, and where in the file they belong. */
 export interface RangePart<F> {
   readonly file: F;
@@ -73,7 +76,7 @@ export class RangePlanner<F> {
    * Adds a piece of a file and gives the ranges that are finished by it.
    * @param held whether the file is made from memory, as small ones are.
    */
-  add(file: F, at: number, piece: Piece, held: boolean): PackRange<F>[] {
+  add(file: F, at: number, piece: PlacedPiece, held: boolean): PackRange<F>[] {
     const isHeld = held || piece.coding !== undefined;
     this.#planned += pieceSize(piece);
     if (isHeld) return [...this.#put(wholePart(file, at, piece), piece.pack, true), ...this.#impatient()];
@@ -111,7 +114,14 @@ export class RangePlanner<F> {
       extend(open, part);
       return [];
     }
-    const fresh = { pack, held, start: part.offset, end: part.offset + part.length, parts: [part], bornAt: this.#planned };
+    const fresh = {
+      pack,
+      held,
+      start: part.offset,
+      end: part.offset + part.length,
+      parts: [part],
+      bornAt: this.#planned,
+    };
     this.#open.delete(key);
     this.#open.set(key, fresh);
     return open === undefined ? [] : [closed(open)];
@@ -139,7 +149,7 @@ function keyOf(pack: string, held: boolean): string {
   return `${held ? 'h' : 's'} ${pack}`;
 }
 
-function wholePart<F>(file: F, at: number, { offset, length, coding, sizeBytes }: Piece): RangePart<F> {
+function wholePart<F>(file: F, at: number, { offset, length, coding, sizeBytes }: PlacedPiece): RangePart<F> {
   const part = { file, at, offset, length };
   return coding === undefined ? part : { ...part, coding, sizeBytes: sizeBytes ?? length };
 }

@@ -1,0 +1,322 @@
+/**
+ * How the bytes of a job get into their files: a range of a pack as it comes over the wire, or straight from the file
+ * of a pack on this machine; a run of a local file; small files by the hundred.
+ */
+
+import { type FileHandle, open } from 'node:fs/promises';
+import type { BlobStore } from '../blob/blob-store.ts';
+import { stopIfInterrupted } from '../blob/interrupt.ts';
+import { isIngotError, systemErrorCode } from '../errors.ts';
+import { decodePiece } from './coding.ts';
+import { packKey } from './locator.ts';
+import type { HandResult } from './restore-hands-program.ts';
+import type { Hands } from './restore-hands.ts';
+import { isPlaced, type LocalRun, type PlacedFile, type RestoreFile, type SmallFile } from './restore-job.ts';
+import { type PackRange, type PlacedPiece, RangePlanner, type RangePart } from './restore-ranges.ts';
+import { type MovedPack, readMoved } from './sweep/moved.ts';
+
+const BLOCK_BYTES = 1024 * 1024;
+
+/** What a transfer tells of. */
+export interface TransferEvents {
+  /** Bytes came from the store. */
+  onFetched(bytes: number): void;
+  /** Bytes of a large file are in their place: these, or none that are right. */
+  onLanded(file: PlacedFile, at: number, bytes: number, from: 'store' | 'local'): Promise<void>;
+  /** What became of small files. */
+  onSmall(files: readonly SmallFile[], results: readonly HandResult[], from: 'store' | 'local'): void;
+}
+
+/** What a transfer needs to know. */
+export interface TransferContext {
+  readonly blobs: BlobStore;
+  readonly hands: Hands;
+  readonly signal: AbortSignal;
+  readonly events: TransferEvents;
+}
+
+/** Moves bytes; one object serves all lanes of a restore. */
+export class Transfer {
+  readonly #context: TransferContext;
+  readonly #moved = new Map<string, Promise<MovedPack | undefined>>();
+
+  constructor(context: TransferContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Brings a range of a pack. Bytes that cannot be had right are left to the check of the file they belong to.
+   * @throws IngotError as reading a blob does, but not `integrity`.
+   */
+  async range(range: PackRange<RestoreFile>): Promise<void> {
+    try {
+      const path = await this.#localPath(range.pack);
+      if (range.held) await this.#held(range, path);
+      else if (path === undefined) await this.#stream(range);
+      else await this.#fromPack(range, path);
+    } catch (error) {
+      if (isIngotError(error, 'content-not-found')) return await this.#follow(range, error);
+      if (!isIngotError(error, 'integrity')) throw error;
+      await this.#spoilt(range);
+    }
+  }
+
+  /** Copies a run of a local file; where that is not as it was, the check of the file finds it. */
+  async local({ file, at, from, start, length }: LocalRun): Promise<void> {
+    const source = await open(from, 'r').catch(() => undefined);
+    try {
+      if (source !== undefined) await this.#copy(source, start, file, at, length).catch(tolerateLostSource);
+    } finally {
+      await source?.close();
+    }
+    await this.#context.events.onLanded(file, at, length, 'local');
+  }
+
+  /** Makes small files from local ones. */
+  async copies(files: readonly (SmallFile & { readonly from: string; readonly start: number })[]): Promise<void> {
+    const results = await this.#context.hands.copy(
+      files.map((file) => ({ ...handFile(file), from: file.from, start: file.start })),
+    );
+    this.#context.events.onSmall(files, results, 'local');
+  }
+
+  /** Makes small files from bytes that are right already, one after another in a buffer. */
+  async small(bytes: Uint8Array, files: readonly (SmallFile & { readonly at: number })[]): Promise<void> {
+    const results = await this.#context.hands.write(
+      bytes,
+      files.map((file) => ({ ...handFile(file), at: file.at })),
+    );
+    this.#context.events.onSmall(files, results, 'store');
+  }
+
+  async #localPath(pack: string): Promise<string | undefined> {
+    const { blobs } = this.#context;
+    return blobs.capabilities.localFiles ? await blobs.localPath?.(packKey(pack)) : undefined;
+  }
+
+  async #stream({ pack, start, end, parts }: PackRange<RestoreFile>): Promise<void> {
+    const { blobs, signal, events } = this.#context;
+    const writer = new PartWriter(parts, start, events);
+    for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
+      events.onFetched(bytes.byteLength);
+      await writer.take(bytes);
+    }
+    await writer.finish();
+  }
+
+  async #fromPack({ parts }: PackRange<RestoreFile>, path: string): Promise<void> {
+    const pack = await open(path, 'r');
+    try {
+      for (const { file, at, offset, length } of parts) {
+        if (!isPlaced(file)) continue;
+        await this.#copy(pack, offset, file, at, length);
+        this.#context.events.onFetched(length);
+        await this.#context.events.onLanded(file, at, length, 'store');
+      }
+    } finally {
+      await pack.close();
+    }
+  }
+
+  /** Copies bytes of an open file to their place, one block read while the one before is written. */
+  async #copy(source: FileHandle, start: number, file: PlacedFile, at: number, length: number): Promise<void> {
+    const size = Math.min(BLOCK_BYTES, length);
+    const blocks = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const;
+    let writing: Promise<void> = Promise.resolve();
+    for (let done = 0, n = 0; done < length; n += 1) {
+      stopIfInterrupted(this.#context.signal, 'pull');
+      const block = n % 2 === 0 ? blocks[0] : blocks[1];
+      const { bytesRead } = await source.read(block, 0, Math.min(size, length - done), start + done);
+      await writing;
+      if (bytesRead === 0) return;
+      writing = file.large.put(block.subarray(0, bytesRead), at + done);
+      writing.catch(() => {});
+      done += bytesRead;
+    }
+    await writing;
+  }
+
+  /** Reads a whole range into memory, and makes of it what it is for. */
+  async #held(range: PackRange<RestoreFile>, path: string | undefined): Promise<void> {
+    const bytes = path === undefined ? await this.#fetch(range) : await this.#load(range, path);
+    const small: (SmallFile & { readonly at: number })[] = [];
+    for (const part of range.parts) {
+      const { file } = part;
+      const from = part.offset - range.start;
+      if (part.coding === undefined && !isPlaced(file)) small.push({ ...file, at: from });
+      else await this.#decoded(part, bytes.subarray(from, from + part.length));
+    }
+    if (small.length > 0) await this.small(bytes, small);
+  }
+
+  async #decoded({ file, at, coding, sizeBytes }: RangePart<RestoreFile>, stored: Uint8Array): Promise<void> {
+    const bytes = decoded(coding, stored, sizeBytes ?? stored.byteLength);
+    if (!isPlaced(file)) return await this.small(bytes ?? new Uint8Array(file.sizeBytes), [{ ...file, at: 0 }]);
+    if (bytes !== undefined) await file.large.put(bytes, at);
+    await this.#context.events.onLanded(file, at, sizeBytes ?? stored.byteLength, 'store');
+  }
+
+  async #fetch({ pack, start, end }: PackRange<RestoreFile>): Promise<Uint8Array> {
+    const { blobs, signal, events } = this.#context;
+    const whole = Buffer.allocUnsafeSlow(end - start);
+    let at = 0;
+    for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
+      whole.set(bytes.subarray(0, whole.byteLength - at), at);
+      at += bytes.byteLength;
+      events.onFetched(bytes.byteLength);
+    }
+    return whole;
+  }
+
+  async #load({ start, end }: PackRange<RestoreFile>, path: string): Promise<Uint8Array> {
+    stopIfInterrupted(this.#context.signal, 'pull');
+    const whole = Buffer.allocUnsafeSlow(end - start);
+    const pack = await open(path, 'r');
+    try {
+      for (let at = 0; at < whole.byteLength; ) {
+        const { bytesRead } = await pack.read(whole, at, whole.byteLength - at, start + at);
+        if (bytesRead === 0) break;
+        at += bytesRead;
+      }
+    } finally {
+      await pack.close();
+    }
+    this.#context.events.onFetched(whole.byteLength);
+    return whole;
+  }
+
+  /** A range of a pack that is gone: its parts are brought from where the pack was moved to. */
+  async #follow(range: PackRange<RestoreFile>, lost: unknown): Promise<void> {
+    const { blobs, signal } = this.#context;
+    const reading = this.#moved.get(range.pack) ?? readMoved(blobs, range.pack, { signal });
+    this.#moved.set(range.pack, reading);
+    const moved = await reading;
+    if (moved === undefined) throw lost;
+    const planner = new RangePlanner<RestoreFile>();
+    const ranges: PackRange<RestoreFile>[] = [];
+    for (const part of range.parts) {
+      for (const [at, piece] of movedParts(part, moved, lost))
+        ranges.push(...planner.add(part.file, at, piece, range.held));
+    }
+    for (const each of [...ranges, ...planner.finish()]) await this.range(each);
+  }
+
+  /** Leaves the parts of a range as they are: wrong, so that each file's check finds them. */
+  async #spoilt({ parts }: PackRange<RestoreFile>): Promise<void> {
+    const small: SmallFile[] = [];
+    for (const { file, at, length, sizeBytes } of parts) {
+      if (isPlaced(file)) await this.#context.events.onLanded(file, at, sizeBytes ?? length, 'store');
+      else small.push(file);
+    }
+    const wrong = { good: false, mtimeMs: 0, ctimeMs: 0, ino: 0 };
+    this.#context.events.onSmall(
+      small,
+      small.map(() => wrong),
+      'store',
+    );
+  }
+}
+
+/** Writes the bytes of a range, as they come, to all the places they are for. */
+class PartWriter {
+  readonly #parts: readonly RangePart<RestoreFile>[];
+  readonly #events: TransferEvents;
+  #from: number;
+  #first = 0;
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+
+  constructor(parts: readonly RangePart<RestoreFile>[], start: number, events: TransferEvents) {
+    this.#parts = parts;
+    this.#events = events;
+    this.#from = start;
+  }
+
+  async take(bytes: Uint8Array): Promise<void> {
+    this.#waiting.push(bytes);
+    this.#waitingBytes += bytes.byteLength;
+    if (this.#waitingBytes >= BLOCK_BYTES) await this.finish();
+  }
+
+  async finish(): Promise<void> {
+    const buffers = this.#waiting;
+    const from = this.#from;
+    const to = from + this.#waitingBytes;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    this.#from = to;
+    while ((endOf(this.#parts[this.#first]) ?? to) <= from && this.#first < this.#parts.length) this.#first += 1;
+    for (let n = this.#first; n < this.#parts.length; n += 1) {
+      const part = this.#parts[n];
+      if (part === undefined || part.offset >= to) break;
+      await this.#write(part, buffers, from, to);
+    }
+  }
+
+  async #write(part: RangePart<RestoreFile>, buffers: readonly Uint8Array[], from: number, to: number): Promise<void> {
+    const start = Math.max(from, part.offset);
+    const end = Math.min(to, part.offset + part.length);
+    if (start >= end || !isPlaced(part.file)) return;
+    const at = part.at + start - part.offset;
+    await part.file.large.putAll(cut(buffers, start - from, end - from), at);
+    await this.#events.onLanded(part.file, at, end - start, 'store');
+  }
+}
+
+function endOf(part: RangePart<RestoreFile> | undefined): number | undefined {
+  return part && part.offset + part.length;
+}
+
+/** The bytes of a range of several buffers that follow each other. */
+function cut(buffers: readonly Uint8Array[], from: number, to: number): Uint8Array[] {
+  const found: Uint8Array[] = [];
+  let at = 0;
+  for (const buffer of buffers) {
+    const [start, end] = [Math.max(0, from - at), Math.min(buffer.byteLength, to - at)];
+    if (start < end) found.push(buffer.subarray(start, end));
+    at += buffer.byteLength;
+  }
+  return found;
+}
+
+function handFile({ path, mode, digest, sizeBytes }: SmallFile) {
+  return { path, mode, sizeBytes, sha256: digest.slice('sha256:'.length) };
+}
+
+/** The decoded bytes; undefined when they are damaged. Throws `refused` for an unknown coding. */
+function decoded(coding: string | undefined, stored: Uint8Array, sizeBytes: number): Uint8Array | undefined {
+  if (coding === undefined) return stored;
+  try {
+    return decodePiece(coding, stored, sizeBytes);
+  } catch (error) {
+    if (isIngotError(error, 'integrity')) return undefined;
+    throw error;
+  }
+}
+
+/** What cannot be read here is fetched; what cannot be written is told. */
+function tolerateLostSource(error: unknown): void {
+  const isRead = error instanceof Error && 'syscall' in error && error.syscall === 'read';
+  if (isRead && ['EIO', 'ESTALE'].includes(systemErrorCode(error) ?? '')) return;
+  throw error;
+}
+
+/** Where the bytes of a part lie now, with their positions in the file. Throws the error when some were not moved. */
+function movedParts(
+  { at, offset, length, coding, sizeBytes }: RangePart<RestoreFile>,
+  { ranges }: MovedPack,
+  lost: unknown,
+): (readonly [at: number, piece: PlacedPiece])[] {
+  const found: (readonly [number, PlacedPiece])[] = [];
+  let done = 0;
+  for (const range of ranges) {
+    const start = offset + done;
+    if (range.offset > start || range.offset + range.length <= start) continue;
+    const taken = Math.min(range.offset + range.length - start, length - done);
+    const place = { pack: range.pack, offset: range.newOffset + start - range.offset, length: taken };
+    found.push([at + done, coding === undefined ? place : { ...place, coding, sizeBytes: sizeBytes ?? length }]);
+    done += taken;
+    if (done === length) return found;
+  }
+  throw lost;
+}

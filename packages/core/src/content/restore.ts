@@ -1,0 +1,452 @@
+/**
+ * A *restore* makes files of the contents of a recipe: several ranges of packs at once, each byte written where it
+ * belongs as soon as it is here, each file verified by its own SHA-256, which a helping thread computes over what the
+ * file holds. A file that is wrong is looked at piece by piece: wrong pieces are fetched once more, and named when they
+ * are wrong again. Bytes that lie on this machine already are used and verified in the same way.
+ */
+
+import { availableParallelism } from 'node:os';
+import type { BlobStore } from '../blob/blob-store.ts';
+import { stopIfInterrupted } from '../blob/interrupt.ts';
+import { type Digest, digestOf } from '../digest.ts';
+import { IngotError } from '../errors.ts';
+import type { OnProgress } from '../progress.ts';
+import type { Recipe, RecipeContent } from './content-store.ts';
+import { type KnownPages, type ReadPage, streamPages } from './page-stream.ts';
+import { damagedIn, nameLost, readLarge, readPieceAgain } from './read-pieces.ts';
+import { type Piece, pieceSize } from './recipe.ts';
+import { type FileMark, LargeFile } from './restore-file.ts';
+import { type Hands, openHands } from './restore-hands.ts';
+import type { HandResult } from './restore-hands-program.ts';
+import type { PlacedFile, RestoreFile, RestoreJob, SmallFile } from './restore-job.ts';
+import { type LocalPieces, planRestore } from './restore-plan.ts';
+import { RangePlanner } from './restore-ranges.ts';
+import { Transfer } from './restore-transfer.ts';
+
+/** A content of a recipe, and the file that is to be made of it. */
+export interface RestoreTarget {
+  readonly digest: Digest;
+  /** Path of the file; its directory must be there, the file must not, unless it is gone on with. */
+  readonly path: string;
+  /** How it is called in messages and progress. */
+  readonly name: string;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
+/** What an interrupted restore has written, and what this one writes. Nothing of it is trusted: all is verified again. */
+export interface RestoreJournal {
+  /** Ranges of a large file, by number of the target. */
+  written(target: number): readonly (readonly [from: number, to: number])[];
+  /** Notes that a range of a large file is written. */
+  add(target: number, from: number, to: number): void;
+}
+
+/** Options of a restore. */
+export interface RestoreOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+  /** Bytes that are on this machine. Default: none. */
+  readonly sources?: LocalPieces;
+  /** Pages that are on this machine. Default: none. */
+  readonly known?: KnownPages;
+  /** Goes on with what an interrupted restore left in the same places. Default: all files are new. */
+  readonly journal?: RestoreJournal;
+  /** Sees each page of the recipe, in order. */
+  readonly onPage?: (page: ReadPage) => Promise<void> | void;
+}
+
+/** What a restore did. */
+export interface RestoreResult {
+  /** For each target, in order, what tells later that the file is the same. */
+  readonly files: readonly FileMark[];
+  /** Bytes that came from the store, pages included. */
+  readonly fetchedBytes: number;
+  /** Bytes that were on this machine: in sources, or left by an interrupted restore. */
+  readonly foundBytes: number;
+}
+
+/** A file with one piece up to this size is made from memory. */
+const SMALL_BYTES = 1024 * 1024;
+/** Less than this is not worth a thread. */
+const THREAD_BYTES = 16 * 1024 * 1024;
+const THREAD_FILES = 400;
+const MOST_THREADS = 2;
+/** Requests at a time; on a disk of this machine more would not help. */
+const REMOTE_LANES = 8;
+const LOCAL_LANES = 3;
+const CHECKED_FILES = 256;
+const EMPTY = digestOf('');
+
+/**
+ * Makes the files. What it makes is verified, and not yet durable. When it fails, what was made stays where it is.
+ * @throws IngotError `content-not-found`, `integrity` naming content, file and pack, `interrupted`; the system's own
+ * errors of writing.
+ */
+export async function restoreContents(
+  blobs: BlobStore,
+  recipe: Recipe,
+  targets: readonly RestoreTarget[],
+  options: RestoreOptions = {},
+): Promise<RestoreResult> {
+  const restore = new Restore(blobs, recipe, targets, options);
+  return await restore.run();
+}
+
+class Restore {
+  readonly #blobs: BlobStore;
+  readonly #recipe: Recipe;
+  readonly #targets: readonly RestoreTarget[];
+  readonly #options: RestoreOptions;
+  readonly #ended = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #hands: Hands;
+  readonly #transfer: Transfer;
+  readonly #marks: (FileMark | undefined)[];
+  /** Targets by content; the first is brought, the others are copies of it. */
+  readonly #wanted = new Map<Digest, number[]>();
+  readonly #sizes: ReadonlyMap<Digest, number>;
+  /** Contents for which a file was begun. */
+  readonly #begun = new Set<Digest>();
+  readonly #open = new Set<LargeFile>();
+  readonly #doneBytes: number[];
+  /** Small files whose bytes were wrong or not there. */
+  #again: SmallFile[] = [];
+  #againHere: SmallFile[] = [];
+  #fetchedBytes = 0;
+  #foundBytes = 0;
+
+  constructor(blobs: BlobStore, recipe: Recipe, targets: readonly RestoreTarget[], options: RestoreOptions) {
+    this.#blobs = blobs;
+    this.#recipe = recipe;
+    this.#targets = targets;
+    this.#options = options;
+    this.#signal =
+      options.signal === undefined ? this.#ended.signal : AbortSignal.any([options.signal, this.#ended.signal]);
+    this.#marks = targets.map(() => undefined);
+    this.#doneBytes = targets.map(() => 0);
+    this.#sizes = new Map(recipe.contents.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+    for (const [n, target] of targets.entries()) this.#want(n, target);
+    this.#hands = openHands(this.#threads());
+    this.#transfer = new Transfer({
+      blobs,
+      hands: this.#hands,
+      signal: this.#signal,
+      events: {
+        onFetched: (bytes) => {
+          this.#fetchedBytes += bytes;
+        },
+        onLanded: (file, at, bytes, from) => this.#landed(file, at, bytes, from),
+        onSmall: (files, results, from) => this.#small(files, results, from),
+      },
+    });
+  }
+
+  async run(): Promise<RestoreResult> {
+    try {
+      await this.#checkSmall();
+      await this.#work(this.#plan());
+      await this.#work(this.#planAgain());
+      await this.#work(this.#oneByOne());
+      await this.#copyTwins();
+      stopIfInterrupted(this.#options.signal, 'pull');
+      return { files: this.#whole(), fetchedBytes: this.#fetchedBytes, foundBytes: this.#foundBytes };
+    } finally {
+      // First whoever reads the files, then the files.
+      await this.#hands[Symbol.asyncDispose]();
+      for (const file of this.#open) await file.abandon();
+    }
+  }
+
+  #want(n: number, { digest, name }: RestoreTarget): void {
+    if (!this.#sizes.has(digest))
+      throw new IngotError(
+        'content-not-found',
+        `the recipe ${this.#recipe.ref.digest} has no content ${digest} (${name})`,
+      );
+    const others = this.#wanted.get(digest);
+    if (others === undefined) this.#wanted.set(digest, [n]);
+    else others.push(n);
+  }
+
+  #threads(): number {
+    const bytes = this.#targets.reduce((sum, { digest }) => sum + (this.#sizes.get(digest) ?? 0), 0);
+    if (bytes < THREAD_BYTES && this.#targets.length < THREAD_FILES) return 0;
+    return Math.min(MOST_THREADS, availableParallelism());
+  }
+
+  #plan(): AsyncGenerator<RestoreJob> {
+    const { known, onPage, sources } = this.#options;
+    const onFetched = (bytes: number): void => {
+      this.#fetchedBytes += bytes;
+    };
+    return planRestore({
+      recipe: this.#recipe,
+      pages: streamPages(this.#blobs, this.#recipe, { signal: this.#signal, onFetched, ...(known && { known }) }),
+      fileOf: (content, first) => this.#fileOf(content, first),
+      onThere: (file, bytes) => {
+        this.#foundBytes += bytes;
+        this.#tell(file.target, bytes);
+      },
+      ...(sources && { sources }),
+      ...(onPage && { onPage }),
+    });
+  }
+
+  /** Small files that a source on this machine did not give are planned once more, from the store. */
+  async *#planAgain(): AsyncGenerator<RestoreJob> {
+    const files = this.#againHere;
+    this.#againHere = [];
+    const planner = new RangePlanner<RestoreFile>();
+    for (const file of files) {
+      if (file.piece === undefined) continue;
+      for (const range of planner.add(file, 0, file.piece, true)) yield { kind: 'range', range };
+    }
+    for (const range of planner.finish()) yield { kind: 'range', range };
+  }
+
+  async *#oneByOne(): AsyncGenerator<RestoreJob> {
+    const files = this.#again;
+    this.#again = [];
+    for (const file of files) yield { kind: 'again', file };
+  }
+
+  /** Carries out jobs, several at a time. The first failure ends the others and is thrown. */
+  async #work(jobs: AsyncGenerator<RestoreJob>): Promise<void> {
+    let failure: { readonly error: unknown } | undefined;
+    const lane = async (): Promise<void> => {
+      for (;;) {
+        const next = await jobs.next();
+        if (next.done === true || failure !== undefined) return;
+        await this.#job(next.value);
+      }
+    };
+    const lanes = this.#blobs.capabilities.localFiles ? LOCAL_LANES : REMOTE_LANES;
+    const guarded = async (): Promise<void> => {
+      try {
+        await lane();
+      } catch (error) {
+        failure ??= { error };
+        this.#ended.abort();
+      }
+    };
+    await Promise.all(Array.from({ length: lanes }, guarded));
+    stopIfInterrupted(this.#options.signal, 'pull');
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async #job(job: RestoreJob): Promise<void> {
+    stopIfInterrupted(this.#signal, 'pull');
+    switch (job.kind) {
+      case 'range':
+        return await this.#range(job.range);
+      case 'local':
+        return await this.#transfer.local(job.run);
+      case 'copy':
+        return await this.#transfer.copies(job.files);
+      case 'empty':
+        return await this.#transfer.small(
+          new Uint8Array(0),
+          job.files.map((file) => ({ ...file, at: 0 })),
+        );
+      case 'again':
+        return await this.#fetchAgain(job.file);
+      case 'finish':
+        return await this.#finishWhenWhole(job.file);
+    }
+  }
+
+  async #range(range: Parameters<Transfer['range']>[0]): Promise<void> {
+    try {
+      await this.#transfer.range(range);
+    } catch (error) {
+      const file = range.parts[0]?.file;
+      throw file === undefined ? error : nameLost(error, range.pack, this.#what(file.target), this.#blobs.address);
+    }
+  }
+
+  async #fileOf(content: RecipeContent, first: Piece | undefined): Promise<RestoreFile | undefined> {
+    const [n] = this.#wanted.get(content.digest) ?? [];
+    const target = n === undefined ? undefined : this.#targets[n];
+    // A content that the recipe lists twice is made once.
+    if (n === undefined || target === undefined || this.#marks[n] !== undefined || this.#begun.has(content.digest))
+      return undefined;
+    this.#begun.add(content.digest);
+    const { digest, sizeBytes, chunks } = content;
+    if ((chunks === 0) !== (digest === EMPTY))
+      throw new IngotError('integrity', `${this.#what(n)} is listed as empty, which it is not`);
+    const { path, mode } = target;
+    if (chunks === 0) return { target: n, path, mode, digest, sizeBytes };
+    if (chunks === 1 && sizeBytes <= SMALL_BYTES && first !== undefined && pieceSize(first) === sizeBytes)
+      return { target: n, path, mode, digest, sizeBytes, piece: first };
+    const large = new LargeFile({ id: n, path, mode, sizeBytes, hands: this.#hands });
+    this.#open.add(large);
+    if (this.#options.journal !== undefined) await large.resume(this.#options.journal.written(n));
+    return { target: n, digest, large, planned: false, finished: false };
+  }
+
+  /** Takes over the small files that an interrupted restore left whole. */
+  async #checkSmall(): Promise<void> {
+    if (this.#options.journal === undefined) return;
+    const small = this.#targets.flatMap(({ digest, path, mode }, target): SmallFile[] => {
+      const sizeBytes = this.#sizes.get(digest) ?? 0;
+      return sizeBytes > SMALL_BYTES || this.#wanted.get(digest)?.[0] !== target
+        ? []
+        : [{ target, path, mode, digest, sizeBytes }];
+    });
+    for (let at = 0; at < small.length; at += CHECKED_FILES) {
+      stopIfInterrupted(this.#signal, 'pull');
+      const files = small.slice(at, at + CHECKED_FILES);
+      const results = await this.#hands.check(
+        files.map((file) => ({ ...file, sha256: file.digest.slice('sha256:'.length) })),
+      );
+      for (const [n, file] of files.entries()) if (results[n]?.good === true) this.#made(file, results[n], 'local');
+    }
+  }
+
+  async #landed(file: PlacedFile, at: number, bytes: number, from: 'store' | 'local'): Promise<void> {
+    file.large.landed(at, at + bytes);
+    if (from === 'local') this.#foundBytes += bytes;
+    this.#options.journal?.add(file.target, at, at + bytes);
+    this.#tell(file.target, bytes);
+    await this.#finishWhenWhole(file);
+  }
+
+  #small(files: readonly SmallFile[], results: readonly HandResult[], from: 'store' | 'local'): void {
+    for (const [n, file] of files.entries()) {
+      const result = results[n];
+      if (result?.good === true) this.#made(file, result, from);
+      else if (from === 'local') this.#againHere.push(file);
+      else this.#again.push(file);
+    }
+  }
+
+  #made(file: SmallFile, { mtimeMs, ctimeMs, ino }: HandResult, from: 'store' | 'local'): void {
+    this.#marks[file.target] = { mtimeMs, ctimeMs, ino };
+    if (from === 'local') this.#foundBytes += file.sizeBytes;
+    this.#tell(file.target, file.sizeBytes);
+  }
+
+  async #finishWhenWhole(file: PlacedFile): Promise<void> {
+    if (!file.planned || file.finished || !file.large.isWhole) return;
+    file.finished = true;
+    if (`sha256:${await file.large.digest()}` !== file.digest) await this.#repair(file);
+    this.#marks[file.target] = await file.large.finish();
+    this.#open.delete(file.large);
+  }
+
+  /** Finds the pieces of a file that are wrong, and fetches them once more. */
+  async #repair(file: PlacedFile): Promise<void> {
+    let at = 0;
+    for await (const pieces of this.#piecesOf(file.digest)) {
+      const ranges = pieces.map((piece): readonly [number, number] => {
+        const from = at;
+        at += pieceSize(piece);
+        return [from, at];
+      });
+      const found = await file.large.ranges(ranges);
+      for (const [n, piece] of pieces.entries()) {
+        if (`sha256:${found[n]}` !== piece.digest) await this.#mend(file, piece, ranges[n]?.[0] ?? 0);
+      }
+    }
+    if (`sha256:${await file.large.rehash()}` === file.digest) return;
+    throw new IngotError(
+      'integrity',
+      `${this.#what(file.target)} does not have its digest, though each of its pieces does`,
+    );
+  }
+
+  async #mend(file: PlacedFile, piece: Piece, at: number): Promise<void> {
+    stopIfInterrupted(this.#signal, 'pull');
+    const source = { blobs: this.#blobs, what: this.#what(file.target), signal: this.#signal };
+    let done = 0;
+    try {
+      const bytes =
+        piece.length > SMALL_BYTES && piece.coding === undefined
+          ? readLarge(source, piece)
+          : [await readPieceAgain(source, piece)];
+      for await (const some of bytes) {
+        await file.large.put(some, at + done);
+        done += some.byteLength;
+      }
+    } catch (error) {
+      throw nameLost(error, piece.pack, source.what, this.#blobs.address);
+    }
+    this.#fetchedBytes += piece.length;
+    const [found] = await file.large.ranges([[at, at + pieceSize(piece)]]);
+    if (`sha256:${found}` === piece.digest) return;
+    throw damagedIn(source.what, piece.pack, `the piece ${piece.digest} has other bytes now`);
+  }
+
+  async *#piecesOf(digest: Digest): AsyncGenerator<readonly Piece[]> {
+    const { known } = this.#options;
+    const index = this.#recipe.contents.findIndex((content) => content.digest === digest);
+    const first = this.#recipe.contents.slice(0, index).reduce((sum, { chunks }) => sum + chunks, 0);
+    const end = first + (this.#recipe.contents[index]?.chunks ?? 0);
+    let at = 0;
+    for await (const { pieces } of streamPages(this.#blobs, this.#recipe, {
+      signal: this.#signal,
+      ...(known && { known }),
+    })) {
+      const own = pieces.slice(Math.max(0, first - at), Math.max(0, end - at));
+      at += pieces.length;
+      if (own.length > 0) yield own;
+      if (at >= end) return;
+    }
+  }
+
+  /** Fetches a small file by itself, with an error that names it when it is damaged again. */
+  async #fetchAgain(file: SmallFile): Promise<void> {
+    if (file.piece === undefined) throw new IngotError('integrity', `${this.#what(file.target)} cannot be made`);
+    const source = { blobs: this.#blobs, what: this.#what(file.target), signal: this.#signal };
+    const bytes = await readPieceAgain(source, file.piece);
+    this.#fetchedBytes += file.piece.length;
+    if (digestOf(bytes) !== file.digest)
+      throw new IngotError('integrity', `${source.what} does not have its digest, though its only piece does`);
+    await this.#transfer.small(Uint8Array.from(bytes), [{ ...file, at: 0 }]);
+    if (this.#marks[file.target] === undefined) throw new IngotError('integrity', `${source.what} could not be made`);
+  }
+
+  /** Makes the files whose contents others have: from those. */
+  async #copyTwins(): Promise<void> {
+    for (const [digest, [first, ...others]] of this.#wanted) {
+      const from = first === undefined ? undefined : this.#targets[first];
+      if (from === undefined) continue;
+      for (const target of others) await this.#copyTwin(digest, from, target);
+    }
+  }
+
+  async #copyTwin(digest: Digest, { path: from }: RestoreTarget, n: number): Promise<void> {
+    stopIfInterrupted(this.#signal, 'pull');
+    const target = this.#targets[n];
+    if (target === undefined) return;
+    const { path, mode } = target;
+    const sizeBytes = this.#sizes.get(digest) ?? 0;
+    const file = { path, mode, sizeBytes, sha256: digest.slice('sha256:'.length) };
+    const left = this.#options.journal === undefined ? undefined : (await this.#hands.check([file]))[0];
+    const result = left?.good === true ? left : (await this.#hands.copy([{ ...file, from, start: 0 }]))[0];
+    if (result?.good !== true) throw new IngotError('integrity', `${target.name} could not be copied from ${from}`);
+    this.#made({ target: n, path, mode, digest, sizeBytes }, result, 'local');
+  }
+
+  #tell(n: number, bytes: number): void {
+    const target = this.#targets[n];
+    if (target === undefined || this.#options.onProgress === undefined) return;
+    const doneBytes = (this.#doneBytes[n] ?? 0) + bytes;
+    this.#doneBytes[n] = doneBytes;
+    const totalBytes = this.#sizes.get(target.digest) ?? 0;
+    this.#options.onProgress({ phase: 'fetch', path: target.name, doneBytes, totalBytes });
+  }
+
+  #what(n: number): string {
+    const { digest, name } = this.#targets[n] ?? {};
+    return `content ${digest} (${name})`;
+  }
+
+  #whole(): FileMark[] {
+    return this.#marks.map((mark, n) => {
+      if (mark !== undefined) return mark;
+      throw new IngotError('integrity', `${this.#what(n)} has fewer bytes than its recipe says`);
+    });
+  }
+}
