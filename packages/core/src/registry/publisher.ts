@@ -15,6 +15,7 @@ export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publ
     async publish(name, draft, options = {}) {
       checkDraft(draft, options);
       const model = await directory.open(name, options);
+      refuseOther(model, draft);
       const { state, number, existed } = await publishOrFind(directory, model, draft, options);
       if (existed) await addTo({ ...model, state }, number);
       for (const alias of options.aliases ?? []) await moveAlias(directory, model, alias, number, options);
@@ -108,6 +109,15 @@ function labelTaken(model: OpenModel, label: string, holder: VersionEntry): Ingo
   return new IngotError('label-taken', `version ${holder.number} of "${model.name}" has the label "${label}" already`, {
     hint: 'choose another --label, or leave it out: versions are numbered anyway',
     details: { label, number: holder.number },
+  });
+}
+
+// A root protects an upload only while it can be given up in the log of the model that it names.
+function refuseOther({ name, id }: OpenModel, { modelId }: VersionDraft): void {
+  if (modelId === undefined || modelId === id) return;
+  throw new IngotError('conflict', `model "${name}" was deleted or renamed while this was pushed, and made again`, {
+    hint: 'push again',
+    details: { model: name },
   });
 }
 

@@ -43,10 +43,15 @@ export interface VersionDraft {
   readonly scan: 'not scanned';
   /** Id of the upload that stored it; publishing is refused when that was given up as abandoned. Default: that of the recipe's pack. */
   readonly upload?: string;
+  /**
+   * Id of the model that the upload's root names; publishing is refused when the name means another model by now, whose
+   * log would not tell that the upload was given up. Default: whatever model has the name.
+   */
+  readonly modelId?: string;
 }
 
 /** A version as the log tells it now. */
-export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload' | 'retired'> {
+export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload' | 'modelId' | 'retired'> {
   readonly model: ModelName;
   readonly modelId: string;
   readonly number: number;

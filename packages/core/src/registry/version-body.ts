@@ -8,7 +8,7 @@ import { parseRecipeRef } from './model-fold.ts';
 import type { VersionDraft } from './registry.ts';
 
 /** What a `version-published` event says. */
-export interface PublishedVersion extends Omit<VersionDraft, 'labelFrom' | 'upload'> {
+export interface PublishedVersion extends Omit<VersionDraft, 'labelFrom' | 'upload' | 'modelId'> {
   readonly number: number;
   readonly labelShadowed?: boolean;
 }
@@ -166,7 +166,7 @@ export function publishedBody(
   label: { shadowed: boolean },
   reason?: string,
 ): JsonObject {
-  const { labelFrom: _, upload: __, ...facts } = draft;
+  const { labelFrom: _, upload: __, modelId: ___, ...facts } = draft;
   const body: unknown = JSON.parse(
     JSON.stringify({
       ...facts,
