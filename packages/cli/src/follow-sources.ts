@@ -2,12 +2,17 @@ import { openPackageCache } from '@ingot/core/package/cache';
 import type { PullResult, PullSourceOptions } from '@ingot/core/pull';
 import { pullToCache } from '@ingot/core/pull';
 import type { PackageCache } from '@ingot/core/package/cache';
+import { isPlainAddress } from '@ingot/core/source/plain-address';
+import { SourceFollower } from '@ingot/core/source-follow';
+import type { SourcePackage } from '@ingot/core/source-reader';
 import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
 import { lastKnownResolver } from './last-known-resolver.ts';
 import { assembleStore } from './open.ts';
 import { errorDocument, formatError, toIngotError } from './output/format-error.ts';
 import { formatTime } from './output/units.ts';
+import { nameOfSource, openSourceReader } from './plain-sources.ts';
+import { plainDocument } from './pull-plain.ts';
 import { pulledDocument } from './pulled-document.ts';
 
 /** A moved alias is followed within two seconds. */
@@ -24,12 +29,16 @@ export async function followSources(sources: readonly string[], context: Context
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);
   context.onInputClosed(() => ended.abort());
-  const options = { registry, contents: store.contents, cache, signal };
+  const { cwd, now, progress } = context;
+  const reader = openSourceReader(context.settings, { cache, cwd, now, onProgress: progress.onProgress });
+  const plain = new SourceFollower({ reader, clock: () => performance.now() });
+  const options = { registry, contents: store.contents, cache, signal, plain };
   await Promise.all([...new Set(sources)].map((source) => followOne(source, options, context)));
 }
 
 interface FollowOptions extends PullSourceOptions {
   readonly cache: PackageCache;
+  readonly plain: SourceFollower;
   readonly signal: AbortSignal;
 }
 
@@ -53,6 +62,7 @@ interface Line {
 
 async function lineOf(source: string, options: FollowOptions, context: Context): Promise<Line> {
   try {
+    if (isPlainAddress(source)) return plainLine(source, await options.plain.open(source, options), context);
     const pulled = await pullToCache(source, options);
     const { resolved } = pulled;
     return {
@@ -68,6 +78,19 @@ async function lineOf(source: string, options: FollowOptions, context: Context):
         : `${source}  ${formatError(error, context.terminal.out.colors).trimEnd()}`;
     return { key: `${error.code} ${error.message}`, text };
   }
+}
+
+function plainLine(source: string, found: SourcePackage, context: Context): Line {
+  const { record, cached, staleSince } = found;
+  const stale = staleSince === undefined ? '' : `  the storage has not answered since ${formatTime(staleSince)}`;
+  const text =
+    context.format === 'json'
+      ? JSON.stringify({ source, ...plainDocument(found, cached.directory) })
+      : `${source}  ${nameOfSource(found)}  ${cached.directory}${stale}`;
+  return {
+    key: `${nameOfSource(found)} ${record.manifest} ${staleSince !== undefined}`,
+    text: context.format === 'quiet' ? nameOfSource(found) : text,
+  };
 }
 
 function pulledText(source: string, pulled: PullResult, { format }: Context): string {

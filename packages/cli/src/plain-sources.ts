@@ -1,10 +1,12 @@
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
 import { openBlobStore } from '@ingot/core/blob/open';
 import type { PackageCache } from '@ingot/core/package/cache';
 import type { OnProgress } from '@ingot/core/progress';
 import type { SourcePackage } from '@ingot/core/source-reader';
 import { SourceReader } from '@ingot/core/source-reader';
 import type { ResolvedModel } from '@ingot/core/serving/runtime';
+import { hasWildcard } from '@ingot/core/source/glob';
 import { cacheRoot } from './address.ts';
 import type { Settings } from './settings/settings.ts';
 
@@ -52,4 +54,14 @@ export function asResolvedModel(source: string, { record, staleSince }: SourcePa
 /** `sentiment-model:1.2`. */
 export function nameOfSource({ record }: SourcePackage): string {
   return `${record.model}:${record.version.text}`;
+}
+
+/**
+ * The plain address in an argument that is always a path or an address (`push`, `validate`); undefined for a file or
+ * directory of this machine by its very name, which needs no looking for.
+ */
+export function addressOfPackage(text: string, cwd: string): string | undefined {
+  if (/^[a-z][a-z0-9+.-]+:\/\/|^file:/i.test(text)) return text;
+  if (!hasWildcard(text) || existsSync(resolve(cwd, text))) return undefined;
+  return isAbsolute(text) || /^(?:\.{1,2}|~)\//.test(text) ? text : `./${text}`;
 }

@@ -1,47 +1,69 @@
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { ContentReader, Recipe, RecipeRef } from './content/content-store.ts';
+import { type Digest, digestOf } from './digest.ts';
 import { IngotError } from './errors.ts';
+import type { CachedPackage } from './package/cache.ts';
 import type { PackagePlan } from './package/package.ts';
 
-/** A package that lies in no store yet, as something that can be unpacked like one that does. */
-export interface PlanContents {
+/** A package that lies in no store, as something that can be unpacked like one that does. */
+export interface LooseContents {
   readonly recipe: RecipeRef;
   readonly contents: ContentReader;
 }
 
 /** Reads the contents of a package from where its files lie. What is read is checked by whoever unpacks it. */
-export function planContents(plan: PackagePlan): PlanContents {
-  const documents = new Map([
-    [plan.manifestDigest, plan.manifest],
-    [plan.configDigest, plan.config],
-  ]);
-  const ref: RecipeRef = { digest: plan.manifestDigest, pack: 'none', offset: 0, length: 0 };
+export function planContents(plan: PackagePlan): LooseContents {
+  return looseContents(plan.manifestDigest, { manifest: plan.manifest, config: plan.config }, plan.files);
+}
+
+/** Reads the contents of a package that the cache has. */
+export async function cachedContents({ manifest, directory, description }: CachedPackage): Promise<LooseContents> {
+  const document = (name: string): Promise<Uint8Array> => readFile(join(dirname(directory), name));
+  const documents = { manifest: await document('manifest.json'), config: await document('config.json') };
+  const files = description.files.map((file) => ({
+    ...file,
+    open: () => createReadStream(join(directory, file.path)),
+  }));
+  return looseContents(manifest, documents, files);
+}
+
+interface LooseFile {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+  open(): AsyncIterable<Uint8Array>;
+}
+
+function looseContents(
+  manifest: Digest,
+  documents: { readonly manifest: Uint8Array; readonly config: Uint8Array },
+  files: readonly LooseFile[],
+): LooseContents {
+  const ref: RecipeRef = { digest: manifest, pack: 'none', offset: 0, length: 0 };
+  const roles = (['config', 'manifest'] as const).map((role) => {
+    const bytes = documents[role];
+    return { role, bytes, digest: digestOf(bytes), sizeBytes: bytes.length, chunks: 1 };
+  });
   const recipe: Recipe = {
     ref,
     packs: [],
     pages: [],
     contents: [
-      ...plan.files.map(({ path, digest, sizeBytes }) => ({
-        role: 'file' as const,
-        path,
-        digest,
-        sizeBytes,
-        chunks: 1,
-      })),
-      { role: 'config', digest: plan.configDigest, sizeBytes: plan.config.length, chunks: 1 },
-      { role: 'manifest', digest: plan.manifestDigest, sizeBytes: plan.manifest.length, chunks: 1 },
+      ...files.map(({ path, digest, sizeBytes }) => ({ role: 'file' as const, path, digest, sizeBytes, chunks: 1 })),
+      ...roles.map(({ bytes: _, ...content }) => content),
     ],
   };
+  const byDigest = new Map(files.map((file) => [file.digest, file]));
   const contents: ContentReader = {
     openRecipe: async () => recipe,
     async *read(_recipe, digest) {
-      const document = documents.get(digest);
-      if (document !== undefined) {
-        yield document;
-        return;
-      }
-      const file = plan.files.find((candidate) => candidate.digest === digest);
-      if (file === undefined) throw new IngotError('content-not-found', `the package has no content ${digest}`);
-      yield* file.open();
+      const document = roles.find((role) => role.digest === digest);
+      const file = byDigest.get(digest);
+      if (document !== undefined) yield document.bytes;
+      else if (file !== undefined) yield* file.open();
+      else throw new IngotError('content-not-found', `the package has no content ${digest}`);
     },
   };
   return { recipe: ref, contents };

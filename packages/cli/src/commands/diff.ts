@@ -1,22 +1,48 @@
+import { isIngotError } from '@ingot/core/errors';
+import { openPackageCache } from '@ingot/core/package/cache';
 import { parseReference } from '@ingot/core/ref';
+import { isPlainAddress } from '@ingot/core/source/plain-address';
+import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { describeVersion } from '../describe-version.ts';
-import { compareVersions } from '../diff/compare-versions.ts';
+import { type ComparedVersion, compareVersions } from '../diff/compare-versions.ts';
 import { formatDifference } from '../diff/format-difference.ts';
+import { meantAsPath } from '../meant-as-path.ts';
 import { openStore } from '../open.ts';
+import { nameOfSource, openSourceReader } from '../plain-sources.ts';
 
-/** `ingot diff A B`: compares two versions. */
+/** `ingot diff A B`: compares two versions, of a registry or of plain files. */
 export async function run(context: Context): Promise<Result> {
-  const [first, second] = [0, 1].map((index) => parseReference(context.arguments.argument(index)));
-  if (first === undefined || second === undefined) throw new Error('the parser gives two arguments');
-  await using store = await openStore(context);
-  const before = await describeVersion(store, first, context);
-  const after = await describeVersion(store, second, context);
+  const [first, second] = [context.arguments.argument(0), context.arguments.argument(1)];
+  const before = await sideOf(first, context);
+  const after = await sideOf(second, context);
   const difference = compareVersions(before, after);
-  const [a, b] = [before, after].map(({ version }) => `${version.model}:${version.number}`);
   return {
-    json: { a, b, ...difference },
+    json: { a: before.name, b: after.name, ...difference },
     quiet: [difference.verdict],
-    human: () => formatDifference(a ?? '', b ?? '', difference, context.terminal.out),
+    human: () => formatDifference(before.name, after.name, difference, context.terminal.out),
   };
+}
+
+interface Side extends ComparedVersion {
+  readonly name: string;
+}
+
+async function sideOf(text: string, context: Context): Promise<Side> {
+  if (isPlainAddress(text)) return await plainSide(text, context);
+  try {
+    await using store = await openStore(context);
+    const described = await describeVersion(store, parseReference(text), context);
+    return { ...described, name: `${described.version.model}:${described.version.number}` };
+  } catch (error) {
+    throw isIngotError(error) ? meantAsPath(text, context.cwd, error) : error;
+  }
+}
+
+async function plainSide(text: string, context: Context): Promise<Side> {
+  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  const { cwd, now, progress, signal } = context;
+  const reader = openSourceReader(context.settings, { cache, cwd, now, onProgress: progress.onProgress });
+  const found = await reader.open(text, { signal });
+  return { name: nameOfSource(found), version: { manifest: found.record.manifest }, package: found.cached.description };
 }

@@ -1,12 +1,15 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { IngotError } from '@ingot/core/errors';
+import { IngotError, isIngotError } from '@ingot/core/errors';
 import type { Reference } from '@ingot/core/ref';
 import { parseReference } from '@ingot/core/ref';
+import type { ResolvedModel } from '@ingot/core/serving/runtime';
+import { isPlainAddress } from '@ingot/core/source/plain-address';
 import type { Log } from '@ingot/serve/log';
 import type { Question, ServerAnswer } from '../ask-server.ts';
 import { askServer } from '../ask-server.ts';
 import type { Context, Result } from '../context.ts';
+import { meantAsPath } from '../meant-as-path.ts';
 import { startServer } from '../model-server.ts';
 import { createModelSource } from '../model-source.ts';
 import { assembleStore } from '../open.ts';
@@ -15,7 +18,7 @@ import { plain } from '../output/terminal.ts';
 /** `ingot predict SOURCE -f FILE`: answers one request with a model loaded for it, or asks a running server. */
 export async function run(context: Context): Promise<Result> {
   const source = context.arguments.argument(0);
-  const reference = parseReference(source);
+  const reference = referenceIn(source, context);
   const rows = await readRows(context);
   const url = context.arguments.text('url');
   const answer =
@@ -73,7 +76,26 @@ function complaints(context: Context): Log {
   };
 }
 
-async function askThere(url: string, reference: Reference, rows: Rows, context: Context): Promise<ServerAnswer> {
+/** The reference in a source; undefined for a plain address. */
+function referenceIn(source: string, { cwd }: Context): Reference | undefined {
+  if (isPlainAddress(source)) return undefined;
+  try {
+    return parseReference(source);
+  } catch (error) {
+    throw isIngotError(error) ? meantAsPath(source, cwd, error) : error;
+  }
+}
+
+async function askThere(
+  url: string,
+  reference: Reference | undefined,
+  rows: Rows,
+  context: Context,
+): Promise<ServerAnswer> {
+  if (reference === undefined) {
+    const { model, version } = await resolved(context);
+    return await askServer(url, { model, version, ...rows }, context);
+  }
   const version = await versionFor(reference, context);
   return await askServer(url, { model: reference.name, version, ...rows }, context);
 }
@@ -83,9 +105,13 @@ async function versionFor({ selector }: Reference, context: Context): Promise<st
   if (selector.kind === 'latest') return undefined;
   if (selector.kind === 'version') return String(selector.number);
   if (selector.kind === 'label') return selector.label;
+  return String((await resolved(context)).number);
+}
+
+async function resolved(context: Context): Promise<ResolvedModel> {
   await using store = await assembleStore(context.settings, { now: context.now });
   const source = createModelSource(store, context.settings, { now: context.now, cwd: context.cwd });
-  return String((await source.resolve(context.arguments.argument(0), context)).number);
+  return await source.resolve(context.arguments.argument(0), context);
 }
 
 async function writeAnswer(answer: ServerAnswer, context: Context): Promise<void> {

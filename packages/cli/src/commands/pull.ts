@@ -5,19 +5,21 @@ import type { PullResult } from '@ingot/core/pull';
 import { pull, pullToCache } from '@ingot/core/pull';
 import type { Reference } from '@ingot/core/ref';
 import { parseReference } from '@ingot/core/ref';
+import { isPlainAddress } from '@ingot/core/source/plain-address';
 import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { followSources } from '../follow-sources.ts';
 import { lastKnownResolver } from '../last-known-resolver.ts';
 import { assembleStore } from '../open.ts';
 import { count, formatTime } from '../output/units.ts';
+import { pullPlain } from '../pull-plain.ts';
 import { pulledDocument } from '../pulled-document.ts';
 
 /** `ingot pull SOURCE`: writes a version's files to a directory, or brings them into the cache. */
 export async function run(context: Context): Promise<Result | undefined> {
   const { arguments: given } = context;
   const sources = given.rest(0);
-  const references = sources.map(parseReference);
+  for (const source of sources) if (!isPlainAddress(source)) parseReference(source);
   const [cached, follow, output] = [given.isOn('cached'), given.isOn('follow'), given.text('output')];
   if (follow && !cached)
     throw new IngotError('usage', '--follow goes with --cached', {
@@ -28,9 +30,11 @@ export async function run(context: Context): Promise<Result | undefined> {
     await followSources(sources, context);
     return undefined;
   }
-  const [reference] = references;
-  if (reference === undefined || references.length > 1)
+  const [source] = sources;
+  if (source === undefined || sources.length > 1)
     throw new IngotError('usage', 'pull takes one source; several go with --cached --follow');
+  if (isPlainAddress(source)) return await pullPlain(source, context);
+  const reference = parseReference(source);
   return told(cached ? await intoCache(reference, context) : await intoDirectory(reference, context), context);
 }
 

@@ -2,7 +2,11 @@ import { resolve } from 'node:path';
 import type { PackagePlan, Problem } from '@ingot/core/package/package';
 import type { PackageCheck } from '@ingot/core/package/read';
 import { checkPackage, packageError } from '@ingot/core/package/read';
+import { openPackageCache } from '@ingot/core/package/cache';
+import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
+import { sourceDocument, sourceSection } from '../output/source-section.ts';
+import { addressOfPackage, openSourceReader } from '../plain-sources.ts';
 import { formatInferred, formatProblems } from '../output/problems.ts';
 import { signatureOrigin, signatureTable } from '../output/signature-table.ts';
 import { count, formatBytes } from '../output/units.ts';
@@ -11,10 +15,13 @@ import { count, formatBytes } from '../output/units.ts';
 export async function run(context: Context): Promise<Result> {
   const path = context.arguments.argument(0);
   const name = context.arguments.text('name');
+  const naming = name === undefined ? {} : { name };
+  const address = addressOfPackage(path, context.cwd);
+  if (address !== undefined) return await validateAddress(address, naming, context);
   const checked = await checkPackage(resolve(context.cwd, path), {
     signal: context.signal,
     onProgress: context.progress.onProgress,
-    ...(name === undefined ? {} : { name }),
+    ...naming,
   });
   return {
     json: document(checked),
@@ -24,7 +31,22 @@ export async function run(context: Context): Promise<Result> {
   };
 }
 
-function document({ plan, problems }: PackageCheck): unknown {
+/** What an address means is brought here for it, and is gone afterwards. */
+async function validateAddress(address: string, naming: { readonly name?: string }, context: Context): Promise<Result> {
+  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  const { cwd, now, progress, signal } = context;
+  const reader = openSourceReader(context.settings, { cache, cwd, now, onProgress: progress.onProgress });
+  await using found = await reader.check(address, naming, { signal });
+  const { check, match } = found;
+  return {
+    json: { ...document(check), source: sourceDocument(match) },
+    quiet: check.plan === undefined ? [] : [check.plan.name],
+    human: () => sourceSection(match, context) + page(check, context),
+    ...(check.plan === undefined ? { failure: packageError(match.location, check.problems) } : {}),
+  };
+}
+
+function document({ plan, problems }: PackageCheck): Readonly<Record<string, unknown>> {
   return {
     ok: plan !== undefined,
     name: plan?.name ?? null,

@@ -9,7 +9,7 @@ import { compareSignatures } from './compare-signatures.ts';
 
 /** A version as it is compared. */
 export interface ComparedVersion {
-  readonly version: VersionRecord;
+  readonly version: Pick<VersionRecord, 'manifest' | 'signature' | 'metrics' | 'params' | 'environment'>;
   readonly package: PackageDescription;
 }
 
