@@ -25,6 +25,7 @@ const BACKENDS: Readonly<Record<string, OpenBackend>> = {
   s3: async (...given) => (await import('./s3.ts')).openS3BlobStore(...given),
   gs: async (...given) => (await import('./gcs.ts')).openGcsBlobStore(...given),
   az: async (...given) => (await import('./azure.ts')).openAzureBlobStore(...given),
+  sftp: async (...args) => (await import('./sftp.ts')).openSftpBlobStore(...args),
   webdav: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
   webdavs: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
 };

@@ -40,7 +40,8 @@ export async function fill(
   await handle.sync();
 }
 
-async function* own(body: BlobBody): AsyncIterable<Uint8Array> {
+/** Gives a body's pieces; its own failures become {@link BodyFailure}. */
+export async function* own(body: BlobBody): AsyncIterable<Uint8Array> {
   try {
     yield* body.open();
   } catch (cause) {
@@ -54,7 +55,8 @@ async function writeFully(handle: FileHandle, piece: Uint8Array): Promise<void> 
   }
 }
 
-async function* gathered(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+/** Gathers small pieces into larger ones, so that few calls move many bytes. */
+export async function* gathered(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   let buffer: Buffer | undefined;
   let used = 0;
   for await (const piece of pieces) {
