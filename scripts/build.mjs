@@ -52,7 +52,8 @@ async function bundle(directory) {
     input: { main: inRoot('packages/cli/src/main.ts') },
     cwd: ROOT,
     platform: 'node',
-    external: ['onnxruntime-node'],
+    // Native parts that clients do without where they are not built.
+    external: ['onnxruntime-node', 'cpu-features', /\.node$/],
     // Node 20 does not know `using`.
     transform: { target: 'node20.11' },
     resolve: { conditionNames: ['ingot-source', 'node', 'import', 'default'] },

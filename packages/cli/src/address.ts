@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { checkStorageAddress, filePath, storageIdentity } from '@ingot/core/blob/address';
 import { IngotError, isIngotError } from '@ingot/core/errors';
+import { checkLentSecrets } from './settings/lent-secrets.ts';
 import type { Settings, SettingValue } from './settings/settings.ts';
 import { resolvePath } from './settings/settings.ts';
 
@@ -15,12 +16,13 @@ export interface StoreAddress {
 
 /**
  * Reads the `registry` setting: a path or a storage address.
- * @throws IngotError `usage` for an address that no backend opens, naming where it comes from.
+ * @throws IngotError `usage` for an address that no backend opens, naming where it comes from; `refused` for a server that must not get the user's secrets.
  */
 export function storeAddress(settings: Settings): StoreAddress {
   const value = settings.value('registry');
   if (value === undefined || value.text === '')
     throw new IngotError('usage', 'the registry address is empty', { hint: 'ingot config show --origin' });
+  checkLentSecrets(value.text, value, settings);
   return addressOf(value);
 }
 

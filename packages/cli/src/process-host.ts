@@ -3,7 +3,15 @@ import type { SettingsHost } from './settings/settings.ts';
 
 /** What settings depend on, from this process. */
 export function settingsHost(): SettingsHost {
-  return { env: process.env, cwd: process.cwd(), user: userName(), hostname: hostname() };
+  return { env: { ...process.env }, cwd: process.cwd(), user: userName(), hostname: hostname() };
+}
+
+/**
+ * Puts storage variables into the process's environment, where the clouds' own clients look for them. What is set there
+ * already stays. Programs that are started get the environment as it was.
+ */
+export function provide(variables: readonly { readonly name: string; readonly text: string }[]): void {
+  for (const { name, text } of variables) if ((process.env[name] ?? '') === '') process.env[name] = text;
 }
 
 /** A container may run under a user id that has no name. */

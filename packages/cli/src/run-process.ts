@@ -1,6 +1,6 @@
 import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { settingsHost } from './process-host.ts';
+import { provide, settingsHost } from './process-host.ts';
 import type { Host } from './run.ts';
 import { reportError, run } from './run.ts';
 
@@ -45,6 +45,7 @@ function exitWhenWritten(status: number): void {
 function processHost(signal: AbortSignal): Host {
   return {
     ...settingsHost(),
+    provide,
     stdout: process.stdout,
     stderr: process.stderr,
     signal,

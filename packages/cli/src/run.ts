@@ -10,6 +10,7 @@ import { readLayers } from './settings/layers.ts';
 import type { SettingKey } from './settings/setting-keys.ts';
 import { isSettingKey } from './settings/setting-keys.ts';
 import type { Settings, SettingsHost } from './settings/settings.ts';
+import { withheldFrom } from './settings/lent-secrets.ts';
 import { createSettings } from './settings/settings.ts';
 import { findVerb } from './verbs/find-verb.ts';
 import { helpOf, helpOfAll } from './verbs/help.ts';
@@ -21,6 +22,8 @@ import { GLOBAL_OPTIONS } from './verbs/verb.ts';
 export interface Host
   extends SettingsHost,
     Pick<Context, 'signal' | 'now' | 'readStdin' | 'onInputClosed' | 'confirm'> {
+  /** Puts storage variables where the clouds' own clients look for them. */
+  provide(variables: readonly { readonly name: string; readonly text: string }[]): void;
   readonly stdout: StreamLike;
   readonly stderr: StreamLike;
 }
@@ -129,9 +132,12 @@ async function readSettings(
     if (option.setting !== undefined && isSettingKey(option.setting) && text !== undefined)
       flags.set(option.setting, text);
   }
-  const { layers, warnings } = await readLayers(flags, host);
-  for (const warning of warnings) terminal.err.write(`${terminal.err.colors.yellow('warning')}: ${warning}\n`);
-  return createSettings(layers, host);
+  const { layers, storage, warnings } = await readLayers(flags, host);
+  host.provide(storage.given);
+  const settings = createSettings(layers, host, storage);
+  for (const warning of [...warnings, ...withheldFrom(settings)])
+    terminal.err.write(`${terminal.err.colors.yellow('warning')}: ${warning}\n`);
+  return settings;
 }
 
 function print(result: Result, context: Context): void {

@@ -10,7 +10,8 @@ import { checkNode, checkOnnx, checkPython, checkUv } from '../doctor/check-prog
 import { probeStore } from '../doctor/probe-store.ts';
 import { toIngotError } from '../output/format-error.ts';
 import { formatTable } from '../output/table.ts';
-import { listSettings } from '../settings/settings.ts';
+import { withheldFrom } from '../settings/lent-secrets.ts';
+import { listSettings, listStorage } from '../settings/settings.ts';
 
 /** `ingot doctor`: checks this machine and the store. What it prints holds no secrets. */
 export async function run(context: Context): Promise<Result> {
@@ -46,7 +47,11 @@ async function guarded(name: string, check: () => Promise<Check>): Promise<Check
 function checkConfig(context: Context): Check[] {
   return listSettings(context.settings)
     .filter(({ origin }) => origin !== 'default' && origin !== 'not set')
-    .map(({ key, value, origin }) => ok(`config ${key}`, `${value ?? ''} (${origin})`));
+    .map(({ key, value, origin }) => ok(`config ${key}`, `${value ?? ''} (${origin})`))
+    .concat(
+      listStorage(context.settings).map(({ name, value, origin }) => ok(`config ${name}`, `${value} (${origin})`)),
+      withheldFrom(context.settings).map((message) => warning('config', message)),
+    );
 }
 
 async function checkStore(context: Context): Promise<readonly Check[]> {

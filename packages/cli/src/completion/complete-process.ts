@@ -1,4 +1,4 @@
-import { settingsHost } from '../process-host.ts';
+import { provide, settingsHost } from '../process-host.ts';
 import { readLayers } from '../settings/layers.ts';
 import { createSettings } from '../settings/settings.ts';
 import { completions } from './completions.ts';
@@ -7,7 +7,9 @@ import { completions } from './completions.ts';
 export async function completeProcess(words: readonly string[]): Promise<void> {
   try {
     const host = settingsHost();
-    const settings = createSettings((await readLayers(new Map(), host)).layers, host);
+    const { layers, storage } = await readLayers(new Map(), host);
+    provide(storage.given);
+    const settings = createSettings(layers, host, storage);
     const lines = await completions(words, settings, new Date());
     process.stdout.write(lines.map((line) => `${line}\n`).join(''));
   } catch {

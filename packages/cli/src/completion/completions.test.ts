@@ -17,6 +17,7 @@ const settings = createSettings(
       ]),
       originOf: () => 'test',
       base: '/',
+      project: false,
     },
   ],
   { env: { HOME: '/home/someone' }, cwd: '/', user: 'someone', hostname: 'machine' },

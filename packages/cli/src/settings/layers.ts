@@ -8,17 +8,23 @@ import type { SettingKey } from './setting-keys.ts';
 import { isSettingKey, keyOfVariable, OTHER_VARIABLES, SETTING_KEYS, variableOf } from './setting-keys.ts';
 import type { SettingsHost } from './settings.ts';
 import { baseOf, mayComeFromProject, userConfigPath } from './settings.ts';
+import type { StorageLayer, StorageReport } from './storage-layers.ts';
+import { readStorageLayers } from './storage-layers.ts';
+import { STORAGE_VARIABLES, storageVariable } from './storage-variables.ts';
 
 /** Settings from one place. */
 export interface SettingLayer {
   readonly values: ReadonlyMap<SettingKey, string>;
   originOf(key: SettingKey): string;
   readonly base: string;
+  /** Whether it is a file of the working directory. */
+  readonly project: boolean;
 }
 
 /** Layers, the strongest first, and what was wrong with them (unknown keys, values that do not belong there). */
 export interface LayerReport {
   readonly layers: readonly SettingLayer[];
+  readonly storage: StorageReport;
   readonly warnings: readonly string[];
 }
 
@@ -28,25 +34,37 @@ export interface LayerReport {
  */
 export async function readLayers(flags: ReadonlyMap<SettingKey, string>, host: SettingsHost): Promise<LayerReport> {
   const warnings: string[] = [];
-  const layers: SettingLayer[] = [
-    { values: flags, originOf: (key) => `flag --${key}`, base: host.cwd },
+  const none: ReadonlyMap<string, string> = new Map();
+  const layers: PlacedLayer[] = [
+    {
+      values: flags,
+      originOf: (key) => `flag --${key}`,
+      base: host.cwd,
+      project: false,
+      where: 'flags',
+      storage: none,
+    },
     environmentLayer(host, warnings),
     dotenvLayer(host, warnings),
     await tomlLayer(join(host.cwd, 'ingot.toml'), 'ingot.toml', undefined, warnings),
     await tomlLayer(join(host.cwd, 'pyproject.toml'), 'pyproject.toml [tool.ingot]', 'tool.ingot', warnings),
     await tomlLayer(userConfigPath(host.env), userConfigPath(host.env), undefined, warnings),
   ];
-  return { layers: layers.filter((layer) => layer.values.size > 0), warnings };
+  const storage = await readStorageLayers(layers);
+  return { layers: layers.filter((layer) => layer.values.size > 0), storage, warnings };
 }
 
-function environmentLayer(host: SettingsHost, warnings: string[]): SettingLayer {
+/** A layer with the storage variables of the same place. */
+type PlacedLayer = SettingLayer & StorageLayer;
+
+function environmentLayer(host: SettingsHost, warnings: string[]): PlacedLayer {
   const entries = Object.entries(host.env).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
   );
   return variablesLayer(entries, { where: 'environment', base: host.cwd, project: false }, warnings);
 }
 
-function dotenvLayer(host: SettingsHost, warnings: string[]): SettingLayer {
+function dotenvLayer(host: SettingsHost, warnings: string[]): PlacedLayer {
   const text = readIfThere(join(host.cwd, '.env'));
   const entries = text === undefined ? [] : [...parseDotenv(text)];
   return variablesLayer(entries, { where: '.env', base: host.cwd, project: true }, warnings);
@@ -62,16 +80,21 @@ function variablesLayer(
   entries: readonly (readonly [string, string])[],
   place: Place,
   warnings: string[],
-): SettingLayer {
+): PlacedLayer {
   const values = new Map<SettingKey, string>();
+  const storage = new Map<string, string>();
   for (const [name, text] of entries) {
+    if (storageVariable(name) !== undefined) {
+      storage.set(name, text);
+      continue;
+    }
     if (!name.startsWith('INGOT_') || OTHER_VARIABLES.includes(name)) continue;
     const key = keyOfVariable(name);
-    if (!isSettingKey(key)) warnings.push(unknownKey(name, place.where, SETTING_KEYS.map(variableOf)));
+    if (!isSettingKey(key)) warnings.push(unknownKey(name, place.where, ingotVariables()));
     else if (place.project && !mayComeFromProject(key)) warnings.push(notFromProject(name, place.where, key));
     else values.set(key, text);
   }
-  return { values, originOf: (key) => `${place.where} ${variableOf(key)}`, base: place.base };
+  return { values, originOf: (key) => `${place.where} ${variableOf(key)}`, storage, ...place };
 }
 
 async function tomlLayer(
@@ -79,13 +102,18 @@ async function tomlLayer(
   where: string,
   section: string | undefined,
   warnings: string[],
-): Promise<SettingLayer> {
+): Promise<PlacedLayer> {
   const values = new Map<SettingKey, string>();
-  const layer: SettingLayer = { values, originOf: () => where, base: baseOf(path) };
+  const storage = new Map<string, string>();
+  const project = where !== path;
+  const layer: PlacedLayer = { values, originOf: () => where, base: baseOf(path), project, where, storage };
   const text = readIfThere(path);
   if (text === undefined || (section !== undefined && !text.includes('ingot'))) return layer;
-  const project = where !== path;
   for (const [name, value] of Object.entries(await tomlSection(text, path, section))) {
+    if (name === 'storage' && isJsonObject(value)) {
+      readStorageTable(value, { where, storage }, warnings);
+      continue;
+    }
     const key = name.replaceAll('_', '-').toLowerCase();
     const written = writeValue(value);
     if (!isSettingKey(key)) warnings.push(unknownKey(name, where, SETTING_KEYS));
@@ -108,6 +136,32 @@ async function tomlSection(text: string, path: string, section: string | undefin
   }
   for (const key of section?.split('.') ?? []) value = isJsonObject(value) ? value[key] : undefined;
   return isJsonObject(value) ? value : {};
+}
+
+/** `[storage]` holds variables under their own names: `AWS_REGION = "eu-central-1"`. */
+function readStorageTable(
+  table: Readonly<Record<string, unknown>>,
+  { where, storage }: { readonly where: string; readonly storage: Map<string, string> },
+  warnings: string[],
+): void {
+  for (const [name, value] of Object.entries(table)) {
+    const text = writeValue(value);
+    if (storageVariable(name) === undefined)
+      warnings.push(
+        unknownKey(
+          `storage.${name}`,
+          where,
+          STORAGE_VARIABLES.map((known) => `storage.${known.name}`),
+        ),
+      );
+    else if (text === undefined) warnings.push(`storage.${name} in ${where} must be a text, a number, true or false`);
+    else storage.set(name, text);
+  }
+}
+
+function ingotVariables(): readonly string[] {
+  const storage = STORAGE_VARIABLES.map(({ name }) => name).filter((name) => name.startsWith('INGOT_'));
+  return [...SETTING_KEYS.map(variableOf), ...storage];
 }
 
 function writeValue(value: unknown): string | undefined {

@@ -9,8 +9,10 @@ import { redactAddress } from '@ingot/core/blob/address';
 import { IngotError } from '@ingot/core/errors';
 import { parseBytes } from '../output/units.ts';
 import type { SettingKey, SettingKind } from './setting-keys.ts';
-import { SETTING_KEYS, SETTINGS, specOf } from './setting-keys.ts';
+import { SETTING_KEYS, SETTINGS, specOf, variableOf } from './setting-keys.ts';
 import type { SettingLayer } from './layers.ts';
+import { storageVariable } from './storage-variables.ts';
+import type { StorageReport } from './storage-layers.ts';
 
 /** A setting with its source text and where that came from. */
 export interface SettingValue {
@@ -20,6 +22,8 @@ export interface SettingValue {
   readonly origin: string;
   /** Directory that a relative path in it starts from. */
   readonly base: string;
+  /** Whether a file of the working directory says it, which may have come with a package. */
+  readonly project: boolean;
 }
 
 /** All settings of this run. */
@@ -32,8 +36,10 @@ export interface Settings {
   isOn(key: SettingKey): boolean;
   /** An absolute path. */
   path(key: SettingKey): string | undefined;
-  /** Variables of the process, for what storages read there. */
+  /** What storages read: variables of the process, those of `.env` and the files, and settings that concern storages. */
   readonly env: SettingsHost['env'];
+  /** Storage variables that `.env` and the files give. */
+  readonly storage: StorageReport;
 }
 
 /** What defaults depend on. */
@@ -45,15 +51,20 @@ export interface SettingsHost {
 }
 
 /** Puts layers together, the strongest first. Values are checked when they are read. */
-export function createSettings(layers: readonly SettingLayer[], host: SettingsHost): Settings {
+export function createSettings(
+  layers: readonly SettingLayer[],
+  host: SettingsHost,
+  storage: StorageReport = { given: [], withheld: [] },
+): Settings {
   const defaults = defaultValues(host);
   const value = (key: SettingKey): SettingValue | undefined => {
     for (const layer of layers) {
       const text = layer.values.get(key);
-      if (text !== undefined) return { key, text, origin: layer.originOf(key), base: layer.base };
+      if (text !== undefined)
+        return { key, text, origin: layer.originOf(key), base: layer.base, project: layer.project };
     }
     const text = defaults[key];
-    return text === undefined ? undefined : { key, text, origin: 'default', base: host.cwd };
+    return text === undefined ? undefined : { key, text, origin: 'default', base: host.cwd, project: false };
   };
   const read = <T>(key: SettingKey, reader: (text: string) => T | undefined, wanted: string): T | undefined => {
     const found = value(key);
@@ -63,7 +74,8 @@ export function createSettings(layers: readonly SettingLayer[], host: SettingsHo
     return parsed;
   };
   return {
-    env: host.env,
+    env: storageEnvironment(host.env, storage, value),
+    storage,
     value,
     text: (key) => {
       const kind: SettingKind = SETTINGS[key].kind;
@@ -91,6 +103,19 @@ export function createSettings(layers: readonly SettingLayer[], host: SettingsHo
       return found === undefined || found.text === '' ? undefined : resolvePath(found.text, found.base);
     },
   };
+}
+
+/** Settings that storages read from the environment, whoever set them. */
+const FOR_STORAGES = ['shared', 'retries', 'storage-timeout', 'transfers'] as const satisfies readonly SettingKey[];
+
+function storageEnvironment(
+  env: SettingsHost['env'],
+  { given }: StorageReport,
+  value: Settings['value'],
+): SettingsHost['env'] {
+  const variables = given.map(({ name, text }) => [name, text] as const);
+  const settings = FOR_STORAGES.map((key) => [variableOf(key), value(key)?.text] as const);
+  return { ...env, ...Object.fromEntries([...variables, ...settings.filter(([, text]) => text !== undefined)]) };
 }
 
 const NUMBER_WORDS: Readonly<Record<string, string>> = {
@@ -145,6 +170,7 @@ function defaultValues(host: SettingsHost): Readonly<Partial<Record<SettingKey, 
     registry: join(home(host.env), '.ingot', 'store'),
     cache: join(host.env.XDG_CACHE_HOME || join(home(host.env), '.cache'), 'ingot'),
     actor: `${host.user}@${host.hostname}`,
+    shared: 'private',
     offline: 'false',
     host: '127.0.0.1',
     port: '8080',
@@ -160,6 +186,14 @@ export function listSettings(settings: Settings): { key: SettingKey; value: stri
   return SETTING_KEYS.map((key) => {
     const found = settings.value(key);
     return { key, value: found === undefined ? null : redactAddress(found.text), origin: found?.origin ?? 'not set' };
+  });
+}
+
+/** Lists the storage variables that are set, secrets hidden. */
+export function listStorage({ storage }: Settings): { name: string; value: string; origin: string }[] {
+  return storage.given.map(({ name, text, origin }) => {
+    const value = storageVariable(name)?.secret === true ? '***' : redactAddress(text);
+    return { name, value, origin };
   });
 }
 
