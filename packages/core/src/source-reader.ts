@@ -5,7 +5,8 @@
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { storageIdentity } from './blob/address.ts';
+import { redactAddress, storageIdentity } from './blob/address.ts';
+import type { PlainSource } from './capture.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
 import type { PackagePlan } from './package/package.ts';
@@ -178,6 +179,20 @@ export class SourceReader {
     return await this.#read(match, naming, options);
   }
 
+  /** Brings the files of a match here, until the result is disposed. */
+  async bring(match: SourceMatch, call: CallOptions = {}): Promise<BroughtSource> {
+    const place = await this.#place(match.address);
+    const directory = join(this.#options.directory, 'arriving');
+    const brought = await bringSource(match, place, { directory, ...call, ...this.#progress() });
+    try {
+      await refuseHalf(match, brought);
+      return brought;
+    } catch (error) {
+      await brought[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   async #read(match: SourceMatch, naming: { readonly name?: string }, options: CallOptions): Promise<SourceCheck> {
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -189,14 +204,9 @@ export class SourceReader {
   }
 
   async #readOnce(match: SourceMatch, naming: { readonly name?: string }, call: CallOptions): Promise<SourceCheck> {
-    const place = await this.#place(match.address);
     const options = { ...call, ...this.#progress() };
-    const brought = await bringSource(match, place, {
-      directory: join(this.#options.directory, 'arriving'),
-      ...options,
-    });
+    const brought = await this.bring(match, call);
     try {
-      await refuseHalf(match, brought);
       const check = await checkPackage(brought.path, { ...options, ...naming });
       return {
         match,
@@ -228,6 +238,16 @@ export class SourceReader {
   #progress(): { readonly onProgress?: OnProgress } {
     return this.#options.onProgress === undefined ? {} : { onProgress: this.#options.onProgress };
   }
+}
+
+/** Where the files of a match lie, as a version's history keeps it. */
+export function sourceOf({ location, revision, files, kind, address }: SourceMatch): PlainSource {
+  const objectVersion = kind === 'file' ? (address.objectVersion ?? files[0]?.objectVersion) : undefined;
+  return {
+    address: redactAddress(location),
+    revision: kind === 'file' ? (files[0]?.revision ?? revision) : revision,
+    ...(objectVersion !== undefined && { objectVersion }),
+  };
 }
 
 /** A name in the metadata counts; else the address says it better than the name of a file. */

@@ -9,6 +9,7 @@ import { parseAlias } from '@ingot/core/ref';
 import type { Context, Result } from '../context.ts';
 import { readGitState } from '../git-state.ts';
 import { openStore } from '../open.ts';
+import { namedBySource, openPushSource, type PushSource } from '../push-source.ts';
 import { formatInferred, formatProblems } from '../output/problems.ts';
 import { formatTable } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
@@ -17,23 +18,24 @@ import { parseMetrics, parseTags } from '../verbs/parse.ts';
 
 /** `ingot push PATH`: stores a package as a new version. Nothing is stored before the package is known to be whole. */
 export async function run(context: Context): Promise<Result> {
-  const path = resolve(context.cwd, context.arguments.argument(0));
-  const options = await optionsOf(path, context);
-  const plan = await readPackage(path, options);
+  await using source = await openPushSource(context.arguments.argument(0), context);
+  const options = await optionsOf(source, context);
+  const plan = namedBySource(await readPackage(source.path, options), source, options);
   await using store = await openStore(context, { creates: true });
   const pushed = await pushPlan(plan, { ...options, registry: store.registry, contents: store.contents });
   return {
     json: document(pushed),
     quiet: [pushed.ref],
     human: () => page(pushed, context),
-    notes: notes(pushed),
+    notes: [...source.notes, ...notes(pushed)],
   };
 }
 
-async function optionsOf(path: string, context: Context) {
+async function optionsOf({ path, source }: PushSource, context: Context) {
   const { arguments: given } = context;
   const [name, label, message] = [given.text('name'), given.text('label'), given.text('message')];
-  const captured = (await readCaptured(context)) ?? (await captureGit(path, context));
+  const known = (await readCaptured(context)) ?? (source === undefined ? await captureGit(path, context) : undefined);
+  const captured = source === undefined ? known : { ...known, lineage: { ...known?.lineage, source } };
   return {
     ...(name !== undefined && { name }),
     ...(label !== undefined && { label }),

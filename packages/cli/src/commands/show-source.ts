@@ -56,7 +56,7 @@ function sourcePage(found: SourcePackage, context: Context): string {
   ];
   return [
     `${out.colors.bold(nameOfSource(found))}\n`,
-    sourceSection(record, context),
+    sourceSection(record, context).trimEnd(),
     formatFacts(facts, { width: out.columns, colors: out.colors }),
     ...packageSections(
       described,

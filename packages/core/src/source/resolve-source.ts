@@ -1,3 +1,4 @@
+import { redactAddress } from '../blob/address.ts';
 import { digestOf } from '../digest.ts';
 import { IngotError, isIngotError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
@@ -124,6 +125,7 @@ class Resolver {
     }
     if (files.length === 0) throw await this.#notFound();
     this.#refuseVersionsBelow(path, files);
+    this.#refuseVersionsBeside(path, files);
     const found: Found = { kind: 'directory', path, values: [], afterV: [] };
     return this.#match(found, [], 'only', 'the directory of this name', [], files);
   }
@@ -182,7 +184,7 @@ class Resolver {
     const files = found.facts === undefined ? (listed ?? (await this.#below(found.path))) : [found.facts];
     const names = await this.#names(found);
     const modifiedAt = new Date(Math.max(0, ...files.map((file) => file.modifiedAt.getTime())));
-    const said = marks.length > 0 ? marks : marksIn(names.real);
+    const said = marksOf(found, marks, this.#address.parts) ?? marksIn(names.real);
     const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     if (sizeBytes > MAX_BYTES) throw this.#tooMany();
     return {
@@ -222,7 +224,7 @@ class Resolver {
     const slash = kind === 'directory' && path !== '' && query === '' ? '/' : '';
     const version =
       objectVersion === undefined ? '' : scheme === 'gs' ? `#${objectVersion}` : `?versionId=${objectVersion}`;
-    return `${text}${slash}${version}`;
+    return redactAddress(`${text}${slash}${version}`);
   }
 
   // --- what goes wrong
@@ -236,6 +238,28 @@ class Resolver {
       return;
     const pattern = `${this.#address.text.replace(/\/*$/, '/')}*/`;
     throw new IngotError('conflict', `${this.#address.text} holds versions (${someOf(directories)}), not one model`, {
+      operation: 'source',
+      hint: `to have the newest: ${pattern}   to have all: ingot import ${this.#address.text}`,
+      nearest: pattern,
+    });
+  }
+
+  /** So is a directory of `churn_v1.pkl`, `churn_v2.pkl`, … that has none of the files that make a package. */
+  #refuseVersionsBeside(path: string, files: readonly SourceFileFacts[]): void {
+    const base = path === '' ? 0 : path.length + 1;
+    const names = files.map((file) => file.path.slice(base)).filter((name) => !name.includes('/'));
+    if (names.some((name) => PACKAGE_PARTS.has(name.toLowerCase()))) return;
+    const byKind = new Map<string, string[]>();
+    for (const name of names.filter((one) => MODEL_FILE.test(one))) {
+      const { words, marks } = readName(withoutExtension(name));
+      if (marks.length === 0) continue;
+      const kind = `${words.join(' ')}${MODEL_FILE.exec(name)?.[0] ?? ''}`;
+      byKind.set(kind, [...(byKind.get(kind) ?? []), name]);
+    }
+    const several = [...byKind.values()].find((same) => same.length > 1);
+    if (several === undefined) return;
+    const pattern = this.#address.text.replace(/\/*$/, '/') + patternOf(several);
+    throw new IngotError('conflict', `${this.#address.text} holds versions (${someOf(several)}), not one model`, {
       operation: 'source',
       hint: `to have the newest: ${pattern}   to have all: ingot import ${this.#address.text}`,
       nearest: pattern,
@@ -320,6 +344,29 @@ class Resolver {
   }
 }
 
+const PACKAGE_PARTS: ReadonlySet<string> = new Set([
+  'metadata.yaml',
+  'metadata.yml',
+  'metadata.json',
+  'interface.py',
+  'mlmodel',
+  'saved_model.pb',
+  'config.json',
+  'bentoml_model.yaml',
+]);
+
+const MODEL_FILE =
+  /\.(?:pkl|pickle|joblib|onnx|pt|pth|h5|keras|safetensors|cbm|bst|ubj|gguf|pmml|skops|dill|cloudpickle)$/i;
+
+/** The pattern that matches some names: what they begin with, and how they end. */
+function patternOf(names: readonly string[]): string {
+  const [first = '', ...others] = names;
+  let length = 0;
+  while (length < first.length && others.every((name) => name[length] === first[length])) length += 1;
+  const start = first.slice(0, length).replace(/[\d.]+$/, '');
+  return `${start}*${MODEL_FILE.exec(first)?.[0] ?? ''}`;
+}
+
 function valuesOf(path: string, parts: readonly GlobPart[]): readonly string[] | undefined {
   const names = path.split('/');
   if (names.length !== parts.length) return undefined;
@@ -332,6 +379,21 @@ function wordsIn(part: GlobPart, values: string[]): string {
   if (!part.isPattern) return part.literal;
   const own = values.splice(0, part.afterV.length);
   return part.fill(own.map((value, index) => (part.afterV[index] ? '' : ` ${readName(value).words.join(' ')} `)));
+}
+
+/** What the names say that a pattern matched: `v1.?` finds version 1.9, not 9. Undefined without a word on age. */
+function marksOf(
+  { path, kind }: Found,
+  chosen: readonly Mark[],
+  parts: readonly GlobPart[],
+): readonly Mark[] | undefined {
+  if (chosen.length === 0) return undefined;
+  const names = path.split('/');
+  const whole = names.flatMap((name, index) => {
+    const bare = kind === 'file' && index === names.length - 1 ? withoutExtension(name) : name;
+    return parts[index]?.isPattern === true ? readName(bare).marks : [];
+  });
+  return whole.length >= chosen.length ? whole : chosen;
 }
 
 /** What the innermost name that says anything about age says. */
