@@ -7,6 +7,7 @@ import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import type { RecipeRef } from '../content/content-store.ts';
 import type { Digest } from '../digest.ts';
 import { IngotError } from '../errors.ts';
+import type { ModelName } from '../ref.ts';
 import type { StoredEvent } from './events.ts';
 import { tampered } from './events.ts';
 import { Fields } from './fields.ts';
@@ -41,7 +42,7 @@ export interface ListedLogs {
 export interface CareModel {
   readonly id: string;
   /** Its name now; undefined when it was deleted, or never had one. */
-  readonly name?: string;
+  readonly name?: ModelName;
   readonly seq: number;
   readonly digest: Digest | null;
   readonly state: ModelState;
@@ -165,7 +166,7 @@ export class CareLogs {
     return { names, models, listed };
   }
 
-  async #model(id: string, name: string | undefined, length: number, options: BlobOptions): Promise<CareModel> {
+  async #model(id: string, name: ModelName | undefined, length: number, options: BlobOptions): Promise<CareModel> {
     const log = this.#models.get(id) ?? new Followed(this.#blobs, `models/${id}`, modelFold);
     this.#models.set(id, log);
     await log.advance(length, options);
