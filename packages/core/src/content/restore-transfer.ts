@@ -22,7 +22,7 @@ export interface TransferEvents {
   /** Bytes came from the store. */
   onFetched(bytes: number): void;
   /** Bytes of a large file are in their place: these, or none that are right. */
-  onLanded(file: PlacedFile, at: number, bytes: number, from: 'store' | 'local'): Promise<void>;
+  onLanded(file: PlacedFile, at: number, bytes: number, from: 'store' | 'local'): void;
   /** What became of small files. */
   onSmall(files: readonly SmallFile[], results: readonly HandResult[], from: 'store' | 'local'): void;
 }
@@ -57,7 +57,7 @@ export class Transfer {
     } catch (error) {
       if (isIngotError(error, 'content-not-found')) return await this.#follow(range, error);
       if (!isIngotError(error, 'integrity')) throw error;
-      await this.#spoilt(range);
+      this.#spoilt(range);
     }
   }
 
@@ -69,7 +69,7 @@ export class Transfer {
     } finally {
       await source?.close();
     }
-    await this.#context.events.onLanded(file, at, length, 'local');
+    this.#context.events.onLanded(file, at, length, 'local');
   }
 
   /** Makes small files from local ones. */
@@ -111,7 +111,7 @@ export class Transfer {
         if (!isPlaced(file)) continue;
         await this.#copy(pack, offset, file, at, length);
         this.#context.events.onFetched(length);
-        await this.#context.events.onLanded(file, at, length, 'store');
+        this.#context.events.onLanded(file, at, length, 'store');
       }
     } finally {
       await pack.close();
@@ -153,7 +153,7 @@ export class Transfer {
     const bytes = decoded(coding, stored, sizeBytes ?? stored.byteLength);
     if (!isPlaced(file)) return await this.small(bytes ?? new Uint8Array(file.sizeBytes), [{ ...file, at: 0 }]);
     if (bytes !== undefined) await file.large.put(bytes, at);
-    await this.#context.events.onLanded(file, at, sizeBytes ?? stored.byteLength, 'store');
+    this.#context.events.onLanded(file, at, sizeBytes ?? stored.byteLength, 'store');
   }
 
   async #fetch({ pack, start, end }: PackRange<RestoreFile>): Promise<Uint8Array> {
@@ -202,10 +202,10 @@ export class Transfer {
   }
 
   /** Leaves the parts of a range as they are: wrong, so that each file's check finds them. */
-  async #spoilt({ parts }: PackRange<RestoreFile>): Promise<void> {
+  #spoilt({ parts }: PackRange<RestoreFile>): void {
     const small: SmallFile[] = [];
     for (const { file, at, length, sizeBytes } of parts) {
-      if (isPlaced(file)) await this.#context.events.onLanded(file, at, sizeBytes ?? length, 'store');
+      if (isPlaced(file)) this.#context.events.onLanded(file, at, sizeBytes ?? length, 'store');
       else small.push(file);
     }
     const wrong = { good: false, mtimeMs: 0, ctimeMs: 0, ino: 0 };
@@ -259,7 +259,7 @@ class PartWriter {
     if (start >= end || !isPlaced(part.file)) return;
     const at = part.at + start - part.offset;
     await part.file.large.putAll(cut(buffers, start - from, end - from), at);
-    await this.#events.onLanded(part.file, at, end - start, 'store');
+    this.#events.onLanded(part.file, at, end - start, 'store');
   }
 }
 

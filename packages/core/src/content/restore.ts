@@ -109,6 +109,8 @@ class Restore {
   /** Contents for which a file was begun. */
   readonly #begun = new Set<Digest>();
   readonly #open = new Set<LargeFile>();
+  /** Files that may have become whole. */
+  readonly #touched = new Set<PlacedFile>();
   readonly #doneBytes: number[];
   /** Small files whose bytes were wrong or not there. */
   #again: SmallFile[] = [];
@@ -239,9 +241,11 @@ class Restore {
     stopIfInterrupted(this.#signal, 'pull');
     switch (job.kind) {
       case 'range':
-        return await this.#range(job.range);
+        await this.#range(job.range);
+        break;
       case 'local':
-        return await this.#transfer.local(job.run);
+        await this.#transfer.local(job.run);
+        break;
       case 'copy':
         return await this.#transfer.copies(job.files);
       case 'empty':
@@ -252,7 +256,12 @@ class Restore {
       case 'again':
         return await this.#fetchAgain(job.file);
       case 'finish':
-        return await this.#finishWhenWhole(job.file);
+        this.#touched.add(job.file);
+        break;
+    }
+    for (const file of this.#touched) {
+      this.#touched.delete(file);
+      await this.#finishWhenWhole(file);
     }
   }
 
@@ -304,12 +313,12 @@ class Restore {
     }
   }
 
-  async #landed(file: PlacedFile, at: number, bytes: number, from: 'store' | 'local'): Promise<void> {
+  #landed(file: PlacedFile, at: number, bytes: number, from: 'store' | 'local'): void {
     file.large.landed(at, at + bytes);
     if (from === 'local') this.#foundBytes += bytes;
     this.#options.journal?.add(file.target, at, at + bytes);
     this.#tell(file.target, bytes);
-    await this.#finishWhenWhole(file);
+    this.#touched.add(file);
   }
 
   #small(files: readonly SmallFile[], results: readonly HandResult[], from: 'store' | 'local'): void {
