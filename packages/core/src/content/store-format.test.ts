@@ -28,7 +28,7 @@ describe('a store', () => {
     await createStore(blobs, { now: () => new Date(0), randomId: () => 'ab'.repeat(16) });
     assert.equal(
       String(await readIfPresent(blobs, 'ingot.json')),
-      '{"chunker":{"algorithm":"whole-file"},"created":"1970-01-01T00:00:00.000Z","format":1,"governed":false,"id":"abababababababababababababababab","sealed":false}\n',
+      '{"chunker":{"algorithm":"whole-file"},"created":"1970-01-01T00:00:00.000Z","format":1,"governed":false,"id":"abababababababababababababababab","sealed":false,"sum":"sha256:0eb82c90ad600a96984272497735480d6fa577a3ba65dad651d7d626149a886f"}\n',
     );
   });
 

@@ -9,6 +9,7 @@ import { bodyOf, readIfPresent } from '../blob/bytes.ts';
 import { IngotError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import { canonicalJson } from '../json.ts';
+import { contradictsSum, withSum } from '../sum.ts';
 import { parseObject } from './checked-json.ts';
 
 /** Key of the file that makes a blob store an Ingot store. */
@@ -81,7 +82,7 @@ export async function createStore(blobs: BlobStore, options: CreateStoreOptions 
     sealed: false,
     governed: false,
   };
-  await blobs.write(STORE_FORMAT_KEY, bodyOf(`${canonicalJson(format)}\n`), options);
+  await blobs.write(STORE_FORMAT_KEY, bodyOf(`${canonicalJson(withSum(format))}\n`), options);
   return openStore(blobs, options);
 }
 
@@ -128,6 +129,10 @@ async function firstKey(blobs: BlobStore, { signal }: BlobOptions): Promise<stri
 export function parseStoreFormat(bytes: Uint8Array, address: string): StoreFormat {
   const what = `${STORE_FORMAT_KEY} of ${address}`;
   const fields = parseObject(bytes, what);
+  if (contradictsSum(fields.raw))
+    throw new IngotError('integrity', `${what} is damaged: it does not have its sum`, {
+      hint: `restore ${STORE_FORMAT_KEY} from a copy of the store`,
+    });
   const format = fields.count('format');
   if (format !== STORE_FORMAT)
     throw refused(`${address} has store format ${format}; this release reads format ${STORE_FORMAT}`);

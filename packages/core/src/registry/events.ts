@@ -9,6 +9,7 @@ import { digestOf, isDigest } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { canonicalJson, isJsonObject } from '../json.ts';
+import { contradictsSum, withSum } from '../sum.ts';
 import { Fields } from './fields.ts';
 
 /** Kinds of the names log. */
@@ -75,7 +76,7 @@ export function encodeEvent(
   body: JsonObject,
 ): StoredEvent & { readonly bytes: Uint8Array } {
   const full: EventHead = { ...head, bodyDigest: bodyDigestOf(salt, body) };
-  const bytes = Buffer.from(`${canonicalJson({ head: full, salt, body })}\n`);
+  const bytes = Buffer.from(`${canonicalJson(withSum({ head: full, salt, body }))}\n`);
   return { head: full, digest: digestOf(canonicalJson(full)), body, bytes };
 }
 
@@ -86,6 +87,8 @@ export function encodeEvent(
 export function parseEvent(bytes: Uint8Array, file: string, seq: number): StoredEvent {
   const document = parseDocument(bytes, file);
   const raw = document.head;
+  // No later event vouches for the last one yet: only its own sum shows that its head was damaged.
+  if (contradictsSum(document)) throw tampered(file, 'does not have its sum');
   if (!isJsonObject(raw)) throw tampered(file, 'has no head');
   const head = parseHead(raw, file);
   if (head.seq !== seq) throw tampered(file, `says that it is event ${head.seq}`);
