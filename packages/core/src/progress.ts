@@ -5,6 +5,9 @@ export interface ProgressEvent {
   readonly path: string;
   readonly doneBytes: number;
   readonly totalBytes: number;
+  /** Of the bytes that are done: those that had to be moved, and those that were there already. Given by `store` and `fetch` where known. */
+  readonly newBytes?: number;
+  readonly storedBytes?: number;
   /** A line worth showing instead of a bar (what the installer says, for example). */
   readonly message?: string;
 }

@@ -6,15 +6,25 @@
 import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '../blob/blob-store.ts';
 import { BaseContents } from './base-contents.ts';
+import type { JsonObject } from '../json.ts';
 import { BlobUpload } from './blob-upload.ts';
+import { CHUNKER, parseChunker } from './chunker.ts';
+import type { Coding } from './coding.ts';
 import type { ContentStore } from './content-store.ts';
 import { RecipeReader } from './recipe-reader.ts';
+import { UploadJournals } from './upload-journal.ts';
 import { restoreContents } from './restore.ts';
 
 /** Options of {@link createBlobContentStore}. */
 export interface BlobContentStoreOptions {
-  /** A pack is closed before it grows past this; a larger file lies alone in one. Default: 512 MiB. */
+  /** A pack is closed before the pieces in it grow past this. Default: 16 MiB. */
   readonly packBytes?: number;
+  /** How the store says that contents are cut (`chunker` of `ingot.json`). Default: as in new stores. */
+  readonly chunker?: JsonObject;
+  /** How pieces are coded where that makes them smaller. Default: not at all. */
+  readonly coding?: Coding;
+  /** Directory where it is noted what an upload has written, so that one that was cut short can be resumed. Default: it cannot. */
+  readonly journals?: string;
   /** Default: the system clock. */
   readonly now?: () => Date;
   /** Names uploads; must never repeat. Default: 16 random bytes as hex. */
@@ -26,23 +36,36 @@ export interface BlobContentStoreOptions {
  *
  * @example
  * await using upload = await contents.openUpload({ modelId: 'churn-0a1b2c3d', base: [] });
- * await upload.put({ role: 'file', path: 'model.pkl', digest, sizeBytes, open });
+ * const { digest, newBytes } = await upload.put({ role: 'file', path: 'model.pkl', sizeBytes, open });
  * const { recipe } = await upload.seal();
  * // … publish the version with its recipe, then:
  * await upload.release();
  */
 export function createBlobContentStore(blobs: BlobStore, options: BlobContentStoreOptions = {}): ContentStore {
   const reader = new RecipeReader(blobs);
-  const packBytes = options.packBytes ?? 512 * 1024 * 1024;
+  const packBytes = options.packBytes ?? 16 * 1024 * 1024;
+  const writesAtOnce = blobs.capabilities.localFiles ? 2 : 4;
+  const parameters = options.chunker === undefined ? CHUNKER : parseChunker(options.chunker);
   const now = options.now ?? (() => new Date());
   const randomId = options.randomId ?? (() => randomBytes(16).toString('hex'));
+  const journals = options.journals === undefined ? undefined : new UploadJournals(options.journals, now);
   return {
     openRecipe: (ref, callOptions) => reader.openRecipe(ref, callOptions),
     read: (recipe, digest, callOptions) => reader.read(recipe, digest, callOptions),
     restore: (recipe, targets, callOptions) => restoreContents(blobs, recipe, targets, callOptions),
-    openUpload: async ({ modelId, base, signal }) => {
-      const contents = await BaseContents.open(reader, base ?? [], signal ? { signal } : {});
-      return new BlobUpload({ blobs, id: randomId(), modelId, base: contents, packBytes, now });
-    },
+    openUpload: async ({ modelId, base = [], signal }) =>
+      new BlobUpload({
+        blobs,
+        id: randomId(),
+        modelId,
+        base: () => BaseContents.open(reader, base, signal ? { signal } : {}),
+        packBytes,
+        writesAtOnce,
+        parameters,
+        coding: options.coding !== undefined,
+        journals,
+        now,
+        signal,
+      }),
   };
 }

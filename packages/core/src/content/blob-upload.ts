@@ -1,153 +1,274 @@
 import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import type { Digest } from '../digest.ts';
-import { IngotError } from '../errors.ts';
-import type { BaseContents } from './base-contents.ts';
-import { checkedSource, type KnownBody, known } from './checked-source.ts';
-import type { ContentBody, ContentOptions, PutResult, SealedUpload, Upload } from './content-store.ts';
+import { IngotError, isIngotError } from '../errors.ts';
+import type { BaseContents, StoredContent } from './base-contents.ts';
+import type { ChunkerParameters } from './chunker.ts';
+import type { ContentBody, ContentOptions, PutResult, RecipeRef, SealedUpload, Upload } from './content-store.ts';
 import { packKey } from './locator.ts';
-import { packOf } from './pack.ts';
-import type { Piece } from './recipe.ts';
+import { readPackFooter } from './pack.ts';
+import { PackWriter } from './pack-writer.ts';
+import { RecipeWriter } from './recipe-writer.ts';
 import { absentPacks, uploadRootKey, writeUploadRoot } from './roots.ts';
-import { type Plan, planUpload } from './upload-plan.ts';
+import { bytesOf, PieceIndex } from './upload-index.ts';
+import { Ingest } from './upload-ingest.ts';
+import type { LeftPacks, UploadJournal, UploadJournals } from './upload-journal.ts';
+import type { UploadCounts } from './upload-placer.ts';
 
 const MAX_ROUNDS = 8;
+const FOOTERS_AT_ONCE = 8;
 
 /** What an upload needs to know. */
 export interface BlobUploadContext {
   readonly blobs: BlobStore;
   readonly id: string;
   readonly modelId: string | (() => Promise<string>);
-  readonly base: BaseContents;
+  readonly base: () => Promise<BaseContents>;
   readonly packBytes: number;
+  readonly writesAtOnce: number;
+  readonly parameters: ChunkerParameters;
+  readonly coding: boolean;
+  readonly journals: UploadJournals | undefined;
   readonly now: () => Date;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A content that was put, and what it turned out to be. */
+interface Taken {
+  readonly body: ContentBody;
+  readonly options: ContentOptions;
+  digest?: Digest;
+}
+
+/** One pass over all contents; a second one is needed when a collection took what the first relied on. */
+interface Round {
+  readonly ingest: Ingest;
+  readonly packs: PackWriter;
+  readonly recipe: RecipeWriter;
 }
 
 /** One push into a blob store. */
 export class BlobUpload implements Upload {
   readonly id: string;
   readonly #context: BlobUploadContext;
-  readonly #contents: KnownBody[] = [];
-  readonly #seen = new Set<Digest>();
-  /** Where contents lie that this upload wrote, in packs that stand. */
-  readonly #written = new Map<Digest, readonly Piece[]>();
+  readonly #journal: UploadJournal | undefined;
+  readonly #taken: Taken[] = [];
+  readonly #index = new PieceIndex();
   readonly #absent = new Set<string>();
   readonly #roots: string[] = [];
   readonly #standing: string[] = [];
+  readonly #counts: UploadCounts = { newBytes: 0, newChunks: 0, chunks: 0 };
+  readonly #written = { packs: 0, bytes: 0 };
+  #base: BaseContents | undefined;
+  #left: readonly LeftPacks[] = [];
+  #relied: readonly string[] = [];
+  #round: Promise<Round> | undefined;
   #packs = 0;
-  #newBytes = 0;
   #sealed: SealedUpload | undefined;
+  #released = false;
+  #failure: unknown;
 
   constructor(context: BlobUploadContext) {
     this.id = context.id;
     this.#context = context;
+    this.#journal = context.journals?.open(context.id);
   }
 
-  async put(content: ContentBody): Promise<PutResult> {
+  async put(content: ContentBody, options: ContentOptions = {}): Promise<PutResult> {
     if (this.#sealed !== undefined) throw new IngotError('usage', 'a sealed upload takes no more contents');
-    const body = await known(content);
-    this.#contents.push(body);
-    const { digest, sizeBytes } = body;
-    const stored = this.#seen.has(digest) || this.#context.base.has(digest);
-    this.#seen.add(digest);
-    return { digest, sizeBytes, newBytes: stored ? 0 : sizeBytes, storedBytes: stored ? sizeBytes : 0 };
+    const taken: Taken = { body: content, options };
+    this.#taken.push(taken);
+    this.#round ??= this.#first();
+    return await this.#noting(async () => {
+      const result = await (await this.#round)?.ingest.put(content, options);
+      if (result === undefined) throw new IngotError('usage', 'the upload is over');
+      taken.digest = result.digest;
+      return result;
+    });
   }
 
   async seal(options: ContentOptions = {}): Promise<SealedUpload> {
     if (this.#sealed !== undefined) return this.#sealed;
-    for (let round = 1; round <= MAX_ROUNDS; round += 1) {
-      const plan = await this.#plan(options);
-      await this.#write(plan, options);
-      if (!(await this.#rely(plan, blobOptions(options)))) continue;
-      const totalBytes = this.#contents.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      const newBytes = this.#newBytes;
-      this.#sealed = {
-        recipe: plan.recipe,
-        newBytes,
-        storedBytes: totalBytes - newBytes,
-        newChunks: this.#written.size,
-        storedChunks: this.#contents.length - this.#written.size,
-        packs: this.#standing.length,
-        writtenBytes: newBytes,
-      };
-      return this.#sealed;
-    }
-    throw new IngotError('unavailable', 'a collection kept condemning what was just written', { operation: 'push' });
+    return await this.#noting(async () => {
+      this.#round ??= this.#first();
+      let round = await this.#round;
+      for (let n = 1; n <= MAX_ROUNDS; n += 1) {
+        const { recipe, relied } = await this.#finish(round);
+        if (await this.#rely(relied, options)) return this.#noteSealed(recipe);
+        this.#round = this.#again(options);
+        round = await this.#round;
+      }
+      throw new IngotError('unavailable', 'a collection kept condemning what was just written', { operation: 'push' });
+    });
   }
 
   async release(): Promise<void> {
     for (const key of this.#roots.splice(0)) await this.#context.blobs.delete(key);
+    await this.#journal?.remove();
+    const relied = new Set(this.#relied);
+    for (const { packs, forget } of this.#left) if (packs.some((pack) => relied.has(pack))) await forget();
+    this.#released = true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const round = await this.#round?.catch(() => undefined);
+    await round?.ingest[Symbol.asyncDispose]();
+    await round?.packs.settle();
+    if (this.#released) return;
     try {
-      await this.release();
-      // Packs of an upload that was never sealed can be named by nobody: an interrupted push gives its space back.
-      if (this.#sealed === undefined) for (const key of this.#standing.splice(0)) await this.#context.blobs.delete(key);
+      for (const key of this.#roots.splice(0)) await this.#context.blobs.delete(key);
+      if (this.#sealed !== undefined || (this.#journal !== undefined && isPassing(this.#failure))) {
+        await this.#journal?.leave();
+        return;
+      }
+      // Nobody can name packs of an upload that was never sealed, and without a journal nobody resumes it.
+      await this.#journal?.remove();
+      for (const pack of this.#standing.splice(0)) await this.#context.blobs.delete(packKey(pack));
     } catch (error) {
       // What cannot be removed now only takes space a while longer: a collection removes it.
       if (!(error instanceof IngotError)) throw error;
     }
   }
 
-  async #plan(options: ContentOptions): Promise<Plan> {
-    const { base, packBytes } = this.#context;
-    const stored = new Map<Digest, readonly Piece[]>();
-    for (const digest of this.#seen) {
-      const own = this.#written.get(digest);
-      const pieces = own?.every(({ pack }) => !this.#absent.has(pack))
-        ? own
-        : await base.pieces(digest, this.#absent, options);
-      if (pieces !== undefined) stored.set(digest, pieces);
-    }
-    return planUpload({
-      contents: this.#contents,
-      stored,
-      pages: base.pages(this.#absent),
-      packBytes,
-      nextPack: () => `${this.id}/${this.#packs++}`,
-      open: (content) => checkedSource(content, options),
-    });
+  /** Looks at what is stored already, and begins the first pass. */
+  async #first(): Promise<Round> {
+    const { blobs, journals, signal } = this.#context;
+    const options = signal === undefined ? {} : { signal };
+    const [base, left] = await Promise.all([this.#context.base(), journals?.left() ?? []]);
+    [this.#base, this.#left] = [base, left];
+    const [absent] = await Promise.all([absentPacks(blobs, base.relied, options), base.fill(this.#index, options)]);
+    this.#forget(absent);
+    await this.#resume(
+      left.flatMap(({ packs }) => packs),
+      options,
+    );
+    return this.#begin();
   }
 
-  async #write(plan: Plan, options: ContentOptions): Promise<void> {
-    for (const { id, entries } of plan.packs) {
-      const result = await this.#context.blobs.write(packKey(id), packOf(entries), blobOptions(options));
-      if (result === 'exists')
-        throw new IngotError('conflict', `pack ${id} is there already: another upload has this one's id`);
-      this.#standing.push(packKey(id));
-      for (const [digest, pieces] of plan.written) {
-        if (pieces.every(({ pack }) => pack === id)) this.#note(digest, pieces);
+  /** Notes what an upload that was cut short has written. */
+  async #resume(packs: readonly string[], options: BlobOptions): Promise<void> {
+    const left = [...packs];
+    const work = async (): Promise<void> => {
+      for (let pack = left.shift(); pack !== undefined; pack = left.shift()) {
+        const id = pack;
+        const entries = await readPackFooter(this.#context.blobs, id, options).catch((error: unknown) => {
+          if (isIngotError(error, 'content-not-found', 'integrity')) return [];
+          throw error;
+        });
+        for (const { digest, offset, length, coding } of entries)
+          this.#index.add(bytesOf(digest), { pack: id, offset, length, own: false, ...(coding && { coding }) });
       }
-    }
+    };
+    await Promise.all(Array.from({ length: FOOTERS_AT_ONCE }, work));
   }
 
-  #note(digest: Digest, pieces: readonly Piece[]): void {
-    if (!this.#written.has(digest)) this.#newBytes += pieces.reduce((sum, { length }) => sum + length, 0);
-    this.#written.set(digest, pieces);
+  #begin(): Round {
+    const { blobs, packBytes, writesAtOnce, parameters, coding, signal } = this.#context;
+    const base = this.#base;
+    const packs = new PackWriter({
+      blobs,
+      packBytes,
+      writesAtOnce,
+      signal,
+      nextPack: () => `${this.id}/${this.#packs++}`,
+      onPack: (pack, bytes) => this.#notePack(pack, bytes),
+    });
+    const recipe = new RecipeWriter({
+      packs,
+      pages: base?.pages(this.#absent) ?? new Map(),
+      recipes: base?.recipes(this.#absent) ?? [],
+    });
+    const find = ({ digest, remembered }: ContentBody): StoredContent | undefined => {
+      const named = digest ?? remembered;
+      return named === undefined ? undefined : base?.find(named, this.#absent);
+    };
+    const hashesFirst = ({ sizeBytes }: ContentBody): boolean =>
+      sizeBytes > parameters.maxBytes && base?.hasLongPiece(sizeBytes) === true;
+    this.#counts.chunks = 0;
+    const ingest = new Ingest({
+      index: this.#index,
+      packs,
+      recipe,
+      counts: this.#counts,
+      parameters,
+      coding,
+      find,
+      hashesFirst,
+    });
+    return { ingest, packs, recipe };
+  }
+
+  /** Takes everything once more, without what a collection took. */
+  async #again({ signal }: ContentOptions): Promise<Round> {
+    const before = await this.#round;
+    await before?.ingest[Symbol.asyncDispose]();
+    const round = this.#begin();
+    const puts = this.#taken.map(({ body: { onBytes: _, ...body }, digest }) =>
+      round.ingest.put({ ...body, ...(digest && { digest }) }, signal === undefined ? {} : { signal }),
+    );
+    for (const put of puts) put.catch(() => {});
+    return round;
+  }
+
+  async #finish({ ingest, packs, recipe }: Round): Promise<ReturnType<RecipeWriter['finish']>> {
+    await ingest.finish();
+    const finished = recipe.finish();
+    await packs.finish();
+    await this.#journal?.settle();
+    this.#relied = finished.relied;
+    return finished;
   }
 
   /** Says on what this upload relies, then whether all of that will stay. */
-  async #rely(plan: Plan, options: BlobOptions): Promise<boolean> {
+  async #rely(packs: readonly string[], { signal }: ContentOptions): Promise<boolean> {
     const { blobs, modelId, now } = this.#context;
+    const options = signal === undefined ? {} : { signal };
+    const model = typeof modelId === 'string' ? modelId : await modelId();
     const key = uploadRootKey(this.id, this.#roots.length);
     this.#roots.push(key);
-    await writeUploadRoot(
-      blobs,
-      key,
-      {
-        upload: this.id,
-        modelId: typeof modelId === 'string' ? modelId : await modelId(),
-        at: now().toISOString(),
-        packs: plan.relied,
-      },
-      options,
-    );
-    const absent = await absentPacks(blobs, plan.relied, options);
-    for (const pack of absent) this.#absent.add(pack);
+    await writeUploadRoot(blobs, key, { upload: this.id, modelId: model, at: now().toISOString(), packs }, options);
+    const absent = await absentPacks(blobs, packs, options);
+    this.#forget(absent);
     return absent.size === 0;
+  }
+
+  #forget(packs: ReadonlySet<string>): void {
+    for (const pack of packs) this.#absent.add(pack);
+    this.#index.forget(packs);
+  }
+
+  #notePack(pack: string, bytes: number): void {
+    this.#standing.push(pack);
+    this.#journal?.note(pack);
+    this.#written.packs += 1;
+    this.#written.bytes += bytes;
+  }
+
+  async #noteSealed(recipe: RecipeRef): Promise<SealedUpload> {
+    const totalBytes = this.#taken.reduce((sum, { body }) => sum + body.sizeBytes, 0);
+    const { newBytes, newChunks, chunks } = this.#counts;
+    this.#sealed = {
+      recipe,
+      newBytes,
+      storedBytes: totalBytes - newBytes,
+      newChunks,
+      storedChunks: chunks - newChunks,
+      packs: this.#written.packs,
+      writtenBytes: this.#written.bytes,
+    };
+    return this.#sealed;
+  }
+
+  async #noting<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      this.#failure ??= error;
+      throw error;
+    }
   }
 }
 
-function blobOptions({ signal }: ContentOptions): BlobOptions {
-  return signal ? { signal } : {};
+/** Whether the same push may work later: then what it has written is worth keeping. */
+function isPassing(error: unknown): boolean {
+  return isIngotError(error, 'interrupted', 'unavailable', 'timeout', 'overloaded', 'disk-full');
 }

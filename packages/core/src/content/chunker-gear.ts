@@ -16,10 +16,19 @@ export interface GearScan {
   scan(from: number, to: number, threshold: number): number;
 }
 
+/** A scan over a buffer that may be exchanged while the hash goes on: a content lies in many. */
+export interface PlainGearScan extends GearScan {
+  use(bytes: Uint8Array): void;
+}
+
 /** Makes the scan in plain JavaScript: where there is no WebAssembly, and for small pushes. */
-export function createGearScan(bytes: Uint8Array, gear: Uint32Array = GEAR): GearScan {
+export function createGearScan(first: Uint8Array = new Uint8Array(0), gear: Uint32Array = GEAR): PlainGearScan {
+  let bytes = first;
   let hash = 0;
   return {
+    use: (other) => {
+      bytes = other;
+    },
     reset: () => {
       hash = 0;
     },

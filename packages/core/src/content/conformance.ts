@@ -209,15 +209,15 @@ export const CONTENT_STORE_CASES: readonly ContentStoreCase[] = [
       const bodies = [noise(500_000, 4), noise(499_999, 3), noise(500_001, 3), Buffer.alloc(0)];
       for (const bytes of bodies) {
         await using upload = await store.openUpload({ modelId: await subject.modelId() });
-        await upload.put({ ...announced, open: contentOf('', bytes).open });
+        const put = upload.put({ ...announced, open: contentOf('', bytes).open });
+        await failsWith(() => put, 'source-changed', 'weights\\.bin');
         await failsWith(() => upload.seal(), 'source-changed', 'weights\\.bin');
       }
       await using upload = await store.openUpload({ modelId: await subject.modelId() });
       const open = () => {
         throw Object.assign(new Error('gone'), { code: 'ENOENT' });
       };
-      await upload.put({ ...announced, open });
-      await failsWith(() => upload.seal(), 'source-changed', 'weights\\.bin');
+      await failsWith(() => upload.put({ ...announced, open }), 'source-changed', 'weights\\.bin');
     },
   },
   {
@@ -232,8 +232,8 @@ export const CONTENT_STORE_CASES: readonly ContentStoreCase[] = [
       };
       await using upload = await store.openUpload({ modelId: await subject.modelId() });
       const model = contentOf('model.pkl', noise(3_000_000, 1));
-      await upload.put(model);
-      const { recipe } = await upload.seal({ onProgress });
+      await upload.put(model, { onProgress });
+      const { recipe } = await upload.seal();
       await readsBack(store, recipe, [model], { onProgress });
       assert.deepEqual(seen, { 'store model.pkl': 3_000_000, 'fetch model.pkl': 3_000_000 });
     },
@@ -245,9 +245,11 @@ export const CONTENT_STORE_CASES: readonly ContentStoreCase[] = [
       const model = contentOf('model.pkl', noise(3_000_000, 1));
       const pushing = new AbortController();
       await using upload = await store.openUpload({ modelId: await subject.modelId() });
-      await upload.put(model);
       const stopPush = { signal: pushing.signal, onProgress: () => pushing.abort() };
-      await failsWith(() => upload.seal(stopPush), 'interrupted');
+      await failsWith(async () => {
+        await upload.put(model, stopPush);
+        await upload.put(contentOf('next', 'next'), stopPush);
+      }, 'interrupted');
 
       const { recipe } = await pushAll(store, subject, [model]);
       const pulling = new AbortController();

@@ -30,21 +30,12 @@ const ROLES: readonly ContentRole[] = ['file', 'manifest', 'config', 'captured']
 const MAX_PAGE_PIECES = 1024;
 
 /**
- * Cuts a list of pieces into pages of about 256: behind each piece whose digest ends with a zero byte, and wherever a
- * group of contents ends.
+ * Says whether a page ends behind a piece: where its digest ends with a zero byte, so that pages have about 256 pieces
+ * and an insertion moves none of the later ends; and when the page would grow too long.
+ * @param pieces how many pieces the page has, with this one.
  */
-export function cutPages(groups: readonly (readonly Piece[])[]): readonly (readonly Piece[])[] {
-  return groups.flatMap((pieces) => {
-    const pages: Piece[][] = [];
-    let page: Piece[] = [];
-    for (const piece of pieces) {
-      page.push(piece);
-      if (!piece.digest.endsWith('00') && page.length < MAX_PAGE_PIECES) continue;
-      pages.push(page);
-      page = [];
-    }
-    return page.length === 0 ? pages : [...pages, page];
-  });
+export function endsPage({ digest }: Piece, pieces: number): boolean {
+  return digest.endsWith('00') || pieces >= MAX_PAGE_PIECES;
 }
 
 /**

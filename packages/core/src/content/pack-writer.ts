@@ -1,0 +1,212 @@
+import type { BlobBody, BlobOptions, BlobStore } from '../blob/blob-store.ts';
+import { collect } from '../blob/bytes.ts';
+import type { Digest } from '../digest.ts';
+import { IngotError } from '../errors.ts';
+import type { Locator } from './content-store.ts';
+import { packKey } from './locator.ts';
+import { type Coded, type PackedEntry, sealFooter, TRAILER_BYTES } from './pack.ts';
+import type { Block } from './pipeline-blocks.ts';
+import type { Span } from './pipeline-engine.ts';
+
+/** What a pack writer needs. */
+export interface PackWriterContext {
+  readonly blobs: BlobStore;
+  /** A pack is closed before the pieces in it grow past this. */
+  readonly packBytes: number;
+  /** How many packs may be under way to the store at a time. */
+  readonly writesAtOnce: number;
+  readonly nextPack: () => string;
+  /** Called when a pack stands in the store. */
+  readonly onPack: (pack: string, sizeBytes: number) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Bytes of a pack: in a block that is held, or of its own. */
+interface Part {
+  readonly bytes: Uint8Array;
+  readonly block?: Block;
+}
+
+interface OpenPack {
+  readonly id: string;
+  readonly entries: PackedEntry[];
+  parts: Part[];
+  readonly late: Late[];
+  bytes: number;
+}
+
+interface Late {
+  readonly digest: Digest;
+  readonly bytes: Uint8Array;
+  readonly onPlaced: (place: Locator) => void;
+}
+
+interface Put extends Coded {
+  readonly bytes?: Uint8Array;
+  readonly length?: number;
+}
+
+/** Fills packs with pieces and writes them, several at a time. */
+export class PackWriter {
+  readonly #context: PackWriterContext;
+  readonly #writing = new Set<Promise<void>>();
+  #open: OpenPack | undefined;
+  #failure: unknown;
+
+  constructor(context: PackWriterContext) {
+    this.#context = context;
+  }
+
+  /**
+   * Adds a piece and says where it will lie. Waits while too many packs are under way.
+   * @param keep whether its blocks may be held until the pack is written; else its bytes are copied.
+   */
+  async add(
+    digest: Digest,
+    spans: readonly Span[],
+    keep: boolean,
+    coded: Coded & { readonly bytes?: Uint8Array } = {},
+  ): Promise<Locator> {
+    const length = coded.bytes?.byteLength ?? spans.reduce((sum, { from, to }) => sum + to - from, 0);
+    if (this.#open !== undefined && this.#open.bytes + length > this.#context.packBytes) await this.close();
+    const pack = this.#current();
+    const locator = this.#put(pack, digest, { length, ...coded });
+    if (coded.bytes === undefined) for (const span of spans) this.#addSpan(pack, span, keep);
+    return locator;
+  }
+
+  /**
+   * Adds a page, behind all pieces of the pack that is open now, so that pieces that follow each other in a content do so
+   * in the pack.
+   * @param onPlaced learns where it lies when the pack is closed, or with {@link placeLate}.
+   */
+  addLate(digest: Digest, bytes: Uint8Array, onPlaced: (place: Locator) => void): void {
+    this.#current().late.push({ digest, bytes, onPlaced });
+  }
+
+  /** Gives the pages that were added to the open pack their place now. */
+  placeLate(): void {
+    const pack = this.#open;
+    for (const { digest, bytes, onPlaced } of pack?.late.splice(0) ?? []) {
+      if (pack !== undefined) onPlaced(this.#put(pack, digest, { bytes }));
+    }
+  }
+
+  /** Adds bytes to the open pack, however full it is. */
+  addLast(digest: Digest, bytes: Uint8Array): Locator {
+    return this.#put(this.#current(), digest, { bytes });
+  }
+
+  /** Copies what the open pack holds in blocks, so that they become free. */
+  compact(): void {
+    const pack = this.#open;
+    if (pack === undefined) return;
+    pack.parts = pack.parts.map((part) => {
+      if (part.block === undefined) return part;
+      const bytes = Buffer.from(part.bytes);
+      part.block.release();
+      return { bytes };
+    });
+  }
+
+  /** Closes the open pack and begins to write it. */
+  async close(): Promise<void> {
+    const pack = this.#open;
+    if (pack === undefined) return;
+    this.placeLate();
+    this.#open = undefined;
+    while (this.#writing.size >= this.#context.writesAtOnce) await Promise.race(this.#writing);
+    this.#check();
+    const writing: Promise<void> = this.#write(pack)
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        this.#writing.delete(writing);
+        for (const { block } of pack.parts) block?.release();
+      });
+    this.#writing.add(writing);
+  }
+
+  /** Closes the last pack and waits until all stand. */
+  async finish(): Promise<void> {
+    await this.close();
+    await this.settle();
+    this.#check();
+  }
+
+  /** Waits until nothing is under way any more, whether it worked or not. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  /** The pack that is open, or would be next: whatever is added now lies in it or in a later one. */
+  currentPack(): string {
+    return this.#current().id;
+  }
+
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #current(): OpenPack {
+    this.#open ??= { id: this.#context.nextPack(), entries: [], parts: [], late: [], bytes: 0 };
+    return this.#open;
+  }
+
+  #put(pack: OpenPack, digest: Digest, { bytes, length = bytes?.byteLength ?? 0, coding, size }: Put): Locator {
+    const place = { pack: pack.id, offset: pack.bytes, length };
+    const how = coding === undefined ? {} : { coding, size: size ?? 0 };
+    pack.entries.push({ digest, offset: pack.bytes, length, ...how });
+    if (bytes !== undefined) pack.parts.push({ bytes });
+    pack.bytes += length;
+    return place;
+  }
+
+  #addSpan(pack: OpenPack, { block, from, to }: Span, keep: boolean): void {
+    if (!keep) return void pack.parts.push({ bytes: Buffer.from(block.bytes.subarray(from, to)) });
+    const last = pack.parts.at(-1);
+    // Neighbours in a block become one part, so that a pack of new bytes is written in pieces of whole blocks.
+    if (last?.block === block && last.bytes.byteOffset + last.bytes.byteLength === block.bytes.byteOffset + from) {
+      const start = last.bytes.byteOffset - block.bytes.byteOffset;
+      pack.parts[pack.parts.length - 1] = { bytes: block.bytes.subarray(start, to), block };
+      return;
+    }
+    block.hold();
+    pack.parts.push({ bytes: block.bytes.subarray(from, to), block });
+  }
+
+  async #write({ id, entries, parts, bytes }: OpenPack): Promise<void> {
+    const { blobs, onPack, signal } = this.#context;
+    const footer = sealFooter(entries);
+    const shared = !blobs.capabilities.localFiles;
+    const body: BlobBody = {
+      sizeBytes: bytes + footer.byteLength,
+      open: async function* () {
+        for (const part of parts) yield shared ? unshared(part.bytes) : part.bytes;
+        yield footer;
+      },
+    };
+    const options = signal === undefined ? {} : { signal };
+    const result = await blobs.write(packKey(id), body, options);
+    if (result === 'exists') await this.#checkOwn(id, body.sizeBytes, footer, options);
+    onPack(id, body.sizeBytes);
+  }
+
+  /** The reply to a write can be lost; then a repeated one is told that the pack exists, and it is our own. */
+  async #checkOwn(id: string, sizeBytes: number, footer: Uint8Array, options: BlobOptions): Promise<void> {
+    const { blobs } = this.#context;
+    const key = packKey(id);
+    const stat = await blobs.stat(key, options);
+    if (stat?.sizeBytes === sizeBytes) {
+      const trailer = await collect(blobs.read(key, { ...options, range: { start: sizeBytes - TRAILER_BYTES } }));
+      if (trailer.equals(footer.subarray(footer.byteLength - TRAILER_BYTES))) return;
+    }
+    throw new IngotError('conflict', `pack ${id} is there already: another upload has this one's id`);
+  }
+}
+
+/** Memory that threads share is not taken by every network client. */
+function unshared(bytes: Uint8Array): Uint8Array {
+  return bytes.buffer instanceof SharedArrayBuffer ? Buffer.from(bytes) : bytes;
+}
