@@ -1,12 +1,13 @@
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { goTool } from '../../../../scripts/lib/servers/tools.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
 
 const MODULE = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
 
-/** Starts versitygw: S3 over a directory, strict about signatures and digests, with the bucket `models` in it. */
+/** Starts versitygw: S3 over a directory, strict about signatures and digests. Its bucket `models` keeps versions by default. */
 export async function startVersitygw(options: { readonly versioning?: boolean } = {}): Promise<TestServer> {
   const binary = await goTool(MODULE);
   const home = await mkdtemp(join(tmpdir(), 'ingot-versitygw-'));
@@ -23,18 +24,35 @@ export async function startVersitygw(options: { readonly versioning?: boolean } 
     env: { ...process.env, ROOT_ACCESS_KEY: 'akey', ROOT_SECRET_KEY: 'skeyskey' },
     isReady: () => answers(`http://127.0.0.1:${port}/`),
   });
+  const env = {
+    AWS_ACCESS_KEY_ID: 'akey',
+    AWS_SECRET_ACCESS_KEY: 'skeyskey',
+    AWS_REGION: 'us-east-1',
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
+  };
+  if (options.versioning !== false) await keepVersions(env);
   return {
     address: 's3://models',
     port,
-    env: {
-      AWS_ACCESS_KEY_ID: 'akey',
-      AWS_SECRET_ACCESS_KEY: 'skeyskey',
-      AWS_REGION: 'us-east-1',
-      AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`,
-    },
+    env,
     close: async () => {
       await running.stop();
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+async function keepVersions(
+  env: Readonly<Record<'AWS_ENDPOINT_URL' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>>,
+) {
+  const credentials = { accessKeyId: env.AWS_ACCESS_KEY_ID, secretAccessKey: env.AWS_SECRET_ACCESS_KEY };
+  const client = new S3Client({
+    endpoint: env.AWS_ENDPOINT_URL,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    credentials,
+  });
+  const VersioningConfiguration = { Status: 'Enabled' } as const;
+  await client.send(new PutBucketVersioningCommand({ Bucket: 'models', VersioningConfiguration }));
+  client.destroy();
 }

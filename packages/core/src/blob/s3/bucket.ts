@@ -3,7 +3,7 @@ import { IngotError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { createS3Client } from './client.ts';
-import { isMissing, translated } from './failures.ts';
+import { isMissing, speaksOfObject, translated } from './failures.ts';
 import type { S3Settings } from './settings.ts';
 
 /** Options of one call of the SDK. */
@@ -49,9 +49,14 @@ export class Bucket {
   /** Sends a request. Its failure is thrown as the SDK throws it. */
   async send<Result>({ operation, signal }: Call, work: (options: CallOptions) => Promise<Result>): Promise<Result> {
     stopIfInterrupted(signal, operation);
-    const result = await work(signal === undefined ? {} : { abortSignal: signal });
-    this.#isKnown = true;
-    return result;
+    try {
+      const result = await work(signal === undefined ? {} : { abortSignal: signal });
+      this.#isKnown = true;
+      return result;
+    } catch (error) {
+      this.#isKnown ||= speaksOfObject(error);
+      throw error;
+    }
   }
 
   /** Says a failure in the user's words. */

@@ -46,12 +46,22 @@ export function translated(error: unknown, context: FailureContext): IngotError 
   const what = key === '' ? settings.address : `"${key}" in ${settings.address}`;
   const options: ErrorOptions = {
     operation,
-    cause: error,
+    cause: bareCause(failure, error),
     details: detailsOf(failure, key),
     ...(hint === undefined ? {} : { hint }),
     ...(retryable === undefined ? {} : { retryable }),
   };
   return new IngotError(code, `${verb} of ${what} failed: ${said}`, options);
+}
+
+// What the SDK throws holds the whole exchange, with session tokens and customers' keys in its headers.
+function bareCause({ name, message, system }: Failure, error: unknown): Error {
+  const bare = Object.assign(new Error(message), {
+    name: name || 'Error',
+    ...(system === undefined ? {} : { code: system }),
+  });
+  if (error instanceof Error && error.stack !== undefined) bare.stack = error.stack;
+  return bare;
 }
 
 function detailsOf({ name, status, system, requestId }: Failure, key: string) {
@@ -94,6 +104,12 @@ export function isMissing(error: unknown): boolean {
     ['NoSuchKey', 'NotFound', 'NoSuchVersion'].includes(name) ||
     (status === 404 && name !== 'NoSuchBucket' && name !== 'NoSuchUpload')
   );
+}
+
+/** Whether an error is about an object, so that its bucket has to be there. */
+export function speaksOfObject(error: unknown): boolean {
+  const { name, status } = failureOf(error);
+  return name === 'NoSuchKey' || status === 409 || status === 412 || status === 416;
 }
 
 /** Whether a create-if-absent found the key taken. */

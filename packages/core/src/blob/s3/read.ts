@@ -73,7 +73,8 @@ function checkExtent(
   { ContentLength: sizeBytes, ContentRange: extent }: GetObjectCommandOutput,
   range: ByteRange | undefined,
 ): void {
-  if (sizeBytes === undefined) throw new IngotError('unavailable', `the storage does not say how long "${key}" is`);
+  if (sizeBytes === undefined)
+    throw new IngotError('unavailable', `the storage does not say how long "${key}" is`, { retryable: false });
   if (range === undefined || isWhole(range)) return;
   const [, start, end, total] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(extent ?? '') ?? [];
   if (start === undefined)
