@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
@@ -11,7 +13,7 @@ import { isIngotError } from '../errors.ts';
 import { bodyOf, collect } from './bytes.ts';
 import { failsWith } from './conformance/case.ts';
 import { openGcsBlobStore } from './gcs.ts';
-import { type RecordingServer, startRecordingServer } from './testing/recording-server.ts';
+import { type PreparedReply, type RecordingServer, startRecordingServer } from './testing/recording-server.ts';
 
 let directory = '';
 let tokens: RecordingServer | undefined;
@@ -30,14 +32,14 @@ afterAll(async () => {
 });
 
 /** Writes the configuration of a workload whose identity nobody accepts. */
-async function refusedWorkload(): Promise<string> {
+async function refusedWorkload(tokenUrl = tokens?.url): Promise<string> {
   const path = join(directory, `workload-${randomBytes(4).toString('hex')}.json`);
   await writeFile(join(directory, 'subject'), 'a token');
   const configuration = {
     type: 'external_account',
     audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/provider',
     subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    token_url: tokens?.url,
+    token_url: tokenUrl,
     credential_source: { file: join(directory, 'subject') },
   };
   await writeFile(path, JSON.stringify(configuration));
@@ -119,11 +121,107 @@ await needServer(
 describe('the GCS store without a way in', () => {
   test('names the variable when its key file is not there, and the command when there is none', async () => {
     const path = join(directory, 'not-there.json');
-    const store = await openGcsBlobStore('gs://models', { env: { GOOGLE_APPLICATION_CREDENTIALS: path } });
-    await assert.rejects(store.stat('key'), (error) => {
-      assert.ok(isIngotError(error, 'invalid-config'));
-      assert.match(error.message, /GOOGLE_APPLICATION_CREDENTIALS names .*not-there\.json/);
+    await assert.rejects(
+      openGcsBlobStore('gs://models', { env: { GOOGLE_APPLICATION_CREDENTIALS: path } }),
+      (error) => {
+        assert.ok(isIngotError(error, 'invalid-config'));
+        assert.match(error.message, /GOOGLE_APPLICATION_CREDENTIALS names .*not-there\.json/);
+        return true;
+      },
+    );
+  });
+
+  test('refuses a configuration that would send a file of this machine to a stranger', async () => {
+    const path = await refusedWorkload('https://sts.googleapis.com.example.org/v1/token');
+    await failsWith(
+      () => openGcsBlobStore('gs://models', { env: { GOOGLE_APPLICATION_CREDENTIALS: path } }),
+      'refused',
+    );
+  });
+
+  test('goes by way of the proxy that is set', async () => {
+    const asked: string[] = [];
+    const proxy = createServer().on('connect', ({ url = '' }, socket) => {
+      asked.push(url);
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    const address = proxy.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const env = { HTTPS_PROXY: `http://127.0.0.1:${port}`, INGOT_GCS_ANONYMOUS: 'true' };
+    const store = await openGcsBlobStore('gs://models', { env });
+    await failsWith(() => collect(store.read('key')), 'unavailable');
+    assert.deepEqual(asked, ['storage.googleapis.com:443']);
+    await new Promise((resolve) => proxy.close(resolve));
+  });
+});
+
+describe('the GCS store asks', () => {
+  const answers = (body: unknown) => ({ status: 200, body: JSON.stringify(body) });
+
+  test('for new objects to be sealed with the key of Cloud KMS, and names who pays', async () => {
+    const server = await startRecordingServer(() => answers({}));
+    const kmsKey = 'projects/p/locations/eu/keyRings/ring/cryptoKeys/models';
+    const env = { STORAGE_EMULATOR_HOST: server.url, INGOT_GCS_KMS_KEY: kmsKey, INGOT_GCS_USER_PROJECT: 'payer' };
+    const store = await openGcsBlobStore('gs://models/team', { env });
+    await store.write('key', bodyOf('bytes'));
+    await store.delete('key');
+    const [write, deletion] = server.requests.map(({ target }) => new URL(target, server.url));
+    assert.equal(write?.searchParams.get('kmsKeyName'), kmsKey);
+    assert.equal(write?.searchParams.get('ifGenerationMatch'), '0');
+    assert.equal(write?.searchParams.get('userProject'), 'payer');
+    assert.equal(deletion?.searchParams.get('userProject'), 'payer');
+    assert.ok(String(server.requests[0]?.body).includes('"md5Hash":"SzpiGLs+OnMD6KFxpg/Pkg=="'));
+    await server.close();
+  });
+
+  test('with the key that the customer supplies, reading and writing, small and large', async () => {
+    const server = await startRecordingServer(({ method, target }): PreparedReply => {
+      if (method === 'GET') return { status: 206, headers: { 'content-range': 'bytes 0-1/9' }, body: 'xy' };
+      if (!target.includes('resumable')) return answers({});
+      return { status: 200, headers: { location: `${server.url}/session` } };
+    });
+    const env = { STORAGE_EMULATOR_HOST: server.url, INGOT_GCS_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64') };
+    const store = await openGcsBlobStore('gs://models', { env });
+    await store.write('small', bodyOf('bytes'));
+    await store.write('large', bodyOf(Buffer.alloc(33 * 1024 * 1024)));
+    await collect(store.read('small', { range: { start: 0, end: 2 } }));
+    for (const { headers } of server.requests) {
+      assert.equal(headers['x-goog-encryption-key'], env.INGOT_GCS_ENCRYPTION_KEY);
+      assert.equal(headers['x-goog-encryption-key-sha256'], 'S7Bvjk46dxXSAdVz0KpCN2LlXavWGiwCJ4+lbMbSlOA=');
+    }
+    // The one at once; the session and its three parts; the read.
+    assert.equal(server.requests.length, 6);
+    assert.match(String(server.requests.at(-2)?.headers['x-goog-hash']), /^md5=/);
+    await server.close();
+  });
+
+  test('nothing again, and believes no bytes that differ from their MD5', async () => {
+    const server = await startRecordingServer(() => ({
+      status: 200,
+      headers: { 'x-goog-hash': 'crc32c=AAAAAA==,md5=SzpiGLs+OnMD6KFxpg/Pkg==' },
+      body: 'bytez',
+    }));
+    const store = await openGcsBlobStore('gs://models', { env: { STORAGE_EMULATOR_HOST: server.url } });
+    await failsWith(() => collect(store.read('key')), 'integrity');
+    assert.equal(server.requests.length, 1);
+    await server.close();
+  });
+
+  test('to be told how long to stay away, once', async () => {
+    const server = await startRecordingServer(() => ({
+      status: 429,
+      headers: { 'retry-after': '3' },
+      body: 'slow down',
+    }));
+    const store = await openGcsBlobStore('gs://models', { env: { STORAGE_EMULATOR_HOST: server.url } });
+    await assert.rejects(collect(store.read('key')), (error) => {
+      assert.ok(isIngotError(error, 'overloaded'));
+      assert.equal(error.details.retryAfterMs, 3000);
       return true;
     });
+    await failsWith(() => store.stat('key'), 'overloaded');
+    assert.equal(server.requests.length, 2);
+    await server.close();
   });
 });

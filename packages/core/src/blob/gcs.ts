@@ -52,7 +52,7 @@ class GcsBlobStore implements BlobStore {
     this.address = config.address;
     this.#config = config;
     this.#client = client;
-    this.#transport = new GcsTransport(() => client.authorize());
+    this.#transport = new GcsTransport(() => client.authorize(), client.https);
   }
 
   async stat(key: string, { signal, objectVersion }: BlobVersionOptions = {}): Promise<BlobStat | undefined> {
@@ -300,7 +300,7 @@ function generationOf(objectVersion: string | undefined): string | undefined {
  * Variables: `GOOGLE_APPLICATION_CREDENTIALS` (a key file, or the configuration of workload identity federation; without
  * it `gcloud auth application-default login` and the metadata server are asked), `GOOGLE_CLOUD_PROJECT`,
  * `STORAGE_EMULATOR_HOST` (an emulator: no credentials), `INGOT_GCS_ENDPOINT` (a private endpoint),
- * `INGOT_GCS_ANONYMOUS=true` (public buckets), `INGOT_GCS_USER_PROJECT` (requester pays), `INGOT_GCS_KMS_KEY` (new
+ * `INGOT_GCS_ANONYMOUS=true` (public buckets), `INGOT_GCS_USER_PROJECT` (requester pays), `HTTPS_PROXY` and `NO_PROXY`, `INGOT_GCS_KMS_KEY` (new
  * objects are sealed with this key of Cloud KMS), `INGOT_GCS_ENCRYPTION_KEY` (32 bytes in base64 that seal and open objects).
  *
  * @throws IngotError `usage` for a malformed address, `invalid-config` for a malformed variable.
@@ -310,5 +310,5 @@ function generationOf(objectVersion: string | undefined): string | undefined {
  */
 export async function openGcsBlobStore(address: string, options: GcsBlobStoreOptions): Promise<BlobStore> {
   const config = readGcsConfig(address, options.env);
-  return new GcsBlobStore(config, await openGcsClient(config));
+  return new GcsBlobStore(config, await openGcsClient(config, options.env));
 }

@@ -136,8 +136,8 @@ const BY_CODE: Readonly<Record<string, (refusal: AzureRefusal, config: AzureConf
   }),
   AuthorizationFailure: () => ({
     code: 'forbidden',
-    text: 'the account’s firewall, or the signature’s scope, does not allow this',
-    hint: 'look at the account’s networking, and at what the signature (sr=, ss=, srt=) covers',
+    text: 'the account’s firewall does not let this machine in, or what lets us in does not cover this',
+    hint: 'look at the account’s networking, and at AZURE_STORAGE_KEY or what AZURE_STORAGE_SAS_TOKEN covers (sr=, ss=, srt=)',
   }),
   EncryptionScopeNotFound: (_, { encryptionScope }) => ({
     code: 'invalid-config',

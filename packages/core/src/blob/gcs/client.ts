@@ -1,9 +1,15 @@
+import type { Agent } from 'node:https';
 import type { Bucket } from '@google-cloud/storage';
+import type { StorageEnv } from '../remote/storage-url.ts';
 import type { GcsConfig } from './config.ts';
+import { checkKeyFile } from './key-file.ts';
+import { httpsAgent } from './proxy.ts';
 
 /** Google's client for one bucket, and the headers that let other requests in. */
 export interface GcsClient {
   readonly bucket: Bucket;
+  /** Connections for requests that do not go through Google's client. */
+  readonly https: Agent;
   /** Headers that authenticate a request; a new token is fetched when the old one is about to expire. */
   authorize(): Promise<Readonly<Record<string, string>>>;
 }
@@ -12,7 +18,8 @@ export interface GcsClient {
  * Loads Google's client and sets it up: credentials by the usual chain (a key file or workload identity federation named
  * by `GOOGLE_APPLICATION_CREDENTIALS`, `gcloud auth application-default login`, the metadata server). No request is sent.
  */
-export async function openGcsClient(config: GcsConfig): Promise<GcsClient> {
+export async function openGcsClient(config: GcsConfig, env: StorageEnv): Promise<GcsClient> {
+  if (config.credentials === 'default' && config.keyFile !== undefined) await checkKeyFile(config.keyFile);
   const [{ Storage }, { PassThroughClient }] = await Promise.all([
     import('@google-cloud/storage'),
     import('google-auth-library'),
@@ -29,5 +36,6 @@ export async function openGcsClient(config: GcsConfig): Promise<GcsClient> {
   // The client takes an emulator from the process's own environment and forgets the API's path; ours is settled already.
   storage.baseUrl = `${config.endpoint}/storage/v1`;
   const bucket = storage.bucket(config.bucket);
-  return { bucket, authorize: () => storage.authClient.getRequestHeaders(config.endpoint) };
+  const https = await httpsAgent(config.endpoint, env);
+  return { bucket, https, authorize: () => storage.authClient.getRequestHeaders(config.endpoint) };
 }

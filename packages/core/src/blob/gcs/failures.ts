@@ -213,15 +213,6 @@ function credentialFailure(error: unknown, { config, operation }: FailedCall): I
         cause: plainCause(error),
       },
     );
-  if (
-    config.keyFile !== undefined &&
-    /does not exist|ENOENT|EACCES|JSON|client_email|private.?key|PEM|DECODER|incoming/i.test(text)
-  )
-    return new IngotError(
-      'invalid-config',
-      `GOOGLE_APPLICATION_CREDENTIALS names ${config.keyFile}, which holds no usable credentials`,
-      { operation, details: { ...details, path: config.keyFile }, hint: LOGIN, cause: plainCause(error) },
-    );
   return undefined;
 }
 

@@ -1,15 +1,15 @@
 /**
- * Bytes to and from GCS. The client's own streams are not used for them: they copy every byte three times (four times
- * the CPU of this), leave a request open for ever when an upload is given up, and cannot tell a stalled reply.
+ * Bytes to and from GCS. The client's own streams are not used for them: they take about twice
+ * the CPU, leave a request open for ever when an upload is given up, and cannot tell a stalled reply.
  */
 
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { slicesOf } from '../remote/body.ts';
 import type { CallWatch } from '../remote/watch.ts';
 import { GcsRefusal } from './failures.ts';
+import { SOCKETS } from './proxy.ts';
 
-const SOCKETS = 64;
 const ERROR_TEXT_BYTES = 64 * 1024;
 
 /** One request. */
@@ -24,10 +24,11 @@ export interface GcsRequest {
 export class GcsTransport {
   readonly #authorize: () => Promise<Readonly<Record<string, string>>>;
   readonly #http = new HttpAgent({ keepAlive: true, maxSockets: SOCKETS });
-  readonly #https = new HttpsAgent({ keepAlive: true, maxSockets: SOCKETS });
+  readonly #https: HttpsAgent;
 
-  constructor(authorize: () => Promise<Readonly<Record<string, string>>>) {
+  constructor(authorize: () => Promise<Readonly<Record<string, string>>>, https: HttpsAgent) {
     this.#authorize = authorize;
+    this.#https = https;
   }
 
   /**
