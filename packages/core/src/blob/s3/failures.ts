@@ -2,6 +2,7 @@
 
 import type { ErrorCode, ErrorOptions } from '../../errors.ts';
 import { IngotError } from '../../errors.ts';
+import { plainCause } from '../remote/plain-cause.ts';
 import type { S3Settings } from './settings.ts';
 
 /** Where and in what a failure happened. */
@@ -46,22 +47,13 @@ export function translated(error: unknown, context: FailureContext): IngotError 
   const what = key === '' ? settings.address : `"${key}" in ${settings.address}`;
   const options: ErrorOptions = {
     operation,
-    cause: bareCause(failure, error),
+    // What the SDK throws holds the whole exchange, with session tokens and customers' keys in its headers.
+    cause: plainCause(error),
     details: detailsOf(failure, key),
     ...(hint === undefined ? {} : { hint }),
     ...(retryable === undefined ? {} : { retryable }),
   };
   return new IngotError(code, `${verb} of ${what} failed: ${said}`, options);
-}
-
-// What the SDK throws holds the whole exchange, with session tokens and customers' keys in its headers.
-function bareCause({ name, message, system }: Failure, error: unknown): Error {
-  const bare = Object.assign(new Error(message), {
-    name: name || 'Error',
-    ...(system === undefined ? {} : { code: system }),
-  });
-  if (error instanceof Error && error.stack !== undefined) bare.stack = error.stack;
-  return bare;
 }
 
 function detailsOf({ name, status, system, requestId }: Failure, key: string) {
