@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { openBlobStore } from '@ingot/core/blob/open';
 import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
+import type { Coding } from '@ingot/core/content/coding';
 import type { ContentStore } from '@ingot/core/content/content-store';
 import type { StoreFormat } from '@ingot/core/content/store-format';
 import { checkWritable, createStore, openStore as openFormat } from '@ingot/core/content/store-format';
@@ -11,6 +13,7 @@ import { openRememberedStates } from '@ingot/core/registry/remembered';
 import { rememberedDirectory, storeAddress } from './address.ts';
 import { forgetNames, namesFile } from './completion/names.ts';
 import type { Context } from './context.ts';
+import { probeBeforePublishing } from './doctor/probe-before-publishing.ts';
 import type { Settings } from './settings/settings.ts';
 
 /** A store that a command works with. Disposing it keeps what was learnt of its logs for the next command. */
@@ -39,7 +42,7 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
   const address = storeAddress(settings);
   const remembered = rememberedDirectory(settings, address);
   const heard = options.onWarning === undefined ? {} : { onWarning: options.onWarning };
-  const blobs = await openBlobStore(address.text, { env: settings.env, ...heard });
+  const blobs = await openBlobs(settings, heard);
   const registry = openLogRegistry({
     blobs,
     actor: settings.text('actor') ?? 'unknown',
@@ -51,11 +54,23 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
     address: blobs.address,
     blobs,
     registry,
-    contents: createBlobContentStore(blobs, { now: options.now }),
+    contents: createBlobContentStore(blobs, {
+      now: options.now,
+      journals: join(remembered, 'uploads'),
+      ...codingOf(settings),
+    }),
     remembered,
     names: namesFile(remembered),
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   };
+}
+
+function openBlobs(settings: Settings, heard: Pick<OpenOptions, 'onWarning'>): Promise<BlobStore> {
+  return openBlobStore(storeAddress(settings).text, { env: settings.env, ...heard });
+}
+
+function codingOf(settings: Settings): { readonly coding?: Coding } {
+  return settings.isOn('compress') ? { coding: 'planes4-deflate' } : {};
 }
 
 /** What a command will do with the store. */
@@ -74,6 +89,10 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
   const { err } = context.terminal;
   const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
   const store = await assembleStore(context.settings, { now: context.now, onWarning });
+  if (use.writes === true || use.creates === true) {
+    const another = (): Promise<BlobStore> => openBlobs(context.settings, {});
+    await probeBeforePublishing(store.blobs, { ...context, remembered: store.remembered, another });
+  }
   const format = await openFormatOf(store, use, context);
   if (use.writes === true || use.creates === true) {
     checkWritable(format, store.address);

@@ -1,13 +1,17 @@
-import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
+import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { openBlobStore } from '@ingot/core/blob/open';
-import { cacheRoot, storeAddress } from '../address.ts';
+import type { ProbeReport } from '@ingot/core/blob/probe';
+import { probeStore } from '@ingot/core/blob/probe';
+import { cacheRoot, rememberedDirectory, storeAddress } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import type { Check } from '../doctor/check.ts';
 import { failed, ok, warning } from '../doctor/check.ts';
 import { checkCache, checkClock, checkPort } from '../doctor/check-machine.ts';
 import { checkNode, checkOnnx, checkPython, checkUv } from '../doctor/check-programs.ts';
-import { probeStore } from '../doctor/probe-store.ts';
+import { measureStore } from '../doctor/measure-store.ts';
+import { probeOptions } from '../doctor/probe-before-publishing.ts';
+import { distrust, trust } from '../doctor/trusted-stores.ts';
 import { toIngotError } from '../output/format-error.ts';
 import { formatTable } from '../output/table.ts';
 import { withheldFrom } from '../settings/lent-secrets.ts';
@@ -55,18 +59,30 @@ function checkConfig(context: Context): Check[] {
 }
 
 async function checkStore(context: Context): Promise<readonly Check[]> {
+  const { settings, now, signal } = context;
   try {
-    const address = storeAddress(context.settings);
+    const address = storeAddress(settings);
     if (address.directory !== undefined && !(await isThere(address.directory)))
       return [warning('store', `${address.directory} is not there yet`, 'the first push makes it: ingot push PATH')];
-    const options = { id: randomBytes(16).toString('hex'), clock: () => performance.now(), signal: context.signal };
-    const blobs = await openBlobStore(address.text, { env: context.settings.env });
-    const { checks, storageTime } = await probeStore(blobs, options);
-    return storageTime === undefined ? checks : [...checks, checkClock(storageTime, context.now())];
+    const open = (): Promise<BlobStore> => openBlobStore(address.text, { env: settings.env });
+    const blobs = await open();
+    if (blobs.capabilities.readOnly) return [ok('store', `${blobs.address} is read-only`)];
+    const options = probeOptions(signal, [await open()]);
+    const report = await probeStore(blobs, { ...options, thorough: true });
+    await rememberReport(rememberedDirectory(settings, address), report, now());
+    const speed = ok('store', `${blobs.address}: ${await measureStore(blobs, options)}`);
+    const clock = report.storageTime === undefined ? [] : [checkClock(report.storageTime, now())];
+    return [...report.findings.map(({ check, ...finding }) => ({ name: check, ...finding })), speed, ...clock];
   } catch (thrown) {
     const error = toIngotError(thrown);
+    if (error.code === 'interrupted') throw error;
     return [failed('store', error.message, error.hint)];
   }
+}
+
+async function rememberReport(remembered: string, { findings }: ProbeReport, now: Date): Promise<void> {
+  const isSound = findings.every(({ status }) => status !== 'failed');
+  await (isSound ? trust(remembered, now) : distrust(remembered));
 }
 
 async function isThere(directory: string): Promise<boolean> {

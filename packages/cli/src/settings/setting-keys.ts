@@ -28,6 +28,7 @@ export const SETTINGS = {
   shared: { kind: ['private', 'group'], about: 'who may use what is written to a directory' },
   retries: { kind: 'count', about: 'how often a call to a storage is repeated' },
   'storage-timeout': { kind: 'seconds', about: 'longest silence of a storage' },
+  compress: { kind: 'switch', about: 'store float32 weights smaller, where that helps' },
   transfers: { kind: 'number', about: 'blobs that are moved at once' },
   actor: { kind: 'text', about: 'who is named in the history' },
   offline: { kind: 'switch', about: 'answer from the cache, never ask the store' },

@@ -28,8 +28,18 @@ describe('a store', () => {
     await createStore(blobs, { now: () => new Date(0), randomId: () => 'ab'.repeat(16) });
     assert.equal(
       String(await readIfPresent(blobs, 'ingot.json')),
-      '{"chunker":{"algorithm":"whole-file"},"created":"1970-01-01T00:00:00.000Z","format":1,"governed":false,"id":"abababababababababababababababab","sealed":false,"sum":"sha256:0eb82c90ad600a96984272497735480d6fa577a3ba65dad651d7d626149a886f"}\n',
+      '{"chunker":{"algorithm":"ingot-gear-1","maxBytes":262144,"minBytes":32768,"threshold":131072},"created":"1970-01-01T00:00:00.000Z","format":1,"governed":false,"id":"abababababababababababababababab","sealed":false,"sum":"sha256:ea02cd0edfa0f74a262dddc0e4dfe2539db82065b5bf1fba8e54ae3285b7747f"}\n',
     );
+  });
+
+  test('is made where another writer has just left a canary, which is no file of somebody else', async () => {
+    const blobs = createMemoryBlobStore();
+    await blobs.write('changes/probe/0123/first', bodyOf('canary'));
+    assert.equal((await createStore(blobs)).format, 1);
+    const foreign = createMemoryBlobStore();
+    await foreign.write('changes/probe/0123/first', bodyOf('canary'));
+    await foreign.write('photos/cat.jpg', bodyOf('meow'));
+    await failsWith(() => createStore(foreign), 'conflict');
   });
 
   test('that is not there is store-not-found and is not made by opening it', async () => {

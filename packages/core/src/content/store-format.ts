@@ -11,6 +11,7 @@ import type { JsonObject } from '../json.ts';
 import { canonicalJson } from '../json.ts';
 import { contradictsSum, withSum } from '../sum.ts';
 import { parseObject } from './checked-json.ts';
+import { chunkerJson } from './chunker.ts';
 
 /** Key of the file that makes a blob store an Ingot store. */
 export const STORE_FORMAT_KEY = 'ingot.json';
@@ -33,6 +34,9 @@ export interface StoreFormat {
   /** The address this store is a mirror of; then nothing else writes to it. */
   readonly follows?: string;
 }
+
+/** Canaries and hints lie here, of a writer that looks at the place just now too; they make no store and are no obstacle. */
+const HINTS = 'changes/';
 
 const ONLY_IN_STORES = /^(?:(?:names|models\/[^/]+)\/log\/\d{10}\.json|packs\/[^/]+\/\d+\.pack)$/;
 
@@ -78,7 +82,7 @@ export async function createStore(blobs: BlobStore, options: CreateStoreOptions 
     format: STORE_FORMAT,
     id: (options.randomId ?? (() => randomBytes(16).toString('hex')))(),
     created: (options.now ?? (() => new Date()))().toISOString(),
-    chunker: { algorithm: 'whole-file' },
+    chunker: chunkerJson(),
     sealed: false,
     governed: false,
   };
@@ -118,7 +122,7 @@ async function readFormat(blobs: BlobStore, { signal }: BlobOptions): Promise<St
 }
 
 async function firstKey(blobs: BlobStore, { signal }: BlobOptions): Promise<string | undefined> {
-  for await (const { key } of blobs.list('', signal ? { signal } : {})) return key;
+  for await (const { key } of blobs.list('', signal ? { signal } : {})) if (!key.startsWith(HINTS)) return key;
   return undefined;
 }
 
