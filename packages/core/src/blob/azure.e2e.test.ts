@@ -11,6 +11,7 @@ import { describeRemoteStore } from '../../test/servers/blob-suite.ts';
 import { needServer } from '../../test/servers/need-server.ts';
 import { isIngotError } from '../errors.ts';
 import { openAzureBlobStore } from './azure.ts';
+import { startRecordingServer } from './testing/recording-server.ts';
 import { bodyOf, collect } from './bytes.ts';
 import { failsWith, keysOf } from './conformance/case.ts';
 
@@ -136,5 +137,56 @@ await needServer('azurite', startAzurite, (server) => {
       assert.equal(await creator.write('a', bodyOf('other')), 'exists');
       assert.equal(await creator.write('b', bodyOf('new')), 'created');
     });
+  });
+});
+
+describe('the Azure store asks', () => {
+  const etag = { etag: '"0x1"', 'last-modified': 'Sat, 21 Nov 2026 12:00:00 GMT' };
+
+  test('for new blobs to be sealed under the encryption scope, and to be checked by their MD5', async () => {
+    const server = await startRecordingServer(() => ({ status: 201, headers: etag }));
+    const env = {
+      AZURE_STORAGE_ACCOUNT: AZURITE_ACCOUNT,
+      AZURE_STORAGE_KEY: AZURITE_KEY,
+      INGOT_AZURE_ENDPOINT: `${server.url}/${AZURITE_ACCOUNT}`,
+      INGOT_AZURE_ENCRYPTION_SCOPE: 'models',
+    };
+    const store = await openAzureBlobStore('az://models/team', { env });
+    assert.equal(await store.write('small', bodyOf('bytes')), 'created');
+    assert.equal(await store.write('large', bodyOf(Buffer.alloc(33 * 1024 * 1024))), 'created');
+    // One at once; five blocks and their list.
+    assert.equal(server.requests.length, 7);
+    for (const { headers } of server.requests) assert.equal(headers['x-ms-encryption-scope'], 'models');
+    assert.equal(server.requests[0]?.headers['content-md5'], 'SzpiGLs+OnMD6KFxpg/Pkg==');
+    for (const index of [0, 6]) assert.equal(server.requests[index]?.headers['if-none-match'], '*');
+    await server.close();
+  });
+
+  test('once, and is told how long to stay away', async () => {
+    const server = await startRecordingServer(() => ({
+      status: 503,
+      headers: { 'retry-after': '2', 'x-ms-error-code': 'ServerBusy' },
+    }));
+    const env = { AZURE_STORAGE_KEY: AZURITE_KEY, AZURE_STORAGE_ACCOUNT: 'x', INGOT_AZURE_ENDPOINT: server.url };
+    const store = await openAzureBlobStore('az://models', { env });
+    await assert.rejects(store.stat('key'), (error) => {
+      assert.ok(isIngotError(error, 'overloaded'));
+      assert.equal(error.details.retryAfterMs, 2000);
+      return true;
+    });
+    assert.equal(server.requests.length, 1);
+    await server.close();
+  });
+
+  test('for an archived blob only to be told what brings it back', async () => {
+    const server = await startRecordingServer(() => ({ status: 409, headers: { 'x-ms-error-code': 'BlobArchived' } }));
+    const env = { AZURE_STORAGE_KEY: AZURITE_KEY, AZURE_STORAGE_ACCOUNT: 'x', INGOT_AZURE_ENDPOINT: server.url };
+    const store = await openAzureBlobStore('az://models', { env });
+    await assert.rejects(collect(store.read('key')), (error) => {
+      assert.ok(isIngotError(error, 'unavailable') && !error.retryable);
+      assert.match(error.hint ?? '', /set-tier/);
+      return true;
+    });
+    await server.close();
   });
 });

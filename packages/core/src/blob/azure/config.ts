@@ -44,14 +44,15 @@ export function readAzureConfig(address: string, env: StorageEnv): AzureConfig {
   const connection = connectionOf(env, url.options.get('account'));
   const account = url.options.get('account') ?? connection?.account ?? textOf(env, 'AZURE_STORAGE_ACCOUNT');
   const endpoint = url.options.get('endpoint') ?? textOf(env, 'INGOT_AZURE_ENDPOINT') ?? connection?.blobEndpoint;
+  const serviceUrl = serviceUrlOf(endpoint, account, address);
   return {
     address: storageAddress(url),
     container: url.place,
     prefix: url.prefix,
-    serviceUrl: serviceUrlOf(endpoint, account, address),
+    serviceUrl,
     access: accessOf(env, connection, account),
     encryptionScope: textOf(env, 'INGOT_AZURE_ENCRYPTION_SCOPE'),
-    suppliedKey: readSuppliedKey(textOf(env, 'INGOT_AZURE_ENCRYPTION_KEY')),
+    suppliedKey: readSuppliedKey(textOf(env, 'INGOT_AZURE_ENCRYPTION_KEY'), serviceUrl),
     silenceMs: silenceMs(env),
   };
 }
@@ -136,8 +137,13 @@ function checkedSas(token: string): string {
   });
 }
 
-function readSuppliedKey(base64: string | undefined): SuppliedAzureKey | undefined {
+function readSuppliedKey(base64: string | undefined, serviceUrl: string): SuppliedAzureKey | undefined {
   if (base64 === undefined) return undefined;
+  if (!serviceUrl.startsWith('https:'))
+    throw new IngotError('invalid-config', `INGOT_AZURE_ENCRYPTION_KEY is set, and ${serviceUrl} is not HTTPS`, {
+      operation: 'open',
+      hint: 'a key that goes along with every request is only sent over HTTPS',
+    });
   const bytes = Buffer.from(base64, 'base64');
   if (bytes.byteLength !== 32)
     throw new IngotError('invalid-config', 'INGOT_AZURE_ENCRYPTION_KEY is not 32 bytes in base64', {
