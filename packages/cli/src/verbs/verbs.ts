@@ -1,6 +1,8 @@
 import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
+
 import { SERVE_VERBS } from './serve-verbs.ts';
+import { SOURCE_VERBS } from './source-verbs.ts';
 import { STORE_VERBS } from './store-verbs.ts';
 import { TOOL_VERBS } from './tool-verbs.ts';
 import type { VerbSpec } from './verb.ts';
@@ -8,6 +10,7 @@ import type { VerbSpec } from './verb.ts';
 /** Every verb of this release, in the order of the help. */
 export const VERBS: readonly VerbSpec[] = [
   ...PACKAGE_VERBS,
+  ...SOURCE_VERBS,
   ...STORE_VERBS,
   ...MIRROR_VERBS,
   ...SERVE_VERBS,
@@ -25,7 +28,6 @@ export const LATER_VERBS: readonly string[] = [
   'restore',
   'bake',
   'deploy',
-  'import',
   'export',
   'check',
   'gc',

@@ -11,6 +11,7 @@ import { wholeNumber } from './marks.ts';
 import { isVersionName, modelNameFrom } from './model-name.ts';
 import type { PlainAddress } from './plain-address.ts';
 import { isPassingName, type SourceFileFacts, type SourcePlace } from './place.ts';
+import { dayOrderOf } from './read-date.ts';
 import { readName } from './read-name.ts';
 
 /** What is called which version, as its name says it. */
@@ -35,6 +36,8 @@ export interface SourceMatch {
   readonly location: string;
   readonly name: ModelName;
   readonly version: SourceVersion;
+  /** What its name says about age; {@link version} is what that is called. */
+  readonly marks: readonly Mark[];
   /** When it was last changed, as the storage says. */
   readonly modifiedAt: Date;
   /** Another text whenever what the address means may be something else. */
@@ -70,6 +73,18 @@ export async function resolveSource(
   return new Resolver(address, place, options.signal).resolve();
 }
 
+/**
+ * Finds everything that a pattern matches, each as an address of its own would give it.
+ * @throws IngotError as {@link resolveSource} does.
+ */
+export async function matchesOf(
+  address: PlainAddress,
+  place: SourcePlace,
+  options: ResolveOptions = {},
+): Promise<SourceMatch[]> {
+  return new Resolver(address, place, options.signal).all();
+}
+
 interface Found extends Candidate {
   readonly kind: 'file' | 'directory';
   readonly facts?: SourceFileFacts;
@@ -95,6 +110,20 @@ class Resolver {
     const choice = await chooseNewest(found, (candidate) => this.#modifiedAt(candidate));
     if ('several' in choice) throw this.#ambiguous(choice.several, found);
     return this.#match(choice.chosen, choice.marks, choice.rule, choice.because, choice.notes);
+  }
+
+  async all(): Promise<SourceMatch[]> {
+    const found = await this.#matches();
+    if (found.length === 0) throw await this.#notFound();
+    const dayOrder = dayOrderOf(found.flatMap(({ values }) => values));
+    const matches: SourceMatch[] = [];
+    for (const one of found) {
+      const marks = one.values.flatMap(
+        (value, index) => readName(withoutExtension(value), { afterV: one.afterV[index] === true, dayOrder }).marks,
+      );
+      matches.push(await this.#match(one, marks, 'only', 'matches the pattern', []));
+    }
+    return matches;
   }
 
   /** A file of exactly this name; also one whose name has the signs of a pattern in it, on this machine. */
@@ -194,6 +223,7 @@ class Resolver {
       location: this.#location(found),
       name: modelNameFrom(names.model),
       version: versionOf(said, modifiedAt),
+      marks: said,
       modifiedAt,
       revision: digestOf(files.map(({ path, sizeBytes, revision }) => `${path}\t${sizeBytes}\t${revision}\n`).join('')),
       files,
@@ -216,15 +246,8 @@ class Resolver {
     return { model: [...rootNames, ...bare(model)], real: [...rootNames, ...bare(real)] };
   }
 
-  #location({ path, kind }: Found): string {
-    const { root, objectVersion, scheme } = this.#address;
-    const [, base = root, query = ''] = /^([^?]*)(\?.*)?$/s.exec(scheme === 'file' ? '' : root) ?? [];
-    const text =
-      scheme === 'file' ? `${root === '/' ? '' : root}/${path}` : `${base.replace(/\/+$/, '')}/${path}${query}`;
-    const slash = kind === 'directory' && path !== '' && query === '' ? '/' : '';
-    const version =
-      objectVersion === undefined ? '' : scheme === 'gs' ? `#${objectVersion}` : `?versionId=${objectVersion}`;
-    return redactAddress(`${text}${slash}${version}`);
+  #location(found: Found): string {
+    return locationOf(this.#address, found);
   }
 
   // --- what goes wrong
@@ -344,7 +367,8 @@ class Resolver {
   }
 }
 
-const PACKAGE_PARTS: ReadonlySet<string> = new Set([
+/** Names of files that make a directory a package. */
+export const PACKAGE_PARTS: ReadonlySet<string> = new Set([
   'metadata.yaml',
   'metadata.yml',
   'metadata.json',
@@ -355,7 +379,8 @@ const PACKAGE_PARTS: ReadonlySet<string> = new Set([
   'bentoml_model.yaml',
 ]);
 
-const MODEL_FILE =
+/** Names of files that hold a model by themselves. */
+export const MODEL_FILE =
   /\.(?:pkl|pickle|joblib|onnx|pt|pth|h5|keras|safetensors|cbm|bst|ubj|gguf|pmml|skops|dill|cloudpickle)$/i;
 
 /** The pattern that matches some names: what they begin with, and how they end. */
@@ -365,6 +390,20 @@ function patternOf(names: readonly string[]): string {
   while (length < first.length && others.every((name) => name[length] === first[length])) length += 1;
   const start = first.slice(0, length).replace(/[\d.]+$/, '');
   return `${start}*${MODEL_FILE.exec(first)?.[0] ?? ''}`;
+}
+
+/** The address of one file or directory below an address's root, without secrets. */
+export function locationOf(
+  { root, objectVersion, scheme }: PlainAddress,
+  { path, kind }: { readonly path: string; readonly kind: 'file' | 'directory' },
+): string {
+  const [, base = root, query = ''] = /^([^?]*)(\?.*)?$/s.exec(scheme === 'file' ? '' : root) ?? [];
+  const text =
+    scheme === 'file' ? `${root === '/' ? '' : root}/${path}` : `${base.replace(/\/+$/, '')}/${path}${query}`;
+  const slash = kind === 'directory' && path !== '' && query === '' ? '/' : '';
+  const version =
+    objectVersion === undefined ? '' : scheme === 'gs' ? `#${objectVersion}` : `?versionId=${objectVersion}`;
+  return redactAddress(`${text}${slash}${version}`);
 }
 
 function valuesOf(path: string, parts: readonly GlobPart[]): readonly string[] | undefined {
