@@ -106,7 +106,8 @@ async function openFormatOf(store: OpenedStore, use: StoreUse, { signal, now }: 
   try {
     return await openFormat(store.blobs, { signal });
   } catch (thrown) {
-    if (!isIngotError(thrown, 'store-not-found')) throw thrown;
+    // A bucket or folder that is not there has its own next step.
+    if (!isIngotError(thrown, 'store-not-found') || thrown.operation !== 'store.open') throw thrown;
     const { message, operation, details } = thrown;
     const hint = 'ingot push PATH   (the first push makes the store; `ingot config show --origin` says who named it)';
     throw new IngotError('store-not-found', message, { hint, details, cause: thrown, ...(operation && { operation }) });
