@@ -3,7 +3,7 @@ import type { PlainSource } from '@ingot/core/capture';
 import { openPackageCache } from '@ingot/core/package/cache';
 import type { PackagePlan } from '@ingot/core/package/package';
 import type { ModelName } from '@ingot/core/ref';
-import { sourceOf } from '@ingot/core/source-reader';
+import { namedFromAddress, sourceOf } from '@ingot/core/source-reader';
 import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
 import { addressOfPackage, openSourceReader } from './plain-sources.ts';
@@ -29,7 +29,7 @@ export function namedBySource(
   const rename = name !== undefined && given.name === undefined && plan.metadata?.name === undefined;
   return {
     ...plan,
-    ...(rename && { name, displayName: undefined }),
+    ...(rename && { name, displayName: undefined, inferred: namedFromAddress(plan.inferred, name) }),
     ...(plan.label === undefined && label !== undefined && { label, labelFrom: 'metadata' as const }),
   };
 }

@@ -10,7 +10,7 @@ import type { PlainSource } from './capture.ts';
 import { createDigester, type Digest } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
-import type { PackagePlan } from './package/package.ts';
+import type { Inference, PackagePlan } from './package/package.ts';
 import { type PackageCheck, checkPackage, packageError } from './package/read.ts';
 import type { OnProgress } from './progress.ts';
 import type { ModelName } from './ref.ts';
@@ -300,14 +300,17 @@ export function sourceOf({ location, revision, files, kind, address }: SourceMat
   };
 }
 
+/** Says of a model's name that the address gave it. */
+export function namedFromAddress(inferred: readonly Inference[], name: ModelName): Inference[] {
+  return inferred.map((one) => (one.what === 'name' ? { what: 'name', value: name, from: 'from the address' } : one));
+}
+
 /** A name in the metadata counts; else the address says it better than the name of a file. */
 function named(check: PackageCheck, name: ModelName, given: string | undefined): PackageCheck {
   const { plan } = check;
   if (plan === undefined || given !== undefined || plan.metadata?.name !== undefined) return check;
   const { displayName: _, ...rest } = plan;
-  const inferred = plan.inferred.map((one) =>
-    one.what === 'name' ? { what: 'name', value: name, from: 'from the address' } : one,
-  );
+  const inferred = namedFromAddress(plan.inferred, name);
   return { ...check, plan: { ...rest, name, inferred } };
 }
 

@@ -98,6 +98,7 @@ function versionList(model: ModelView, sort: Sort | undefined, context: Context)
     { title: 'METRIC' },
     { title: 'FLAVOR' },
     { title: 'SIZE', align: 'right' as const },
+    { title: 'MADE' },
     { title: 'PUSHED' },
   ];
   const rows = (): string[][] =>
@@ -109,6 +110,7 @@ function versionList(model: ModelView, sort: Sort | undefined, context: Context)
       metricText(version.metrics, sort?.metric),
       version.flavor,
       formatBytes(version.sizeBytes),
+      version.createdAt === undefined ? '' : formatAge(version.createdAt, context.now()),
       formatAge(version.publishedAt, context.now()),
     ]);
   return {

@@ -1,6 +1,5 @@
 import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
-
 import { SERVE_VERBS } from './serve-verbs.ts';
 import { SOURCE_VERBS } from './source-verbs.ts';
 import { STORE_VERBS } from './store-verbs.ts';
