@@ -25,7 +25,9 @@ const BACKENDS: Readonly<Record<string, OpenBackend>> = {
   s3: async (...given) => (await import('./s3.ts')).openS3BlobStore(...given),
   gs: async (...given) => (await import('./gcs.ts')).openGcsBlobStore(...given),
   az: async (...given) => (await import('./azure.ts')).openAzureBlobStore(...given),
-  sftp: async (...args) => (await import('./sftp.ts')).openSftpBlobStore(...args),
+  sftp: async (...given) => (await import('./sftp.ts')).openSftpBlobStore(...given),
+  http: async (...given) => (await import('./http.ts')).openHttpBlobStore(...given),
+  https: async (...given) => (await import('./http.ts')).openHttpBlobStore(...given),
   webdav: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
   webdavs: async (...given) => (await import('./webdav.ts')).openWebdavBlobStore(...given),
 };

@@ -14,19 +14,27 @@ export interface RangeRequest {
   readonly signal: AbortSignal | undefined;
 }
 
+/** Says whether a reply means that nothing is there. */
+export type IsMissing = (reply: HttpReply) => boolean;
+
 /** What a GET came to: bytes, nothing there, or a folder (the server redirects to the path with a slash). */
 export type OpenedRange = AsyncIterable<Uint8Array> | 'missing' | 'folder';
 
 const NOTHING_THERE: readonly number[] = [404, 405, 409, 410];
+const byStatus: IsMissing = ({ status }) => NOTHING_THERE.includes(status);
 
 /**
  * Asks for a range of a resource, and gives its bytes whether or not the server knows ranges. One request; one more
  * for an empty range or one at the very end.
  * @throws IngotError `integrity` when the resource ends before the range does; `unavailable` when it stalls or is cut.
  */
-export async function openRange(client: HttpClient, request: RangeRequest): Promise<OpenedRange> {
+export async function openRange(
+  client: HttpClient,
+  request: RangeRequest,
+  isMissing: IsMissing = byStatus,
+): Promise<OpenedRange> {
   const { range } = request;
-  if (range !== undefined && range.end === range.start) return emptyRange(client, request);
+  if (range !== undefined && range.end === range.start) return emptyRange(client, request, isMissing);
   const isPart = range !== undefined && (range.start > 0 || range.end !== undefined);
   const last = range?.end === undefined ? '' : range.end - 1;
   const reply = await client.send({
@@ -36,15 +44,15 @@ export async function openRange(client: HttpClient, request: RangeRequest): Prom
     operation: 'blob.read',
     signal: request.signal,
   });
+  if (isFolder(reply, request.path)) return discarded(reply, 'folder');
+  if (isMissing(reply)) return discarded(reply, 'missing');
   if (reply.status === 200 || reply.status === 206) return bytesOf(reply, request);
   await reply.discard();
-  if (NOTHING_THERE.includes(reply.status)) return 'missing';
-  if (reply.status === 416) return emptyRange(client, request);
+  if (reply.status === 416) return emptyRange(client, request, isMissing);
   throw reply.error();
 }
 
 async function bytesOf(reply: HttpReply, request: RangeRequest): Promise<OpenedRange> {
-  if (isFolder(reply, request.path)) return discarded(reply, 'folder');
   try {
     checkNotEncoded(reply, request);
     return cutTo(reply, request, reply.status === 206 ? part(reply, request) : whole(reply, request));
@@ -55,13 +63,17 @@ async function bytesOf(reply: HttpReply, request: RangeRequest): Promise<OpenedR
 }
 
 // An empty range needs no bytes, only to know that the resource reaches that far.
-async function emptyRange(client: HttpClient, { path, key, range, signal }: RangeRequest): Promise<OpenedRange> {
+async function emptyRange(
+  client: HttpClient,
+  { path, key, range, signal }: RangeRequest,
+  isMissing: IsMissing,
+): Promise<OpenedRange> {
   const headers = { 'accept-encoding': 'identity' };
   const reply = await client.send({ method: 'HEAD', path, headers, operation: 'blob.read', signal });
   await reply.discard();
-  if (NOTHING_THERE.includes(reply.status)) return 'missing';
-  if (reply.status !== 200) throw reply.error();
   if (isFolder(reply, path)) return 'folder';
+  if (isMissing(reply)) return 'missing';
+  if (reply.status !== 200) throw reply.error();
   const total = lengthOf(reply);
   if (total !== undefined) fitRange(key, total, range);
   return nothing();
@@ -92,9 +104,10 @@ function whole(reply: HttpReply, { key, range }: RangeRequest): Cut {
   return { skip: start, take: range?.end === undefined ? undefined : range.end - start };
 }
 
-async function* cutTo(reply: HttpReply, { key, signal }: RangeRequest, cut: Cut): AsyncIterable<Uint8Array> {
+async function* cutTo(reply: HttpReply, { key, signal }: RangeRequest, cut: Cut): AsyncGenerator<Uint8Array, void> {
   let skip = cut.skip;
   let left = cut.take ?? Number.POSITIVE_INFINITY;
+  if (left === 0) return reply.discard();
   for await (const piece of reply.body()) {
     stopIfInterrupted(signal, 'blob.read');
     const bytes = piece.subarray(Math.min(skip, piece.byteLength));
@@ -111,7 +124,8 @@ async function* cutTo(reply: HttpReply, { key, signal }: RangeRequest, cut: Cut)
     });
 }
 
-function isFolder(reply: HttpReply, path: string): boolean {
+/** Whether the server sent us on to the path with a slash, as it does for directories. */
+export function isFolder(reply: HttpReply, path: string): boolean {
   return reply.path !== path && reply.path.replace(/\?.*/s, '').endsWith('/');
 }
 

@@ -3,7 +3,7 @@ import { stopIfInterrupted } from '../interrupt.ts';
 import { compareKeys } from '../key.ts';
 import { decodeSegment, encodeSegment, INNER_FILE } from '../local/names.ts';
 import type { Dav, DavListing } from './dav.ts';
-import { inOrder } from './in-order.ts';
+import { inOrder } from '../http/in-order.ts';
 
 const LOOKS_AT_ONCE = 16;
 
