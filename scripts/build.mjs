@@ -55,8 +55,10 @@ async function bundle(directory) {
     // Native parts that clients do without where they are not built.
     external: ['onnxruntime-node', 'cpu-features', /\.node$/],
     // Node 20 does not know `using`.
-    transform: { target: 'node20.11' },
-    resolve: { conditionNames: ['ingot-source', 'node', 'import', 'default'] },
+    // Clients of storages that are CommonJS ask where they lie.
+    transform: { target: 'node20.11', define: { __dirname: 'import.meta.dirname' } },
+    // Of packages that come in both forms the modules are taken: of a client like Amazon's only what is used goes in.
+    resolve: { conditionNames: ['ingot-source', 'module', 'import', 'node', 'default'], mainFields: ['module', 'main'] },
     onLog(level, log, print) {
       if (log.code !== 'CIRCULAR_DEPENDENCY') print(level, log);
     },
