@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { openBlobStore } from '@ingot/core/blob/open';
-import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import type { Coding } from '@ingot/core/content/coding';
 import type { ContentStore } from '@ingot/core/content/content-store';
 import type { StoreFormat } from '@ingot/core/content/store-format';
@@ -12,8 +11,8 @@ import type { Registry } from '@ingot/core/registry/registry';
 import { openRememberedStates } from '@ingot/core/registry/remembered';
 import { rememberedDirectory, storeAddress } from './address.ts';
 import { forgetNames, namesFile } from './completion/names.ts';
+import { contentsWhenNeeded } from './contents-when-needed.ts';
 import type { Context } from './context.ts';
-import { probeBeforePublishing } from './doctor/probe-before-publishing.ts';
 import type { Settings } from './settings/settings.ts';
 
 /** A store that a command works with. Disposing it keeps what was learnt of its logs for the next command. */
@@ -54,10 +53,13 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
     address: blobs.address,
     blobs,
     registry,
-    contents: createBlobContentStore(blobs, {
-      now: options.now,
-      journals: join(remembered, 'uploads'),
-      ...codingOf(settings),
+    contents: contentsWhenNeeded(async () => {
+      const { createBlobContentStore } = await import('@ingot/core/content/blob-content-store');
+      return createBlobContentStore(blobs, {
+        now: options.now,
+        journals: join(remembered, 'uploads'),
+        ...codingOf(settings),
+      });
     }),
     remembered,
     names: namesFile(remembered),
@@ -91,6 +93,7 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
   const store = await assembleStore(context.settings, { now: context.now, onWarning });
   if (use.writes === true || use.creates === true) {
     const another = (): Promise<BlobStore> => openBlobs(context.settings, {});
+    const { probeBeforePublishing } = await import('./doctor/probe-before-publishing.ts');
     await probeBeforePublishing(store.blobs, { ...context, remembered: store.remembered, another });
   }
   const format = await openFormatOf(store, use, context);

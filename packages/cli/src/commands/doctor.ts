@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { schemeOf } from '@ingot/core/blob/address';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { openBlobStore } from '@ingot/core/blob/open';
 import type { ProbeReport } from '@ingot/core/blob/probe';
@@ -16,6 +17,7 @@ import { toIngotError } from '../output/format-error.ts';
 import { formatTable } from '../output/table.ts';
 import { withheldFrom } from '../settings/lent-secrets.ts';
 import { listSettings, listStorage } from '../settings/settings.ts';
+import { concerns } from '../settings/storage-variables.ts';
 
 /** `ingot doctor`: checks this machine and the store. What it prints holds no secrets. */
 export async function run(context: Context): Promise<Result> {
@@ -49,11 +51,14 @@ async function guarded(name: string, check: () => Promise<Check>): Promise<Check
 }
 
 function checkConfig(context: Context): Check[] {
+  const scheme = schemeOf(context.settings.value('registry')?.text ?? '');
   return listSettings(context.settings)
     .filter(({ origin }) => origin !== 'default' && origin !== 'not set')
     .map(({ key, value, origin }) => ok(`config ${key}`, `${value ?? ''} (${origin})`))
     .concat(
-      listStorage(context.settings).map(({ name, value, origin }) => ok(`config ${name}`, `${value} (${origin})`)),
+      listStorage(context.settings)
+        .filter(({ name }) => scheme !== undefined && concerns(name, scheme))
+        .map(({ name, value, origin }) => ok(`config ${name}`, `${value} (${origin})`)),
       withheldFrom(context.settings).map((message) => warning('config', message)),
     );
 }

@@ -106,7 +106,7 @@ export function createSettings(
 }
 
 /** Settings that storages read from the environment, whoever set them. */
-const FOR_STORAGES = ['shared', 'retries', 'storage-timeout', 'transfers'] as const satisfies readonly SettingKey[];
+const FOR_STORAGES = ['shared', 'retries', 'storage-timeout'] as const satisfies readonly SettingKey[];
 
 function storageEnvironment(
   env: SettingsHost['env'],
