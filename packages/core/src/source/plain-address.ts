@@ -68,7 +68,7 @@ function doubleStar(text: string): string {
 
 function localAddress(text: string, { cwd, home = homedir() }: AddressHost): PlainAddress {
   const url = /^file:(?:\/\/(?:localhost)?(?=\/))?(.*)$/is.exec(text);
-  if (url !== null && !url[1]?.startsWith('/'))
+  if (url !== null && !/^\/(?!\/)/.test(url[1] ?? ''))
     throw new IngotError('usage', `"${text}" is not a file address; write file:///path/to/model.pkl`);
   const path = url === null ? text.replace(/^~(?=\/|$)/, home) : decoded(url[1] ?? '');
   const names = resolve(cwd, path)

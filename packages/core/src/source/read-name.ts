@@ -32,6 +32,8 @@ const STAGE =
 const BUILD = /^\+[0-9a-z]+(?:[.-][0-9a-z]+)*/i;
 const COUNTED =
   /^(epoch|step|steps|iter|iteration|checkpoint|ckpt|build|round|run|global_step|version|release|rev)(\d+)(?![0-9a-z.])/i;
+/** Day and month, or month and day: it says when something was made, but not in which order. */
+const UNCLEAR_DATE = /^\d{1,2}([-_.])\d{1,2}\1(?:19|20)\d\d(?!\d)/;
 const SCORE = /^[a-z]+\d+\.\d+(?![0-9a-z])/i;
 const GLUED = /^([a-z]{2,})(v\d+(?:\.\d+)*)(?![0-9a-z])/i;
 const WORD = /^[^\s_\-.=+,~()[\]{}@#:;!]+/;
@@ -70,7 +72,14 @@ class NameReader implements NameParts {
     if (!this.#afterV) this.#take(SEPARATORS);
     if (this.#rest === '') return false;
     const found =
-      this.#date() || this.#version() || this.#id() || this.#counted() || this.#glued() || this.#word() || this.#skip();
+      this.#date() ||
+      this.#id() ||
+      this.#version() ||
+      this.#score() ||
+      this.#counted() ||
+      this.#glued() ||
+      this.#word() ||
+      this.#skip();
     this.#afterV = false;
     return found;
   }
@@ -85,8 +94,7 @@ class NameReader implements NameParts {
   }
 
   #version(): boolean {
-    const isHash = HASH.test(this.#rest);
-    const found = isHash ? undefined : readVersion(this.#rest, this.#afterV);
+    const found = readVersion(this.#rest, this.#afterV);
     if (found === undefined) return false;
     this.marks.push(found.mark);
     this.#rest = this.#rest.slice(found.length);
@@ -94,7 +102,14 @@ class NameReader implements NameParts {
   }
 
   #id(): boolean {
-    const found = this.#take(HASH) ?? this.#take(SCORE);
+    const found = this.#take(UNCLEAR_DATE) ?? this.#take(HASH);
+    if (found === undefined) return false;
+    this.ids.push(found[0]);
+    return true;
+  }
+
+  #score(): boolean {
+    const found = this.#take(SCORE);
     if (found === undefined) return false;
     this.ids.push(found[0]);
     return true;

@@ -130,12 +130,17 @@ class Resolver {
   async #exact(): Promise<Found | undefined> {
     const { parts, isPattern, isDirectory, objectVersion } = this.#address;
     if (isDirectory || (isPattern && this.#place.isRemote) || parts.length === 0) return undefined;
-    const path = parts.map(({ text, literal }) => (isPattern ? text : literal)).join('/');
-    const facts = await this.#place.file(path, {
-      ...(this.#signal && { signal: this.#signal }),
-      ...(objectVersion !== undefined && { objectVersion }),
-    });
-    return facts && { kind: 'file', path, facts, values: [], afterV: [] };
+    const written = parts.map(({ text }) => text).join('/');
+    const meant = parts.map(({ literal }) => literal).join('/');
+    const paths = [...(this.#place.isRemote ? [] : [written]), ...(isPattern ? [] : [meant])];
+    for (const path of new Set(paths)) {
+      const facts = await this.#place.file(path, {
+        ...this.#call(),
+        ...(objectVersion !== undefined && { objectVersion }),
+      });
+      if (facts !== undefined) return { kind: 'file', path, facts, values: [], afterV: [] };
+    }
+    return undefined;
   }
 
   async #directory(): Promise<SourceMatch> {
