@@ -3,21 +3,23 @@
  * or into the cache, where they may not be changed.
  */
 
-import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { rm } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Capture } from './capture.ts';
 import type { ContentReader } from './content/content-store.ts';
-import { IngotError, systemErrorCode } from './errors.ts';
+import { LocalContents } from './content/local-contents.ts';
+import { IngotError, isIngotError, systemErrorCode } from './errors.ts';
 import { makeDirectory } from './make-directory.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
-import type { ManifestDescription } from './package/manifest-read.ts';
+import { journaled } from './package/cache-arrive.ts';
+import type { OutputNote } from './package/output-notes.ts';
 import type { PackageDescription } from './package/package.ts';
-import { hashSource } from './package/source-file.ts';
+import { openPageNotes } from './package/page-notes.ts';
+import { type LinkMode, placeFiles } from './package/place-files.ts';
 import { openStoredPackage } from './package/stored-package.ts';
-import { diskError, syncDirectory, unpackPackage } from './package/unpack.ts';
-import { walkDirectory } from './package/walk.ts';
+import { type Unpacked, unpackPackage } from './package/unpack.ts';
 import type { OnProgress } from './progress.ts';
+import { type Found, lookAt, writeWhole } from './pull-output.ts';
 import { formatReference, parseReference, type Reference } from './ref.ts';
 import type { ResolvedVersion, VersionResolver } from './registry/registry.ts';
 
@@ -35,6 +37,25 @@ export interface PullOptions extends PullSourceOptions {
   readonly output: string;
   /** Whether a directory that holds something else is replaced. Default: false. */
   readonly force?: boolean;
+  /**
+   * What this machine has: a package that is in it is taken from there, and the bytes of earlier versions are. Default:
+   * everything comes from the store.
+   */
+  readonly cache?: PackageCache;
+  /** How files come from the cache; `hard` and `reflink` bring the package there first. Default: `auto`. */
+  readonly link?: LinkMode;
+  /** Default: the system clock. */
+  readonly clock?: () => Date;
+}
+
+/** Bytes of a pull. */
+export interface PulledBytes {
+  /** Of the package's files. */
+  readonly total: number;
+  /** That came from the store, with what says where they lie. */
+  readonly fetched: number;
+  /** Of the files, that were on this machine already. */
+  readonly found: number;
 }
 
 /** What a pull brought. */
@@ -49,40 +70,156 @@ export interface PullResult {
   readonly captured?: Capture;
   /** True when the directory already held exactly these files. */
   readonly existed: boolean;
+  readonly bytes: PulledBytes;
 }
 
 /**
- * Writes exactly the pushed files into a directory, whole or not at all.
+ * Writes exactly the pushed files into a directory, whole or not at all. What an interrupted pull has written is used by
+ * the next one of the same version into the same directory.
  * @throws IngotError `conflict` when the directory holds something else, `disk-full`, and as resolving and reading do.
  * @example
  * await pull('churn@production', { registry, contents, output: './churn' });
  */
 export async function pull(reference: string | Reference, options: PullOptions): Promise<PullResult> {
-  const { registry, contents, signal } = options;
+  const { registry, signal } = options;
   const resolved = await registry.resolve(typeof reference === 'string' ? parseReference(reference) : reference, {
     signal,
   });
-  const stored = await openStoredPackage(contents, resolved, { signal });
+  const cached = await fromCache(resolved, options);
+  return cached === undefined
+    ? await fromStore(resolved, options)
+    : await placed(resolved, cached, options, { fetched: cached.arrived?.fetchedBytes ?? 0 });
+}
+
+/** The package when it is in the cache, or has to be there to be linked. */
+async function fromCache(resolved: ResolvedVersion, options: PullOptions): Promise<CachedPackage | undefined> {
+  const { cache, contents, link = 'auto', signal, onProgress } = options;
+  if (cache === undefined) return undefined;
+  const key = keyOf(resolved);
+  const needed = link === 'hard' || link === 'reflink';
+  if (!needed && (await cache.get(key)) === undefined) return undefined;
+  return await cache.fetch(key, contents, { signal, onProgress });
+}
+
+async function placed(
+  resolved: ResolvedVersion,
+  cached: CachedPackage,
+  options: PullOptions,
+  { fetched }: Pick<PulledBytes, 'fetched'>,
+): Promise<PullResult> {
+  const { link = 'auto', signal, onProgress, clock = () => new Date() } = options;
   const path = resolve(options.output);
-  const found = await lookAt(path, stored.description, options);
-  if (found === 'other' && options.force !== true) {
-    throw new IngotError('conflict', `${options.output} holds other files than ${refOf(resolved)}`, {
-      operation: 'pull',
-      hint: 'choose another directory with -o',
-    });
-  }
+  const { files } = cached.description;
+  const found = await lookAt(path, files, { ...options, outputs: options.cache?.outputs });
+  refuseOther(found, resolved, options);
   if (found !== 'same')
-    await writeWhole(path, found, (directory) => unpackPackage(contents, stored, directory, options));
-  const { description } = stored;
+    await writeWhole(path, found, { manifest: resolved.manifest, now: clock }, async (directory) => {
+      const to = join(directory, 'files');
+      await rm(to, { recursive: true, force: true });
+      await placeFiles(cached.directory, to, files, link, { signal, onProgress });
+    });
+  const total = sizeOf(cached.description);
+  const bytes = { total, fetched, found: Math.max(0, total - fetched) };
+  return resultOf(resolved, path, cached.description, { captured: cached.captured, existed: found === 'same', bytes });
+}
+
+async function fromStore(resolved: ResolvedVersion, options: PullOptions): Promise<PullResult> {
+  const { contents, cache, signal, onProgress, clock = () => new Date() } = options;
+  const stored = await openStoredPackage(contents, resolved, { signal });
+  const { description, recipe } = stored;
+  const path = resolve(options.output);
+  const found = await lookAt(path, description.files, { ...options, outputs: cache?.outputs });
+  refuseOther(found, resolved, options);
+  const total = sizeOf(description);
+  const captured = stored.captured?.capture;
+  if (found === 'same')
+    return resultOf(resolved, path, description, {
+      captured,
+      existed: true,
+      bytes: { total, fetched: 0, found: total },
+    });
+  const local = (await cache?.local(resolved.model)) ?? (await LocalContents.open([]));
+  let unpacked: Unpacked | undefined;
+  const write = async (directory: string): Promise<Unpacked> => {
+    const notes = await openPageNotes(directory, recipe);
+    const to = await filesIn(directory);
+    const { onPage } = notes;
+    unpacked = await journaled(directory, (journal) =>
+      unpackPackage(contents, stored, to, {
+        journal,
+        sources: local,
+        known: local,
+        onPage,
+        ...(signal && { signal }),
+        ...(onProgress && { onProgress }),
+      }),
+    );
+    await notes.finish();
+    return unpacked;
+  };
+  const note = async (arrived: string): Promise<void> => {
+    const { manifest, model } = resolved;
+    if (unpacked !== undefined)
+      await noted(cache, { path, manifest, model, at: clock().toISOString(), files: unpacked.files }, arrived);
+  };
+  const { fetchedBytes, foundBytes } = await writeWhole(
+    path,
+    found,
+    { manifest: resolved.manifest, now: clock, note },
+    write,
+  );
+  const bytes = { total, fetched: fetchedBytes, found: foundBytes };
+  return resultOf(resolved, path, description, { captured, existed: false, bytes });
+}
+
+async function filesIn(directory: string): Promise<string> {
+  const path = join(directory, 'files');
+  await makeDirectory(path);
+  return path;
+}
+
+/** Tolerated: without the note the next pull only fetches more. */
+async function noted(cache: PackageCache | undefined, note: OutputNote, from: string): Promise<void> {
+  try {
+    await cache?.outputs.add(note, from);
+  } catch (error) {
+    if (systemErrorCode(error) === undefined && !isIngotError(error)) throw error;
+  }
+}
+
+function refuseOther(found: Found, resolved: ResolvedVersion, { output, force }: PullOptions): void {
+  if (found !== 'other' || force === true) return;
+  throw new IngotError('conflict', `${output} holds other files than ${refOf(resolved)}`, {
+    operation: 'pull',
+    hint: 'choose another directory with -o',
+  });
+}
+
+function resultOf(
+  resolved: ResolvedVersion,
+  path: string,
+  description: PackageDescription,
+  rest: Pick<PullResult, 'existed' | 'bytes'> & { readonly captured: Capture | undefined },
+): PullResult {
+  const { captured, existed, bytes } = rest;
   return {
     ref: refOf(resolved),
     resolved,
     path,
     files: description.files.map((file) => file.path),
     description,
-    ...(stored.captured === undefined ? {} : { captured: stored.captured.capture }),
-    existed: found === 'same',
+    ...(captured === undefined ? {} : { captured }),
+    existed,
+    bytes,
   };
+}
+
+function sizeOf({ files }: PackageDescription): number {
+  return files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+}
+
+function keyOf({ manifest, recipe, model }: ResolvedVersion) {
+  return { manifest, recipe, model };
 }
 
 /** Brings a version into the cache, or finds it there. The store is not asked when the package is there. */
@@ -94,105 +231,14 @@ export async function pullToCache(
   const resolved = await registry.resolve(typeof reference === 'string' ? parseReference(reference) : reference, {
     signal,
   });
-  const key = { manifest: resolved.manifest, recipe: resolved.recipe, model: resolved.model };
-  const before = await cache.get(key);
-  const found = await cache.fetch(key, contents, { signal, onProgress });
-  return {
-    ref: refOf(resolved),
-    resolved,
-    path: found.directory,
-    files: found.description.files.map((file) => file.path),
-    description: found.description,
-    ...(found.captured === undefined ? {} : { captured: found.captured }),
-    existed: before !== undefined,
-    package: found,
-  };
+  const found = await cache.fetch(keyOf(resolved), contents, { signal, onProgress });
+  const { description, captured, arrived, directory } = found;
+  const total = sizeOf(description);
+  const bytes = { total, fetched: arrived?.fetchedBytes ?? 0, found: arrived?.foundBytes ?? total };
+  const result = resultOf(resolved, directory, description, { captured, existed: arrived === undefined, bytes });
+  return { ...result, package: found };
 }
 
 function refOf({ model, number }: ResolvedVersion): string {
   return formatReference({ name: model, selector: { kind: 'version', number } });
-}
-
-type Found = 'nothing' | 'empty' | 'same' | 'other';
-
-async function lookAt(path: string, description: ManifestDescription, options: PullOptions): Promise<Found> {
-  let names: string[];
-  try {
-    names = await readdir(path);
-  } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return 'nothing';
-    if (systemErrorCode(error) === 'ENOTDIR') {
-      throw new IngotError('conflict', `${options.output} is a file, and a package is a directory`, {
-        operation: 'pull',
-        hint: 'choose a directory with -o',
-      });
-    }
-    throw diskError(error, path, 'pull');
-  }
-  if (names.length === 0) return 'empty';
-  return (await isSame(path, description, options)) ? 'same' : 'other';
-}
-
-/** Compares sizes first, so that most other directories are known without reading a file. */
-async function isSame(path: string, description: ManifestDescription, { signal }: PullOptions): Promise<boolean> {
-  const expected = new Map(description.files.map((file) => [file.path, file]));
-  const { files, problems } = await walkDirectory(path, { signal });
-  if (problems.some(({ severity }) => severity === 'error') || files.length !== expected.size) return false;
-  if (
-    files.some(
-      (file) => expected.get(file.path)?.sizeBytes !== file.sizeBytes || expected.get(file.path)?.mode !== file.mode,
-    )
-  )
-    return false;
-  for (const file of files) {
-    if ((await hashSource(file, { signal })) !== expected.get(file.path)?.digest) return false;
-  }
-  return true;
-}
-
-async function writeWhole(path: string, found: Found, write: (directory: string) => Promise<unknown>): Promise<void> {
-  const parent = dirname(path);
-  const suffix = randomBytes(6).toString('hex');
-  const temporary = join(parent, `.${shortened(basename(path))}.${suffix}.pulling`);
-  try {
-    await makeDirectory(parent);
-    await mkdir(temporary);
-    await write(temporary);
-    await replace(path, temporary, found, join(parent, `.${shortened(basename(path))}.${suffix}.replaced`));
-    await syncDirectory(parent);
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw diskError(error, path, 'pull');
-  }
-}
-
-async function replace(path: string, temporary: string, found: Found, aside: string): Promise<void> {
-  if (found === 'nothing') return await rename(temporary, path);
-  if (found === 'empty') return await fillEmpty(path, temporary);
-  await rename(path, aside);
-  try {
-    await rename(temporary, path);
-  } catch (error) {
-    await rename(aside, path);
-    throw error;
-  }
-  await rm(aside, { recursive: true, force: true });
-}
-
-/** An empty directory is replaced; one that cannot be (a mount point, the working directory of a container) is filled. */
-async function fillEmpty(path: string, temporary: string): Promise<void> {
-  try {
-    return await rename(temporary, path);
-  } catch (error) {
-    const code = systemErrorCode(error) ?? '';
-    if (!['EBUSY', 'EXDEV', 'EPERM', 'EACCES'].includes(code)) throw error;
-    if ((await stat(path)).dev !== (await stat(temporary)).dev) throw error;
-  }
-  for (const name of await readdir(temporary)) await rename(join(temporary, name), join(path, name));
-  await rmdir(temporary);
-}
-
-/** File systems take names of 255 bytes; a long one is told apart by its digest. */
-function shortened(name: string): string {
-  return Buffer.byteLength(name) <= 100 ? name : createHash('sha256').update(name).digest('hex').slice(0, 16);
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { chmod, type FileHandle, lstat, open, unlink } from 'node:fs/promises';
 import { Extents } from './extents.ts';
 import type { Hands } from './restore-hands.ts';
 
@@ -53,7 +53,7 @@ export class LargeFile {
   /** Says what an interrupted restore has written. False, and nothing is taken over, when there is no such file. */
   async resume(ranges: readonly (readonly [from: number, to: number])[]): Promise<boolean> {
     if (ranges.length === 0) return await this.#forget();
-    const handle = await open(this.path, OLD_FILE).catch(() => undefined);
+    const handle = await reopened(this.path);
     if (handle === undefined) return await this.#forget();
     const { size } = await handle.stat();
     if (size > this.sizeBytes) {
@@ -173,5 +173,16 @@ export class LargeFile {
       .finally(() => {
         this.#flushing = undefined;
       });
+  }
+}
+
+/** Opens a file that an interrupted restore has left, which may have its mode already; undefined when that cannot be. */
+async function reopened(path: string): Promise<FileHandle | undefined> {
+  try {
+    if (!(await lstat(path)).isFile()) return undefined;
+    await chmod(path, 0o600);
+    return await open(path, OLD_FILE);
+  } catch {
+    return undefined;
   }
 }

@@ -111,7 +111,8 @@ class Restore {
   readonly #open = new Set<LargeFile>();
   /** Files that may have become whole. */
   readonly #touched = new Set<PlacedFile>();
-  readonly #doneBytes: number[];
+  /** What is done of each target: in all, and of that what was here already. */
+  readonly #done: { bytes: number; found: number }[];
   /** Small files whose bytes were wrong or not there. */
   #again: SmallFile[] = [];
   #againHere: SmallFile[] = [];
@@ -126,7 +127,7 @@ class Restore {
     this.#signal =
       options.signal === undefined ? this.#ended.signal : AbortSignal.any([options.signal, this.#ended.signal]);
     this.#marks = targets.map(() => undefined);
-    this.#doneBytes = targets.map(() => 0);
+    this.#done = targets.map(() => ({ bytes: 0, found: 0 }));
     this.#sizes = new Map(recipe.contents.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
     for (const [n, target] of targets.entries()) this.#want(n, target);
     this.#hands = openHands(this.#threads());
@@ -188,7 +189,7 @@ class Restore {
       fileOf: (content, first) => this.#fileOf(content, first),
       onThere: (file, bytes) => {
         this.#foundBytes += bytes;
-        this.#tell(file.target, bytes);
+        this.#tell(file.target, bytes, 'local');
       },
       ...(sources && { sources }),
       ...(onPage && { onPage }),
@@ -317,7 +318,7 @@ class Restore {
     file.large.landed(at, at + bytes);
     if (from === 'local') this.#foundBytes += bytes;
     this.#options.journal?.add(file.target, at, at + bytes);
-    this.#tell(file.target, bytes);
+    this.#tell(file.target, bytes, from);
     this.#touched.add(file);
   }
 
@@ -333,7 +334,7 @@ class Restore {
   #made(file: SmallFile, { mtimeMs, ctimeMs, ino }: HandResult, from: 'store' | 'local'): void {
     this.#marks[file.target] = { mtimeMs, ctimeMs, ino };
     if (from === 'local') this.#foundBytes += file.sizeBytes;
-    this.#tell(file.target, file.sizeBytes);
+    this.#tell(file.target, file.sizeBytes, from);
   }
 
   async #finishWhenWhole(file: PlacedFile): Promise<void> {
@@ -438,13 +439,19 @@ class Restore {
     this.#made({ target: n, path, mode, digest, sizeBytes }, result, 'local');
   }
 
-  #tell(n: number, bytes: number): void {
-    const target = this.#targets[n];
-    if (target === undefined || this.#options.onProgress === undefined) return;
-    const doneBytes = (this.#doneBytes[n] ?? 0) + bytes;
-    this.#doneBytes[n] = doneBytes;
-    const totalBytes = this.#sizes.get(target.digest) ?? 0;
-    this.#options.onProgress({ phase: 'fetch', path: target.name, doneBytes, totalBytes });
+  #tell(n: number, bytes: number, from: 'store' | 'local'): void {
+    const [target, done] = [this.#targets[n], this.#done[n]];
+    if (target === undefined || done === undefined || this.#options.onProgress === undefined) return;
+    done.bytes += bytes;
+    if (from === 'local') done.found += bytes;
+    this.#options.onProgress({
+      phase: 'fetch',
+      path: target.name,
+      doneBytes: done.bytes,
+      totalBytes: this.#sizes.get(target.digest) ?? 0,
+      newBytes: done.bytes - done.found,
+      storedBytes: done.found,
+    });
   }
 
   #what(n: number): string {

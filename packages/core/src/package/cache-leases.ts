@@ -1,6 +1,5 @@
 import { stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OnProgress } from '../progress.ts';
 
 /** A package asked for within this time counts as in use; holders renew it three times as often. */
 const LEASE_MS = 15 * 60_000;
@@ -32,18 +31,6 @@ export class CacheLeases implements Disposable {
     if (this.#held.has(place)) return true;
     const used = await stat(join(place, 'used')).catch(() => undefined);
     return used !== undefined && this.#now().getTime() - used.mtimeMs < LEASE_MS;
-  }
-
-  /** Renews a directory's time while progress is made, so that a long download is not taken for a leftover. */
-  keepAlive(directory: string, onProgress: OnProgress | undefined): OnProgress {
-    let touched = this.#now().getTime();
-    return (event) => {
-      onProgress?.(event);
-      const now = this.#now().getTime();
-      if (now - touched < LEASE_MS) return;
-      touched = now;
-      void this.#touch(directory);
-    };
   }
 
   [Symbol.dispose](): void {

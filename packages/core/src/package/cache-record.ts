@@ -16,11 +16,14 @@ export interface CacheRecord {
   /** ISO 8601. */
   readonly fetchedAt: string;
   readonly files: readonly WrittenFile[];
+  /** When all files were last read and found right, ISO 8601; at first when they arrived. Missing in records of old releases. */
+  readonly verifiedAt?: string;
   /** By recipe digest: the digest of what was captured for that version, or null. */
   readonly recipes: Readonly<Record<string, Digest | null>>;
 }
 
-const digest: Decoder<Digest> = (value, at) => {
+/** Reads a digest. */
+export const digestText: Decoder<Digest> = (value, at) => {
   const found = text(value, at);
   if (isDigest(found)) return found;
   throw new IngotError('invalid-package', `${at} is no digest`);
@@ -32,14 +35,26 @@ const path: Decoder<string> = (value, at) => {
   throw new IngotError('invalid-package', `${at} is no path of a package`);
 };
 
+/** Reads what is noted of a file. */
+export const writtenFile: Decoder<WrittenFile> = fields<WrittenFile>({
+  path,
+  digest: digestText,
+  sizeBytes: size,
+  mode: size,
+  mtimeMs: number,
+  ctimeMs: maybe(number),
+  ino: maybe(number),
+});
+
 const decode: Decoder<CacheRecord> = fields<CacheRecord>({
   format: number,
-  manifest: digest,
+  manifest: digestText,
   model: maybe(text),
   sizeBytes: size,
   fetchedAt: text,
-  files: list(fields<WrittenFile>({ path, digest, sizeBytes: size, mode: size, mtimeMs: number })),
-  recipes: record((value, at) => (value === null ? null : digest(value, at))),
+  files: list(writtenFile),
+  verifiedAt: maybe(text),
+  recipes: record((value, at) => (value === null ? null : digestText(value, at))),
 });
 
 /** Reads the record of a cached package; undefined when there is none that can be used. */

@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LocalCopy } from '../content/local-contents.ts';
 import { type Digest, isDigest } from '../digest.ts';
 import { systemErrorCode } from '../errors.ts';
+import type { ArrivalPlace } from './arrival.ts';
 import { readRecord } from './cache-record.ts';
+import { compareMarks } from './file-marks.ts';
+import { notedCopy } from './page-notes.ts';
 
 /** A package in a listing of the cache. */
 export interface CacheEntry {
@@ -12,6 +16,8 @@ export interface CacheEntry {
   readonly sizeBytes: number;
   /** ISO 8601. */
   readonly usedAt: string;
+  /** When all of its bytes were last found right, ISO 8601. */
+  readonly verifiedAt: string;
   readonly path: string;
 }
 
@@ -20,9 +26,9 @@ const ARRIVING = '.arriving-';
 const LEAVING = '.leaving-';
 const LEFTOVER_MS = 24 * 60 * 60_000;
 
-/** A name beside the packages for one that is not whole yet. */
-export function arrivingPlace(root: string): string {
-  return join(root, `${ARRIVING}${randomBytes(8).toString('hex')}`);
+/** How the directories are called in which packages arrive. */
+export function arrivalsOf(root: string, now: () => Date): ArrivalPlace {
+  return { parent: root, prefix: ARRIVING, suffix: '', now };
 }
 
 /** Lists the packages of a cache, the most recently used first. */
@@ -34,10 +40,20 @@ export async function listCache(root: string): Promise<CacheEntry[]> {
     const record = isDigest(digest) ? await readRecord(path) : undefined;
     if (record === undefined || !isDigest(digest)) continue;
     const used = await stat(join(path, 'used')).catch(() => undefined);
-    const { model, sizeBytes } = record;
-    entries.push({ digest, model, sizeBytes, usedAt: (used?.mtime ?? new Date(0)).toISOString(), path });
+    const { model, sizeBytes, fetchedAt, verifiedAt = fetchedAt } = record;
+    entries.push({ digest, model, sizeBytes, usedAt: (used?.mtime ?? new Date(0)).toISOString(), verifiedAt, path });
   }
   return entries.sort((a, b) => (a.usedAt < b.usedAt ? 1 : -1));
+}
+
+/** What a cached package gives for finding pieces of other versions in it; undefined when it has no record. */
+export async function copyInCache(path: string): Promise<LocalCopy | undefined> {
+  const record = await readRecord(path);
+  if (record === undefined) return undefined;
+  const directory = join(path, 'files');
+  const states = await compareMarks(directory, record.files);
+  const usable = new Set(record.files.filter((_, n) => states[n] !== 'other').map((file) => file.path));
+  return notedCopy(path, (name) => (usable.has(name) ? join(directory, name) : undefined));
 }
 
 /** Removes the package at a place: by one rename, so that nobody sees half of it. */

@@ -5,22 +5,26 @@
  * whose time says when it was last asked for. A package appears by one rename, so there is never half of one.
  */
 
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Capture } from '../capture.ts';
 import type { ContentReader, RecipeRef } from '../content/content-store.ts';
+import { LocalContents } from '../content/local-contents.ts';
 import type { Digest } from '../digest.ts';
 import { isIngotError, systemErrorCode } from '../errors.ts';
-import { makeDirectory } from '../make-directory.ts';
+import { flush } from '../make-durable.ts';
 import type { OnProgress } from '../progress.ts';
 import type { ServablePackage } from '../serving/runtime.ts';
+import { arrive, awaitPlace } from './cache-arrive.ts';
 import { CacheLeases } from './cache-leases.ts';
 import { writeRecord } from './cache-record.ts';
-import { arrivingPlace, type CacheEntry, discardFromCache, listCache, sweepCache } from './cache-shelf.ts';
+import { arrivalsOf, type CacheEntry, copyInCache, discardFromCache, listCache, sweepCache } from './cache-shelf.ts';
+import { verifyEntry } from './cache-verify.ts';
 import { type OpenedPackage, openCachedPackage, writeCaptured } from './cached-package.ts';
+import { OutputNotes } from './output-notes.ts';
 import type { PackageDescription } from './package.ts';
-import { openStoredPackage, type StoredPackage } from './stored-package.ts';
-import { diskError, syncDirectory, unpackPackage } from './unpack.ts';
+import { openStoredPackage } from './stored-package.ts';
+import { diskError, type Unpacked } from './unpack.ts';
 
 /** Which package is wanted. */
 export interface CacheKey {
@@ -41,6 +45,8 @@ export interface CachedPackage {
   readonly captured?: Capture;
   /** As runtimes want it. */
   readonly servable: ServablePackage;
+  /** Given when it was brought here by this call: bytes that came from the store, and bytes that were on this machine. */
+  readonly arrived?: { readonly fetchedBytes: number; readonly foundBytes: number };
 }
 
 /** What pruning did. */
@@ -64,21 +70,51 @@ export interface PackageCache extends AsyncDisposable {
   /** The package, when it is here whole: a look at sizes and times, no hashing. */
   get(key: CacheKey): Promise<CachedPackage | undefined>;
   /**
-   * The package, brought here when it is missing. Safe in several processes at once.
-   * @throws IngotError as reading contents does, and `disk-full`; nothing half-written stays.
+   * The package, brought here when it is missing: from earlier versions of its model where they have the bytes, and from
+   * the store. Safe in several processes at once: one brings it, the others wait. What an interrupted call has brought is
+   * used by the next one.
+   * @throws IngotError as reading contents does, and `disk-full`.
    */
   fetch(
     key: CacheKey & { readonly recipe: RecipeRef },
     contents: ContentReader,
-    options?: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+    options?: FetchOptions,
   ): Promise<CachedPackage>;
   /** All packages here, the most recently used first. */
   list(): Promise<CacheEntry[]>;
   /** Removes the least recently used packages until `maxBytes` are left; those in use stay. */
   prune(options?: { readonly maxBytes?: number }): Promise<PruneResult>;
+  /** Reads packages and compares every byte with what arrived. One that is damaged is removed, so that it is fetched again. */
+  verify(options?: VerifyCacheOptions): Promise<readonly VerifiedEntry[]>;
+  /** What this machine has of earlier versions of a model: in the cache, and in directories that pulls have made. */
+  local(model: string | undefined): Promise<LocalContents>;
+  /** Notes on the directories that pulls have made. */
+  readonly outputs: OutputNotes;
+}
+
+/** Options of {@link PackageCache.fetch}. */
+export interface FetchOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
+}
+
+/** Options of {@link PackageCache.verify}. */
+export interface VerifyCacheOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+  /** Only packages that were not verified since then. Default: all. */
+  readonly before?: Date;
+}
+
+/** What verifying found of a package. */
+export interface VerifiedEntry extends CacheEntry {
+  /** Paths of the files that are not what they were; the package was removed when there are any. */
+  readonly damaged: readonly string[];
 }
 
 const DEFAULT_MAX_BYTES = 20_000_000_000;
+/** So many earlier versions are looked at for bytes: of the cache, and of other directories. */
+const LOCAL_COPIES = 3;
 
 /** Opens the cache below a directory. */
 export function openPackageCache(options: PackageCacheOptions): PackageCache {
@@ -86,6 +122,7 @@ export function openPackageCache(options: PackageCacheOptions): PackageCache {
 }
 
 class DirectoryCache implements PackageCache {
+  readonly outputs: OutputNotes;
   readonly #root: string;
   readonly #maxBytes: number;
   readonly #now: () => Date;
@@ -94,6 +131,7 @@ class DirectoryCache implements PackageCache {
 
   constructor({ directory, maxBytes = DEFAULT_MAX_BYTES, clock = () => new Date() }: PackageCacheOptions) {
     this.#root = join(directory, 'packages');
+    this.outputs = new OutputNotes(directory);
     this.#maxBytes = maxBytes;
     this.#now = clock;
     this.#leases = new CacheLeases(clock);
@@ -108,7 +146,7 @@ class DirectoryCache implements PackageCache {
   fetch(
     key: CacheKey & { readonly recipe: RecipeRef },
     contents: ContentReader,
-    options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress } = {},
+    options: FetchOptions = {},
   ): Promise<CachedPackage> {
     const id = `${key.manifest} ${key.recipe.digest}`;
     const running = this.#arriving.get(id);
@@ -140,6 +178,30 @@ class DirectoryCache implements PackageCache {
     return { removed, kept: entries.filter((entry) => !removed.includes(entry)) };
   }
 
+  async verify(options: VerifyCacheOptions = {}): Promise<readonly VerifiedEntry[]> {
+    const entries = await this.list();
+    const due =
+      options.before === undefined
+        ? entries
+        : entries.filter(({ verifiedAt }) => Date.parse(verifiedAt) < (options.before?.getTime() ?? 0));
+    const verified: VerifiedEntry[] = [];
+    for (const entry of due) {
+      const found = await verifyEntry(this.#root, entry, this.#now, options);
+      if (found !== undefined) verified.push(found);
+    }
+    return verified;
+  }
+
+  async local(model: string | undefined): Promise<LocalContents> {
+    if (model === undefined) return await LocalContents.open([]);
+    const cached = (await this.list()).filter((entry) => entry.model === model).slice(0, LOCAL_COPIES);
+    const copies = await Promise.all(cached.map(({ path }) => copyInCache(path)));
+    return await LocalContents.open([
+      ...copies.filter((copy) => copy !== undefined),
+      ...(await this.outputs.copies(model, LOCAL_COPIES)),
+    ]);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#leases[Symbol.dispose]();
     await Promise.allSettled(this.#arriving.values());
@@ -148,7 +210,7 @@ class DirectoryCache implements PackageCache {
   async #fetch(
     key: CacheKey & { readonly recipe: RecipeRef },
     contents: ContentReader,
-    options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
+    options: FetchOptions,
   ): Promise<CachedPackage> {
     const here = await this.#open(key);
     if (here?.recipeKnown === true) {
@@ -156,14 +218,15 @@ class DirectoryCache implements PackageCache {
       return here.cached;
     }
     if (here !== undefined) return await this.#learn(key, here, contents, options.signal);
-    const stored = await openStoredPackage(contents, key, { signal: options.signal });
-    await this.#download(key, stored, contents, options);
+    const unpacked = await this.#download(key, contents, options);
+    if (unpacked === undefined) return await this.#fetch(key, contents, options);
     const arrived = await this.#open(key);
     if (arrived === undefined)
       throw new Error(`the package ${key.manifest} vanished from the cache while it was fetched`);
     await this.#leases.hold(this.#place(key.manifest));
     await this.prune();
-    return arrived.cached;
+    const { fetchedBytes, foundBytes } = unpacked;
+    return { ...arrived.cached, arrived: { fetchedBytes, foundBytes } };
   }
 
   /** The files are here already; what was captured for this version may not be. */
@@ -190,39 +253,23 @@ class DirectoryCache implements PackageCache {
     return (await this.#open(key))?.cached ?? here.cached;
   }
 
+  /** Brings the files here, or waits for a process that does. Undefined when another process has brought them. */
   async #download(
     key: CacheKey & { readonly recipe: RecipeRef },
-    stored: StoredPackage,
     contents: ContentReader,
-    options: { readonly signal?: AbortSignal; readonly onProgress?: OnProgress },
-  ): Promise<void> {
-    const temporary = arrivingPlace(this.#root);
+    { signal, onProgress }: FetchOptions,
+  ): Promise<Unpacked | undefined> {
+    const isThere = async (): Promise<boolean> => (await this.#open(key)) !== undefined;
     try {
-      await makeDirectory(this.#root, { mode: 0o700 });
-      await mkdir(temporary, { mode: 0o700 });
-      await mkdir(join(temporary, 'files'), { mode: 0o700 });
-      const alive = this.#leases.keepAlive(temporary, options.onProgress);
-      const files = await unpackPackage(contents, stored, join(temporary, 'files'), {
-        ...options,
-        onProgress: alive,
-        without: 0o222,
-      });
-      await writeFile(join(temporary, 'manifest.json'), stored.manifest, { flush: true });
-      await writeFile(join(temporary, 'config.json'), stored.config, { flush: true });
-      await writeFile(join(temporary, 'used'), '');
-      await writeCaptured(temporary, stored);
-      await writeRecord(temporary, {
-        format: 1,
-        manifest: key.manifest,
-        model: key.model,
-        sizeBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-        fetchedAt: this.#now().toISOString(),
-        files,
-        recipes: { [key.recipe.digest]: stored.captured?.digest ?? null },
-      });
-      await this.#install(temporary, key);
+      using arrival = await awaitPlace(arrivalsOf(this.#root, this.#now), key, isThere, signal);
+      if (arrival === undefined) return undefined;
+      const stored = await openStoredPackage(contents, key, { signal });
+      const local = await this.local(key.model);
+      const input = { key, stored, contents, local, now: this.#now, signal, onProgress };
+      const unpacked = await arrive(arrival, input);
+      await this.#install(arrival.path, key);
+      return unpacked;
     } catch (error) {
-      await rm(temporary, { recursive: true, force: true });
       throw diskError(error, this.#root, 'cache.fetch');
     }
   }
@@ -233,7 +280,7 @@ class DirectoryCache implements PackageCache {
     for (let attempt = 0; attempt < 5; attempt++) {
       try {
         await rename(temporary, place);
-        return await syncDirectory(this.#root);
+        return await flush(this.#root);
       } catch (error) {
         const code = systemErrorCode(error);
         if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;

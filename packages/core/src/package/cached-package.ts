@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { lstat, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Capture } from '../capture.ts';
 import type { Digest } from '../digest.ts';
 import { isIngotError, systemErrorCode } from '../errors.ts';
 import type { ServablePackage } from '../serving/runtime.ts';
 import type { CachedPackage, CacheKey } from './cache.ts';
-import { type CacheRecord, readRecord } from './cache-record.ts';
+import { type CacheRecord, readRecord, writeRecord } from './cache-record.ts';
 import { readCapture } from './captured.ts';
+import { compareMarks, markOf } from './file-marks.ts';
 import { parseManifest } from './manifest-read.ts';
 import type { PackageDescription } from './package.ts';
 import type { StoredPackage } from './stored-package.ts';
+import { verifyFiles } from './verify-files.ts';
 
 /** A cached package, its record, and whether what was captured for the wanted version is here. */
 export interface OpenedPackage {
@@ -19,15 +21,16 @@ export interface OpenedPackage {
   readonly recipeKnown: boolean;
 }
 
-/** Opens a package of the cache: a look at sizes and times, no hashing. Undefined when it is not here whole. */
+/**
+ * Opens a package of the cache: a look at sizes, times and inodes. Only files whose inode or change time is another one,
+ * after a copy or a new link, are read. Undefined when it is not here whole.
+ */
 export async function openCachedPackage(place: string, key: CacheKey): Promise<OpenedPackage | undefined> {
-  const record = await readRecord(place);
-  if (record === undefined || record.manifest !== key.manifest) return undefined;
+  const noted = await readRecord(place);
+  if (noted === undefined || noted.manifest !== key.manifest) return undefined;
   const directory = join(place, 'files');
-  for (const file of record.files) {
-    const found = await lstat(join(directory, file.path)).catch(() => undefined);
-    if (found?.isFile() !== true || found.size !== file.sizeBytes || found.mtimeMs !== file.mtimeMs) return undefined;
-  }
+  const record = await recognise(place, noted);
+  if (record === undefined) return undefined;
   const known = key.recipe === undefined ? undefined : record.recipes[key.recipe.digest];
   const captured = known === undefined ? (Object.values(record.recipes).at(-1) ?? null) : known;
   try {
@@ -58,6 +61,24 @@ export async function openCachedPackage(place: string, key: CacheKey): Promise<O
     if (isIngotError(error) || systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;
   }
+}
+
+/** The record of a package whose files are all those it names, brought up to date; undefined when one is not. */
+async function recognise(place: string, record: CacheRecord): Promise<CacheRecord | undefined> {
+  const directory = join(place, 'files');
+  const states = await compareMarks(directory, record.files);
+  if (states.includes('other')) return undefined;
+  const touched = record.files.filter((_, n) => states[n] === 'touched');
+  if (touched.length === 0) return record;
+  // Marks are taken before the bytes are read: a change meanwhile is seen the next time.
+  const files = record.files.map((file, n) =>
+    states[n] === 'touched' ? { ...file, ...markOf(join(directory, file.path)) } : file,
+  );
+  if ((await verifyFiles(directory, touched)).length > 0) return undefined;
+  const renewed = { ...record, files };
+  // Tolerated: a read-only cache still serves; it only looks again the next time.
+  await writeRecord(place, renewed).catch(() => undefined);
+  return renewed;
 }
 
 function capturedName(digest: Digest): string {

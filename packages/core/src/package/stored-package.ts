@@ -34,9 +34,8 @@ export async function openStoredPackage(
       ? undefined
       : { digest: found.digest, bytes: await readDocument(contents, recipe, found.digest, options.signal) };
   };
-  const manifest = await document('manifest');
-  const config = await document('config');
-  const captured = await document('captured');
+  const roles = ['manifest', 'config', 'captured'] as const;
+  const [manifest, config, captured] = await Promise.all(roles.map(document));
   if (manifest === undefined || config === undefined) {
     throw new IngotError(
       'integrity',

@@ -2,105 +2,162 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContentReader, Recipe } from '../content/content-store.ts';
-import { createDigester, type Digester } from '../digest.ts';
+import type { RestoreOptions } from '../content/restore.ts';
+import { createDigester, type Digest } from '../digest.ts';
 import { type ErrorCode, IngotError, isIngotError, systemErrorCode } from '../errors.ts';
 import { makeDirectory } from '../make-directory.ts';
-import type { OnProgress } from '../progress.ts';
+import { makeDurable } from '../make-durable.ts';
 import type { HashedFile, HashedLayer } from './manifest.ts';
 import { whyUnsafePath } from './paths.ts';
-import { TAR_END, tarHeader, tarPadding } from './tar.ts';
+import { verifyTar } from './verify-tar.ts';
 
 /** A file that was written, and what tells later that it is still the same. */
 export interface WrittenFile extends HashedFile {
   readonly mtimeMs: number;
+  /** Missing in records of old releases. */
+  readonly ctimeMs?: number;
+  readonly ino?: number;
 }
 
-/** Options of {@link unpackPackage}. */
-export interface UnpackOptions {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: OnProgress;
+/** What was unpacked. */
+export interface Unpacked {
+  readonly files: readonly WrittenFile[];
+  /** Bytes that came from the store, and bytes that were on this machine. */
+  readonly fetchedBytes: number;
+  readonly foundBytes: number;
+}
+
+/** Options of {@link unpackPackage}; those of a restore go to the store. */
+export interface UnpackOptions extends RestoreOptions {
   /** Permission bits to take away from every file. Default: none. */
   readonly without?: number;
+}
+
+/** A package whose files lie in a content store. */
+export interface UnpackablePackage {
+  readonly recipe: Recipe;
+  readonly description: { readonly layers: readonly HashedLayer[] };
 }
 
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /**
- * Writes a package's files into a directory of its own, each verified while it is written and made durable.
- * The directory must be fresh; when this fails the caller removes it, and says with {@link diskError} what could not be
- * written: this directory has a temporary name, which tells a user nothing.
+ * Writes a package's files into a directory of its own, verified and durable. The directory must be fresh, or what an
+ * interrupted call left, with its journal; when this fails the caller removes it or keeps it for the next call, and says
+ * with {@link diskError} what could not be written: this directory has a temporary name, which tells a user nothing.
  * @throws IngotError `integrity`, `content-not-found`, `interrupted`; and the system's own errors.
  */
 export async function unpackPackage(
   contents: ContentReader,
-  stored: { readonly recipe: Recipe; readonly description: { readonly layers: readonly HashedLayer[] } },
+  stored: UnpackablePackage,
   directory: string,
   options: UnpackOptions = {},
-): Promise<WrittenFile[]> {
+): Promise<Unpacked> {
+  const { layers } = stored.description;
+  const files = layers.flatMap((layer) => (layer.kind === 'raw' ? [layer.file] : layer.files));
+  checkFiles(files, stored.recipe);
+  const folders = new Set(files.map(({ path }) => dirname(join(directory, path))));
+  for (const folder of folders) await makeDirectory(folder);
+  const unpacked = await (contents.restore === undefined
+    ? readAll(contents, stored.recipe, files, directory, options)
+    : restoreAll({ ...contents, restore: contents.restore }, stored.recipe, files, directory, options));
+  const directories = parents(folders, directory);
+  const written = { files: files.map(({ path }) => join(directory, path)), directories };
+  await Promise.all([verifyTars(layers, directory, options.signal), makeDurable(directory, written)]);
+  return unpacked;
+}
+
+/** Nothing is written of a package one of whose paths is not safe, or whose sizes contradict its recipe. */
+function checkFiles(files: readonly HashedFile[], { contents }: Recipe): void {
+  const sizes = new Map(contents.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
+  for (const { path, digest, sizeBytes } of files) {
+    if (whyUnsafePath(path) !== undefined)
+      throw new IngotError('invalid-package', `the path ${JSON.stringify(path)} is not safe`, { operation: 'unpack' });
+    if ((sizes.get(digest) ?? sizeBytes) !== sizeBytes) throw wrongSize({ path, sizeBytes });
+  }
+}
+
+function wrongSize({ path, sizeBytes }: Pick<HashedFile, 'path' | 'sizeBytes'>): IngotError {
+  return new IngotError('integrity', `${path} has another size than its manifest says (${sizeBytes} bytes)`, {
+    operation: 'unpack',
+    details: { path },
+  });
+}
+
+/** The folders with all that are between them and the directory, and the directory. */
+function parents(folders: ReadonlySet<string>, directory: string): readonly string[] {
+  const all = new Set<string>([directory]);
+  for (const folder of folders) {
+    for (let at = folder; !all.has(at) && at.length > directory.length; at = dirname(at)) all.add(at);
+  }
+  return [...all];
+}
+
+async function restoreAll(
+  contents: Required<Pick<ContentReader, 'restore'>>,
+  recipe: Recipe,
+  files: readonly HashedFile[],
+  directory: string,
+  options: UnpackOptions,
+): Promise<Unpacked> {
+  const { without = 0, ...rest } = options;
+  const targets = files.map(({ path, digest, mode }) => ({
+    digest,
+    path: join(directory, path),
+    name: path,
+    mode: mode & ~without,
+  }));
+  const { files: marks, fetchedBytes, foundBytes } = await contents.restore(recipe, targets, rest);
+  return { files: files.map((file, n) => ({ ...file, ...(marks[n] ?? { mtimeMs: 0 }) })), fetchedBytes, foundBytes };
+}
+
+/** For readers that cannot restore: one file after another. */
+async function readAll(
+  contents: ContentReader,
+  recipe: Recipe,
+  files: readonly HashedFile[],
+  directory: string,
+  options: UnpackOptions,
+): Promise<Unpacked> {
   const written: WrittenFile[] = [];
-  const folders = new Set<string>();
-  const write = async (file: HashedFile, tar?: Digester): Promise<void> => {
-    if (whyUnsafePath(file.path) !== undefined)
-      throw new IngotError('invalid-package', `the path ${JSON.stringify(file.path)} is not safe`, {
-        operation: 'unpack',
-      });
-    const target = join(directory, file.path);
-    const folder = dirname(target);
-    if (!folders.has(folder)) await makeDirectory(folder);
-    folders.add(folder);
-    written.push(await writeFile(target, file, verified(contents, stored.recipe, file, options, tar), options));
-  };
-  for (const layer of stored.description.layers) {
-    if (layer.kind === 'raw') await write(layer.file);
-    else await unpackTar(layer, write);
-  }
-  for (const folder of folders) await syncDirectory(folder);
-  return written;
+  for (const file of files)
+    written.push(await writeFile(join(directory, file.path), file, read(contents, recipe, file, options), options));
+  return { files: written, fetchedBytes: files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0), foundBytes: 0 };
 }
 
-/** A tar layer's own digest is checked over the files it stands for. */
-async function unpackTar(
-  layer: HashedLayer & { readonly kind: 'tar' },
-  write: (file: HashedFile, tar: Digester) => Promise<void>,
-): Promise<void> {
-  const tar = createDigester();
-  for (const file of layer.files) {
-    tar.update(tarHeader(file));
-    await write(file, tar);
-    tar.update(tarPadding(file.sizeBytes));
-  }
-  tar.update(TAR_END);
-  const digest = tar.finish();
-  if (digest === layer.digest) return;
-  throw new IngotError(
-    'integrity',
-    `the files below "${layer.directory}" are not those of the manifest: ${digest} instead of ${layer.digest}`,
-    { operation: 'unpack' },
-  );
-}
-
-async function* verified(
+async function* read(
   contents: ContentReader,
   recipe: Recipe,
   file: HashedFile,
   options: UnpackOptions,
-  tar: Digester | undefined,
 ): AsyncGenerator<Uint8Array> {
   let doneBytes = 0;
+  const digester = createDigester();
   for await (const piece of contents.read(recipe, file.digest, { signal: options.signal })) {
     doneBytes += piece.length;
     if (doneBytes > file.sizeBytes) break;
-    tar?.update(piece);
+    digester.update(piece);
     yield piece;
     options.onProgress?.({ phase: 'fetch', path: file.path, doneBytes, totalBytes: file.sizeBytes });
   }
-  if (doneBytes !== file.sizeBytes) {
-    throw new IngotError(
-      'integrity',
-      `${file.path} has another size than its manifest says (${file.sizeBytes} bytes)`,
-      { operation: 'unpack', details: { path: file.path } },
-    );
-  }
+  if (doneBytes !== file.sizeBytes) throw wrongSize(file);
+  checkDigest(file, digester.finish());
+}
+
+function checkDigest({ path, digest }: HashedFile, found: Digest): void {
+  if (found === digest) return;
+  throw new IngotError('integrity', `${path} has other bytes than its manifest says`, {
+    operation: 'unpack',
+    details: { path },
+  });
+}
+
+async function verifyTars(
+  layers: readonly HashedLayer[],
+  directory: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const layer of layers) if (layer.kind === 'tar') await verifyTar(layer, directory, signal);
 }
 
 async function writeFile(
@@ -113,14 +170,8 @@ async function writeFile(
   try {
     for await (const piece of bytes) await writeAll(handle, piece);
     await handle.chmod(file.mode & ~(options.without ?? 0));
-    await handle.sync();
-    return {
-      path: file.path,
-      digest: file.digest,
-      sizeBytes: file.sizeBytes,
-      mode: file.mode,
-      mtimeMs: (await handle.stat()).mtimeMs,
-    };
+    const { mtimeMs, ctimeMs, ino } = await handle.stat();
+    return { ...file, mtimeMs, ctimeMs, ino };
   } finally {
     await handle.close();
   }
@@ -128,16 +179,6 @@ async function writeFile(
 
 async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at, bytes.length - at)).bytesWritten;
-}
-
-/** Makes the names in a directory durable. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** Says in Ingot's words why a directory could not be written; other errors stay what they are. */
