@@ -4,7 +4,7 @@
  */
 
 import { type Digest, digestOf } from './digest.ts';
-import { canonicalJson, type JsonObject } from './json.ts';
+import { canonicalJson, isJsonObject, type JsonObject } from './json.ts';
 
 /** Gives a document with its sum. */
 export function withSum<T extends object>(document: T): T & { readonly sum: Digest } {
@@ -15,4 +15,13 @@ export function withSum<T extends object>(document: T): T & { readonly sum: Dige
 export function contradictsSum(document: JsonObject): boolean {
   const { sum, ...rest } = document;
   return sum !== undefined && sum !== digestOf(canonicalJson(rest));
+}
+
+/**
+ * Says whether a document without a sum has entries that were never written without one: then the name of its sum was
+ * damaged. `known` are the entries of documents that older releases wrote.
+ */
+export function lostItsSum(document: unknown, known: readonly string[]): boolean {
+  if (!isJsonObject(document) || document.sum !== undefined) return false;
+  return Object.keys(document).some((key) => !known.includes(key));
 }

@@ -3,6 +3,7 @@
  * they are kept as numbers, pack by pack.
  */
 
+import { type Digest, isDigest } from '../../digest.ts';
 import type { Locator } from '../content-store.ts';
 
 /** The live rows of one pack: each range once, by offset. */
@@ -48,6 +49,13 @@ export class LiveIndex {
   rows(pack: string): LiveRows {
     return this.#packs.get(pack)?.settled() ?? NO_ROWS;
   }
+}
+
+/** The digest of a row; undefined where the index keeps none. */
+export function digestOfRow({ digests }: LiveRows, n: number): Digest | undefined {
+  if (digests.byteLength === 0) return undefined;
+  const digest = `sha256:${Buffer.from(digests.subarray(n * DIGEST_BYTES, (n + 1) * DIGEST_BYTES)).toString('hex')}`;
+  return isDigest(digest) ? digest : undefined;
 }
 
 const NO_ROWS: LiveRows = {

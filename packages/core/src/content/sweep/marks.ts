@@ -7,7 +7,7 @@ import type { BlobOptions, BlobStore } from '../../blob/blob-store.ts';
 import { readIfPresent } from '../../blob/bytes.ts';
 import type { Locator } from '../content-store.ts';
 import { packKey } from '../locator.ts';
-import type { LiveIndex } from './live-index.ts';
+import { digestOfRow, type LiveIndex } from './live-index.ts';
 import { type MovedPack, movedKey, parseMoved, relocated } from './moved.ts';
 import type { PackSurvey } from './survey.ts';
 
@@ -69,9 +69,10 @@ function reached(given: ReadonlyMap<string, string>, moved: MovedFiles): Map<str
 export function addMovedRows(index: LiveIndex, moved: MovedFiles): void {
   for (const pack of [...index.packs()]) {
     if (moved.get(pack) === undefined) continue;
-    const { offsets, lengths } = index.rows(pack);
-    for (const [n, offset] of offsets.entries()) {
-      for (const stop of stops({ pack, offset, length: lengths[n] ?? 0 }, moved)) index.add(stop);
+    const rows = index.rows(pack);
+    for (const [n, offset] of rows.offsets.entries()) {
+      const place = { pack, offset, length: rows.lengths[n] ?? 0 };
+      for (const stop of stops(place, moved)) index.add(stop, digestOfRow(rows, n));
     }
   }
 }

@@ -1,0 +1,68 @@
+import type { Digest } from './digest.ts';
+
+/** Something that is damaged or missing. */
+export interface Damage {
+  /** Key of the blob. */
+  readonly key: string;
+  /** What is wrong with it, for people. */
+  readonly message: string;
+  /**
+   * `contents`: bytes of versions; `log`: the history; `cache`: something that can simply be deleted, and that
+   * `--repair-from` deletes; `care`: a root, a list or a moved file; `store`: `ingot.json`.
+   */
+  readonly sort: 'contents' | 'log' | 'cache' | 'care' | 'store';
+  /** Of contents: the pack. */
+  readonly pack?: string;
+  /** The command that mends it. */
+  readonly repair: string;
+}
+
+/** A version that cannot be had as it was published. */
+export interface DamagedVersion {
+  /** `churn:3`; the model's id in place of its name when its name is not known. */
+  readonly ref: string;
+  readonly model: string;
+  readonly number?: number;
+  /** Files of it that are damaged or missing; empty when what lists them is. */
+  readonly files: readonly string[];
+  readonly packs: readonly string[];
+  readonly repair: string;
+}
+
+/** Something worth knowing that is no damage: what a collection will take, or what is newer than this release. */
+export interface CheckNote {
+  readonly what: string;
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** A piece that is needed and cannot be read where it should lie. */
+export interface LostPiece {
+  readonly pack: string;
+  readonly offset: number;
+  readonly length: number;
+  readonly digest: Digest;
+}
+
+/** What a check found. */
+export interface CheckResult {
+  /** Whether nothing is damaged. */
+  readonly ok: boolean;
+  readonly readData: boolean;
+  readonly damage: readonly Damage[];
+  readonly versions: readonly DamagedVersion[];
+  readonly notes: readonly CheckNote[];
+  /** How much was looked at. */
+  readonly checked: {
+    readonly logs: number;
+    readonly events: number;
+    readonly versions: number;
+    readonly packs: number;
+    readonly entries: number;
+    /** Bytes that were read and hashed; 0 without `readData`. */
+    readonly bytes: number;
+  };
+}
+
+/** The command that mends contents, wherever a good copy is. */
+export const REPAIR_COMMAND = 'ingot check --repair-from STORE';

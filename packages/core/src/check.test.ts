@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+import type { BlobStore } from './blob/blob-store.ts';
+import { bodyOf, collect as bytesOf } from './blob/bytes.ts';
+import { createMemoryBlobStore } from './blob/memory.ts';
+import { check, damageError } from './check.ts';
+import { collect } from './collect.ts';
+import { randomOf } from './collect-trial.ts';
+import { pushOnce } from './collect-trial-push.ts';
+import { createStore } from './content/store-format.ts';
+import { publishList } from './content/sweep/condemned.ts';
+import { movedKey } from './content/sweep/moved.ts';
+import { parseModelName } from './ref.ts';
+import { openLogRegistry } from './registry/open.ts';
+
+const CHURN = parseModelName('churn');
+
+/** A store with versions, aliases, heads, and whatever `events` more make; ids follow from a counter. */
+async function storeOf(versions: number, events = 0): Promise<BlobStore> {
+  const blobs = createMemoryBlobStore();
+  await createStore(blobs);
+  const registry = openLogRegistry({ blobs, actor: 'test' });
+  const random = randomOf(7);
+  for (let n = 1; n <= versions; n += 1) {
+    const upload = `upload-${n}`;
+    const tools = { blobs, registry, name: CHURN, upload, random, packsOfTheDead: [], now: () => new Date() };
+    await pushOnce({ ...tools, releasesEarly: false });
+  }
+  for (let n = 0; n < events; n += 1) await registry.setAlias(CHURN, 'production', 1 + (n % versions));
+  return blobs;
+}
+
+async function keysOf(blobs: BlobStore): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const { key } of blobs.list('')) keys.push(key);
+  return keys;
+}
+
+async function replace(blobs: BlobStore, key: string, bytes: Uint8Array): Promise<void> {
+  await blobs.delete(key);
+  await blobs.write(key, bodyOf(bytes));
+}
+
+function flipped(bytes: Uint8Array, bit: number): Buffer {
+  const other = Buffer.from(bytes);
+  other[bit >> 3] = (other[bit >> 3] ?? 0) ^ (1 << (bit & 7));
+  return other;
+}
+
+describe('a check', () => {
+  test('of a whole store finds nothing, and says how much it looked at', async () => {
+    const blobs = await storeOf(5, 10);
+    const structure = await check({ blobs });
+    assert.deepEqual([structure.ok, structure.damage, structure.checked.bytes], [true, [], 0]);
+    const all = await check({ blobs, readData: true, threads: 0 });
+    assert.equal(all.ok, true);
+    assert.equal(damageError(all), undefined);
+    assert.deepEqual([all.checked.logs, all.checked.versions, all.checked.packs], [2, 5, 5]);
+    assert.ok(all.checked.bytes > 1000);
+  });
+
+  test('finds one flipped bit in every one of 1,000 objects', async () => {
+    const blobs = await storeOf(60, 1100);
+    const keys = await keysOf(blobs);
+    assert.ok(keys.length > 1000 && keys.some((key) => key.includes('/segments/')), String(keys.length));
+    const random = randomOf(3);
+    for (const key of keys) {
+      const bytes = await bytesOf(blobs.read(key));
+      await replace(blobs, key, flipped(bytes, Math.floor(random() * bytes.byteLength * 8)));
+    }
+    const { damage, ok } = await check({ blobs, readData: true, threads: 0 });
+    assert.equal(ok, false);
+    const found = new Set(damage.map(({ key }) => key));
+    assert.deepEqual(
+      keys.filter((key) => !found.has(key)),
+      [],
+    );
+  });
+
+  test('finds any flipped bit of a store that is whole but for it, and names what it is in', async () => {
+    const blobs = await storeOf(3, 9);
+    // Something of everything: a moved file, a list, roots of an upload and of another kind.
+    await publishList(blobs, 'gc-left', ['upload-9/0'], {});
+    await collect({ blobs, actor: 'test', graceMs: 0, repackBelow: 1.1, repackAtLeastBytes: 0 });
+    await publishList(blobs, 'gc-left-again', ['upload-9/0'], {});
+    const keys = await keysOf(blobs);
+    assert.ok(keys.some((key) => key.endsWith('.moved')));
+    assert.equal((await check({ blobs, readData: true, threads: 0 })).ok, true);
+    const random = randomOf(11);
+    for (const key of keys) {
+      const bytes = await bytesOf(blobs.read(key));
+      for (let n = 0; n < 12; n += 1) {
+        const bit = Math.floor(random() * bytes.byteLength * 8);
+        await replace(blobs, key, flipped(bytes, bit));
+        const { damage } = await check({ blobs, readData: true, threads: 0 });
+        assert.ok(
+          damage.some((found) => found.key === key),
+          `bit ${bit} of ${key}: ${JSON.stringify(damage)}`,
+        );
+      }
+      await replace(blobs, key, bytes);
+    }
+  });
+
+  test('without data names versions whose packs are missing, and with data those whose bytes changed', async () => {
+    const blobs = await storeOf(2);
+    const key = 'packs/upload-2/0.pack';
+    const bytes = await bytesOf(blobs.read(key));
+    await replace(blobs, key, flipped(bytes, 8));
+    assert.equal((await check({ blobs })).ok, true);
+    const { damage, versions } = await check({ blobs, readData: true, threads: 0 });
+    assert.deepEqual(
+      damage.map(({ key: found, sort, repair }) => [found, sort, repair]),
+      [[key, 'contents', 'ingot check --repair-from STORE']],
+    );
+    assert.deepEqual(
+      versions.map(({ ref, files }) => [ref, files.length]),
+      [['churn:2', 1]],
+    );
+    await blobs.delete(key);
+    const missing = await check({ blobs });
+    assert.deepEqual(
+      missing.versions.map(({ ref }) => ref),
+      ['churn:2'],
+    );
+    assert.match(damageError(missing)?.message ?? '', /1 object is damaged; 1 version is hurt/);
+  });
+
+  test('tells apart what is damaged and what a collection will take', async () => {
+    const blobs = await storeOf(3);
+    await openLogRegistry({ blobs, actor: 'test' }).deleteVersion({
+      name: CHURN,
+      selector: { kind: 'version', number: 3 },
+    });
+    const { ok, notes } = await check({ blobs, readData: true, threads: 0 });
+    assert.equal(ok, true);
+    assert.deepEqual(
+      notes.map(({ what, count }) => [what, count]),
+      [['packs that nothing names (`ingot gc` takes them)', 1]],
+    );
+  });
+
+  test('names an event that is missing, and goes on behind it', async () => {
+    const blobs = await storeOf(4, 4);
+    const [key = ''] = (await keysOf(blobs)).filter((found) => found.includes('/log/0000000003'));
+    await blobs.delete(key);
+    const { damage, checked } = await check({ blobs });
+    assert.deepEqual(
+      damage.filter(({ sort }) => sort === 'log').map((found) => found.key),
+      [key],
+    );
+    assert.equal(checked.versions, 3);
+  });
+
+  test('reads a pack that was moved at its new place', async () => {
+    const blobs = await storeOf(3);
+    const options = { blobs, actor: 'test', graceMs: 0, repackBelow: 1.1, repackAtLeastBytes: 0 };
+    await collect(options);
+    await collect({ ...options, repackBelow: 0 });
+    const keys = await keysOf(blobs);
+    assert.ok(keys.includes(movedKey('upload-1/0')) && !keys.includes('packs/upload-1/0.pack'), keys.join(' '));
+    const { ok, versions } = await check({ blobs, readData: true, threads: 0 });
+    assert.deepEqual([ok, versions], [true, []]);
+  });
+});
