@@ -1,8 +1,14 @@
 /** What goes over the line, seen by a server that records requests and answers what it is told. */
 
 import assert from 'node:assert/strict';
+import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, test } from 'vitest';
 import { isIngotError } from '../../errors.ts';
 import { bodyOf, collect } from '../bytes.ts';
@@ -21,6 +27,9 @@ interface Answer {
   readonly body?: string;
 }
 
+const run = promisify(execFile);
+// Makes the certificate; whoever runs all tests in earnest has it.
+const hasOpenssl = process.env.CI === 'true' || spawnSync('openssl', ['version']).status === 0;
 const closing: (() => Promise<void>)[] = [];
 
 afterEach(async () => {
@@ -160,6 +169,57 @@ describe('a request of the S3 store', () => {
     await assert.rejects(collect(store.read('key')), (error) => isIngotError(error, 'unavailable'));
     assert.equal(seen.length, 1);
   });
+});
+
+describe('a way to S3', () => {
+  test('leads through the proxy that is set', async () => {
+    const asked: string[] = [];
+    const proxy = createServer().on('connect', ({ url = '' }, socket) => {
+      asked.push(url);
+      socket.end('HTTP/1.1 503 Service Unavailable\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+    closing.push(async () => void (await new Promise((resolve) => proxy.close(resolve))));
+    const address = proxy.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const env = { AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 's', AWS_ENDPOINT_URL: 'https://s3.invalid:8443' };
+    const proxied = await openS3BlobStore('s3://models', { env: { ...env, HTTPS_PROXY: `http://127.0.0.1:${port}` } });
+    await assert.rejects(proxied.stat('key'), (error) => isIngotError(error, 'unavailable'));
+    assert.deepEqual(asked, ['s3.invalid:8443']);
+  });
+
+  test.skipIf(!hasOpenssl)(
+    'with TLS trusts the certificates of AWS_CA_BUNDLE, and says so where one is not trusted',
+    async () => {
+      const home = await mkdtemp(join(tmpdir(), 'ingot-s3-tls-'));
+      closing.push(() => rm(home, { recursive: true }));
+      const [key, cert] = [join(home, 'key.pem'), join(home, 'cert.pem')];
+      const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+      await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject]);
+      const server = createSecureServer({ key: await readFile(key), cert: await readFile(cert) }, (_, response) => {
+        response.writeHead(200, { 'content-length': 5 }).end('hello');
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      closing.push(async () => {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      });
+      const address = server.address();
+      const port = typeof address === 'object' && address !== null ? address.port : 0;
+      const env = {
+        AWS_ACCESS_KEY_ID: 'id',
+        AWS_SECRET_ACCESS_KEY: 's',
+        AWS_ENDPOINT_URL: `https://127.0.0.1:${port}`,
+      };
+      const trusting = await openS3BlobStore('s3://models', { env: { ...env, AWS_CA_BUNDLE: cert } });
+      assert.equal(String(await collect(trusting.read('key'))), 'hello');
+      const strict = await openS3BlobStore('s3://models', { env });
+      await assert.rejects(
+        strict.stat('key'),
+        (error) => isIngotError(error, 'unavailable') && error.hint === 'AWS_CA_BUNDLE=/path/to/ca.pem',
+      );
+    },
+  );
 });
 
 describe('an answer to the S3 store', () => {

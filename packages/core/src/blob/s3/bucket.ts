@@ -2,7 +2,6 @@ import { HeadBucketCommand, ListBucketsCommand, type S3Client } from '@aws-sdk/c
 import { IngotError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
-import { createS3Client } from './client.ts';
 import { isMissing, speaksOfObject, translated } from './failures.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -28,9 +27,9 @@ export class Bucket {
   readonly unanswered = new Set<string>();
   #isKnown = false;
 
-  constructor(settings: S3Settings) {
+  constructor(settings: S3Settings, client: S3Client) {
     this.settings = settings;
-    this.client = createS3Client(settings);
+    this.client = client;
     const { customerKey } = settings.encryption;
     this.customerKey = customerKey === undefined ? {} : { SSECustomerAlgorithm: 'AES256', SSECustomerKey: customerKey };
   }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { Agent } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { state as sdkState } from '@aws-sdk/core/client';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
@@ -7,12 +9,13 @@ import { createHttpHandler } from './http-handler.ts';
 import type { S3Settings } from './settings.ts';
 
 const CONNECTIONS = 64;
+const POOL = { keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECTIONS };
 
 // Which versions of Node are supported is said by Ingot, not by a client inside it in the middle of a command.
 sdkState.warningEmitted = true;
 
 /** Makes the SDK's client. It tries everything once: retries are a layer's. */
-export function createS3Client(settings: S3Settings): S3Client {
+export async function createS3Client(settings: S3Settings): Promise<S3Client> {
   const client = new S3Client({
     forcePathStyle: settings.pathStyle,
     maxAttempts: 1,
@@ -25,8 +28,8 @@ export function createS3Client(settings: S3Settings): S3Client {
     disableClockSkewCorrection: true,
     requestHandler: createHttpHandler({
       silenceMs: settings.silenceMs,
-      connections: CONNECTIONS,
-      ca: settings.caFile === undefined ? undefined : certificatesOf(settings.caFile),
+      plain: new Agent(POOL),
+      secure: await secureAgent(settings),
     }),
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
     ...(settings.region === undefined ? {} : { region: settings.region }),
@@ -35,6 +38,13 @@ export function createS3Client(settings: S3Settings): S3Client {
   });
   signDigests(client, settings.checksum === 'sha256');
   return client;
+}
+
+async function secureAgent({ caFile, proxy }: S3Settings): Promise<Agent> {
+  const options = caFile === undefined ? POOL : { ...POOL, ca: certificatesOf(caFile) };
+  if (proxy === undefined) return new SecureAgent(options);
+  const { HttpsProxyAgent } = await import('https-proxy-agent');
+  return new HttpsProxyAgent(proxy, options);
 }
 
 const CHECKSUM = 'x-amz-checksum-sha256';

@@ -1,13 +1,13 @@
 /** How requests of the SDK travel: kept connections, no timers but the sockets' own, bodies without copies. */
 
 import {
-  Agent,
+  type Agent,
   type ClientRequest,
   type IncomingMessage,
   type RequestOptions,
   request as requestHttp,
 } from 'node:http';
-import { Agent as SecureAgent, request as requestHttps } from 'node:https';
+import { request as requestHttps } from 'node:https';
 import { Readable } from 'node:stream';
 
 /** A request as the SDK hands it over. */
@@ -36,10 +36,10 @@ export interface IncomingResponse {
 export interface HttpHandlerOptions {
   /** How long a connection may carry nothing while something is expected of it. */
   readonly silenceMs: number;
-  /** Certificates to trust besides the system's. */
-  readonly ca?: string | undefined;
-  /** Connections at once. */
-  readonly connections: number;
+  /** Keeps connections without TLS. */
+  readonly plain: Agent;
+  /** Keeps connections with TLS. */
+  readonly secure: Agent;
 }
 
 /** A handler in the form that the SDK's clients take. */
@@ -56,9 +56,7 @@ export interface HttpHandler {
  * being connected. A response whose reader is slow is not silent.
  */
 export function createHttpHandler(options: HttpHandlerOptions): HttpHandler {
-  const pool = { keepAlive: true, maxSockets: options.connections, maxFreeSockets: options.connections };
-  const plain = new Agent(pool);
-  const secure = new SecureAgent(options.ca === undefined ? pool : { ...pool, ca: options.ca });
+  const { plain, secure } = options;
   const send = (request: OutgoingRequest, signal: AbortSignal | undefined) =>
     exchange(request, request.protocol === 'https:' ? secure : plain, options.silenceMs, signal);
   return {

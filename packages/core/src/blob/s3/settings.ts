@@ -1,5 +1,6 @@
 import { IngotError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
+import { proxyFor } from '../gcs/proxy.ts';
 import { checkKey } from '../key.ts';
 import { silenceMs } from '../silence.ts';
 
@@ -49,6 +50,8 @@ export interface S3Settings {
   readonly silenceMs: number;
   /** `AWS_CA_BUNDLE`: a file of certificates to trust. */
   readonly caFile: string | undefined;
+  /** `HTTPS_PROXY`, unless `NO_PROXY` leaves the server out. */
+  readonly proxy: string | undefined;
 }
 
 const STORAGE_CLASSES = [
@@ -95,6 +98,7 @@ export function readS3Settings(address: string, env: Environment): S3Settings {
     partBytes: partBytesOf(env),
     silenceMs: silenceMs(env),
     caFile: valueIn(env, 'AWS_CA_BUNDLE'),
+    proxy: proxyFor(endpoint ?? `https://${bucket}.s3.amazonaws.com`, env),
   };
 }
 

@@ -12,6 +12,7 @@ import type {
 } from '../blob-store.ts';
 import { checkKey } from '../key.ts';
 import { Bucket, type Call } from './bucket.ts';
+import { createS3Client } from './client.ts';
 import { isMissing } from './failures.ts';
 import { listObjects, listVersions } from './listing.ts';
 import { lookAt } from './look.ts';
@@ -24,12 +25,13 @@ class S3BlobStore implements BlobStore {
   readonly capabilities: BlobCapabilities;
   readonly #bucket: Bucket;
 
-  constructor(settings: S3Settings) {
+  constructor(bucket: Bucket) {
+    const { settings } = bucket;
     this.address = settings.address;
     // Amazon promises it; of servers that speak its protocol some overwrite, and a probe has to tell.
     const createIfAbsent = settings.endpoint === undefined ? 'yes' : 'unverified';
     this.capabilities = { createIfAbsent, stalenessMs: 0, localFiles: false, readOnly: false };
-    this.#bucket = new Bucket(settings);
+    this.#bucket = bucket;
   }
 
   async stat(key: string, { signal, objectVersion }: BlobVersionOptions = {}): Promise<BlobStat | undefined> {
@@ -72,6 +74,6 @@ function callOf(operation: string, key: string, signal: AbortSignal | undefined)
 }
 
 /** Makes the store that settings describe. Loading this file loads the SDK. */
-export function createS3BlobStore(settings: S3Settings): BlobStore {
-  return new S3BlobStore(settings);
+export async function createS3BlobStore(settings: S3Settings): Promise<BlobStore> {
+  return new S3BlobStore(new Bucket(settings, await createS3Client(settings)));
 }
