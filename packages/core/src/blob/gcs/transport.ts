@@ -1,6 +1,6 @@
 /**
- * Bytes to and from GCS. The client's own streams are not used for them: they take about twice
- * the CPU, leave a request open for ever when an upload is given up, and cannot tell a stalled reply.
+ * Bytes to and from GCS. The client's own streams are not used for them: they take half as
+ * much CPU again, leave a request open for ever when an upload is given up, and cannot tell a stalled reply.
  */
 
 import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
