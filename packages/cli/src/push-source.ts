@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { PlainSource } from '@ingot/core/capture';
 import { openPackageCache } from '@ingot/core/package/cache';
-import type { PackagePlan } from '@ingot/core/package/package';
+import type { PackageDraft } from '@ingot/core/package/read';
 import type { ModelName } from '@ingot/core/ref';
 import { namedFromAddress, sourceOf } from '@ingot/core/source-reader';
 import { cacheRoot } from './address.ts';
@@ -19,18 +19,18 @@ export interface PushSource extends AsyncDisposable {
   readonly notes: readonly string[];
 }
 
-/** Adds to a plan what the address says and the metadata does not. */
+/** Adds to a package that was looked at what the address says and the metadata does not. */
 export function namedBySource(
-  plan: PackagePlan,
+  draft: PackageDraft,
   { name, label, source }: PushSource,
   given: { readonly name?: string; readonly label?: string },
-): PackagePlan {
-  if (source === undefined) return plan;
-  const rename = name !== undefined && given.name === undefined && plan.metadata?.name === undefined;
+): PackageDraft {
+  if (source === undefined) return draft;
+  const rename = name !== undefined && given.name === undefined && draft.metadata?.name === undefined;
   return {
-    ...plan,
-    ...(rename && { name, displayName: undefined, inferred: namedFromAddress(plan.inferred, name) }),
-    ...(plan.label === undefined && label !== undefined && { label, labelFrom: 'metadata' as const }),
+    ...draft,
+    ...(rename && { name, displayName: undefined, inferred: namedFromAddress(draft.inferred, name) }),
+    ...(draft.label === undefined && label !== undefined && { label, labelFrom: 'metadata' as const }),
   };
 }
 

@@ -212,15 +212,15 @@ test.each<[string, Partial<PushOptions>, string]>([
   expect(await count(store.blobs, '')).toBe(1);
 });
 
-test('a file that changes between hashing and storing is source-changed, and no version appears', async () => {
+test('a file that changes after it was looked at is source-changed, and neither version nor model nor packs appear', async () => {
   await using directory = await testDirectory();
   const store = await newStore();
   await directory.write({ 'model.bin': 'before', 'other.bin': 'x' });
   const registry: Registry = {
     ...store.registry,
-    ensureModel: async (...args) => {
+    model: async (...args) => {
       await writeFile(directory.join('model.bin'), 'later!');
-      return await store.registry.ensureModel(...args);
+      return await store.registry.model(...args);
     },
   };
   const error = await failure(push(directory.path, { ...store, registry, name: 'm' }));
@@ -229,6 +229,7 @@ test('a file that changes between hashing and storing is source-changed, and no 
   expect(await failure(store.registry.resolve(parseReference('m')))).toMatchObject({
     code: expect.stringMatching(/not-found/),
   });
+  expect(await count(store.blobs, '')).toBe(1);
 });
 
 test('a push that dies at any write or delete leaves the whole version or none, and the next push succeeds', async () => {

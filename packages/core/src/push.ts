@@ -1,17 +1,22 @@
 /**
- * A push makes a version of a package: read and hash it, store what is missing, publish one event. Contents come before
- * the manifest and the manifest before the event, so that a push that dies leaves a whole version or none.
+ * A push makes a version of a package: look at what it is, read each file once while what is missing is stored, publish
+ * one event. Contents come before the manifest and the manifest before the event, so that a push that dies leaves a
+ * whole version or none.
  */
 
 import type { Capture } from './capture.ts';
-import type { ContentStore, RecipeRef, SealedUpload, Upload } from './content/content-store.ts';
+import type { ContentStore, PutResult, RecipeRef, SealedUpload, Upload } from './content/content-store.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import { captureBytes } from './package/captured.ts';
+import type { HashMemory, RememberedHashes } from './package/hash-memory.ts';
+import { type FileToRead, hashPackage, type ReadFiles, rememberedLayers } from './package/hash-package.ts';
+import type { HashedLayer } from './package/manifest.ts';
 import type { PackagePlan } from './package/package.ts';
-import { readPackage } from './package/read.ts';
+import { completePackage, draftPackage, type PackageDraft, packageError } from './package/read.ts';
+import { openSourceBlocks, readSource, readSourceNow } from './package/source-file.ts';
 import type { OnProgress } from './progress.ts';
-import { formatReference, parseAlias } from './ref.ts';
+import { formatReference, parseAlias, parseReference } from './ref.ts';
 import type { ModelView, PublishOptions, PublishResult, Registry, VersionDraft } from './registry/registry.ts';
 
 /** Options of {@link push}. */
@@ -30,16 +35,22 @@ export interface PushOptions {
   readonly message?: string;
   /** What was known when the model was made. Default: nothing. */
   readonly captured?: Capture;
+  /** References of further versions, of any model of the store, whose contents need not be stored again. Default: the model's newest three are known anyway. */
+  readonly bases?: readonly string[];
+  /** Remembers the digests of files, so that those that were not touched since are not read again. Default: nothing is remembered. */
+  readonly hashes?: HashMemory;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
 
-/** A file of a push, and whether its bytes had to be stored. */
+/** A file of a push, and how many of its bytes had to be stored. */
 export interface PushedFile {
   readonly path: string;
   readonly digest: Digest;
   readonly sizeBytes: number;
+  /** Whether any of its bytes had to be. */
   readonly new: boolean;
+  readonly newBytes: number;
 }
 
 /** What a push did. */
@@ -57,34 +68,137 @@ export interface PushResult extends PublishResult {
 /**
  * Pushes a package. The same content again stores nothing and gives the same version, but still moves aliases and adds
  * tags and metrics.
- * @throws IngotError as {@link readPackage}, `label-taken`, `invalid-name` (alias), `source-changed`, and as stores do.
+ * @throws IngotError as {@link draftPackage}, `label-taken`, `invalid-name` (alias), `source-changed`, and as stores do.
  * @example
  * const { ref } = await push('./churn', { registry, contents, aliases: ['staging'] });
  */
 export async function push(path: string, options: PushOptions): Promise<PushResult> {
   for (const alias of options.aliases ?? []) parseAlias(alias);
-  const plan = await readPackage(path, options);
-  return await pushPlan(plan, options);
+  return await pushDraft(await draftPackage(path, options), options);
+}
+
+/** Pushes a package that was looked at already; as {@link push}. */
+export async function pushDraft(draft: PackageDraft, options: PushOptions): Promise<PushResult> {
+  const hashes = await options.hashes?.open(draft.root);
+  const before = await modelNow(draft.name, options);
+  const layers = hashes && rememberedLayers(draft.sources, hashes);
+  // A label that is taken is refused before gigabytes are stored, unless the newest version turns out to be this one.
+  const known = layers ?? (labelHolder(draft, before) && (await hashedOnly(draft, hashes, options)));
+  if (known !== undefined) {
+    const pushed = await pushSame(await planOf(draft, async () => known), before, options);
+    if (pushed !== undefined) return pushed;
+    refuseTakenLabel(draft, before);
+  }
+  return await pushNew(draft.name, before, options, async (upload) => {
+    const files: PutResult[] = [];
+    const read = readInto(upload, files, options);
+    const plan = await planOf(draft, () => hashPackage(draft.sources, { read, ...(hashes && { hashes }) }));
+    await hashes?.save();
+    return { plan, files };
+  });
 }
 
 /** Pushes a package that was read already; as {@link push}. */
 export async function pushPlan(plan: PackagePlan, options: PushOptions): Promise<PushResult> {
-  const before = await modelNow(plan, options);
-  if (before?.latest?.manifest === plan.manifestDigest) {
-    const added = await addToNewest(plan, before.latest.number, options);
-    if (added !== undefined) return resultOf(plan, added, new Set());
-  } else refuseTakenLabel(plan, before);
-  const model = await options.registry.ensureModel(plan.name, { signal: options.signal });
-  await using upload = await options.contents.openUpload({
-    modelId: model.id,
-    base: model.base,
-    signal: options.signal,
+  const before = await modelNow(plan.name, options);
+  const pushed = await pushSame(plan, before, options);
+  if (pushed !== undefined) return pushed;
+  refuseTakenLabel(plan, before);
+  return await pushNew(plan.name, before, options, async (upload) => {
+    const files = await Promise.all(
+      plan.files.map(({ path, digest, sizeBytes, open }) =>
+        upload.put({ role: 'file', path, digest, sizeBytes, open }, callOptions(options)),
+      ),
+    );
+    return { plan, files };
   });
-  const fresh = await putAll(upload, plan, options);
-  const sealed = await upload.seal({ signal: options.signal, onProgress: options.onProgress });
+}
+
+async function planOf(draft: PackageDraft, read: () => Promise<readonly HashedLayer[]>): Promise<PackagePlan> {
+  const { plan, problems } = await completePackage(draft, read);
+  if (plan !== undefined) return plan;
+  throw packageError(draft.root, problems);
+}
+
+async function hashedOnly(
+  draft: PackageDraft,
+  hashes: RememberedHashes | undefined,
+  options: PushOptions,
+): Promise<readonly HashedLayer[]> {
+  const layers = await hashPackage(draft.sources, { ...callOptions(options), ...(hashes && { hashes }) });
+  await hashes?.save();
+  return layers;
+}
+
+/** Reads files straight into an upload, all in one pass; what became of each goes into `results`. */
+function readInto(upload: Upload, results: PutResult[], options: PushOptions): ReadFiles {
+  return async (files) => {
+    const put = ({ file, remembered, onBytes }: FileToRead): Promise<PutResult> =>
+      upload.put(
+        {
+          role: 'file',
+          path: file.path,
+          sizeBytes: file.sizeBytes,
+          ...(remembered && { remembered }),
+          ...(onBytes && { onBytes }),
+          open: () => readSource(file, options.signal),
+          openBlocks: () => openSourceBlocks(file),
+          readNow: (into) => readSourceNow(file, into),
+        },
+        callOptions(options),
+      );
+    results.push(...(await Promise.all(files.map(put))));
+    return results.map(({ digest }) => digest);
+  };
+}
+
+/** Adds to the newest version when it has this content; undefined when it has not. */
+async function pushSame(
+  plan: PackagePlan,
+  before: ModelView | undefined,
+  options: PushOptions,
+): Promise<PushResult | undefined> {
+  if (before?.latest?.manifest !== plan.manifestDigest) return undefined;
+  const added = await addToNewest(plan, before.latest.number, options);
+  return added && resultOf(plan, added, []);
+}
+
+/** What an upload has taken of a package. */
+interface TakenFiles {
+  readonly plan: PackagePlan;
+  readonly files: readonly PutResult[];
+}
+
+async function pushNew(
+  name: PackagePlan['name'],
+  before: ModelView | undefined,
+  options: PushOptions,
+  take: (upload: Upload) => Promise<TakenFiles>,
+): Promise<PushResult> {
+  const { registry, contents, signal } = options;
+  // A model is made only when there is a version to come: a push that is given up leaves no name behind.
+  const model = before === undefined ? undefined : await registry.ensureModel(name, { signal });
+  const modelId = model?.id ?? (async () => (await registry.ensureModel(name, { signal })).id);
+  const base = [...(model?.base ?? []), ...(await basesOf(options))];
+  await using upload = await contents.openUpload({ modelId, base, signal });
+  const { plan, files } = await take(upload);
+  const pushed = await pushSame(plan, before, options);
+  if (pushed !== undefined) return pushed;
+  await putDocuments(upload, plan, options);
+  const sealed = await upload.seal(callOptions(options));
   const published = await publish(plan, { recipe: sealed.recipe, upload: upload.id }, options);
   await upload.release();
-  return { ...resultOf(plan, published, fresh), sealed };
+  return { ...resultOf(plan, published, files), sealed };
+}
+
+async function basesOf({ bases = [], registry, signal }: PushOptions): Promise<readonly RecipeRef[]> {
+  return await Promise.all(
+    bases.map(async (reference) => (await registry.version(parseReference(reference), { signal })).recipe),
+  );
+}
+
+function callOptions({ signal, onProgress }: PushOptions): Pick<PushOptions, 'signal' | 'onProgress'> {
+  return { ...(signal && { signal }), ...(onProgress && { onProgress }) };
 }
 
 /**
@@ -106,9 +220,9 @@ async function addToNewest(
   }
 }
 
-async function modelNow(plan: PackagePlan, { registry, signal }: PushOptions): Promise<ModelView | undefined> {
+async function modelNow(name: PackagePlan['name'], { registry, signal }: PushOptions): Promise<ModelView | undefined> {
   try {
-    return await registry.model(plan.name, { signal });
+    return await registry.model(name, { signal });
   } catch (error) {
     if (isIngotError(error, 'model-not-found')) return undefined;
     throw error;
@@ -120,41 +234,49 @@ async function recipeOf(plan: PackagePlan, number: number, { registry, signal }:
   return recipe;
 }
 
+/** The version that has the label which this push names. */
+function labelHolder({ label, labelFrom }: Labelled, model: ModelView | undefined): { number: number } | undefined {
+  if (label === undefined || labelFrom !== 'flag') return undefined;
+  return model?.all.find((version) => version.label === label);
+}
+
+type Labelled = Pick<PackageDraft, 'name' | 'label' | 'labelFrom'>;
+
 /** Before gigabytes are stored; publishing checks it again. */
-function refuseTakenLabel(plan: PackagePlan, model: ModelView | undefined): void {
-  if (plan.label === undefined || plan.labelFrom !== 'flag') return;
-  const holder = model?.all.find(({ label }) => label === plan.label);
+function refuseTakenLabel(draft: Labelled, model: ModelView | undefined): void {
+  const holder = labelHolder(draft, model);
   if (holder === undefined) return;
   throw new IngotError(
     'label-taken',
-    `version ${holder.number} of "${plan.name}" has the label "${plan.label}" already`,
+    `version ${holder.number} of "${draft.name}" has the label "${draft.label}" already`,
     {
       operation: 'push',
       hint: 'choose another --label, or leave it out: versions are numbered anyway',
-      details: { label: plan.label, number: holder.number },
+      details: { label: draft.label ?? '', number: holder.number },
     },
   );
 }
 
-/** Adds files first, documents after; gives the digests that are new. */
-async function putAll(upload: Upload, plan: PackagePlan, options: PushOptions): Promise<Set<Digest>> {
-  const fresh = new Set<Digest>();
-  for (const { path, digest, sizeBytes, open } of plan.files) {
-    const put = await upload.put({ role: 'file', path, digest, sizeBytes, open }, { signal: options.signal });
-    if (put.newBytes > 0) fresh.add(digest);
-  }
+/** Adds what describes the package; it comes after the files. */
+async function putDocuments(upload: Upload, plan: PackagePlan, options: PushOptions): Promise<void> {
   const documents = [
     { role: 'config' as const, bytes: plan.config },
     ...(options.captured === undefined ? [] : [{ role: 'captured' as const, bytes: captureBytes(options.captured) }]),
     { role: 'manifest' as const, bytes: plan.manifest },
   ];
-  for (const { role, bytes } of documents) {
-    const open = async function* (): AsyncGenerator<Uint8Array> {
-      yield bytes;
-    };
-    await upload.put({ role, digest: digestOf(bytes), sizeBytes: bytes.length, open }, { signal: options.signal });
-  }
-  return fresh;
+  const { signal } = options;
+  await Promise.all(
+    documents.map(({ role, bytes }) =>
+      upload.put(
+        { role, digest: digestOf(bytes), sizeBytes: bytes.length, open: () => once(bytes) },
+        { ...(signal && { signal }) },
+      ),
+    ),
+  );
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 async function publish(
@@ -217,10 +339,13 @@ function present<T extends object>(value: T): T {
   return Object.fromEntries(entries) as T;
 }
 
-function resultOf(plan: PackagePlan, published: PublishResult, fresh: ReadonlySet<Digest>): PushResult {
-  const files = plan.files.map(({ path, digest, sizeBytes }) => ({ path, digest, sizeBytes, new: fresh.has(digest) }));
-  const sizes = new Map(files.filter((file) => file.new).map(({ digest, sizeBytes }) => [digest, sizeBytes]));
-  const written = [...sizes.values()].reduce((sum, size) => sum + size, 0);
+/** @param put what became of each file; nothing when no file was stored. */
+function resultOf(plan: PackagePlan, published: PublishResult, put: readonly PutResult[]): PushResult {
+  const files = plan.files.map(({ path, digest, sizeBytes }, n) => {
+    const newBytes = put[n]?.newBytes ?? 0;
+    return { path, digest, sizeBytes, new: newBytes > 0, newBytes };
+  });
+  const written = files.reduce((sum, { newBytes }) => sum + newBytes, 0);
   return {
     ...published,
     ref: formatReference({

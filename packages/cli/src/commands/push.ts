@@ -1,11 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Capture } from '@ingot/core/capture';
 import { readCapture } from '@ingot/core/package/captured';
-import { readPackage } from '@ingot/core/package/read';
-import type { PushResult } from '@ingot/core/push';
-import { pushPlan } from '@ingot/core/push';
+import { openHashMemory } from '@ingot/core/package/hash-memory';
+import { draftPackage } from '@ingot/core/package/read';
+import type { PushedFile, PushResult } from '@ingot/core/push';
+import { pushDraft } from '@ingot/core/push';
 import { parseAlias } from '@ingot/core/ref';
+import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { readGitState } from '../git-state.ts';
 import { openStore } from '../open.ts';
@@ -13,16 +15,16 @@ import { namedBySource, openPushSource, type PushSource } from '../push-source.t
 import { formatInferred, formatProblems } from '../output/problems.ts';
 import { formatTable } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
-import { formatBytes } from '../output/units.ts';
+import { count, formatBytes } from '../output/units.ts';
 import { parseMetrics, parseTags } from '../verbs/parse.ts';
 
-/** `ingot push PATH`: stores a package as a new version. Nothing is stored before the package is known to be whole. */
+/** `ingot push PATH`: stores a package as a new version. What is wrong with it is said before the store is asked. */
 export async function run(context: Context): Promise<Result> {
   await using source = await openPushSource(context.arguments.argument(0), context);
   const options = await optionsOf(source, context);
-  const plan = namedBySource(await readPackage(source.path, options), source, options);
+  const draft = namedBySource(await draftPackage(source.path, options), source, options);
   await using store = await openStore(context, { creates: true });
-  const pushed = await pushPlan(plan, { ...options, registry: store.registry, contents: store.contents });
+  const pushed = await pushDraft(draft, { ...options, registry: store.registry, contents: store.contents });
   return {
     json: document(pushed),
     quiet: [pushed.ref],
@@ -44,6 +46,8 @@ async function optionsOf({ path, source }: PushSource, context: Context) {
     aliases: given.list('alias').map(parseAlias),
     tags: parseTags(given.list('tag')),
     metrics: parseMetrics(given.list('metric')),
+    bases: given.list('base'),
+    hashes: openHashMemory({ directory: join(cacheRoot(context.settings), 'hashes') }),
     signal: context.signal,
     onProgress: context.progress.onProgress,
   };
@@ -61,7 +65,7 @@ async function captureGit(path: string, context: Context): Promise<Capture | und
   return git === undefined ? undefined : { lineage: { git } };
 }
 
-function document({ ref, version, existed, plan, files, bytes }: PushResult): unknown {
+function document({ ref, version, existed, plan, files, bytes, sealed }: PushResult): unknown {
   return {
     ref,
     model: version.model,
@@ -73,7 +77,9 @@ function document({ ref, version, existed, plan, files, bytes }: PushResult): un
     existed,
     aliases: version.aliases,
     files,
-    bytes,
+    bytes: { ...bytes, written: sealed?.writtenBytes ?? 0 },
+    chunks: { new: sealed?.newChunks ?? 0, stored: sealed?.storedChunks ?? 0 },
+    packs: sealed?.packs ?? 0,
     signature: version.signature ?? null,
     inferred: plan.inferred,
     warnings: plan.problems,
@@ -96,14 +102,16 @@ function page(pushed: PushResult, context: Context): string {
   return sections.filter((section) => section !== '').join('\n');
 }
 
+/** Files beyond these are summed up. */
+const FILES_SHOWN = 20;
+
 /** What is new, where it helps to see it: `model.safetensors  412 MB  new 61 MB, 351 MB already stored`. */
-function fileTable({ files, bytes }: PushResult, context: Context): string {
+function fileTable({ files, bytes, sealed }: PushResult, context: Context): string {
   const { out } = context.terminal;
-  const rows = files.map((file) => [
-    plain(file.path),
-    formatBytes(file.sizeBytes),
-    file.new ? 'new' : out.colors.dim('already stored'),
-  ]);
+  const shown = files.length > FILES_SHOWN + 1 ? largestNew(files) : files;
+  const rows = shown.map((file) => [plain(file.path), formatBytes(file.sizeBytes), newness(file, context)]);
+  const others = files.length - shown.length;
+  if (others > 0) rows.push([out.colors.dim(`and ${count(others, 'other file')}`), '', '']);
   if (files.length > 1)
     rows.push([
       '',
@@ -112,7 +120,25 @@ function fileTable({ files, bytes }: PushResult, context: Context): string {
     ]);
   const columns = [{ title: '' }, { title: '', align: 'right' as const }, { title: '' }];
   const width = out.isTerminal ? out.columns : Number.POSITIVE_INFINITY;
-  return formatTable(columns, rows, { width, colors: out.colors, header: false });
+  const table = formatTable(columns, rows, { width, colors: out.colors, header: false });
+  return sealed === undefined ? table : `${table}${out.colors.dim(writtenLine(sealed))}\n`;
+}
+
+function newness({ sizeBytes, newBytes }: PushedFile, context: Context): string {
+  if (newBytes === 0) return context.terminal.out.colors.dim('already stored');
+  if (newBytes === sizeBytes) return 'new';
+  return `new ${formatBytes(newBytes)}, ${formatBytes(sizeBytes - newBytes)} already stored`;
+}
+
+/** The files with most new bytes, in the order of their paths. */
+function largestNew(files: readonly PushedFile[]): readonly PushedFile[] {
+  const largest = [...files].sort((a, b) => b.newBytes - a.newBytes || b.sizeBytes - a.sizeBytes).slice(0, FILES_SHOWN);
+  const chosen = new Set(largest);
+  return files.filter((file) => chosen.has(file));
+}
+
+function writtenLine({ newChunks, storedChunks, packs, writtenBytes }: NonNullable<PushResult['sealed']>): string {
+  return `${formatBytes(writtenBytes)} written in ${count(packs, 'pack')}: ${count(newChunks, 'new piece')}, ${storedChunks} already stored`;
 }
 
 function notes({ version, plan }: PushResult): string[] {

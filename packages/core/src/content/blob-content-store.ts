@@ -6,12 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '../blob/blob-store.ts';
 import { BaseContents } from './base-contents.ts';
-import type { JsonObject } from '../json.ts';
+import { isIngotError } from '../errors.ts';
 import { BlobUpload } from './blob-upload.ts';
-import { CHUNKER, parseChunker } from './chunker.ts';
+import { CHUNKER, type ChunkerParameters, parseChunker } from './chunker.ts';
 import type { Coding } from './coding.ts';
 import type { ContentStore } from './content-store.ts';
 import { RecipeReader } from './recipe-reader.ts';
+import { openStore } from './store-format.ts';
 import { UploadJournals } from './upload-journal.ts';
 import { restoreContents } from './restore.ts';
 
@@ -19,8 +20,8 @@ import { restoreContents } from './restore.ts';
 export interface BlobContentStoreOptions {
   /** A pack is closed before the pieces in it grow past this. Default: 16 MiB. */
   readonly packBytes?: number;
-  /** How the store says that contents are cut (`chunker` of `ingot.json`). Default: as in new stores. */
-  readonly chunker?: JsonObject;
+  /** Where contents are cut. Default: where the store says (`chunker` of `ingot.json`). */
+  readonly chunker?: ChunkerParameters;
   /** How pieces are coded where that makes them smaller. Default: not at all. */
   readonly coding?: Coding;
   /** Directory where it is noted what an upload has written, so that one that was cut short can be resumed. Default: it cannot. */
@@ -45,7 +46,7 @@ export function createBlobContentStore(blobs: BlobStore, options: BlobContentSto
   const reader = new RecipeReader(blobs);
   const packBytes = options.packBytes ?? 16 * 1024 * 1024;
   const writesAtOnce = blobs.capabilities.localFiles ? 2 : 4;
-  const parameters = options.chunker === undefined ? CHUNKER : parseChunker(options.chunker);
+  const parameters = async () => options.chunker ?? (await chunkerOf(blobs));
   const now = options.now ?? (() => new Date());
   const randomId = options.randomId ?? (() => randomBytes(16).toString('hex'));
   const journals = options.journals === undefined ? undefined : new UploadJournals(options.journals, now);
@@ -68,4 +69,14 @@ export function createBlobContentStore(blobs: BlobStore, options: BlobContentSto
         signal,
       }),
   };
+}
+
+/** What the store says; a store that is damaged there is written as new ones are. */
+async function chunkerOf(blobs: BlobStore): Promise<ChunkerParameters> {
+  try {
+    return parseChunker((await openStore(blobs)).chunker);
+  } catch (error) {
+    if (isIngotError(error, 'store-not-found', 'integrity')) return CHUNKER;
+    throw error;
+  }
 }

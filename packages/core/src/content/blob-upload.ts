@@ -2,7 +2,7 @@ import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import type { Digest } from '../digest.ts';
 import { IngotError, isIngotError } from '../errors.ts';
 import type { BaseContents, StoredContent } from './base-contents.ts';
-import type { ChunkerParameters } from './chunker.ts';
+import { CHUNKER, type ChunkerParameters } from './chunker.ts';
 import type { ContentBody, ContentOptions, PutResult, RecipeRef, SealedUpload, Upload } from './content-store.ts';
 import { packKey } from './locator.ts';
 import { readPackFooter } from './pack.ts';
@@ -25,7 +25,7 @@ export interface BlobUploadContext {
   readonly base: () => Promise<BaseContents>;
   readonly packBytes: number;
   readonly writesAtOnce: number;
-  readonly parameters: ChunkerParameters;
+  readonly parameters: () => Promise<ChunkerParameters>;
   readonly coding: boolean;
   readonly journals: UploadJournals | undefined;
   readonly now: () => Date;
@@ -59,6 +59,7 @@ export class BlobUpload implements Upload {
   readonly #counts: UploadCounts = { newBytes: 0, newChunks: 0, chunks: 0 };
   readonly #written = { packs: 0, bytes: 0 };
   #base: BaseContents | undefined;
+  #parameters: ChunkerParameters = CHUNKER;
   #left: readonly LeftPacks[] = [];
   #relied: readonly string[] = [];
   #round: Promise<Round> | undefined;
@@ -133,8 +134,9 @@ export class BlobUpload implements Upload {
   async #first(): Promise<Round> {
     const { blobs, journals, signal } = this.#context;
     const options = signal === undefined ? {} : { signal };
-    const [base, left] = await Promise.all([this.#context.base(), journals?.left() ?? []]);
-    [this.#base, this.#left] = [base, left];
+    const { parameters } = this.#context;
+    const [base, left, cuts] = await Promise.all([this.#context.base(), journals?.left() ?? [], parameters()]);
+    [this.#base, this.#left, this.#parameters] = [base, left, cuts];
     const [absent] = await Promise.all([absentPacks(blobs, base.relied, options), base.fill(this.#index, options)]);
     this.#forget(absent);
     await this.#resume(
@@ -162,8 +164,8 @@ export class BlobUpload implements Upload {
   }
 
   #begin(): Round {
-    const { blobs, packBytes, writesAtOnce, parameters, coding, signal } = this.#context;
-    const base = this.#base;
+    const { blobs, packBytes, writesAtOnce, coding, signal } = this.#context;
+    const [base, parameters] = [this.#base, this.#parameters];
     const packs = new PackWriter({
       blobs,
       packBytes,

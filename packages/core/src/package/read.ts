@@ -1,15 +1,23 @@
+import { resolve } from 'node:path';
 import type { Capture } from '../capture.ts';
-import { type ErrorCode, IngotError } from '../errors.ts';
+import { type ErrorCode, IngotError, isIngotError } from '../errors.ts';
 import type { JsonValue } from '../json.ts';
 import type { OnProgress } from '../progress.ts';
 import { findEnvironment } from './environment.ts';
 import { findFlavor } from './flavors.ts';
+import type { HashMemory } from './hash-memory.ts';
 import { hashPackage } from './hash-package.ts';
 import { checkInterface } from './interface-check.ts';
 import { locateFiles } from './locate.ts';
-import { buildManifest, MAX_MANIFEST_BYTES, type PackageFacts } from './manifest.ts';
+import {
+  type BuiltManifest,
+  buildManifest,
+  type HashedLayer,
+  MAX_MANIFEST_BYTES,
+  type PackageFacts,
+} from './manifest.ts';
 import { type MetadataResult, parseMetadata } from './metadata-yaml.ts';
-import { findNames, type Naming } from './naming.ts';
+import { findNames } from './naming.ts';
 import type { Inference, Metadata, PackageFile, PackagePlan, Problem } from './package.ts';
 import { type PartTexts, readPartTexts } from './part-texts.ts';
 import { findParts, type Parts } from './parts.ts';
@@ -24,8 +32,33 @@ export interface ReadOptions {
   readonly label?: string;
   /** What was known when the model was made. Default: nothing. */
   readonly captured?: Capture;
+  /** Remembers the digests of files, so that those that were not touched since are not read again. Default: nothing is remembered. */
+  readonly hashes?: HashMemory;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
+}
+
+/** A package before its files are read: what they are, what was declared and inferred. */
+export interface PackageDraft {
+  readonly name: PackagePlan['name'];
+  readonly displayName?: string;
+  readonly label?: string;
+  readonly labelFrom?: PackagePlan['labelFrom'];
+  readonly sources: readonly SourceFile[];
+  readonly sizeBytes: number;
+  /** The directory or file that it is, resolved. */
+  readonly root: string;
+  readonly facts: PackageFacts;
+  readonly metadata?: Metadata;
+  readonly inferred: readonly Inference[];
+  /** Warnings only. */
+  readonly problems: readonly Problem[];
+}
+
+/** What was found out about a package without reading its files; the draft is missing when a problem is an error. */
+export interface PackageInspection {
+  readonly draft?: PackageDraft;
+  readonly problems: readonly Problem[];
 }
 
 /** Everything found out about a package; the plan is missing when a problem is an error. */
@@ -48,6 +81,33 @@ export async function readPackage(path: string, options: ReadOptions = {}): Prom
 
 /** Finds all problems of a package at once; files are hashed only when none is an error. Throws `interrupted` only. */
 export async function checkPackage(path: string, options: ReadOptions = {}): Promise<PackageCheck> {
+  const { draft, problems } = await inspectPackage(path, options);
+  if (draft === undefined) return { problems };
+  const hashes = await options.hashes?.open(draft.root);
+  const { signal, onProgress } = options;
+  const checked = await completePackage(draft, () =>
+    hashPackage(draft.sources, {
+      ...(hashes && { hashes }),
+      ...(signal && { signal }),
+      ...(onProgress && { onProgress }),
+    }),
+  );
+  await hashes?.save();
+  return checked;
+}
+
+/**
+ * Looks at a package without reading its files.
+ * @throws IngotError `path-not-found`, `invalid-name` or `invalid-package`; `details.problems` has all of them.
+ */
+export async function draftPackage(path: string, options: ReadOptions = {}): Promise<PackageDraft> {
+  const { draft, problems } = await inspectPackage(path, options);
+  if (draft !== undefined) return draft;
+  throw packageError(path, problems);
+}
+
+/** Finds all problems that a package has before its files are read. Throws `interrupted` only. */
+export async function inspectPackage(path: string, options: ReadOptions = {}): Promise<PackageInspection> {
   const located = await locateFiles(path, options.signal);
   const { parts, problems: partProblems } = findParts(located.files);
   const texts = await readPartTexts(parts);
@@ -93,7 +153,23 @@ export async function checkPackage(path: string, options: ReadOptions = {}): Pro
     executesCode: finding.executesCode,
     inferred: [...finding.inferred, ...signature.inferred, ...environment.inferred],
   };
-  return await finish(located.files, { ...names, name: names.name }, facts, metadata, problems, options);
+  const { name, displayName, label, labelFrom } = names;
+  return {
+    problems,
+    draft: {
+      name,
+      displayName,
+      label,
+      labelFrom,
+      sources: located.files,
+      sizeBytes: located.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      root: resolve(path),
+      facts,
+      metadata,
+      inferred: [...names.inferred, ...facts.inferred],
+      problems,
+    },
+  };
 }
 
 /** Turns the errors among problems into one error that says them all. */
@@ -147,73 +223,57 @@ function readMetadata(parts: Parts, texts: PartTexts): MetadataResult {
   };
 }
 
-async function finish(
-  sources: readonly SourceFile[],
-  names: Naming & { readonly name: PackagePlan['name'] },
-  facts: PackageFacts,
-  metadata: Metadata | undefined,
-  problems: readonly Problem[],
-  options: ReadOptions,
+/**
+ * Makes the plan of a package whose files are read now.
+ * @param read hashes the files; its `source-changed` and unreadable files become problems, what else it throws is thrown.
+ */
+export async function completePackage(
+  draft: PackageDraft,
+  read: () => Promise<readonly HashedLayer[]>,
 ): Promise<PackageCheck> {
-  let layers: Awaited<ReturnType<typeof hashPackage>>;
+  let layers: readonly HashedLayer[];
   try {
-    layers = await hashPackage(sources, options);
+    layers = await read();
   } catch (error) {
-    if (!(error instanceof IngotError) || error.code === 'interrupted') throw error;
-    const file = error.details.path;
-    const rule = error.code === 'source-changed' ? 'package.source-changed' : 'path.unreadable';
-    return {
-      problems: [
-        ...problems,
-        {
-          severity: 'error',
-          rule,
-          message: error.message,
-          ...(typeof file === 'string' ? { file } : {}),
-          fix: error.hint,
-        },
-      ],
-    };
+    const problem = problemOf(error);
+    if (problem === undefined) throw error;
+    return { problems: [...draft.problems, problem] };
   }
-  const built = buildManifest(layers, facts, metadata);
-  if (built.manifest.length > MAX_MANIFEST_BYTES) {
-    return {
-      problems: [
-        ...problems,
-        {
-          severity: 'error',
-          rule: 'package.manifest-too-large',
-          message: 'the manifest would be larger than 4 MB',
-          fix: 'shorten the metadata or put the files into fewer folders',
-        },
-      ],
-    };
-  }
+  const built = buildManifest(layers, draft.facts, draft.metadata);
+  if (built.manifest.length > MAX_MANIFEST_BYTES) return { problems: [...draft.problems, MANIFEST_TOO_LARGE] };
+  return { problems: draft.problems, plan: planOf(draft, layers, built) };
+}
+
+const MANIFEST_TOO_LARGE: Problem = {
+  severity: 'error',
+  rule: 'package.manifest-too-large',
+  message: 'the manifest would be larger than 4 MB',
+  fix: 'shorten the metadata or put the files into fewer folders',
+};
+
+/** What reading a file found wrong with the package. */
+function problemOf(error: unknown): Problem | undefined {
+  if (!isIngotError(error, 'source-changed', 'invalid-package')) return undefined;
+  const file = error.details.path;
+  return {
+    severity: 'error',
+    rule: error.code === 'source-changed' ? 'package.source-changed' : 'path.unreadable',
+    message: error.message,
+    ...(typeof file === 'string' ? { file } : {}),
+    fix: error.hint,
+  };
+}
+
+function planOf(draft: PackageDraft, layers: readonly HashedLayer[], built: BuiltManifest): PackagePlan {
+  const { name, displayName, label, labelFrom, sources, sizeBytes, facts, metadata, inferred, problems } = draft;
   const byPath = new Map(sources.map((source) => [source.path, source]));
   const files = layers
     .flatMap((layer) => (layer.kind === 'raw' ? [layer.file] : layer.files))
     .map((file): PackageFile => {
       const source = byPath.get(file.path);
-      return { ...file, open: () => (source === undefined ? nothing() : readSource(source, options.signal)) };
+      return { ...file, open: () => (source === undefined ? nothing() : readSource(source)) };
     });
-  const { name, displayName, label, labelFrom } = names;
-  const inferred: Inference[] = [...names.inferred, ...facts.inferred];
-  return {
-    problems,
-    plan: {
-      name,
-      displayName,
-      label,
-      labelFrom,
-      ...facts,
-      files,
-      sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
-      metadata,
-      inferred,
-      problems,
-      ...built,
-    },
-  };
+  return { name, displayName, label, labelFrom, ...facts, files, sizeBytes, metadata, inferred, problems, ...built };
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}

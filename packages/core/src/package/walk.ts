@@ -1,6 +1,7 @@
-import { constants } from 'node:fs';
-import { access, lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { accessSync, constants, lstatSync, statSync } from 'node:fs';
+import { lstat, readdir, readFile, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { IngotError, isIngotError, systemErrorCode } from '../errors.ts';
 import { IGNORE_FILE, type IsIgnored, parseIgnore } from './ignore.ts';
 import type { Problem } from './package.ts';
@@ -12,6 +13,8 @@ export interface Walk {
   readonly files: readonly SourceFile[];
   readonly problems: readonly Problem[];
 }
+
+const ENTRIES_A_TURN = 256;
 
 interface WalkState {
   readonly root: string;
@@ -77,7 +80,9 @@ async function visitFolder(
       fix: 'put a file into it when the model needs it to exist',
     });
   }
-  for (const bytes of names) {
+  for (const [n, bytes] of names.entries()) {
+    // Looking at a file does not wait, because waiting costs more than looking; others get their turn now and then.
+    if (n % ENTRIES_A_TURN === ENTRIES_A_TURN - 1) await nextTurn();
     const name = bytes.toString('utf8');
     const child = path === '' ? name : `${path}/${name}`;
     if (!Buffer.from(name).equals(bytes)) {
@@ -93,7 +98,7 @@ async function visitEntry(
   ancestors: readonly string[],
 ): Promise<void> {
   try {
-    const own = await lstat(absolute);
+    const own = lstatSync(absolute, { bigint: true });
     if (state.isIgnored(path, own.isDirectory())) return;
     const target = own.isSymbolicLink() ? await realpath(absolute) : absolute;
     if (own.isSymbolicLink() && !target.startsWith(state.root + sep)) {
@@ -106,7 +111,7 @@ async function visitEntry(
         'put a copy of the file in its place (cp -L)',
       );
     }
-    const stats = await stat(target, { bigint: true });
+    const stats = own.isSymbolicLink() ? statSync(target, { bigint: true }) : own;
     if (stats.isDirectory()) return await visitLinked(state, path, target, ancestors);
     if (!stats.isFile()) {
       return problem(
@@ -121,7 +126,7 @@ async function visitEntry(
     if (unsafe !== undefined)
       return problem(state, 'path.unsafe', path, `"${path}" cannot be stored: ${unsafe}`, 'rename it');
     if (path !== path.normalize('NFC')) warnDecomposed(state, path);
-    await access(target, constants.R_OK);
+    accessSync(target, constants.R_OK);
     const executable = (stats.mode & 0o100n) !== 0n;
     state.files.push({
       path,
