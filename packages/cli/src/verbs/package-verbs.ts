@@ -45,7 +45,7 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
       {
         name: 'base',
         value: 'REF',
-        about: 'a version whose contents need not be stored again, like the model this one was tuned from',
+        about: 'another version, of any model, to share contents with',
         many: true,
         complete: 'reference',
       },
