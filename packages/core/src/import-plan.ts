@@ -15,8 +15,11 @@ export interface ImportItem {
   readonly label?: string;
   /** When the model was made: the date in its name, else when the file was last changed. ISO 8601. */
   readonly createdAt: string;
-  /** `there`: an earlier import brought it. `conflict`: it cannot become what it says it is. */
-  readonly action: 'add' | 'there' | 'conflict';
+  /**
+   * `there`: an earlier import brought it. `changed`: it did, and the file was written to since; reading tells whether it is
+   * another one now. `conflict`: it cannot become what it says it is.
+   */
+  readonly action: 'add' | 'there' | 'changed' | 'conflict';
   /** Older than what is there already: it is published retired, so that it is not what `latest` means. */
   readonly retired: boolean;
   /** Why, for `conflict`; else a remark. */
@@ -95,7 +98,7 @@ export function planModel(
     if (known !== undefined) return { ...facts, number: known.number, action: 'there', retired: false };
     const wanted = keepsNumbers ? wholeNumber(match.marks) : undefined;
     const conflict = wanted === undefined ? undefined : conflictOf(match, wanted, published);
-    if (conflict !== undefined) return { ...facts, action: 'conflict', retired: false, reason: conflict };
+    if (conflict !== undefined) return { ...facts, ...conflict, retired: false };
     const isLate = index < lastThere;
     const number = wanted !== undefined && wanted >= next ? wanted : next;
     next = number + 1;
@@ -154,10 +157,14 @@ function sameSource(published: readonly PublishedBefore[], match: SourceMatch): 
 }
 
 /** Versions do not change: a number that is taken stays what it is. */
-function conflictOf(match: SourceMatch, wanted: number, published: readonly PublishedBefore[]): string | undefined {
+function conflictOf(
+  match: SourceMatch,
+  wanted: number,
+  published: readonly PublishedBefore[],
+): Pick<ImportItem, 'action' | 'reason'> | undefined {
   const holder = published.find(({ number }) => number === wanted);
   if (holder === undefined) return undefined;
   return holder.address === sourceOf(match).address
-    ? `changed since it was imported as version ${wanted}, and versions do not change`
-    : `version ${wanted} is there already, from elsewhere`;
+    ? { action: 'changed', reason: `it changed since it was imported as version ${wanted}, and versions do not change` }
+    : { action: 'conflict', reason: `version ${wanted} is there already, from elsewhere` };
 }

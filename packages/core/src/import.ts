@@ -181,6 +181,7 @@ async function importItem(
     // The same bytes under the same name, only touched since: nothing is new.
     const same = manifests.get(`${sourceOf(item.match).address} ${plan.manifestDigest}`);
     if (same !== undefined) return { ...known, state: 'there', number: same };
+    if (item.action === 'changed') throw conflict(item, model);
     const { version, bytes } = await publish(item, plan, options);
     return { ...known, state: 'added', number: version.number, label: version.label, bytes };
   } catch (error) {

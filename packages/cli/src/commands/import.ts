@@ -95,7 +95,12 @@ function planPage(plan: ImportPlan, context: Context): string {
   const { out } = context.terminal;
   const rows = plan.models.flatMap(({ model, items }) =>
     items.map((item) => {
-      const what = { add: 'new', there: out.colors.dim('there'), conflict: out.colors.red('conflict') }[item.action];
+      const what = {
+        add: 'new',
+        there: out.colors.dim('there'),
+        changed: out.colors.yellow('changed'),
+        conflict: out.colors.red('conflict'),
+      }[item.action];
       return row(model, item, item.number, item.label, item.retired ? 'new, retired' : what, context);
     }),
   );
