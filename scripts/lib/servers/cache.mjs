@@ -14,10 +14,10 @@ export const SERVERS = inRoot('.cache/servers');
  * Gives the directory of what `make(directory)` made under `name`, making it unless it is whole. Of several processes
  * one makes it while the others wait; what a killed process left half-made is made again.
  */
-export async function cached(name, make) {
-  const directory = join(SERVERS, name);
+export async function cached(name, make, { root = SERVERS } = {}) {
+  const directory = join(root, name);
   if (isReady(directory)) return directory;
-  mkdirSync(SERVERS, { recursive: true });
+  mkdirSync(root, { recursive: true });
   const release = await lock(`${directory}.lock`, () => isReady(directory));
   if (release === undefined) return directory;
   try {
