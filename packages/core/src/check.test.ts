@@ -4,6 +4,7 @@ import type { BlobStore } from './blob/blob-store.ts';
 import { bodyOf, collect as bytesOf } from './blob/bytes.ts';
 import { createMemoryBlobStore } from './blob/memory.ts';
 import { check, damageError } from './check.ts';
+import { repair } from './check-repair.ts';
 import { collect } from './collect.ts';
 import { randomOf } from './collect-trial.ts';
 import { pushOnce } from './collect-trial-push.ts';
@@ -163,3 +164,84 @@ describe('a check', () => {
     assert.deepEqual([ok, versions], [true, []]);
   });
 });
+
+async function copyOf(blobs: BlobStore): Promise<BlobStore> {
+  const copy = createMemoryBlobStore({ address: 'copy:' });
+  for await (const { key } of blobs.list('')) await copy.write(key, bodyOf(await bytesOf(blobs.read(key))));
+  return copy;
+}
+
+describe('a repair', () => {
+  test('mends flipped bits in packs from a copy, whatever they hit: pieces, pages, recipes or footers', async () => {
+    const random = randomOf(5);
+    for (let trial = 0; trial < 40; trial += 1) {
+      const blobs = await storeOf(3);
+      const copy = await copyOf(blobs);
+      for (const key of (await keysOf(blobs)).filter((found) => found.startsWith('packs/'))) {
+        const bytes = await bytesOf(blobs.read(key));
+        const bits = Array.from({ length: trial % 3 }, () => Math.floor(random() * bytes.byteLength * 8));
+        await replace(blobs, key, bits.reduce(flipped, bytes));
+      }
+      const { after, packs } = await repair({ blobs, from: copy, readData: true, threads: 0 });
+      assert.deepEqual([after.ok, after.damage, after.versions], [true, [], []], `trial ${trial}`);
+      assert.ok(packs.every(({ mended }) => mended));
+      assert.equal(packs.length > 0, trial % 3 > 0);
+    }
+  });
+
+  test('brings back packs that are missing, from a copy or from any store that has the same contents', async () => {
+    const blobs = await storeOf(3);
+    const other = createMemoryBlobStore();
+    await createStore(other);
+    // The same contents, other packs: everything of one pack lies in another there.
+    for (const key of (await keysOf(blobs)).filter((found) => found.startsWith('packs/')))
+      await other.write(key.replace('upload', 'elsewhere'), bodyOf(await bytesOf(blobs.read(key))));
+    await blobs.delete('packs/upload-2/0.pack');
+    const { after, packs } = await repair({ blobs, from: other, readData: true, threads: 0 });
+    // Of a pack that is gone nobody knows the recipe's pieces before the recipe is back.
+    assert.deepEqual([after.ok, packs.map(({ mended }) => mended)], [false, [false]]);
+    const mended = await repair({
+      blobs,
+      from: await copyWith(other, 'elsewhere', 'upload'),
+      readData: true,
+      threads: 0,
+    });
+    assert.equal(mended.after.ok, true);
+  });
+
+  test('leaves a pack as it is when the other store has not all that is needed of it', async () => {
+    const blobs = await storeOf(2);
+    const key = 'packs/upload-2/0.pack';
+    const bytes = flipped(await bytesOf(blobs.read(key)), 8);
+    await replace(blobs, key, bytes);
+    const { after, packs } = await repair({ blobs, from: await storeOf(1), readData: true, threads: 0 });
+    assert.equal(after.ok, false);
+    assert.match(packs[0]?.problem ?? '', /no good copy of sha256:/);
+    assert.deepEqual(await bytesOf(blobs.read(key)), bytes);
+    assert.deepEqual(
+      (await keysOf(blobs)).filter((found) => found.startsWith('roots/')),
+      [],
+    );
+  });
+
+  test('deletes damaged caches, and nothing of a log', async () => {
+    const blobs = await storeOf(2, 20);
+    const copy = await copyOf(blobs);
+    const [head = ''] = (await keysOf(blobs)).filter((key) => key.includes('/heads/'));
+    const [event = ''] = (await keysOf(blobs)).filter((key) => key.includes('/log/0000000005'));
+    for (const key of [head, event]) await replace(blobs, key, flipped(await bytesOf(blobs.read(key)), 100));
+    const { after, deleted } = await repair({ blobs, from: copy });
+    assert.deepEqual(deleted, [head]);
+    assert.deepEqual(
+      after.damage.map(({ key }) => key),
+      [event],
+    );
+  });
+});
+
+async function copyWith(blobs: BlobStore, from: string, to: string): Promise<BlobStore> {
+  const copy = createMemoryBlobStore();
+  for await (const { key } of blobs.list(''))
+    await copy.write(key.replace(from, to), bodyOf(await bytesOf(blobs.read(key))));
+  return copy;
+}

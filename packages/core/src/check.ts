@@ -35,6 +35,8 @@ export interface CheckOptions {
   readonly readData?: boolean;
   /** Threads that hash. Default: 2; with 0 everything happens in this thread. */
   readonly threads?: number;
+  /** Is given what all versions need, as far as their recipes can be read. */
+  readonly onNeeded?: (index: LiveIndex) => void;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
 }
@@ -94,6 +96,7 @@ class Check {
     this.#missing(survey);
     const versions = await damagedVersions(this.#blobs, this.#needed, this.#lost, this.#moved, this.#call);
     const damage = [...this.#damage.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    this.#options.onNeeded?.(this.#index);
     return {
       ok: damage.length === 0,
       readData: this.#options.readData ?? false,

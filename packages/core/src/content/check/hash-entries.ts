@@ -7,7 +7,7 @@ import { createDigester } from '../../digest.ts';
 import { IngotError, isIngotError } from '../../errors.ts';
 import { packKey } from '../locator.ts';
 import type { PackedEntry } from '../pack.ts';
-import { checkEntry } from '../sweep/repack.ts';
+import { checkEntry } from '../sweep/entry-stream.ts';
 import { type BadEntries, type HashJob, hashProgram } from './hash-program.ts';
 
 /** Checks the bytes of packs against the digests that their footers list. */

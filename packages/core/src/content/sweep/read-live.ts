@@ -40,9 +40,10 @@ export class LiveReader {
     const key = `${ref.digest} ${ref.pack} ${ref.offset}`;
     const known = this.#named.get(key);
     if (known !== undefined) return known;
+    // Also what cannot be read is needed: whoever mends the store must know.
+    this.#index.add(ref, ref.digest);
     const recipe = await readRecipe(this.#blobs, ref, options);
     const named = new Set([ref.pack, ...recipe.packs, ...recipe.pages.map(({ pack }) => pack)]);
-    this.#index.add(ref, ref.digest);
     for (const page of recipe.pages) this.#index.add(page, page.digest);
     await inParallel(recipe.pages, PAGES_AT_ONCE, async (page) => {
       for (const pack of await this.#page(page, options)) named.add(pack);

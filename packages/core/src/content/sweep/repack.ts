@@ -5,11 +5,10 @@
 
 import type { BlobBody, BlobOptions, BlobStore } from '../../blob/blob-store.ts';
 import { collect } from '../../blob/bytes.ts';
-import { createDigester, digestOf } from '../../digest.ts';
-import { IngotError, isIngotError } from '../../errors.ts';
-import { decodePiece } from '../coding.ts';
+import { isIngotError } from '../../errors.ts';
 import { packKey } from '../locator.ts';
 import { type PackEntry, type PackedEntry, packOf, readPackFooter } from '../pack.ts';
+import { checkEntry, entryStream } from './entry-stream.ts';
 import type { LiveRows } from './live-index.ts';
 import { type MovedRange, writeMoved } from './moved.ts';
 import { collectionRootKey, writeCollectionRoot } from './standing-roots.ts';
@@ -188,7 +187,8 @@ class Copier {
   }
 
   async *open(source: Source, entry: PackedEntry): AsyncIterable<Uint8Array> {
-    if (entry.length > RUN_BYTES && entry.coding === undefined) yield* this.#large(source.pack, entry);
+    if (entry.length > RUN_BYTES && entry.coding === undefined)
+      yield* entryStream(this.#blobs, source.pack, entry, this.#options);
     else yield await this.#small(source, entry);
   }
 
@@ -208,20 +208,6 @@ class Copier {
     checkEntry(pack, entry, stored);
     return stored;
   }
-
-  async *#large(pack: string, entry: PackedEntry): AsyncIterable<Uint8Array> {
-    const digester = createDigester();
-    let last: Uint8Array | undefined;
-    const range = { start: entry.offset, end: endOf(entry) };
-    for await (const bytes of this.#blobs.read(packKey(pack), { ...this.#options, range })) {
-      digester.update(bytes);
-      if (last !== undefined) yield last;
-      last = bytes;
-    }
-    // The last bytes are held back until all are checked: a body that ends too early is no blob.
-    if (digester.finish() !== entry.digest) throw damaged(pack, entry);
-    if (last !== undefined) yield last;
-  }
 }
 
 function runEnd(entries: readonly PackedEntry[], first: PackedEntry): number {
@@ -232,16 +218,4 @@ function runEnd(entries: readonly PackedEntry[], first: PackedEntry): number {
     end = endOf(next);
   }
   return end;
-}
-
-/** Checks the bytes of an entry as they lie in a pack. Throws `integrity`, `refused` for a coding of a later release. */
-export function checkEntry(pack: string, entry: PackedEntry, stored: Uint8Array): void {
-  const decoded = entry.coding === undefined ? stored : decodePiece(entry.coding, stored, entry.size ?? 0);
-  if (digestOf(decoded) !== entry.digest) throw damaged(pack, entry);
-}
-
-function damaged(pack: string, { digest, offset }: PackedEntry): IngotError {
-  return new IngotError('integrity', `the entry ${digest} at ${offset} of pack ${pack} has other bytes now`, {
-    details: { pack },
-  });
 }
