@@ -19,6 +19,7 @@ export async function run(context: Context): Promise<Result> {
       plain(entry.model ?? ''),
       formatBytes(entry.sizeBytes),
       formatAge(entry.usedAt, context.now()),
+      formatAge(entry.verifiedAt, context.now()),
       entry.path,
     ]),
     ...environments.map((entry) => [
@@ -26,6 +27,7 @@ export async function run(context: Context): Promise<Result> {
       '',
       formatBytes(entry.sizeBytes),
       formatAge(entry.usedAt, context.now()),
+      '',
       entry.path,
     ]),
   ];
@@ -34,6 +36,7 @@ export async function run(context: Context): Promise<Result> {
     { title: 'MODEL' },
     { title: 'SIZE', align: 'right' as const },
     { title: 'USED' },
+    { title: 'VERIFIED' },
     { title: 'PATH' },
   ];
   return {

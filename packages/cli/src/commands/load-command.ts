@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   completion: () => import('./completion.ts'),
   'cache ls': () => import('./cache-ls.ts'),
   'cache prune': () => import('./cache-prune.ts'),
+  'cache verify': () => import('./cache-verify.ts'),
 };
 
 /** Loads the code of a verb by its path. */

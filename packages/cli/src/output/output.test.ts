@@ -7,7 +7,7 @@ import { betterOf, headlineMetric } from './metrics.ts';
 import { openProgress } from './progress.ts';
 import { formatTable, visibleLength } from './table.ts';
 import { openOutput, plain } from './terminal.ts';
-import { formatAge, formatBytes, formatNumber, parseBytes } from './units.ts';
+import { formatAge, formatBytes, formatDuration, formatNumber, parseBytes } from './units.ts';
 
 const plainColors = picocolors.createColors(false);
 
@@ -122,16 +122,50 @@ describe('metrics', () => {
   });
 });
 
+describe('formatDuration', () => {
+  it('uses two units at most', () => {
+    expect([0, 59.4, 61, 3599, 7500].map(formatDuration)).toEqual([
+      '0 s',
+      '59 s',
+      '1 min 1 s',
+      '59 min 59 s',
+      '2 h 5 min',
+    ]);
+  });
+});
+
 describe('progress', () => {
   const event = (path: string, doneBytes: number) => ({ phase: 'store', path, doneBytes, totalBytes: 100 }) as const;
 
-  it('writes one line every ten seconds where there is no terminal', () => {
+  it('writes one line every five seconds where there is no terminal', () => {
     const { written, output } = paper(false);
     let now = 0;
     const { onProgress } = openProgress(output, () => now);
-    for (now = 0; now <= 25_000; now += 1000) onProgress(event('a', now / 250));
-    expect(written).toHaveLength(2);
-    expect(written[0]).toBe('storing a  40 B of 100 B\n');
+    for (now = 0; now <= 12_000; now += 1000) onProgress(event('a', now / 250));
+    expect(written).toEqual([
+      'storing 1 file  20 B of 100 B  4 B/s  20 s left\n',
+      'storing 1 file  40 B of 100 B  4 B/s  15 s left\n',
+    ]);
+  });
+
+  it('says of all files what was moved, what was there, how fast it goes and when it is done', () => {
+    const { written, output } = paper(false);
+    let now = 0;
+    const { onProgress } = openProgress(output, () => now);
+    const fetched = (path: string, newBytes: number, storedBytes: number) =>
+      onProgress({
+        phase: 'fetch',
+        path,
+        doneBytes: newBytes + storedBytes,
+        totalBytes: 500_000_000,
+        newBytes,
+        storedBytes,
+      });
+    for (const path of ['a', 'b']) fetched(path, 0, 0);
+    for (now = 1000; now <= 5000; now += 1000) fetched('a', now * 10_000, now * 40_000);
+    expect(written).toEqual([
+      'fetching 2 files  250 MB of 1.0 GB  50 MB new, 200 MB already here  50 MB/s  15 s left\n',
+    ]);
   });
 
   it('draws a bar for the file and one for the total on a terminal, and removes them', () => {
@@ -141,7 +175,9 @@ describe('progress', () => {
     onProgress(event('a', 100));
     now = 1000;
     onProgress(event('b', 50));
-    expect(written.at(-1)).toMatch(/storing b.*50 B of 100 B\n.*storing 2 files.*150 B of 200 B\n/);
+    expect(written.at(-1)).toMatch(
+      /storing b.*50 B of 100 B\n.*storing 2 files {2}150 B of 200 B {2}50 B\/s {2}1 s left\n/,
+    );
     clear();
     expect(written.at(-1)).toBe('\u001b[1A\u001b[2K\u001b[1A\u001b[2K\r');
   });

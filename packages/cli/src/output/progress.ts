@@ -1,8 +1,9 @@
 import type { OnProgress, ProgressEvent } from '@ingot/core/progress';
+import { ProgressTotals } from './progress-totals.ts';
 import { truncate } from './table.ts';
 import type { Output } from './terminal.ts';
 import { plain } from './terminal.ts';
-import { formatBytes } from './units.ts';
+import { count, formatBytes, formatDuration } from './units.ts';
 
 /** Shows what a long operation is doing, on stderr. */
 export interface ProgressDisplay {
@@ -12,7 +13,7 @@ export interface ProgressDisplay {
 }
 
 const REDRAW_MS = 100;
-const LINE_MS = 10_000;
+const LINE_MS = 5000;
 const BAR_CELLS = 20;
 
 const VERBS: Readonly<Record<ProgressEvent['phase'], string>> = {
@@ -26,7 +27,7 @@ const VERBS: Readonly<Record<ProgressEvent['phase'], string>> = {
 };
 
 /**
- * Opens a display: on a terminal a bar for the file in flight and one for the total, else one line every 10 seconds,
+ * Opens a display: on a terminal a bar for the file in flight and one for the total, else one line every 5 seconds,
  * and nothing with `silent`.
  */
 export function openProgress(
@@ -39,22 +40,21 @@ export function openProgress(
 }
 
 function lineDisplay(output: Output, now: () => number): ProgressDisplay {
-  const totals = new Totals();
+  const totals = new ProgressTotals(now);
   let last = now();
   return {
     onProgress: (event) => {
       totals.add(event);
       if (now() - last < LINE_MS) return;
       last = now();
-      const inAll = totals.matterFor(event) ? `  ${amount(totals.done, totals.total)} in all` : '';
-      output.write(`${describe(event)}${inAll}\n`);
+      output.write(`${totals.matterFor(event) ? summary(totals, event.phase) : describe(event)}\n`);
     },
     clear: () => {},
   };
 }
 
 function barDisplay(output: Output, now: () => number): ProgressDisplay {
-  const totals = new Totals();
+  const totals = new ProgressTotals(now);
   let last = Number.NEGATIVE_INFINITY;
   let drawn = 0;
   const erase = (): void => {
@@ -81,8 +81,22 @@ function fileLine(event: ProgressEvent, output: Output): string {
   return `${bar(event.doneBytes, event.totalBytes, output)}  ${describe(event)}`;
 }
 
-function totalLine(totals: Totals, phase: ProgressEvent['phase'], output: Output): string {
-  return `${bar(totals.done, totals.total, output)}  ${VERBS[phase]} ${totals.files} files  ${amount(totals.done, totals.total)}`;
+function totalLine(totals: ProgressTotals, phase: ProgressEvent['phase'], output: Output): string {
+  return `${bar(totals.done, totals.total, output)}  ${summary(totals, phase)}`;
+}
+
+/** `fetching 203 files  512 MB of 1.1 GB  20 MB new, 492 MB already here  310 MB/s  2 s left`. */
+function summary(totals: ProgressTotals, phase: ProgressEvent['phase']): string {
+  const { done, total, files, fresh, known, rate, secondsLeft } = totals;
+  const there = phase === 'store' ? 'already stored' : 'already here';
+  const parts = [
+    `${VERBS[phase]} ${count(files, 'file')}`,
+    amount(done, total),
+    fresh === undefined || known === undefined ? '' : `${formatBytes(fresh)} new, ${formatBytes(known)} ${there}`,
+    rate === undefined ? '' : `${formatBytes(rate)}/s`,
+    secondsLeft === undefined || done >= total ? '' : `${formatDuration(secondsLeft)} left`,
+  ];
+  return parts.filter((part) => part !== '').join('  ');
 }
 
 function describe(event: ProgressEvent): string {
@@ -98,34 +112,4 @@ function amount(done: number, total: number): string {
 function bar(done: number, total: number, output: Output): string {
   const filled = total === 0 ? BAR_CELLS : Math.min(BAR_CELLS, Math.floor((done / total) * BAR_CELLS));
   return output.colors.cyan('█'.repeat(filled)) + output.colors.dim('░'.repeat(BAR_CELLS - filled));
-}
-
-/** Sums of the phase that is going on. */
-class Totals {
-  done = 0;
-  total = 0;
-  #phase: ProgressEvent['phase'] | undefined;
-  readonly #seen = new Map<string, ProgressEvent>();
-
-  get files(): number {
-    return this.#seen.size;
-  }
-
-  /** Whether there is more to sum up than the event itself says; what an installer says is not about bytes. */
-  matterFor(event: ProgressEvent): boolean {
-    return this.files > 1 && this.total > 0 && event.message === undefined;
-  }
-
-  add(event: ProgressEvent): void {
-    if (event.phase !== this.#phase) {
-      this.#phase = event.phase;
-      this.#seen.clear();
-      this.done = 0;
-      this.total = 0;
-    }
-    const before = this.#seen.get(event.path);
-    this.done += event.doneBytes - (before?.doneBytes ?? 0);
-    this.total += event.totalBytes - (before?.totalBytes ?? 0);
-    this.#seen.set(event.path, event);
-  }
 }

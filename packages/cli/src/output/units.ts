@@ -61,6 +61,14 @@ export function formatAge(iso: string, now: Date): string {
   return 'just now';
 }
 
+/** Writes how long something takes: `8 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
 /** Writes a time for people, to the second and in UTC: `2026-11-21 00:14:07 UTC`. */
 export function formatTime(iso: string): string {
   return iso.replace('T', ' ').replace(/(?:\.\d+)?Z$/, ' UTC');

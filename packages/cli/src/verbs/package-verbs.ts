@@ -66,6 +66,12 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
         about: 'where to (default: a directory named after the model)',
         complete: 'directory',
       },
+      {
+        name: 'link',
+        value: 'HOW',
+        about: 'how files come from the cache: auto, reflink, copy, or hard (read-only)',
+        complete: ['auto', 'reflink', 'copy', 'hard'],
+      },
       { name: 'cached', about: 'give a read-only directory in the cache instead' },
       { name: 'follow', about: 'with --cached: go on, and say when the source names another version' },
     ],

@@ -43,6 +43,13 @@ export const TOOL_VERBS: readonly VerbSpec[] = [
         ],
         examples: ['ingot cache prune --keep 5GB'],
       },
+      {
+        name: 'verify',
+        about: 'read cached packages and compare every byte; remove damaged ones',
+        group: 'tool',
+        options: [{ name: 'older-than', value: 'DAYS', about: 'only those not verified for so many days' }],
+        examples: ['ingot cache verify', 'ingot cache verify --older-than 30'],
+      },
     ],
   },
 ];
