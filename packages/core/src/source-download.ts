@@ -1,8 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { link, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { IngotError, isIngotError, systemErrorCode } from './errors.ts';
 import { makeDirectory } from './make-directory.ts';
 import { whyUnsafePath } from './package/paths.ts';
@@ -116,24 +114,22 @@ async function fetchFile(
   let doneBytes = start;
   const objectVersion = match.address.objectVersion ?? facts.objectVersion;
   const reading = { ...(signal && { signal }), ...(objectVersion !== undefined && { objectVersion }), start };
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    if (start === facts.sizeBytes) return;
-    for await (const piece of place.read(facts.path, reading)) {
-      doneBytes += piece.length;
-      if (doneBytes > facts.sizeBytes) throw changed(facts.path);
-      onProgress?.({ phase: 'fetch', path: facts.path, doneBytes, totalBytes: facts.sizeBytes });
-      yield piece;
-    }
+  const file = await open(part, 'a', 0o600);
+  try {
+    if (start === facts.sizeBytes) signal?.throwIfAborted();
+    else
+      for await (const piece of place.read(facts.path, reading)) {
+        signal?.throwIfAborted();
+        doneBytes += piece.length;
+        if (doneBytes > facts.sizeBytes) throw changed(facts.path);
+        await file.writeFile(piece);
+        onProgress?.({ phase: 'fetch', path: facts.path, doneBytes, totalBytes: facts.sizeBytes });
+      }
+  } catch (error) {
+    throw signal?.aborted === true ? interrupted(facts.path, error) : error;
+  } finally {
+    await file.close();
   }
-  await pipeline(
-    counted,
-    createWriteStream(part, { flags: 'a', mode: 0o600 }),
-    signal === undefined ? {} : { signal },
-  ).catch((error: unknown) => {
-    throw isAbort(error)
-      ? new IngotError('interrupted', `fetching ${facts.path} was interrupted`, { cause: error })
-      : error;
-  });
   if (doneBytes !== facts.sizeBytes) throw changed(facts.path);
   await refuseChanged(facts, place, objectVersion, signal, part);
   await rename(part, path);
@@ -162,8 +158,10 @@ function changed(path: string): IngotError {
   });
 }
 
-function isAbort(error: unknown): boolean {
-  return !isIngotError(error) && systemErrorCode(error) === 'ABORT_ERR';
+function interrupted(path: string, cause: unknown): IngotError {
+  return isIngotError(cause, 'interrupted')
+    ? cause
+    : new IngotError('interrupted', `fetching ${path} was interrupted`, { cause });
 }
 
 /** The same file system can name a file twice; a copy is needed elsewhere. */
