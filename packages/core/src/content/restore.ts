@@ -147,6 +147,8 @@ class Restore {
 
   async run(): Promise<RestoreResult> {
     try {
+      // Whoever shows progress knows all sizes from the beginning.
+      for (const n of this.#targets.keys()) this.#tell(n, 0, 'store');
       await this.#checkSmall();
       await this.#work(this.#plan());
       await this.#work(this.#planAgain());

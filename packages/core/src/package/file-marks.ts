@@ -25,10 +25,12 @@ export async function compareMarks(directory: string, files: readonly WrittenFil
 function stateOf(path: string, file: WrittenFile): FileState {
   // One call that does not wait is ten times faster than one that does, and a package may have 100,000 files.
   const found = lookAt(path);
-  if (found?.isFile() !== true || found.size !== file.sizeBytes || found.mtimeMs !== file.mtimeMs) return 'other';
+  if (found?.isFile() !== true || found.size !== file.sizeBytes) return 'other';
+  // Some programs copy times to the millisecond only.
+  if (Math.floor(found.mtimeMs) !== Math.floor(file.mtimeMs)) return 'other';
   const isMoved = file.ino !== undefined && found.ino !== file.ino;
   const isChanged = file.ctimeMs !== undefined && found.ctimeMs !== file.ctimeMs;
-  return isMoved || isChanged ? 'touched' : 'same';
+  return isMoved || isChanged || found.mtimeMs !== file.mtimeMs ? 'touched' : 'same';
 }
 
 function lookAt(path: string) {
