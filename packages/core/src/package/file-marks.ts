@@ -5,6 +5,8 @@ import type { WrittenFile } from './unpack.ts';
 
 /** Others get their turn after this many files. */
 const TURN_FILES = 200;
+/** Some programs copy times to about a millisecond only. */
+const COPIED_TIME_MS = 2;
 
 /** Whether a file is still what was written: `touched` means that only a look at its bytes can tell. */
 export type FileState = 'same' | 'touched' | 'other';
@@ -26,8 +28,7 @@ function stateOf(path: string, file: WrittenFile): FileState {
   // One call that does not wait is ten times faster than one that does, and a package may have 100,000 files.
   const found = lookAt(path);
   if (found?.isFile() !== true || found.size !== file.sizeBytes) return 'other';
-  // Some programs copy times to the millisecond only.
-  if (Math.floor(found.mtimeMs) !== Math.floor(file.mtimeMs)) return 'other';
+  if (Math.abs(found.mtimeMs - file.mtimeMs) > COPIED_TIME_MS) return 'other';
   const isMoved = file.ino !== undefined && found.ino !== file.ino;
   const isChanged = file.ctimeMs !== undefined && found.ctimeMs !== file.ctimeMs;
   return isMoved || isChanged || found.mtimeMs !== file.mtimeMs ? 'touched' : 'same';
