@@ -121,7 +121,7 @@ function olderFirst(a: SourceMatch, b: SourceMatch): number {
     const order = compareMarks(a.marks, b.marks);
     if (order !== 0) return order;
   }
-  return a.modifiedAt.getTime() - b.modifiedAt.getTime() || (a.path < b.path ? -1 : 1);
+  return a.modifiedAt.getTime() - b.modifiedAt.getTime() || (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
 }
 
 /** Numbers stay when every version has one of its own, and none is so high that it is something else. */

@@ -135,7 +135,8 @@ async function versionsOf(unit: SourceMatch, place: SourcePlace, signal?: AbortS
       sizeBytes: facts.sizeBytes,
     });
   }
-  return versions;
+  // Storages tell times in seconds: of equal ones the listing's own order counts.
+  return versions.reverse();
 }
 
 /**
