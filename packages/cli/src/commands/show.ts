@@ -1,7 +1,7 @@
 import type { Capture } from '@ingot/core/capture';
 import { isIngotError } from '@ingot/core/errors';
 import type { PackageDescription } from '@ingot/core/package/package';
-import { parseReference, type Reference } from '@ingot/core/ref';
+import { parseReference } from '@ingot/core/ref';
 import type { VersionRecord } from '@ingot/core/registry/registry';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
 import type { Context, Result } from '../context.ts';
@@ -17,9 +17,9 @@ import { count, formatAge, formatBytes, formatTime } from '../output/units.ts';
 export async function run(context: Context): Promise<Result> {
   const text = context.arguments.argument(0);
   if (isPlainAddress(text)) return await (await import('./show-source.ts')).showSource(text, context);
-  const reference = referenceIn(text, context.cwd);
-  await using store = await openStore(context);
-  const shown = await describeVersion(store, reference, context);
+  const shown = await shownVersion(text, context).catch((error: unknown) => {
+    throw isIngotError(error) ? meantAsPath(text, context.cwd, error) : error;
+  });
   return {
     json: { version: shown.version, package: shown.package, captured: shown.captured },
     quiet: [`${shown.version.model}:${shown.version.number}`],
@@ -27,13 +27,10 @@ export async function run(context: Context): Promise<Result> {
   };
 }
 
-/** The reference in an argument that is none of the plain addresses. */
-function referenceIn(text: string, cwd: string): Reference {
-  try {
-    return parseReference(text);
-  } catch (error) {
-    throw isIngotError(error) ? meantAsPath(text, cwd, error) : error;
-  }
+async function shownVersion(text: string, context: Context): Promise<Shown> {
+  const reference = parseReference(text);
+  await using store = await openStore(context);
+  return await describeVersion(store, reference, context);
 }
 
 interface Shown {
