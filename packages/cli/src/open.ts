@@ -81,6 +81,8 @@ export interface StoreUse {
   readonly writes?: boolean;
   /** Makes the store where there is none yet. Default: that is an error. */
   readonly creates?: boolean;
+  /** Deletes what nothing needs, which a mirror takes too. Default: only reads. */
+  readonly collects?: boolean;
 }
 
 /**
@@ -91,7 +93,7 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
   const { err } = context.terminal;
   const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
   const store = await assembleStore(context.settings, { now: context.now, onWarning });
-  if (use.writes === true || use.creates === true) {
+  if (use.writes === true || use.creates === true || use.collects === true) {
     const another = (): Promise<BlobStore> => openBlobs(context.settings, {});
     const { probeBeforePublishing } = await import('./doctor/probe-before-publishing.ts');
     await probeBeforePublishing(store.blobs, { ...context, remembered: store.remembered, another });

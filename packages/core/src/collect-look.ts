@@ -20,6 +20,13 @@ export interface Look {
 /** Says of a root, given what is known of its model, whether it does not count although its upload is not given up yet. */
 export type IsAbandoned = (root: StandingRoot, view: CareView) => boolean;
 
+/** Options of an {@link Observer}. */
+export interface ObserverOptions {
+  /** Versions that do not count although they stand; only for saying what would be. */
+  readonly isReleased?: (label: string) => boolean;
+  readonly onRecipe?: () => void;
+}
+
 /**
  * Looks at a store again and again, in the one order that is safe: roots, then logs, then packs and moved files. What
  * never changes (events, recipes, pages, moved files) is read once.
@@ -30,13 +37,13 @@ export class Observer {
   readonly #blobs: BlobStore;
   readonly #logs: CareLogs;
   readonly #reader: LiveReader;
-  readonly #onRecipe: (() => void) | undefined;
+  readonly #options: ObserverOptions;
 
-  constructor(blobs: BlobStore, onRecipe?: () => void) {
+  constructor(blobs: BlobStore, options: ObserverOptions = {}) {
     this.#blobs = blobs;
+    this.#options = options;
     this.#logs = new CareLogs(blobs);
     this.#reader = new LiveReader(blobs, this.index);
-    this.#onRecipe = onRecipe;
     this.moved = new MovedFiles(blobs);
   }
 
@@ -66,9 +73,10 @@ export class Observer {
     const named = new Map<string, string>();
     for (const model of view.models.values()) {
       for (const { label, recipe } of neededRecipes(model)) {
+        if (this.#options.isReleased?.(label) === true) continue;
         const packs = await this.#packsOf(model, label, recipe, options);
         for (const pack of packs) if (!named.has(pack)) named.set(pack, `${label} needs it`);
-        this.#onRecipe?.();
+        this.#options.onRecipe?.();
       }
     }
     return named;

@@ -37,6 +37,8 @@ export interface CollectOptions {
   readonly graceMs?: number;
   /** Only says what would go. Default: false. */
   readonly dryRun?: boolean;
+  /** With `dryRun`: versions, as `churn:3`, that are looked upon as deleted. Default: none. */
+  readonly assumeReleased?: ReadonlySet<string>;
   /** Asserts that nobody else uses the store meanwhile; needed where listings may be stale. Default: false. */
   readonly exclusive?: boolean;
   /** Packs of which less than this share is needed are written again; 0: none. Default: 0.5. */
@@ -146,9 +148,13 @@ class Collection {
     this.#isMirror = format.follows !== undefined;
     this.#graceMs = options.graceMs ?? DAY_MS;
     this.#run = `gc-${Buffer.from(random(12)).toString('hex')}`;
-    this.#observer = new Observer(blobs, () => {
-      this.#recipes += 1;
-      this.#tell('versions', this.#recipes, 0);
+    const released = options.dryRun === true ? options.assumeReleased : undefined;
+    this.#observer = new Observer(blobs, {
+      isReleased: (label) => released?.has(label) === true,
+      onRecipe: () => {
+        this.#recipes += 1;
+        this.#tell('versions', this.#recipes, 0);
+      },
     });
     this.#expire = createUploadExpirer(options);
   }

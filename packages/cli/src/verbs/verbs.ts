@@ -1,3 +1,4 @@
+import { CARE_VERBS } from './care-verbs.ts';
 import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
 import { SERVE_VERBS } from './serve-verbs.ts';
@@ -12,6 +13,7 @@ export const VERBS: readonly VerbSpec[] = [
   ...SOURCE_VERBS,
   ...STORE_VERBS,
   ...MIRROR_VERBS,
+  ...CARE_VERBS,
   ...SERVE_VERBS,
   ...TOOL_VERBS,
 ];
@@ -28,9 +30,6 @@ export const LATER_VERBS: readonly string[] = [
   'bake',
   'deploy',
   'export',
-  'check',
-  'gc',
-  'stats',
   'audit',
   'scan',
   'sign',
