@@ -1,13 +1,10 @@
-/** Commands over storages of every kind: the same work, no server of Ingot's, configured by `.env` alone. */
+/** A day's work over storages that are configured by `.env`: following, completion, predictions, outages and refusals. */
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { startApache } from '../../packages/core/test/servers/apache.ts';
-import { startAzurite } from '../../packages/core/test/servers/azurite.ts';
-import { startFakeGcs } from '../../packages/core/test/servers/fake-gcs.ts';
 import { needServer } from '../../packages/core/test/servers/need-server.ts';
 import { startOpenssh } from '../../packages/core/test/servers/openssh.ts';
 import { startS3rver } from '../../packages/core/test/servers/s3rver.ts';
@@ -76,9 +73,6 @@ async function follow(
 
 const STORAGES = [
   ['S3 (versitygw)', startVersitygw],
-  ['Google Cloud Storage (fake-gcs-server)', () => startFakeGcs()],
-  ['Azure Blob (azurite)', startAzurite],
-  ['WebDAV (apache)', startApache],
   ['SFTP (openssh)', startOpenssh],
 ] as const;
 

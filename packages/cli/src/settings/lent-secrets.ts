@@ -29,6 +29,8 @@ const SHOWN_SECRETS: Readonly<Record<string, readonly string[]>> = {
   az: ['INGOT_AZURE_ENCRYPTION_KEY', 'AZURE_STORAGE_SAS_TOKEN'],
   webdav: ['INGOT_WEBDAV_PASSWORD', 'INGOT_WEBDAV_TOKEN'],
   webdavs: ['INGOT_WEBDAV_PASSWORD', 'INGOT_WEBDAV_TOKEN'],
+  http: ['INGOT_HTTP_PASSWORD', 'INGOT_HTTP_TOKEN'],
+  https: ['INGOT_HTTP_PASSWORD', 'INGOT_HTTP_TOKEN'],
 };
 
 /** The variables that name another server than the cloud's own. */
@@ -77,7 +79,7 @@ function serverNamedBy(
   { origin, project }: Named,
   given: readonly StorageValue[],
 ): NamedServer | undefined {
-  if (/^webdavs?$/.test(scheme)) return project ? { text: address, origin } : undefined;
+  if (/^(?:webdav|http)s?$/.test(scheme)) return project ? { text: address, origin } : undefined;
   const option = /[?&]endpoint=([^&#]*)/.exec(address)?.[1];
   if (option !== undefined) return project ? { text: decodeURIComponent(option), origin } : undefined;
   const names = ENDPOINTS[scheme] ?? [];

@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { storeAddress } from '../address.ts';
 import { readLayers } from './layers.ts';
 import { withheldFrom } from './lent-secrets.ts';
+import { isSettingKey, keyOfVariable } from './setting-keys.ts';
 import type { Settings } from './settings.ts';
 import { createSettings, listStorage } from './settings.ts';
+import { storageVariable } from './storage-variables.ts';
 
 const directories: string[] = [];
 afterAll(() => {
@@ -38,6 +41,20 @@ async function settingsOf({
 const S3 = 'INGOT_REGISTRY=s3://models\n';
 
 describe('storage variables', () => {
+  it('are all those that the backends read', () => {
+    const room = fileURLToPath(new URL('../../../core/src/blob', import.meta.url));
+    const files = readdirSync(room, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /(?<!\.test)\.ts$/.test(name),
+    );
+    const texts = files.map((name) => readFileSync(join(room, name), 'utf8')).join('');
+    const read = texts.matchAll(/(?:env\.|['"`])((?:INGOT|AWS|AZURE|GOOGLE|GCLOUD|CLOUDSDK|STORAGE_EMULATOR)_[A-Z0-9_]+)/g);
+    const unknown = [...new Set([...read].map(([, name = '']) => name))].filter((name) => {
+      const isSetting = name.startsWith('INGOT_') && isSettingKey(keyOfVariable(name));
+      return storageVariable(name) === undefined && !isSetting;
+    });
+    expect(unknown).toEqual([]);
+  });
+
   it('come from .env and from [storage] of the files, the environment first', async () => {
     const settings = await settingsOf({
       env: { AWS_REGION: 'from-the-environment' },

@@ -20,6 +20,8 @@ const TAKES_TOKENS = 'tokens would be sent to where it points';
 const READS_FILES = 'the file it names would be sent away';
 const TRUSTS = 'it decides whom connections trust';
 
+const PASSES_ALL = 'everything would go through it';
+
 const secret = (name: string): StorageVariable => ({ name, secret: true });
 const plain = (name: string): StorageVariable => ({ name });
 const own = (name: string, notFromProject: string): StorageVariable => ({ name, notFromProject });
@@ -70,11 +72,16 @@ export const STORAGE_VARIABLES: readonly StorageVariable[] = [
   ...['AZURE_ENDPOINT', 'AZURE_ANONYMOUS', 'AZURE_ENCRYPTION_SCOPE'].map(ingot),
   secret('INGOT_AZURE_ENCRYPTION_KEY'),
 
-  plain('INGOT_WEBDAV_USER'),
+  ...['WEBDAV_USER', 'HTTP_USER'].map(ingot),
+  ...['INGOT_HTTP_PASSWORD', 'INGOT_HTTP_TOKEN'].map(secret),
   ...['INGOT_WEBDAV_PASSWORD', 'INGOT_WEBDAV_TOKEN'].map(secret),
   own('INGOT_SFTP_KEY', 'it would choose among your keys'),
   own('INGOT_SFTP_KNOWN_HOSTS', TRUSTS),
   ...['INGOT_SFTP_PASSWORD', 'INGOT_SFTP_KEY_PASSPHRASE'].map(secret),
+
+  ...['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy'].map((name) => own(name, PASSES_ALL)),
+  ...['NO_PROXY', 'no_proxy'].map((name) => own(name, PASSES_ALL)),
+  own('NODE_EXTRA_CA_CERTS', TRUSTS),
 ];
 
 function ingot(name: string): StorageVariable {
@@ -90,10 +97,13 @@ const READ_FOR: Readonly<Record<string, RegExp>> = {
   webdav: /^INGOT_WEBDAV_/,
   webdavs: /^INGOT_WEBDAV_/,
   sftp: /^INGOT_SFTP_/,
+  http: /^INGOT_HTTP_/,
+  https: /^INGOT_HTTP_/,
 };
 
 /** Says whether a storage variable matters to addresses of a scheme. */
 export function concerns(name: string, scheme: string): boolean {
+  if (/_proxy$|^NODE_/i.test(name)) return /^(?:s3|gs|az|webdavs?|https?)$/.test(scheme);
   return READ_FOR[scheme]?.test(name) ?? false;
 }
 
