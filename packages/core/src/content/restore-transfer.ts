@@ -38,6 +38,8 @@ export interface TransferContext {
 /** Moves bytes; one object serves all lanes of a restore. */
 export class Transfer {
   readonly #context: TransferContext;
+  /** Memory for copying that is free again. */
+  readonly #blocks: (readonly [Buffer, Buffer])[] = [];
   readonly #moved = new Map<string, Promise<MovedPack | undefined>>();
 
   constructor(context: TransferContext) {
@@ -120,20 +122,24 @@ export class Transfer {
 
   /** Copies bytes of an open file to their place, one block read while the one before is written. */
   async #copy(source: FileHandle, start: number, file: PlacedFile, at: number, length: number): Promise<void> {
-    const size = Math.min(BLOCK_BYTES, length);
-    const blocks = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)] as const;
+    const blocks =
+      this.#blocks.pop() ?? ([Buffer.allocUnsafeSlow(BLOCK_BYTES), Buffer.allocUnsafeSlow(BLOCK_BYTES)] as const);
     let writing: Promise<void> = Promise.resolve();
-    for (let done = 0, n = 0; done < length; n += 1) {
-      stopIfInterrupted(this.#context.signal, 'pull');
-      const block = n % 2 === 0 ? blocks[0] : blocks[1];
-      const { bytesRead } = await source.read(block, 0, Math.min(size, length - done), start + done);
+    try {
+      for (let done = 0, n = 0; done < length; n += 1) {
+        stopIfInterrupted(this.#context.signal, 'pull');
+        const block = n % 2 === 0 ? blocks[0] : blocks[1];
+        const { bytesRead } = await source.read(block, 0, Math.min(BLOCK_BYTES, length - done), start + done);
+        await writing;
+        if (bytesRead === 0) return;
+        writing = file.large.put(block.subarray(0, bytesRead), at + done);
+        writing.catch(() => {});
+        done += bytesRead;
+      }
+    } finally {
       await writing;
-      if (bytesRead === 0) return;
-      writing = file.large.put(block.subarray(0, bytesRead), at + done);
-      writing.catch(() => {});
-      done += bytesRead;
+      this.#blocks.push(blocks);
     }
-    await writing;
   }
 
   /** Reads a whole range into memory, and makes of it what it is for. */
