@@ -225,6 +225,10 @@ CHANGES_NOTHING_HERE = {
 }
 
 
+# How many numbers one publication may leave out.
+MAX_LEFT_OUT = 10000
+
+
 class Model:
     """What a model's log says: versions by number, aliases by name."""
 
@@ -237,9 +241,13 @@ class Model:
 
     def _apply(self, seq, kind, at, body, ignorable):
         if kind == "version-published":
-            if body is not None and body["number"] != len(self.versions) + 1:
-                raise damaged("event %d of %r publishes version %r" % (seq, self.name, body["number"]))
-            self.versions.append(body and dict(body, status="active", at=at))
+            if body is not None:
+                left_out = body["number"] - len(self.versions) - 1
+                if not 0 <= left_out <= MAX_LEFT_OUT:
+                    raise damaged("event %d of %r publishes version %r" % (seq, self.name, body["number"]))
+                self.versions.extend([None] * left_out)
+            status = "retired" if body is not None and body.get("retired") is True else "active"
+            self.versions.append(body and dict(body, status=status, at=at))
         elif body is None or kind in CHANGES_NOTHING_HERE:
             return
         elif kind == "version-updated":
