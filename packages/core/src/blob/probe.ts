@@ -62,7 +62,10 @@ export async function probeStore(blobs: BlobStore, options: ProbeOptions): Promi
     const first = { key: canaries.key('first'), text: `canary ${options.id}` };
     await plant(blobs, first, options);
     const storageTime = (await blobs.stat(first.key, options))?.modifiedAt;
-    findings.push(await checkCreate(blobs, first, canaries, options));
+    const created = await checkCreate(blobs, first, canaries, options);
+    findings.push(created);
+    // Nothing that a liar says of anything else is of use; its canaries may be gone.
+    if (created.status === 'failed') return { findings, ...(storageTime === undefined ? {} : { storageTime }) };
     if (options.thorough === true) findings.push(await checkLarge(blobs, canaries, options));
     findings.push(await checkRange(blobs, first, options));
     findings.push(await checkListing(blobs, first.key, options));

@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { describe, test } from 'vitest';
 import { describeRemoteStore } from '../../test/servers/blob-suite.ts';
 import { startFaultyProxy } from '../../test/servers/faulty-proxy.ts';
 import { needServer } from '../../test/servers/need-server.ts';
 import { startOpenssh } from '../../test/servers/openssh.ts';
+import { startRclone } from '../../test/servers/rclone.ts';
 import { isIngotError } from '../errors.ts';
 import { bodyOf, collect } from './bytes.ts';
 import { keysOf } from './conformance/case.ts';
 import { createLocalBlobStore } from './local.ts';
+import { checkTrustworthy, probeStore } from './probe.ts';
 import { openSftpBlobStore } from './sftp.ts';
 
 await needServer('openssh', startOpenssh, (openssh) => {
@@ -115,3 +119,25 @@ await needServer('openssh', startOpenssh, (openssh) => {
     });
   });
 });
+
+await needServer(
+  'rclone',
+  () => startRclone('sftp'),
+  (rclone) => {
+    test('an SFTP server whose hard links overwrite is found out by the probe and refused', async () => {
+      const [store, other] = [0, 1].map(() => openSftpBlobStore(rclone.address, { env: rclone.env }));
+      assert.ok(store && other);
+      const report = await probeStore(await store, {
+        id: randomBytes(8).toString('hex'),
+        clock: () => performance.now(),
+        sleep: (ms) => sleep(ms),
+        others: [await other],
+      });
+      assert.equal(report.findings[0]?.check, 'create-if-absent');
+      assert.throws(
+        () => checkTrustworthy(rclone.address, report),
+        (error) => isIngotError(error, 'refused'),
+      );
+    });
+  },
+);

@@ -7,8 +7,9 @@ import { readFileSync } from 'node:fs';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Socket } from 'node:net';
 import { rootCertificates } from 'node:tls';
-import { IngotError } from '../../errors.ts';
+import { IngotError, systemErrorCode } from '../../errors.ts';
 import type { BlobBody } from '../blob-store.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { networkError, type RequestWords, stallError, statusError } from './failures.ts';
@@ -70,16 +71,18 @@ export class HttpClient {
   readonly #options: HttpClientOptions;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #isSecure: boolean;
+  /** What a connection needs that no agent keeps. */
+  readonly #fresh: { readonly ca?: string[] };
   readonly #silenceMs: number;
+  readonly #used = new WeakSet<Socket>();
 
   constructor(options: HttpClientOptions) {
     this.#options = options;
     this.#isSecure = options.origin.startsWith('https:');
     this.#silenceMs = options.silenceMs;
     const kept = { keepAlive: true, maxSockets: options.maxConnections ?? 32 };
-    this.#agent = this.#isSecure
-      ? new HttpsAgent({ ...kept, ...trusted(options.extraCertificates) })
-      : new HttpAgent(kept);
+    this.#fresh = trusted(options.extraCertificates);
+    this.#agent = this.#isSecure ? new HttpsAgent({ ...kept, ...this.#fresh }) : new HttpAgent(kept);
   }
 
   /**
@@ -102,11 +105,35 @@ export class HttpClient {
     }
   }
 
+  // A server may end a connection that was kept just as a request goes out on it: that is sent anew on another one.
   async #sendOnce(request: HttpRequest): Promise<HttpReply> {
+    const stale = { is: false };
+    try {
+      return await this.#sendOn(this.#agent, request, stale);
+    } catch (error) {
+      if (!stale.is || request.signal?.aborted) throw error;
+      return this.#sendOn(false, request, stale);
+    }
+  }
+
+  async #sendOn(
+    agent: HttpAgent | HttpsAgent | false,
+    request: HttpRequest,
+    stale: { is: boolean },
+  ): Promise<HttpReply> {
     const { signal, operation } = request;
     stopIfInterrupted(signal, operation);
     const words = this.#words(request);
-    const sent = this.#open(request);
+    const sent = this.#open(request, agent);
+    // Not `reusedSocket`, which says nothing of requests that waited for a connection.
+    let isKept = false;
+    sent.once('socket', (socket) => {
+      isKept = this.#used.has(socket);
+      this.#used.add(socket);
+    });
+    sent.once('error', (error) => {
+      stale.is = isKept && ['ECONNRESET', 'EPIPE'].includes(systemErrorCode(error) ?? '');
+    });
     const onAbort = () => sent.destroy();
     signal?.addEventListener('abort', onAbort, { once: true });
     const release = () => signal?.removeEventListener('abort', onAbort);
@@ -124,13 +151,14 @@ export class HttpClient {
     }
   }
 
-  #open({ method, path, headers, body }: HttpRequest): ClientRequest {
+  #open({ method, path, headers, body }: HttpRequest, agent: HttpAgent | HttpsAgent | false): ClientRequest {
     const { origin, authorization } = this.#options;
     const sized = body === undefined ? {} : { 'content-length': String(body.sizeBytes) };
     const request = this.#isSecure ? httpsRequest : httpRequest;
     return request(new URL(path, origin), {
       method,
-      agent: this.#agent,
+      agent,
+      ...(agent === false ? this.#fresh : {}),
       headers: { ...(authorization === undefined ? {} : { authorization }), ...sized, ...headers },
     });
   }

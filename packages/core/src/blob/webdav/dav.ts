@@ -5,6 +5,8 @@
 
 import type { BlobBody } from '../blob-store.ts';
 import type { HttpClient, HttpReply } from '../http/client.ts';
+import { lengthOf } from '../http/open-range.ts';
+import { INNER_FILE } from '../local/names.ts';
 import { type DavResource, PROPFIND_BODY, parseMultistatus } from './multistatus.ts';
 
 const MAX_LISTING_BYTES = 256 * 1024 * 1024;
@@ -39,8 +41,18 @@ export class Dav {
     return `${this.#root}${path.split('/').map(encodeURIComponent).join('/')}`;
   }
 
-  /** Looks at a resource and what lies directly in it; undefined when there is none. One request. */
+  /** Looks at a resource and what lies directly in it; undefined when there is none. One request; two for an empty collection. */
   async look(path: string, options: DavOptions): Promise<DavListing | undefined> {
+    const listed = await this.#list(path, options);
+    if (listed === undefined || !listed.self.isCollection || listed.children.size > 0) return listed;
+    // Some servers hide names that begin with a dot.
+    const inner = await this.file(path === '' ? INNER_FILE : `${path}/${INNER_FILE}`, options);
+    if (inner === undefined) return listed;
+    const hidden = { ...inner, path: `${listed.self.path}/${INNER_FILE}`, isCollection: false };
+    return { self: listed.self, children: new Map([[INNER_FILE, hidden]]) };
+  }
+
+  async #list(path: string, options: DavOptions): Promise<DavListing | undefined> {
     const reply = await this.#client.send({
       method: 'PROPFIND',
       path: this.pathOf(path),
@@ -70,7 +82,14 @@ export class Dav {
     if (reply.status === 201 || reply.status === 200) return 'made';
     if (reply.status === 405) return 'exists';
     if (reply.status === 409 || reply.status === 404) return 'no-parent';
+    // Of several that make it at once, Apache tells all but one that it is forbidden; others say that it is locked.
+    if (reply.status !== 401 && (await this.#isThere(path, options))) return 'exists';
     throw reply.error();
+  }
+
+  async #isThere(path: string, options: DavOptions): Promise<boolean> {
+    const headers = { depth: '0', 'content-length': '0' };
+    return (await this.#send('PROPFIND', path.endsWith('/') ? path : `${path}/`, options, headers)).status === 207;
   }
 
   /** Moves a collection where nothing may be yet, and gives the answer's status and error. One request. */
@@ -86,11 +105,12 @@ export class Dav {
     if (reply.status < 200 || reply.status > 299) throw reply.error();
   }
 
-  /** Whether there is such a file. One request. */
-  async hasFile(path: string, options: DavOptions): Promise<boolean> {
-    const reply = await this.#send('HEAD', this.pathOf(path), options);
-    if (reply.status === 200 || reply.status === 204) return true;
-    if ([404, 405, 409, 410].includes(reply.status)) return false;
+  /** Size and time of a file; undefined when there is none. One request. */
+  async file(path: string, options: DavOptions): Promise<Pick<DavResource, 'sizeBytes' | 'modifiedAt'> | undefined> {
+    const reply = await this.#send('HEAD', this.pathOf(path), options, { 'accept-encoding': 'identity' });
+    if (reply.status === 200 || reply.status === 204)
+      return { sizeBytes: lengthOf(reply) ?? 0, modifiedAt: new Date(reply.headers['last-modified'] ?? 0) };
+    if ([404, 405, 409, 410].includes(reply.status)) return undefined;
     throw reply.error();
   }
 

@@ -24,7 +24,7 @@ export class Folders {
    */
   async checkHoldsBlobs(path: string, options: DavOptions): Promise<void> {
     if (path === '' || this.#known.has(path)) return;
-    if (await this.#dav.hasFile(`${path}/${INNER_FILE}`, options))
+    if ((await this.#dav.file(`${path}/${INNER_FILE}`, options)) !== undefined)
       throw new IngotError('usage', `"${path}" is a blob, so nothing can be written under it`, {
         operation: options.operation,
       });

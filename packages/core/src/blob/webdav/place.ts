@@ -6,7 +6,6 @@
 
 import { IngotError } from '../../errors.ts';
 import { INNER_FILE } from '../local/names.ts';
-import type { HttpReply } from '../http/client.ts';
 import type { Dav, DavListing, DavOptions } from './dav.ts';
 import type { Folders } from './folders.ts';
 
@@ -39,9 +38,9 @@ export async function placeCollection(
     if (reply.status === 201 || reply.status === 204 || reply.status === 200) return 'created';
     if (reply.status === 401 || reply.status === 507) throw reply.error();
     if (await isTaken(dav, target, options)) return 'exists';
-    if (tries === ATTEMPTS) throw unplaced(reply.error(), target);
+    if (tries === ATTEMPTS) throw reply.status === 403 ? reply.error() : unplaced(reply.error(), target);
     // A parent that is missing is 409 by the book and 500 on Apache.
-    if (reply.status !== 412 && reply.status !== 423) await makeParent(dav, folders, parent, temporary, reply, options);
+    if (reply.status !== 412 && reply.status !== 423) await makeParent(dav, folders, parent, temporary, options);
   }
 }
 
@@ -59,7 +58,6 @@ async function makeParent(
   folders: Folders,
   parent: string,
   temporary: string,
-  reply: HttpReply,
   options: DavOptions,
 ): Promise<void> {
   const made = await folders.ensure(parent, options).catch((error: unknown) => error);
@@ -70,8 +68,7 @@ async function makeParent(
     });
   if (made instanceof Error) throw made;
   if (made === 'made') return;
-  if (reply.status < 500 && reply.status !== 409 && reply.status !== 404) throw reply.error();
-  if (!(await dav.hasFile(`${temporary}/${INNER_FILE}`, options)))
+  if ((await dav.file(`${temporary}/${INNER_FILE}`, options)) === undefined)
     throw new IngotError('unavailable', `what was written to "${temporary}" is not there any more`, {
       operation: options.operation,
     });

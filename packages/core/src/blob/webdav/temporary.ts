@@ -52,7 +52,7 @@ export class TemporaryCollections {
   async #prepare(options: DavOptions): Promise<void> {
     const made = await this.#folders.ensure(TEMPORARY_DIRECTORY, options);
     // The mark tells whoever reads the same directory as files that blobs are directories.
-    if (!(await this.#dav.hasFile(DIRECTORY_FORM_MARK, options)))
+    if ((await this.#dav.file(DIRECTORY_FORM_MARK, options)) === undefined)
       await this.#dav.put(DIRECTORY_FORM_MARK, DIRECTORY_FORM_MARK, bodyOf(''), options);
     if (made === 'exists') await this.#sweep(await this.#dav.look(TEMPORARY_DIRECTORY, options));
   }
