@@ -167,8 +167,8 @@ class Check {
     }
     for (const pack of survey.moved.keys())
       await this.#document(movedKey(pack), (bytes) => parseMoved(bytes, movedKey(pack)), [], RESTORE);
-    const sound = [...survey.moved].filter(([pack]) => !this.#damage.has(movedKey(pack)));
-    await this.#moved.load({ ...survey, moved: new Map(sound) }, this.#call);
+    const sound = [...survey.moved.keys()].filter((pack) => !this.#damage.has(movedKey(pack)));
+    await this.#moved.load(sound, this.#call);
     for (const [pack, key] of roots) this.#named.set(pack, key);
   }
 

@@ -60,7 +60,7 @@ export class Observer {
     const roots = await standingRoots(this.#blobs, options);
     const view = await this.#logs.read(options);
     const survey = await surveyPacks(this.#blobs, options);
-    await this.moved.load(survey, options);
+    await this.moved.load(survey.moved.keys(), options);
     const versions = await this.#needs(view, options);
     const gone = roots.filter((root) => isVoid(root, view));
     const counted = roots.filter((root) => !gone.includes(root) && !isAbandoned(root, view));

@@ -178,7 +178,11 @@ async function pushNew(
   const { registry, contents, signal } = options;
   // A model is made only when there is a version to come: a push that is given up leaves no name behind.
   const model = before === undefined ? undefined : await registry.ensureModel(name, { signal });
-  const modelId = model?.id ?? (async () => (await registry.ensureModel(name, { signal })).id);
+  let id = model?.id;
+  const modelId = async (): Promise<string> => {
+    id ??= (await registry.ensureModel(name, { signal })).id;
+    return id;
+  };
   const base = [...(model?.base ?? []), ...(await basesOf(options))];
   await using upload = await contents.openUpload({ modelId, base, signal });
   const { plan, files } = await take(upload);
@@ -186,7 +190,9 @@ async function pushNew(
   if (pushed !== undefined) return pushed;
   await putDocuments(upload, plan, options);
   const sealed = await upload.seal(callOptions(options));
-  const published = await publish(plan, { recipe: sealed.recipe, upload: upload.id }, options);
+  // The root names this model: published under another, which took the name meanwhile, nothing would keep the contents.
+  const stored = { recipe: sealed.recipe, upload: upload.id, modelId: await modelId() };
+  const published = await publish(plan, stored, options);
   await upload.release();
   return { ...resultOf(plan, published, files), sealed };
 }
@@ -281,7 +287,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 async function publish(
   plan: PackagePlan,
-  stored: Pick<VersionDraft, 'recipe' | 'upload'>,
+  stored: Pick<VersionDraft, 'recipe' | 'upload' | 'modelId'>,
   options: PushOptions,
   how: Pick<PublishOptions, 'existingOnly'> = {},
 ): Promise<PublishResult> {

@@ -101,7 +101,7 @@ class Scales {
     }
     const survey = await surveyPacks(this.#blobs, this.#call);
     const moved = new MovedFiles(this.#blobs);
-    await moved.load(survey, this.#call);
+    await moved.load(survey.moved.keys(), this.#call);
     const pinned = new Map(roots.flatMap(({ packs, key }) => packs.map((pack): [string, string] => [pack, key])));
     const { named } = marksOf({ versions: this.#named, roots: pinned }, moved);
     const stored = total(this.#all);

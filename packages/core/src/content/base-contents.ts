@@ -38,8 +38,12 @@ export class BaseContents {
     return [...new Set(this.#recipes.flatMap(({ packs, ref }) => [...packs, ref.pack]))];
   }
 
-  /** Reads all pages and notes their pieces. */
-  async fill(index: PieceIndex, options: ContentOptions): Promise<void> {
+  /** Reads all pages and notes their pieces, where `place` says that they lie now. Default: where their pages say. */
+  async fill(
+    index: PieceIndex,
+    options: ContentOptions,
+    place: (piece: Piece) => Piece | undefined = (piece) => piece,
+  ): Promise<void> {
     const pages = [
       ...new Map(this.#recipes.flatMap((recipe) => recipe.pages).map((page) => [page.digest, page])).values(),
     ];
@@ -50,7 +54,7 @@ export class BaseContents {
         const pieces = await orLost(() => this.#reader.page(at, options));
         if (pieces === undefined) continue;
         this.#packs.set(page.digest, new Set(pieces.map(({ pack }) => pack)));
-        index.addPage(pieces);
+        index.addPage(pieces.flatMap((piece) => place(piece) ?? []));
       }
     };
     await Promise.all(Array.from({ length: PAGES_AT_ONCE }, work));

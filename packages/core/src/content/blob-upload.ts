@@ -9,8 +9,9 @@ import { readPackFooter } from './pack.ts';
 import { PackWriter } from './pack-writer.ts';
 import { RecipeWriter } from './recipe-writer.ts';
 import { absentPacks, uploadRootKey, writeUploadRoot } from './roots.ts';
+import { MovedFiles, stops } from './sweep/marks.ts';
 import { bytesOf, PieceIndex } from './upload-index.ts';
-import { Ingest } from './upload-ingest.ts';
+import { BLOCKS_HELD, Ingest } from './upload-ingest.ts';
 import type { LeftPacks, UploadJournal, UploadJournals } from './upload-journal.ts';
 import type { UploadCounts } from './upload-placer.ts';
 
@@ -116,7 +117,9 @@ export class BlobUpload implements Upload {
     await round?.packs.settle();
     if (this.#released) return;
     try {
-      for (const key of this.#roots.splice(0)) await this.#context.blobs.delete(key);
+      // What is sealed may have been published although nobody heard so: an event can be on its way still. Its root stays
+      // until a collection gives the upload up, by an event that comes before or after that one.
+      if (this.#sealed === undefined) for (const key of this.#roots.splice(0)) await this.#context.blobs.delete(key);
       if (this.#sealed !== undefined || (this.#journal !== undefined && isPassing(this.#failure))) {
         await this.#journal?.leave();
         return;
@@ -139,11 +142,24 @@ export class BlobUpload implements Upload {
     [this.#base, this.#left, this.#parameters] = [base, left, cuts];
     const [absent] = await Promise.all([absentPacks(blobs, base.relied, options), base.fill(this.#index, options)]);
     this.#forget(absent);
+    await this.#followMoved(base, absent, options);
     await this.#resume(
       left.flatMap(({ packs }) => packs),
       options,
     );
     return this.#begin();
+  }
+
+  /** Notes where pieces of packs that are gone lie now, if these were moved. */
+  async #followMoved(base: BaseContents, absent: ReadonlySet<string>, options: BlobOptions): Promise<void> {
+    const moved = new MovedFiles(this.#context.blobs);
+    await moved.load([...absent], options);
+    if (![...absent].some((pack) => moved.get(pack) !== undefined)) return;
+    await base.fill(this.#index, options, (piece) => {
+      if (!absent.has(piece.pack)) return piece;
+      const [place] = [...stops(piece, moved)].slice(-1);
+      return place && { ...piece, ...place };
+    });
   }
 
   /** Notes what an upload that was cut short has written. */
@@ -170,6 +186,7 @@ export class BlobUpload implements Upload {
       blobs,
       packBytes,
       writesAtOnce,
+      blocksHeld: BLOCKS_HELD,
       signal,
       nextPack: () => `${this.id}/${this.#packs++}`,
       onPack: (pack, bytes) => this.#notePack(pack, bytes),

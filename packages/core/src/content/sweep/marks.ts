@@ -7,9 +7,9 @@ import type { BlobOptions, BlobStore } from '../../blob/blob-store.ts';
 import { readIfPresent } from '../../blob/bytes.ts';
 import type { Locator } from '../content-store.ts';
 import { packKey } from '../locator.ts';
+import { inParallel } from './in-parallel.ts';
 import { digestOfRow, type LiveIndex } from './live-index.ts';
 import { type MovedPack, movedKey, parseMoved, relocated } from './moved.ts';
-import type { PackSurvey } from './survey.ts';
 
 /** Which packs are named, with a reason for people. */
 export interface Marks {
@@ -24,6 +24,8 @@ export interface GivenNames {
   readonly roots: ReadonlyMap<string, string>;
 }
 
+const READ_AT_ONCE = 16;
+
 /** Moved files as they are read; they never change, so each is read once. */
 export class MovedFiles {
   readonly #blobs: Pick<BlobStore, 'read'>;
@@ -33,13 +35,13 @@ export class MovedFiles {
     this.#blobs = blobs;
   }
 
-  /** Reads the moved files that a survey found. Throws `integrity`. */
-  async load(survey: PackSurvey, options: BlobOptions): Promise<void> {
-    for (const pack of survey.moved.keys()) {
-      if (this.#read.has(pack)) continue;
+  /** Reads the moved files of some packs, if they have any. Throws `integrity`. */
+  async load(packs: Iterable<string>, options: BlobOptions): Promise<void> {
+    const unread = [...packs].filter((pack) => !this.#read.has(pack));
+    await inParallel(unread, READ_AT_ONCE, async (pack) => {
       const bytes = await readIfPresent(this.#blobs, movedKey(pack), options);
       if (bytes !== undefined) this.#read.set(pack, parseMoved(bytes, movedKey(pack)));
-    }
+    });
   }
 
   get(pack: string): MovedPack | undefined {
