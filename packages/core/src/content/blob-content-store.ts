@@ -18,7 +18,7 @@ import { restoreContents } from './restore.ts';
 
 /** Options of {@link createBlobContentStore}. */
 export interface BlobContentStoreOptions {
-  /** A pack is closed before the pieces in it grow past this. Default: 16 MiB. */
+  /** A pack is closed before the pieces in it grow past this. Default: 8 MiB. */
   readonly packBytes?: number;
   /** Where contents are cut. Default: where the store says (`chunker` of `ingot.json`). */
   readonly chunker?: ChunkerParameters;
@@ -44,7 +44,7 @@ export interface BlobContentStoreOptions {
  */
 export function createBlobContentStore(blobs: BlobStore, options: BlobContentStoreOptions = {}): ContentStore {
   const reader = new RecipeReader(blobs);
-  const packBytes = options.packBytes ?? 16 * 1024 * 1024;
+  const packBytes = options.packBytes ?? 8 * 1024 * 1024;
   const writesAtOnce = blobs.capabilities.localFiles ? 2 : 4;
   const parameters = async () => options.chunker ?? (await chunkerOf(blobs));
   const now = options.now ?? (() => new Date());

@@ -15,22 +15,25 @@ export interface PackWriterContext {
   readonly packBytes: number;
   /** How many packs may be under way to the store at a time. */
   readonly writesAtOnce: number;
+  /** How many blocks an open pack may hold; what is in others is copied. */
+  readonly blocksHeld: number;
   readonly nextPack: () => string;
   /** Called when a pack stands in the store. */
   readonly onPack: (pack: string, sizeBytes: number) => void;
   readonly signal: AbortSignal | undefined;
 }
 
-/** Bytes of a pack: in a block that is held, or of its own. */
-interface Part {
+/** Bytes of a pack: a range of a block that is held, or bytes of its own. */
+interface Part extends Partial<Span> {
   readonly bytes: Uint8Array;
-  readonly block?: Block;
 }
 
 interface OpenPack {
   readonly id: string;
   readonly entries: PackedEntry[];
-  parts: Part[];
+  readonly parts: Part[];
+  /** Blocks that are held until it is written. */
+  readonly blocks: Set<Block>;
   readonly late: Late[];
   bytes: number;
 }
@@ -97,18 +100,6 @@ export class PackWriter {
     return this.#put(this.#current(), digest, { bytes });
   }
 
-  /** Copies what the open pack holds in blocks, so that they become free. */
-  compact(): void {
-    const pack = this.#open;
-    if (pack === undefined) return;
-    pack.parts = pack.parts.map((part) => {
-      if (part.block === undefined) return part;
-      const bytes = Buffer.from(part.bytes);
-      part.block.release();
-      return { bytes };
-    });
-  }
-
   /** Closes the open pack and begins to write it. */
   async close(): Promise<void> {
     const pack = this.#open;
@@ -123,7 +114,7 @@ export class PackWriter {
       })
       .finally(() => {
         this.#writing.delete(writing);
-        for (const { block } of pack.parts) block?.release();
+        for (const block of pack.blocks) block.release();
       });
     this.#writing.add(writing);
   }
@@ -150,7 +141,7 @@ export class PackWriter {
   }
 
   #current(): OpenPack {
-    this.#open ??= { id: this.#context.nextPack(), entries: [], parts: [], late: [], bytes: 0 };
+    this.#open ??= { id: this.#context.nextPack(), entries: [], parts: [], blocks: new Set(), late: [], bytes: 0 };
     return this.#open;
   }
 
@@ -164,16 +155,15 @@ export class PackWriter {
   }
 
   #addSpan(pack: OpenPack, { block, from, to }: Span, keep: boolean): void {
-    if (!keep) return void pack.parts.push({ bytes: Buffer.from(block.bytes.subarray(from, to)) });
+    if (!pack.blocks.has(block) && (!keep || pack.blocks.size === this.#context.blocksHeld))
+      return void pack.parts.push({ bytes: Buffer.from(block.bytes.subarray(from, to)) });
+    if (!pack.blocks.has(block)) block.hold();
+    pack.blocks.add(block);
     const last = pack.parts.at(-1);
     // Neighbours in a block become one part, so that a pack of new bytes is written in pieces of whole blocks.
-    if (last?.block === block && last.bytes.byteOffset + last.bytes.byteLength === block.bytes.byteOffset + from) {
-      const start = last.bytes.byteOffset - block.bytes.byteOffset;
-      pack.parts[pack.parts.length - 1] = { bytes: block.bytes.subarray(start, to), block };
-      return;
-    }
-    block.hold();
-    pack.parts.push({ bytes: block.bytes.subarray(from, to), block });
+    const start = last?.block === block && last.to === from ? last.from : from;
+    if (start !== from) pack.parts.pop();
+    pack.parts.push({ bytes: block.bytes.subarray(start, to), block, from: start, to });
   }
 
   async #write({ id, entries, parts, bytes }: OpenPack): Promise<void> {

@@ -18,6 +18,8 @@ export interface Block {
 export interface Blocks {
   /** Gives a block that its taker holds; waits until one is free. */
   acquire(): Promise<Block>;
+  /** Ends all waiting with this error: after a failure nothing gives blocks back. */
+  end(error: unknown): void;
 }
 
 /** Blocks in a memory that threads share. */
@@ -25,46 +27,47 @@ export interface SharedBlocks extends Blocks {
   readonly shared: GearMemory;
 }
 
-/**
- * Makes blocks in the heap, at most `limit`, each only when it is needed.
- * @param onStarved is called when none is free, and may release some.
- */
-export function heapBlocks(limit: number, onStarved: () => void): Blocks {
-  return new Pool(limit, () => [Buffer.allocUnsafeSlow(BLOCK_BYTES), 0], onStarved);
+/** Makes blocks in the heap, at most `limit`, each only when it is needed. */
+export function heapBlocks(limit: number): Blocks {
+  return new Pool(limit, () => [Buffer.allocUnsafeSlow(BLOCK_BYTES), 0]);
 }
 
 /** Makes `limit` blocks in a memory that threads share. Throws where there is no such memory. */
-export function sharedBlocks(limit: number, onStarved: () => void): SharedBlocks {
+export function sharedBlocks(limit: number): SharedBlocks {
   const first = Math.ceil(GEAR_BYTES / PAGE_BYTES) * PAGE_BYTES;
   const shared = createGearMemory((first + limit * BLOCK_BYTES) / PAGE_BYTES);
   const make = (n: number): readonly [Uint8Array, number] => {
     const offset = first + n * BLOCK_BYTES;
     return [Buffer.from(shared.memory.buffer, offset, BLOCK_BYTES), offset];
   };
-  const pool = new Pool(limit, make, onStarved);
-  return { shared, acquire: () => pool.acquire() };
+  const pool = new Pool(limit, make);
+  return { shared, acquire: () => pool.acquire(), end: (error) => pool.end(error) };
 }
 
 class Pool implements Blocks {
   readonly #limit: number;
   readonly #make: (n: number) => readonly [Uint8Array, number];
-  readonly #onStarved: () => void;
   readonly #free: Block[] = [];
-  readonly #waiting: ((block: Block) => void)[] = [];
+  readonly #waiting: { readonly resolve: (block: Block) => void; readonly reject: (error: unknown) => void }[] = [];
+  #ended: { readonly error: unknown } | undefined;
   #made = 0;
 
-  constructor(limit: number, make: (n: number) => readonly [Uint8Array, number], onStarved: () => void) {
+  constructor(limit: number, make: (n: number) => readonly [Uint8Array, number]) {
     this.#limit = limit;
     this.#make = make;
-    this.#onStarved = onStarved;
   }
 
   async acquire(): Promise<Block> {
-    if (this.#free.length === 0 && this.#made === this.#limit) this.#onStarved();
+    if (this.#ended !== undefined) throw this.#ended.error;
     const block = this.#free.pop() ?? this.#another();
-    if (block === undefined) return await new Promise((resolve) => this.#waiting.push(resolve));
+    if (block === undefined) return await new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));
     block.hold();
     return block;
+  }
+
+  end(error: unknown): void {
+    this.#ended ??= { error };
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#ended.error);
   }
 
   #another(): Block | undefined {
@@ -90,6 +93,6 @@ class Pool implements Blocks {
     const next = this.#waiting.shift();
     if (next === undefined) return void this.#free.push(block);
     block.hold();
-    next(block);
+    next.resolve(block);
   }
 }

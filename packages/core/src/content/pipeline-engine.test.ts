@@ -17,11 +17,10 @@ import { createInlineEngine, type Engine, startThreadEngine } from './pipeline-e
 import type { Segment } from './pipeline-thread.ts';
 import { weights } from './testing/weights.ts';
 
-const starved = () => assert.fail('there are blocks enough');
 let threads: { readonly blocks: SharedBlocks; readonly engine: Engine };
 
 beforeAll(async () => {
-  const blocks = sharedBlocks(16, starved);
+  const blocks = sharedBlocks(16);
   threads = { blocks, engine: await startThreadEngine(blocks.shared, CHUNKER) };
 });
 afterAll(() => threads.engine[Symbol.asyncDispose]());
@@ -87,7 +86,7 @@ describe('the engines of a push', () => {
     await fc.assert(
       fc.asyncProperty(lengths, fc.integer({ min: 3000, max: BLOCK_BYTES }), async (sizes, blockBytes) => {
         const contents = sizes.map((size, n) => noise(size, n + size));
-        const plain = await through(createInlineEngine(CHUNKER), heapBlocks(4, starved), contents, blockBytes);
+        const plain = await through(createInlineEngine(CHUNKER), heapBlocks(4), contents, blockBytes);
         assert.deepEqual(await through(threads.engine, threads.blocks, contents, blockBytes), plain);
         assert.deepEqual(
           plain.contents,

@@ -14,7 +14,10 @@ const WHOLE_BYTES = 8 * 1024 * 1024;
 const SMALL_BYTES = 256 * 1024;
 /** Less than this to cut and to hash is done sooner than threads have started. */
 const THREADS_BYTES = 16 * 1024 * 1024;
-const BLOCKS = 40;
+/** Blocks of an upload: those of the packs that are under way or open, and what is being read and worked on. */
+const BLOCKS = 24;
+/** How many of them an open pack may hold. So that all do not end up in one pack, and none is left to fill it. */
+export const BLOCKS_HELD = 12;
 
 /** What taking contents needs. */
 export interface IngestContext extends Omit<PlacerContext, 'onFailure'> {
@@ -44,17 +47,11 @@ export class Ingest implements AsyncDisposable {
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #failure: { readonly error: unknown } | undefined;
-  readonly #failed: Promise<never>;
-  #rejectFailed: (error: unknown) => void = () => {};
 
   constructor(context: IngestContext) {
     this.#context = context;
     this.#engine = createInlineEngine(context.parameters);
-    this.#blocks = heapBlocks(BLOCKS, () => context.packs.compact());
-    this.#failed = new Promise((_, reject) => {
-      this.#rejectFailed = reject;
-    });
-    this.#failed.catch(() => {});
+    this.#blocks = heapBlocks(BLOCKS);
     this.#placer = new Placer({ ...context, onFailure: (error) => this.#fail(error) });
   }
 
@@ -179,8 +176,7 @@ export class Ingest implements AsyncDisposable {
   }
 
   async #currentBlock(): Promise<Block> {
-    // After a failure nothing gives blocks back.
-    this.#block ??= await Promise.race([this.#blocks.acquire(), this.#failed]);
+    this.#block ??= await this.#blocks.acquire();
     return this.#block;
   }
 
@@ -201,7 +197,7 @@ export class Ingest implements AsyncDisposable {
 
   async #startThreads(): Promise<void> {
     try {
-      const blocks = sharedBlocks(BLOCKS, () => this.#context.packs.compact());
+      const blocks = sharedBlocks(BLOCKS);
       const engine = await startThreadEngine(blocks.shared, this.#context.parameters);
       this.#submit();
       [this.#blocks, this.#engine, this.#threads] = [blocks, engine, 'started'];
@@ -218,7 +214,7 @@ export class Ingest implements AsyncDisposable {
 
   #fail(error: unknown): void {
     this.#failure ??= { error };
-    this.#rejectFailed(error);
+    this.#blocks.end(error);
     for (const { reject } of this.#open) reject(this.#failure.error);
     this.#open.clear();
     this.#jobs.length = 0;

@@ -25,7 +25,7 @@ export async function fill(
   let pending: Promise<void> = Promise.resolve();
   let given = 0;
   try {
-    for await (const piece of gathered(own(body))) {
+    for await (const piece of gathered(own(body), body.sizeBytes)) {
       stopIfInterrupted(signal, 'blob.write');
       await pending;
       given += piece.byteLength;
@@ -55,10 +55,17 @@ async function writeFully(handle: FileHandle, piece: Uint8Array): Promise<void> 
   }
 }
 
-/** Gathers small pieces into larger ones, so that few calls move many bytes. */
-export async function* gathered(pieces: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+/**
+ * Gathers small pieces into larger ones, so that few calls move many bytes.
+ * @param sizeBytes how many there are at most; spares memory. Default: not known.
+ */
+export async function* gathered(
+  pieces: AsyncIterable<Uint8Array>,
+  sizeBytes = Number.POSITIVE_INFINITY,
+): AsyncIterable<Uint8Array> {
   let buffer: Buffer | undefined;
   let used = 0;
+  let left = sizeBytes;
   for await (const piece of pieces) {
     if (buffer !== undefined && used + piece.byteLength > buffer.byteLength) {
       yield buffer.subarray(0, used);
@@ -67,15 +74,17 @@ export async function* gathered(pieces: AsyncIterable<Uint8Array>): AsyncIterabl
     if (piece.byteLength >= SMALL_BYTES) {
       if (buffer !== undefined) yield buffer.subarray(0, used);
       buffer = undefined;
+      left -= piece.byteLength;
       yield piece;
       continue;
     }
     if (buffer === undefined) {
-      buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+      buffer = Buffer.allocUnsafeSlow(Math.max(piece.byteLength, Math.min(BUFFER_BYTES, left)));
       used = 0;
     }
     buffer.set(piece, used);
     used += piece.byteLength;
+    left -= piece.byteLength;
   }
   if (buffer !== undefined && used > 0) yield buffer.subarray(0, used);
 }
