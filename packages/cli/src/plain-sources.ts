@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
+import { PLAIN_NAMES } from '@ingot/core/blob/local/names';
 import { openBlobStore } from '@ingot/core/blob/open';
 import type { PackageCache } from '@ingot/core/package/cache';
 import type { OnProgress } from '@ingot/core/progress';
@@ -27,7 +28,8 @@ export function openSourceReader(settings: Settings, options: PlainSourcesOption
   return new SourceReader({
     cache,
     directory: join(cacheRoot(settings), 'sources'),
-    open: (address) => openBlobStore(address, { env: settings.env, ...(onWarning && { onWarning }) }),
+    open: (address) =>
+      openBlobStore(address, { env: settings.env, names: PLAIN_NAMES, ...(onWarning && { onWarning }) }),
     host: { cwd, ...(home !== undefined && home !== '' && { home }) },
     env: settings.env,
     now,

@@ -14,7 +14,7 @@ import { isFolder, lengthOf, type OpenedRange, openRange } from './http/open-ran
 import { walkIndex } from './http/walk.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
-import { encodeSegment, INNER_FILE } from './local/names.ts';
+import { type FileNames, INNER_FILE, STORE_NAMES } from './local/names.ts';
 import { DIRECTORY_FORM_MARK } from './local/place.ts';
 import { checkRange } from './range.ts';
 import { silenceMs } from './silence.ts';
@@ -25,6 +25,8 @@ export interface HttpBlobStoreOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Is told of what is odd but works: a password that is sent unencrypted. Default: nobody is. */
   readonly onWarning?: (message: string) => void;
+  /** Default: those of a store. */
+  readonly names?: FileNames;
 }
 
 const CREDENTIALS_HINT = 'set INGOT_HTTP_USER and INGOT_HTTP_PASSWORD, or INGOT_HTTP_TOKEN';
@@ -43,18 +45,20 @@ class HttpBlobStore implements BlobStore {
   } as const;
   readonly #client: HttpClient;
   readonly #place: HttpAddress;
+  readonly #names: FileNames;
   #directoryForm: Promise<boolean> | undefined;
   #hasIndex: boolean | undefined;
   #answered = false;
 
-  constructor(client: HttpClient, place: HttpAddress) {
+  constructor(client: HttpClient, place: HttpAddress, names: FileNames = STORE_NAMES) {
     this.address = place.shown;
     this.#client = client;
     this.#place = place;
+    this.#names = names;
   }
 
   async stat(key: string, { signal }: BlobOptions = {}): Promise<BlobStat | undefined> {
-    const path = checkedPath(key, signal, 'blob.stat');
+    const path = checkedPath(this.#names, key, signal, 'blob.stat');
     const found = await this.#head(path, 'blob.stat', signal);
     if (found !== 'folder') return found;
     const inner = (await this.#isDirectoryForm(signal))
@@ -65,7 +69,7 @@ class HttpBlobStore implements BlobStore {
 
   async *read(key: string, { signal, range }: BlobReadOptions = {}): AsyncIterable<Uint8Array> {
     checkRange(range);
-    const path = checkedPath(key, signal, 'blob.read');
+    const path = checkedPath(this.#names, key, signal, 'blob.read');
     const open = (at: string) => this.#open({ path: this.#url(at), key, range, signal });
     let opened = await open(path);
     if (opened === 'folder' && (await this.#isDirectoryForm(signal))) opened = await open(`${path}/${INNER_FILE}`);
@@ -93,7 +97,7 @@ class HttpBlobStore implements BlobStore {
     if (await this.#isIndexed(signal)) {
       const directoryForm = await this.#isDirectoryForm(signal);
       const index = async (path: string) => (await this.#index(path, signal)) ?? [];
-      yield* walkIndex({ index, look, directoryForm }, { prefix, after, signal });
+      yield* walkIndex({ index, look, directoryForm }, { prefix, after, signal, names: this.#names });
       return;
     }
     const known = await findKnown(prefix, after, look);
@@ -151,7 +155,7 @@ class HttpBlobStore implements BlobStore {
     const headers = { accept: 'text/html', 'accept-encoding': 'identity' };
     const reply = await this.#client.send({ method: 'GET', path: url, headers, operation: 'blob.list', signal });
     if (reply.status === 200) {
-      return parseIndexPage(await reply.text(MAX_INDEX_BYTES), new URL(url, this.#place.origin));
+      return parseIndexPage(await reply.text(MAX_INDEX_BYTES), new URL(url, this.#place.origin), this.#names);
     }
     await reply.discard();
     if ([400, 403, 404, 405, 410].includes(reply.status)) return undefined;
@@ -195,10 +199,10 @@ function revisionOf(reply: HttpReply): { readonly revision?: string } {
   return etag === undefined ? {} : { revision: etag };
 }
 
-function checkedPath(key: string, signal: AbortSignal | undefined, operation: string): string {
+function checkedPath(names: FileNames, key: string, signal: AbortSignal | undefined, operation: string): string {
   checkKey(key);
   stopIfInterrupted(signal, operation);
-  return key.split('/').map(encodeSegment).join('/');
+  return key.split('/').map(names.nameOf).join('/');
 }
 
 /**
@@ -225,5 +229,5 @@ export async function openHttpBlobStore(address: string, options: HttpBlobStoreO
     extraCertificates: env.NODE_EXTRA_CA_CERTS,
     silenceMs: silenceMs(env),
   });
-  return new HttpBlobStore(client, place);
+  return new HttpBlobStore(client, place, options.names);
 }

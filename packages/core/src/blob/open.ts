@@ -10,6 +10,7 @@ import type { BlobStore } from './blob-store.ts';
 import type { RetryOptions } from './layers/patience.ts';
 import { retrying } from './layers/retrying.ts';
 import { createLocalBlobStore } from './local.ts';
+import type { FileNames } from './local/names.ts';
 
 /** What opening a storage depends on. */
 export interface OpenBlobStoreOptions {
@@ -17,6 +18,8 @@ export interface OpenBlobStoreOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Is told of what is odd but works. Default: nobody is. */
   readonly onWarning?: (message: string) => void;
+  /** How names of files are read where blobs are files. Default: those of a store. */
+  readonly names?: FileNames;
 }
 
 type OpenBackend = (address: string, options: OpenBlobStoreOptions) => Promise<BlobStore>;

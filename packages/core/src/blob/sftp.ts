@@ -9,7 +9,7 @@ import type { BlobBody, BlobEntry, BlobOptions, BlobReadOptions, BlobStat, BlobS
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
 import { BodyFailure } from './local/fill.ts';
-import { encodeSegment, INNER_FILE } from './local/names.ts';
+import { type FileNames, INNER_FILE, STORE_NAMES } from './local/names.ts';
 import { checkRange, fitRange } from './range.ts';
 import { parseSftpAddress } from './sftp/address.ts';
 import { type CallOptions, SftpConnection } from './sftp/connection.ts';
@@ -33,6 +33,8 @@ export interface SftpBlobStoreOptions {
   readonly staleAfterMs?: number;
   /** Names temporary files; must never repeat. Default: 16 random bytes as hex. */
   readonly randomId?: () => string;
+  /** Default: those of a store. */
+  readonly names?: FileNames;
 }
 
 /** A body up to this size is sent without asking first whether its key is taken. */
@@ -45,6 +47,7 @@ class SftpBlobStore implements BlobStore {
   readonly capabilities = { createIfAbsent: 'unverified', stalenessMs: 0, localFiles: false, readOnly: false } as const;
   readonly #files: SftpFiles;
   readonly #root: string;
+  readonly #names: FileNames;
   readonly #directories: RemoteDirectories;
   readonly #temporary: RemoteTemporaryFiles;
 
@@ -52,6 +55,7 @@ class SftpBlobStore implements BlobStore {
     this.address = address;
     this.#files = files;
     this.#root = root;
+    this.#names = options.names ?? STORE_NAMES;
     this.#directories = new RemoteDirectories(files, root);
     const randomId = options.randomId ?? (() => randomBytes(16).toString('hex'));
     const staleAfterMs = options.staleAfterMs ?? 86_400_000;
@@ -124,13 +128,13 @@ class SftpBlobStore implements BlobStore {
     { signal, after }: BlobOptions & { readonly after?: string } = {},
   ): AsyncIterable<BlobEntry> {
     stopIfInterrupted(signal, 'blob.list');
-    yield* walkRemote(this.#files, this.#root, { prefix, after, signal });
+    yield* walkRemote(this.#files, this.#root, { prefix, after, signal, names: this.#names });
   }
 
   #pathOf(key: string, signal: AbortSignal | undefined, operation: string): string {
     checkKey(key);
     stopIfInterrupted(signal, operation);
-    return [this.#root, ...key.split('/').map(encodeSegment)].join('/');
+    return [this.#root, ...key.split('/').map(this.#names.nameOf)].join('/');
   }
 
   async #open(path: string, options: CallOptions): Promise<(RemoteFile & { readonly sizeBytes: number }) | undefined> {

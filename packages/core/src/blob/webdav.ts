@@ -11,7 +11,7 @@ import { HttpClient } from './http/client.ts';
 import { openRange } from './http/open-range.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
-import { encodeSegment, INNER_FILE } from './local/names.ts';
+import { type FileNames, INNER_FILE, STORE_NAMES } from './local/names.ts';
 import { checkRange } from './range.ts';
 import { silenceMs } from './silence.ts';
 import { Dav, type DavOptions } from './webdav/dav.ts';
@@ -30,6 +30,8 @@ export interface WebdavBlobStoreOptions {
   readonly staleAfterMs?: number;
   /** Names temporary collections; must never repeat. Default: 16 random bytes as hex. */
   readonly randomId?: () => string;
+  /** Default: those of a store. */
+  readonly names?: FileNames;
 }
 
 const CREDENTIALS_HINT = 'set INGOT_WEBDAV_USER and INGOT_WEBDAV_PASSWORD, or INGOT_WEBDAV_TOKEN';
@@ -45,6 +47,7 @@ class WebdavBlobStore implements BlobStore {
   readonly capabilities = { createIfAbsent: 'unverified', stalenessMs: 0, localFiles: false, readOnly: false } as const;
   readonly #client: HttpClient;
   readonly #dav: Dav;
+  readonly #names: FileNames;
   readonly #folders: Folders;
   readonly #temporary: TemporaryCollections;
 
@@ -52,13 +55,14 @@ class WebdavBlobStore implements BlobStore {
     this.address = address;
     this.#client = client;
     this.#dav = dav;
+    this.#names = options.names ?? STORE_NAMES;
     this.#folders = new Folders(dav);
     const randomId = options.randomId ?? (() => randomBytes(16).toString('hex'));
     this.#temporary = new TemporaryCollections(dav, this.#folders, randomId, options.staleAfterMs ?? 86_400_000);
   }
 
   async stat(key: string, { signal }: BlobOptions = {}): Promise<BlobStat | undefined> {
-    const path = checkedPath(key, signal, 'blob.stat');
+    const path = checkedPath(this.#names, key, signal, 'blob.stat');
     const there = await this.#dav.look(path, { operation: 'blob.stat', signal });
     if (there === undefined) return undefined;
     const file = there.self.isCollection ? there.children.get(INNER_FILE) : there.self;
@@ -67,7 +71,7 @@ class WebdavBlobStore implements BlobStore {
 
   async *read(key: string, { signal, range }: BlobReadOptions = {}): AsyncIterable<Uint8Array> {
     checkRange(range);
-    const path = checkedPath(key, signal, 'blob.read');
+    const path = checkedPath(this.#names, key, signal, 'blob.read');
     const wanted = { key, range, signal };
     let opened = await openRange(this.#client, { path: this.#dav.pathOf(`${path}/${INNER_FILE}`), ...wanted });
     if (typeof opened === 'string') {
@@ -81,7 +85,7 @@ class WebdavBlobStore implements BlobStore {
   }
 
   async write(key: string, body: BlobBody, { signal }: BlobOptions = {}): Promise<'created' | 'exists'> {
-    const path = checkedPath(key, signal, 'blob.write');
+    const path = checkedPath(this.#names, key, signal, 'blob.write');
     const options = { operation: 'blob.write', signal };
     if (body.sizeBytes > LOOK_FIRST_BYTES && (await this.stat(key, signal ? { signal } : {})) !== undefined)
       return 'exists';
@@ -99,7 +103,7 @@ class WebdavBlobStore implements BlobStore {
   }
 
   async delete(key: string, { signal }: BlobOptions = {}): Promise<void> {
-    const path = checkedPath(key, signal, 'blob.delete');
+    const path = checkedPath(this.#names, key, signal, 'blob.delete');
     const options = { operation: 'blob.delete', signal };
     const there = await this.#dav.look(path, options);
     const kind = there && kindOf(there);
@@ -115,7 +119,7 @@ class WebdavBlobStore implements BlobStore {
     { signal, after }: BlobOptions & { readonly after?: string } = {},
   ): AsyncIterable<BlobEntry> {
     stopIfInterrupted(signal, 'blob.list');
-    yield* walkCollections(this.#dav, { prefix, after, signal });
+    yield* walkCollections(this.#dav, { prefix, after, signal, names: this.#names });
   }
 
   // Removing the file and then its collection would leave a collection that is neither if it stopped in between: it is
@@ -136,10 +140,10 @@ class WebdavBlobStore implements BlobStore {
   }
 }
 
-function checkedPath(key: string, signal: AbortSignal | undefined, operation: string): string {
+function checkedPath(names: FileNames, key: string, signal: AbortSignal | undefined, operation: string): string {
   checkKey(key);
   stopIfInterrupted(signal, operation);
-  return key.split('/').map(encodeSegment).join('/');
+  return key.split('/').map(names.nameOf).join('/');
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What a directory's index page says of it: the pages that Apache, nginx, lighttpd, Caddy and Python's `http.server` make. */
 
-import { decodeSegment } from '../local/names.ts';
+import { type FileNames, STORE_NAMES } from '../local/names.ts';
 
 /** A name in a directory. */
 export interface IndexedName {
@@ -14,23 +14,27 @@ export interface IndexedName {
 const IS_INDEX = /<(?:title|h1)[^>]*>\s*(?:index of|directory listing|listing of|contents of)\b/i;
 
 /** Reads the names off an index page, or gives undefined when the page is something else. */
-export function parseIndexPage(html: string, directory: URL): IndexedName[] | undefined {
+export function parseIndexPage(
+  html: string,
+  directory: URL,
+  names: FileNames = STORE_NAMES,
+): IndexedName[] | undefined {
   if (!IS_INDEX.test(html)) return undefined;
   const found = new Map<string, IndexedName>();
   for (const [, double, single] of html.matchAll(/<a\s[^>]*?href\s*=\s*(?:"([^"]*)"|'([^']*)')/gi)) {
-    const indexed = nameOf(unescapeHtml(double ?? single ?? ''), directory);
+    const indexed = nameOf(unescapeHtml(double ?? single ?? ''), directory, names);
     if (indexed !== undefined) found.set(indexed.name, indexed);
   }
   return [...found.values()];
 }
 
-function nameOf(href: string, directory: URL): IndexedName | undefined {
+function nameOf(href: string, directory: URL, names: FileNames): IndexedName | undefined {
   if (href.startsWith('?') || href.startsWith('#') || !URL.canParse(href, directory.href)) return undefined;
   const { origin, pathname } = new URL(href, directory);
   if (origin !== directory.origin || !pathname.startsWith(directory.pathname)) return undefined;
   const [, encoded, slash] = /^([^/]+)(\/?)$/.exec(pathname.slice(directory.pathname.length)) ?? [];
   const name = encoded === undefined ? undefined : decoded(encoded);
-  const segment = name === undefined ? undefined : decodeSegment(name);
+  const segment = name === undefined ? undefined : names.segmentOf(name);
   if (name === undefined || segment === undefined) return undefined;
   return { name, segment, isDirectory: slash === '/' };
 }

@@ -1,7 +1,7 @@
 import type { BlobEntry, BlobStat } from '../blob-store.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { compareKeys } from '../key.ts';
-import { encodeSegment } from '../local/names.ts';
+import type { FileNames } from '../local/names.ts';
 import { inOrder } from './in-order.ts';
 import type { IndexedName } from './index-page.ts';
 
@@ -12,6 +12,7 @@ export interface WalkOptions {
   readonly prefix: string;
   readonly after: string | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly names: FileNames;
 }
 
 /** A place whose directories have index pages. Paths are made of file names and end with a slash, or are empty. */
@@ -31,7 +32,7 @@ export async function* walkIndex(place: IndexedPlace, options: WalkOptions): Asy
   const base = options.prefix.slice(0, options.prefix.lastIndexOf('/') + 1);
   const segments = base.split('/').slice(0, -1);
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) return;
-  yield* walkDirectory(place, segments.map((segment) => `${encodeSegment(segment)}/`).join(''), base, options);
+  yield* walkDirectory(place, segments.map((segment) => `${options.names.nameOf(segment)}/`).join(''), base, options);
 }
 
 async function* walkDirectory(

@@ -64,3 +64,20 @@ export function decodeSegment(name: string): string | undefined {
   if (segment.includes('/') || segment === '.' || segment === '..') return undefined;
   return encodeOdd(segment) === name ? segment : undefined;
 }
+
+/** How the segments of keys and the names of files stand for each other. */
+export interface FileNames {
+  /** The name under which a segment's file lies. */
+  nameOf(segment: string): string;
+  /** The segment that a name stands for; undefined for a name that is no blob's. */
+  segmentOf(name: string): string | undefined;
+}
+
+/** Names of a store: safe on every file system. */
+export const STORE_NAMES: FileNames = { nameOf: encodeSegment, segmentOf: decodeSegment };
+
+/** Names that other people gave their files, as they are; hidden files are left out. For reading only. */
+export const PLAIN_NAMES: FileNames = {
+  nameOf: (segment) => segment,
+  segmentOf: (name) => (name === '' || name.startsWith('.') || /[/\\\0]/.test(name) ? undefined : name),
+};

@@ -2,7 +2,7 @@ import type { DirectoryEntry } from 'ssh2';
 import type { BlobEntry } from '../blob-store.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { compareKeys } from '../key.ts';
-import { decodeSegment, encodeSegment, INNER_FILE } from '../local/names.ts';
+import { type FileNames, INNER_FILE } from '../local/names.ts';
 import { DIRECTORY_FORM_MARK } from '../local/place.ts';
 import type { SftpFiles } from './files.ts';
 
@@ -11,6 +11,7 @@ export interface WalkOptions {
   readonly prefix: string;
   readonly after: string | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly names: FileNames;
 }
 
 type Found = BlobEntry | { readonly key: string; readonly path: string };
@@ -22,7 +23,7 @@ export async function* walkRemote(files: SftpFiles, root: string, options: WalkO
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) return;
   const call = { operation: 'blob.list', signal: options.signal };
   const directoryForm = (await files.stat(`${root}/${DIRECTORY_FORM_MARK}`, call)) !== undefined;
-  const path = [root, ...segments.map(encodeSegment)].join('/');
+  const path = [root, ...segments.map(options.names.nameOf)].join('/');
   yield* walkDirectory(files, path, base, directoryForm, options);
 }
 
@@ -37,7 +38,7 @@ async function* walkDirectory(
   const entries = (await files.list(path, call)) ?? [];
   const found: Found[] = [];
   for (const entry of entries) {
-    const one = foundAt(path, base, entry);
+    const one = foundAt(path, base, entry, options.names);
     if (one === undefined || !isWanted(one.key, options)) continue;
     const inner = directoryForm && 'path' in one ? await files.stat(`${one.path}/${INNER_FILE}`, call) : undefined;
     found.push(inner === undefined ? one : { key: one.key.slice(0, -1), ...described(inner) });
@@ -50,8 +51,8 @@ async function* walkDirectory(
   }
 }
 
-function foundAt(path: string, base: string, { filename, attrs }: DirectoryEntry): Found | undefined {
-  const segment = decodeSegment(filename);
+function foundAt(path: string, base: string, { filename, attrs }: DirectoryEntry, names: FileNames): Found | undefined {
+  const segment = names.segmentOf(filename);
   if (segment === undefined) return undefined;
   if (attrs.isDirectory()) return { key: `${base}${segment}/`, path: `${path}/${filename}` };
   return attrs.isFile() ? { key: base + segment, ...described(attrs) } : undefined;

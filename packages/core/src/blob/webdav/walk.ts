@@ -1,7 +1,7 @@
 import type { BlobEntry } from '../blob-store.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { compareKeys } from '../key.ts';
-import { decodeSegment, encodeSegment, INNER_FILE } from '../local/names.ts';
+import { type FileNames, INNER_FILE } from '../local/names.ts';
 import type { Dav, DavListing } from './dav.ts';
 import { inOrder } from '../http/in-order.ts';
 
@@ -12,6 +12,7 @@ export interface WalkOptions {
   readonly prefix: string;
   readonly after: string | undefined;
   readonly signal: AbortSignal | undefined;
+  readonly names: FileNames;
 }
 
 /** A blob, or a folder with what lies in it. */
@@ -22,7 +23,7 @@ export async function* walkCollections(dav: Dav, options: WalkOptions): AsyncIte
   const base = options.prefix.slice(0, options.prefix.lastIndexOf('/') + 1);
   const segments = base.split('/').slice(0, -1);
   if (segments.some((segment) => segment === '' || segment === '.' || segment === '..')) return;
-  const path = segments.map(encodeSegment).join('/');
+  const path = segments.map(options.names.nameOf).join('/');
   const top = await dav.look(path, { operation: 'blob.list', signal: options.signal });
   if (top !== undefined) yield* walkListing(dav, top, path, base, options);
 }
@@ -37,7 +38,7 @@ async function* walkListing(
   const names = [...listing.children].filter(([name, { isCollection }]) => mayHold(base, name, isCollection, options));
   const found = await inOrder(names, LOOKS_AT_ONCE, async ([name, resource]): Promise<Found | undefined> => {
     stopIfInterrupted(options.signal, 'blob.list');
-    const key = base + (decodeSegment(name) ?? '');
+    const key = base + (options.names.segmentOf(name) ?? '');
     const { sizeBytes, modifiedAt } = resource;
     if (!resource.isCollection) return { key, sizeBytes, modifiedAt };
     const own = path === '' ? name : `${path}/${name}`;
@@ -57,7 +58,7 @@ async function* walkListing(
 
 // A collection may be a blob or a folder: it is looked at when either could be wanted.
 function mayHold(base: string, name: string, isCollection: boolean, options: WalkOptions): boolean {
-  const segment = decodeSegment(name);
+  const segment = options.names.segmentOf(name);
   if (segment === undefined) return false;
   const key = base + segment;
   if (isWanted(key, options)) return true;
