@@ -106,7 +106,7 @@ export function createSettings(
 }
 
 /** Settings that storages read from the environment, whoever set them. */
-const FOR_STORAGES = ['shared', 'retries', 'storage-timeout'] as const satisfies readonly SettingKey[];
+const FOR_STORAGES = ['share', 'shared', 'retries', 'storage-timeout'] as const satisfies readonly SettingKey[];
 
 function storageEnvironment(
   env: SettingsHost['env'],
@@ -170,6 +170,7 @@ function defaultValues(host: SettingsHost): Readonly<Partial<Record<SettingKey, 
     registry: join(home(host.env), '.ingot', 'store'),
     cache: join(host.env.XDG_CACHE_HOME || join(home(host.env), '.cache'), 'ingot'),
     actor: `${host.user}@${host.hostname}`,
+    share: 'auto',
     shared: 'private',
     compress: 'false',
     offline: 'false',

@@ -47,7 +47,9 @@ describe('storage variables', () => {
       /(?<!\.test)\.ts$/.test(name),
     );
     const texts = files.map((name) => readFileSync(join(room, name), 'utf8')).join('');
-    const read = texts.matchAll(/(?:env\.|['"`])((?:INGOT|AWS|AZURE|GOOGLE|GCLOUD|CLOUDSDK|STORAGE_EMULATOR)_[A-Z0-9_]+)/g);
+    const read = texts.matchAll(
+      /(?:env\.|['"`])((?:INGOT|AWS|AZURE|GOOGLE|GCLOUD|CLOUDSDK|STORAGE_EMULATOR)_[A-Z0-9_]+)/g,
+    );
     const unknown = [...new Set([...read].map(([, name = '']) => name))].filter((name) => {
       const isSetting = name.startsWith('INGOT_') && isSettingKey(keyOfVariable(name));
       return storageVariable(name) === undefined && !isSetting;

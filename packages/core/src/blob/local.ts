@@ -4,17 +4,18 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { rm, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { IngotError, systemErrorCode } from '../errors.ts';
-import type { BlobEntry, BlobOptions, BlobStat, BlobStore, ByteRange } from './blob-store.ts';
+import type { BlobCapabilities, BlobEntry, BlobOptions, BlobStat, BlobStore, ByteRange } from './blob-store.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
 import { Directories, syncDirectory } from './local/directories.ts';
 import { translated } from './local/failures.ts';
+import { type FileSystem, GROUP_MODES, nodeFileSystem, PRIVATE_MODES } from './local/file-system.ts';
 import { BodyFailure, fill } from './local/fill.ts';
 import { INNER_FILE, pathOfKey } from './local/names.ts';
 import { place } from './local/place.ts';
+import { shareFileSystem, Written } from './local/share.ts';
 import { openBlob, streamBlob } from './local/stream.ts';
 import { TemporaryFiles } from './local/temporary.ts';
 import { walk } from './local/walk.ts';
@@ -22,19 +23,40 @@ import { checkRange } from './range.ts';
 
 /** Options of {@link createLocalBlobStore}. */
 export interface LocalBlobStoreOptions {
-  /** `never`: do without hard links, as some shares do. Default `auto`: use them where they work. */
+  /** `never`: do without hard links, as some shares do. Default `auto`: use them where they work; on shares `never`. */
   readonly hardLinks?: 'auto' | 'never';
+  /**
+   * Whether the directory is a network share that other machines write to: what was missing may be there a minute later,
+   * hard links and flushes are not relied on, what is busy is asked for again, and small blobs are read back. Default: false.
+   */
+  readonly share?: boolean;
+  /** `group`: directories get the mode 2770 and files 660, whatever the umask. Default: 700 and 600. */
+  readonly shared?: 'group';
+  /** The file system beneath, to look on or meddle. Default: that of this machine, with the modes above. */
+  readonly fileSystem?: FileSystem;
   /** Age in milliseconds after which the temporary files of a dead writer are removed. Default: one hour without a write. */
   readonly staleAfterMs?: number;
   /** Names temporary files; must never repeat. Default: 16 random bytes as hex. */
   readonly randomId?: () => string;
 }
 
+const DISK: BlobCapabilities = { createIfAbsent: 'yes', stalenessMs: 0, localFiles: true, readOnly: false };
+
+/** NFS remembers a missing file for up to a minute. */
+const SHARE: BlobCapabilities = {
+  createIfAbsent: 'unverified',
+  stalenessMs: 60_000,
+  localFiles: true,
+  readOnly: false,
+};
+
 /** Requests of each operation are system calls on one file; a write flushes the file and its directory. */
 class LocalBlobStore implements BlobStore {
   readonly address: string;
-  readonly capabilities = { createIfAbsent: 'yes', stalenessMs: 0, localFiles: true, readOnly: false } as const;
+  readonly capabilities: BlobCapabilities;
   readonly #root: string;
+  readonly #files: FileSystem;
+  readonly #isShare: boolean;
   readonly #directories: Directories;
   readonly #temporary: TemporaryFiles;
   readonly #useLinks: boolean;
@@ -42,17 +64,21 @@ class LocalBlobStore implements BlobStore {
   constructor(directory: string, options: LocalBlobStoreOptions) {
     this.address = directory;
     this.#root = resolve(directory);
-    this.#directories = new Directories(this.#root);
+    this.#isShare = options.share === true;
+    this.capabilities = this.#isShare ? SHARE : DISK;
+    const files = options.fileSystem ?? nodeFileSystem(options.shared === 'group' ? GROUP_MODES : PRIVATE_MODES);
+    this.#files = this.#isShare ? shareFileSystem(files) : files;
+    this.#directories = new Directories(this.#root, this.#files);
     const randomId = options.randomId ?? (() => randomBytes(16).toString('hex'));
     this.#temporary = new TemporaryFiles(this.#directories, randomId, options.staleAfterMs ?? 3_600_000);
-    this.#useLinks = options.hardLinks !== 'never';
+    this.#useLinks = (options.hardLinks ?? (this.#isShare ? 'never' : 'auto')) === 'auto';
   }
 
   async stat(key: string, { signal }: BlobOptions = {}): Promise<BlobStat | undefined> {
     const path = this.#path(key, signal, 'blob.stat');
     return this.#orMissing(path, 'blob.stat', async () => {
-      const stats = await stat(path);
-      const file = stats.isDirectory() ? await stat(join(path, INNER_FILE)) : stats;
+      const stats = await this.#files.stat(path);
+      const file = stats.isDirectory() ? await this.#files.stat(join(path, INNER_FILE)) : stats;
       return { sizeBytes: file.size, modifiedAt: file.mtime };
     });
   }
@@ -63,13 +89,13 @@ class LocalBlobStore implements BlobStore {
   ): AsyncIterable<Uint8Array> {
     checkRange(range);
     const path = this.#path(key, signal, 'blob.read');
-    const blob = await this.#orMissing(path, 'blob.read', () => openBlob(path));
+    const blob = await this.#orMissing(path, 'blob.read', () => openBlob(this.#files, path));
     if (blob === undefined)
       throw new IngotError('content-not-found', `there is no blob "${key}" in ${this.address}`, { details: { key } });
     try {
       yield* streamBlob(blob, key, range, signal);
     } catch (error) {
-      throw await translated(error, 'blob.read', path);
+      throw await translated(error, 'blob.read', path, this.#root);
     }
   }
 
@@ -84,24 +110,26 @@ class LocalBlobStore implements BlobStore {
     try {
       const file = await this.#temporary.create();
       temporary = file.path;
+      const written = this.#isShare ? new Written(body) : undefined;
       try {
-        await fill(file.handle, key, body, signal);
+        await fill(file.handle, key, written?.body ?? body, signal);
       } finally {
         await file.handle.close();
       }
+      await written?.check(this.#files, file.path);
       stopIfInterrupted(signal, 'blob.write');
       return await place(file.path, path, this.#directories, this.#useLinks);
     } catch (error) {
       if (temporary !== undefined) await this.#discard(temporary);
-      throw error instanceof BodyFailure ? error.cause : await translated(error, 'blob.write', path);
+      throw error instanceof BodyFailure ? error.cause : await translated(error, 'blob.write', path, this.#root);
     }
   }
 
   async delete(key: string, { signal }: BlobOptions = {}): Promise<void> {
     const path = this.#path(key, signal, 'blob.delete');
     await this.#orMissing(path, 'blob.delete', async () => {
-      const isDirectory = (await stat(path)).isDirectory();
-      await unlink(isDirectory ? join(path, INNER_FILE) : path);
+      const isDirectory = (await this.#files.stat(path)).isDirectory();
+      await this.#files.unlink(isDirectory ? join(path, INNER_FILE) : path);
       await this.#directories.prune(isDirectory ? path : dirname(path));
     });
   }
@@ -113,17 +141,17 @@ class LocalBlobStore implements BlobStore {
     stopIfInterrupted(signal, 'blob.list');
     try {
       await this.#directories.checkRoot();
-      yield* walk(this.#root, { prefix, after, signal });
+      yield* walk(this.#files, this.#root, { prefix, after, signal });
     } catch (error) {
-      throw await translated(error, 'blob.list', this.#root);
+      throw await translated(error, 'blob.list', this.#root, this.#root);
     }
   }
 
   async localPath(key: string): Promise<string | undefined> {
     const path = this.#path(key, undefined, 'blob.stat');
     return this.#orMissing(path, 'blob.stat', async () => {
-      if (!(await stat(path)).isDirectory()) return path;
-      await stat(join(path, INNER_FILE));
+      if (!(await this.#files.stat(path)).isDirectory()) return path;
+      await this.#files.stat(join(path, INNER_FILE));
       return join(path, INNER_FILE);
     });
   }
@@ -141,7 +169,7 @@ class LocalBlobStore implements BlobStore {
       return result;
     } catch (error) {
       // A parent that is a file means that no blob can lie here either.
-      if (!['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw await translated(error, operation, path);
+      if (!['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw await translated(error, operation, path, this.#root);
       await this.#directories.checkRoot();
       return undefined;
     }
@@ -150,14 +178,14 @@ class LocalBlobStore implements BlobStore {
   // Whoever is told "exists" relies on it: its name has to be as durable as if it had been written here.
   async #alreadyThere(path: string): Promise<'exists'> {
     await this.#directories.ensure(dirname(path));
-    await syncDirectory(dirname(path));
+    await syncDirectory(this.#files, dirname(path));
     return 'exists';
   }
 
   // A temporary file that cannot be removed now is swept later; what failed before is what has to be reported.
   async #discard(temporary: string): Promise<void> {
-    await rm(temporary, { force: true }).catch(() => {});
-    await rm(`${temporary}.d`, { recursive: true, force: true }).catch(() => {});
+    await this.#files.remove(temporary).catch(() => {});
+    await this.#files.remove(`${temporary}.d`).catch(() => {});
   }
 }
 

@@ -11,6 +11,18 @@ describe('openBlobStore', () => {
     }
   });
 
+  it('takes a directory for a network share when told so, and finds out by itself otherwise', async () => {
+    const capabilitiesOf = async (env: Record<string, string>) =>
+      (await openBlobStore('/dev/shm/not/there', { env })).capabilities;
+    expect(await capabilitiesOf({})).toMatchObject({ createIfAbsent: 'yes', stalenessMs: 0 });
+    expect(await capabilitiesOf({ INGOT_SHARE: 'yes' })).toMatchObject({
+      createIfAbsent: 'unverified',
+      stalenessMs: 60_000,
+    });
+    await expect(capabilitiesOf({ INGOT_SHARE: 'perhaps' })).rejects.toMatchObject({ code: 'invalid-config' });
+    await expect(capabilitiesOf({ INGOT_SHARED: 'all' })).rejects.toMatchObject({ code: 'invalid-config' });
+  });
+
   it('opens an address of every scheme without asking anybody, and shows no secret of it', async () => {
     const env = { INGOT_SFTP_PASSWORD: 'hunter2', AZURE_STORAGE_ACCOUNT: 'team', AZURE_STORAGE_KEY: 'aHVudGVyMg==' };
     for (const { example } of STORAGE_SCHEMES) {

@@ -10,6 +10,7 @@ import type { BlobStore } from './blob-store.ts';
 import type { RetryOptions } from './layers/patience.ts';
 import { retrying } from './layers/retrying.ts';
 import { createLocalBlobStore } from './local.ts';
+import { localOptions } from './local-options.ts';
 import type { FileNames } from './local/names.ts';
 
 /** What opening a storage depends on. */
@@ -45,8 +46,10 @@ const BACKENDS: Readonly<Record<string, OpenBackend>> = {
  */
 export async function openBlobStore(address: string, options: OpenBlobStoreOptions): Promise<BlobStore> {
   const known = checkStorageAddress(address);
-  if (known === undefined) return createLocalBlobStore(address);
-  if (known.scheme === 'file') return createLocalBlobStore(filePath(address));
+  if (known === undefined || known.scheme === 'file') {
+    const directory = known === undefined ? address : filePath(address);
+    return createLocalBlobStore(directory, await localOptions(directory, options.env));
+  }
   const open = BACKENDS[known.scheme];
   if (open === undefined)
     throw new IngotError('usage', `"${redactAddress(address)}": this build does not open ${known.scheme}://`);

@@ -1,18 +1,18 @@
-import { open, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IngotError, systemErrorCode } from '../../errors.ts';
-import { makeDirectory } from '../../make-directory.ts';
+import type { FileSystem } from './file-system.ts';
 
 const REMEMBERED = 4096;
+const CANNOT_FLUSH: readonly string[] = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EBADF'];
 
 /** Flushes a directory, so that the names in it survive a power cut. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
+export async function syncDirectory(files: FileSystem, directory: string): Promise<void> {
+  const handle = await files.open(directory);
   try {
     await handle.sync();
   } catch (error) {
     // Some shares cannot flush a directory; they make names durable on their own.
-    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EISDIR', 'EBADF'].includes(systemErrorCode(error) ?? '')) throw error;
+    if (!CANNOT_FLUSH.includes(systemErrorCode(error) ?? '')) throw error;
   } finally {
     await handle.close();
   }
@@ -24,11 +24,13 @@ export async function syncDirectory(directory: string): Promise<void> {
  */
 export class Directories {
   readonly root: string;
+  readonly files: FileSystem;
   readonly #durable = new Set<string>();
   #rootSeen = false;
 
-  constructor(root: string) {
+  constructor(root: string, files: FileSystem) {
     this.root = root;
+    this.files = files;
   }
 
   /** Notes that the root exists. */
@@ -41,7 +43,7 @@ export class Directories {
    * @throws IngotError `unavailable` when the root was there before and is not now, `invalid-config` when it is a file.
    */
   async checkRoot(): Promise<void> {
-    const kind = await kindOf(this.root);
+    const kind = await kindOf(this.files, this.root);
     if (kind === 'file')
       throw new IngotError('invalid-config', `${this.root} is a file; a store is a directory`, {
         details: { path: this.root },
@@ -58,20 +60,20 @@ export class Directories {
     if (this.#durable.has(directory)) return;
     await this.checkRoot();
     await this.#makeRoot();
-    await makeDirectory(directory);
+    await this.files.makeDirectory(directory);
     // Every level down from the root is flushed once: another process may have made it a moment ago.
     for (let at = directory; at.length > this.root.length; at = dirname(at)) {
       if (this.#durable.has(at)) break;
-      await syncDirectory(dirname(at));
+      await syncDirectory(this.files, dirname(at));
       this.#remember(at);
     }
   }
 
-  // A store may hold other people's data: a root made here is for its owner alone, one that was there keeps its mode.
+  // A root that was there keeps its mode.
   async #makeRoot(): Promise<void> {
     if (this.#rootSeen) return;
-    const first = await makeDirectory(this.root, { mode: 0o700 });
-    if (first !== undefined) await syncDirectory(dirname(first));
+    const first = await this.files.makeDirectory(this.root);
+    if (first !== undefined) await syncDirectory(this.files, dirname(first));
     this.#rootSeen = true;
   }
 
@@ -85,7 +87,7 @@ export class Directories {
     for (let at = directory; at.length > this.root.length; at = dirname(at)) {
       this.#durable.delete(at);
       try {
-        await rmdir(at);
+        await this.files.rmdir(at);
       } catch {
         // Not empty, or somebody else removed it: either way it is not ours to remove.
         return;
@@ -99,9 +101,9 @@ export class Directories {
   }
 }
 
-async function kindOf(path: string): Promise<'directory' | 'file' | undefined> {
+async function kindOf(files: FileSystem, path: string): Promise<'directory' | 'file' | undefined> {
   try {
-    return (await stat(path)).isDirectory() ? 'directory' : 'file';
+    return (await files.stat(path)).isDirectory() ? 'directory' : 'file';
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return undefined;
     throw error;

@@ -13,8 +13,8 @@ describe('a failure of the file system', () => {
       const path = join(tmpdir(), 'not/there/yet');
       const error = await translated(failed(code), 'blob.write', path);
       assert.equal(error.code, 'disk-full');
-      assert.equal(error.details['path'], path);
-      assert.ok(Number(error.details['freeBytes']) > 0);
+      assert.equal(error.details.path, path);
+      assert.ok(Number(error.details.freeBytes) > 0);
       assert.match(error.message, /not\/there\/yet, \d+ bytes are free/);
     }
   });

@@ -1,4 +1,5 @@
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { ErrorCode } from '../../errors.ts';
 import { IngotError, systemErrorCode } from '../../errors.ts';
 
@@ -19,8 +20,11 @@ const SAID: Partial<Record<ErrorCode, string>> = {
   unavailable: 'failed',
 };
 
-/** Says what a system error means for whoever uses a store, in their words. An {@link IngotError} stays as it is. */
-export async function translated(error: unknown, operation: string, path: string): Promise<IngotError> {
+/**
+ * Says what a system error means for whoever uses a store, in their words. An {@link IngotError} stays as it is.
+ * @param root the store's directory, for the command that opens it to whoever is shut out.
+ */
+export async function translated(error: unknown, operation: string, path: string, root?: string): Promise<IngotError> {
   if (error instanceof IngotError) return error;
   const system = systemErrorCode(error);
   // A failure of the caller's own body or of this code is not the storage's.
@@ -32,11 +36,33 @@ export async function translated(error: unknown, operation: string, path: string
   const code = CODES[system] ?? 'unavailable';
   if (code === 'disk-full') return diskFull(error, operation, path);
   const verb = operation.slice(operation.indexOf('.') + 1);
+  const hint = code === 'forbidden' && system !== 'EROFS' && root !== undefined ? await opening(path, root) : undefined;
   return new IngotError(code, `${verb} of ${path} ${SAID[code] ?? 'failed'} (${system})`, {
     operation,
     details: { path, system },
+    ...(hint === undefined ? {} : { hint }),
     cause: error,
   });
+}
+
+// A store is for its owner alone unless it was made to be shared.
+async function opening(path: string, root: string): Promise<string> {
+  const owner = await ownerOf(path);
+  const quoted = /^[\w./-]+$/.test(root) ? root : `'${root.replaceAll("'", "'\\''")}'`;
+  if (owner === process.getuid?.()) return `chmod -R u+rwX ${quoted}`;
+  const who = owner === undefined ? 'its owner' : `user ${owner}, who owns it,`;
+  return `${who} runs: chmod -R g+rwX ${quoted} && find ${quoted} -type d -exec chmod g+s {} +   (and everybody sets INGOT_SHARED=group)`;
+}
+
+async function ownerOf(path: string): Promise<number | undefined> {
+  for (let at = path; ; at = dirname(at)) {
+    try {
+      return (await stat(at)).uid;
+    } catch {
+      // What cannot be looked at, or is not there, is in somebody's directory.
+      if (dirname(at) === at) return undefined;
+    }
+  }
 }
 
 async function diskFull(cause: unknown, operation: string, path: string): Promise<IngotError> {

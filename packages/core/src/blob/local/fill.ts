@@ -1,7 +1,7 @@
-import type { FileHandle } from 'node:fs/promises';
 import type { BlobBody } from '../blob-store.ts';
 import { checkBodySize } from '../bytes.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
+import type { LocalFile } from './file-system.ts';
 
 const SMALL_BYTES = 128 * 1024;
 const BUFFER_BYTES = 1024 * 1024;
@@ -17,7 +17,7 @@ export class BodyFailure extends Error {
  * @throws IngotError `integrity` when the body gives another number of bytes than it said; {@link BodyFailure} when the body itself fails.
  */
 export async function fill(
-  handle: FileHandle,
+  handle: LocalFile,
   key: string,
   body: BlobBody,
   signal: AbortSignal | undefined,
@@ -49,7 +49,7 @@ export async function* own(body: BlobBody): AsyncIterable<Uint8Array> {
   }
 }
 
-async function writeFully(handle: FileHandle, piece: Uint8Array): Promise<void> {
+async function writeFully(handle: LocalFile, piece: Uint8Array): Promise<void> {
   for (let done = 0; done < piece.byteLength; ) {
     done += (await handle.write(piece, done, piece.byteLength - done)).bytesWritten;
   }

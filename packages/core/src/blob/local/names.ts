@@ -76,8 +76,8 @@ export interface FileNames {
 /** Names of a store: safe on every file system. */
 export const STORE_NAMES: FileNames = { nameOf: encodeSegment, segmentOf: decodeSegment };
 
-/** Names that other people gave their files, as they are; hidden files are left out. For reading only. */
+/** Names that other people gave their files, as they are. For reading only. */
 export const PLAIN_NAMES: FileNames = {
   nameOf: (segment) => segment,
-  segmentOf: (name) => (name === '' || name.startsWith('.') || /[/\\\0]/.test(name) ? undefined : name),
+  segmentOf: (name) => (/^\.{0,2}$|[/\\\0]/.test(name) ? undefined : name),
 };

@@ -3,10 +3,10 @@
  * the name is taken. `link` does that; where there are no hard links, renaming a directory onto a non-empty one does.
  */
 
-import { link, mkdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { IngotError, systemErrorCode } from '../../errors.ts';
 import { type Directories, syncDirectory } from './directories.ts';
+import type { FileSystem } from './file-system.ts';
 import { INNER_FILE } from './names.ts';
 
 /** Hidden file that says that some blobs of a store are directories. */
@@ -26,7 +26,7 @@ export async function place(
   useLinks: boolean,
 ): Promise<'created' | 'exists'> {
   if (useLinks) {
-    const linked = await withParent(target, directories, () => placeByLink(temporary, target));
+    const linked = await withParent(target, directories, () => placeByLink(directories.files, temporary, target));
     if (linked !== 'no-links') return linked;
   }
   return withParent(target, directories, () => placeByDirectory(temporary, target, directories));
@@ -39,7 +39,7 @@ async function withParent<T>(target: string, directories: Directories, attempt: 
     try {
       await directories.ensure(parent);
       const result = await attempt();
-      await syncDirectory(parent);
+      await syncDirectory(directories.files, parent);
       return result;
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT' || tries === ATTEMPTS) throw error;
@@ -48,25 +48,29 @@ async function withParent<T>(target: string, directories: Directories, attempt: 
   }
 }
 
-async function placeByLink(temporary: string, target: string): Promise<'created' | 'exists' | 'no-links'> {
+async function placeByLink(
+  files: FileSystem,
+  temporary: string,
+  target: string,
+): Promise<'created' | 'exists' | 'no-links'> {
   try {
-    await link(temporary, target);
+    await files.link(temporary, target);
   } catch (error) {
     const code = systemErrorCode(error) ?? '';
     if (NO_LINKS.includes(code)) return 'no-links';
     if (code !== 'EEXIST') throw error;
-    const result = await whoseIs(temporary, target);
-    await unlink(temporary);
+    const result = await whoseIs(files, temporary, target);
+    await files.unlink(temporary);
     return result;
   }
-  await unlink(temporary);
+  await files.unlink(temporary);
   return 'created';
 }
 
 // A network file system may have lost the reply to a link that was made, and then reports its own work as taken.
-async function whoseIs(temporary: string, target: string): Promise<'created' | 'exists'> {
-  const [ours, theirs] = await Promise.all([stat(temporary), stat(target)]);
-  if (theirs.isDirectory()) return taken(target);
+async function whoseIs(files: FileSystem, temporary: string, target: string): Promise<'created' | 'exists'> {
+  const [ours, theirs] = await Promise.all([files.stat(temporary), files.stat(target)]);
+  if (theirs.isDirectory()) return taken(files, target);
   return ours.ino !== 0 && ours.ino === theirs.ino && ours.dev === theirs.dev ? 'created' : 'exists';
 }
 
@@ -75,41 +79,52 @@ async function placeByDirectory(
   target: string,
   directories: Directories,
 ): Promise<'created' | 'exists'> {
-  if (await hasInnerFile(dirname(target)))
+  const { files } = directories;
+  if (await hasInnerFile(files, dirname(target)))
     throw new IngotError('usage', `${target} lies under a blob`, { operation: 'blob.write' });
-  await writeFile(join(directories.root, DIRECTORY_FORM_MARK), '');
-  await syncDirectory(directories.root);
+  await markDirectoryForm(directories);
   const wrapped = `${temporary}.d`;
-  await mkdir(wrapped, { recursive: true });
-  await rename(temporary, join(wrapped, INNER_FILE)).catch((error: unknown) => {
+  await files.makeDirectory(wrapped);
+  await files.rename(temporary, join(wrapped, INNER_FILE)).catch((error: unknown) => {
     // It was moved there by the attempt before this one.
     if (systemErrorCode(error) !== 'ENOENT') throw error;
   });
-  await syncDirectory(wrapped);
-  await stat(join(wrapped, INNER_FILE));
+  await syncDirectory(files, wrapped);
+  await files.stat(join(wrapped, INNER_FILE));
   try {
-    await rename(wrapped, target);
+    await files.rename(wrapped, target);
     // Had a sweep emptied it on the way, the name would stand for nothing.
-    await stat(join(target, INNER_FILE));
+    await files.stat(join(target, INNER_FILE));
     return 'created';
   } catch (error) {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw error;
-    await rm(wrapped, { recursive: true, force: true });
-    return taken(target);
+    await files.remove(wrapped);
+    return taken(files, target);
   }
 }
 
-async function taken(target: string): Promise<'exists'> {
-  const there = await stat(target);
-  if (!there.isDirectory() || (await hasInnerFile(target))) return 'exists';
+async function markDirectoryForm({ files, root }: Directories): Promise<void> {
+  const mark = join(root, DIRECTORY_FORM_MARK);
+  try {
+    await (await files.create(mark)).close();
+  } catch (error) {
+    if (systemErrorCode(error) === 'EEXIST') return;
+    throw error;
+  }
+  await syncDirectory(files, root);
+}
+
+async function taken(files: FileSystem, target: string): Promise<'exists'> {
+  const there = await files.stat(target);
+  if (!there.isDirectory() || (await hasInnerFile(files, target))) return 'exists';
   throw new IngotError('usage', `${target} is a directory: other blobs lie under this key`, {
     operation: 'blob.write',
   });
 }
 
-async function hasInnerFile(directory: string): Promise<boolean> {
+async function hasInnerFile(files: FileSystem, directory: string): Promise<boolean> {
   try {
-    await stat(join(directory, INNER_FILE));
+    await files.stat(join(directory, INNER_FILE));
     return true;
   } catch (error) {
     if (systemErrorCode(error) === 'ENOENT') return false;

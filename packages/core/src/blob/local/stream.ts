@@ -1,23 +1,22 @@
-import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IngotError } from '../../errors.ts';
 import type { ByteRange } from '../blob-store.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { fitRange } from '../range.ts';
+import type { FileSystem, LocalFile } from './file-system.ts';
 import { INNER_FILE } from './names.ts';
 
 const PIECE_BYTES = 1024 * 1024;
 
 /** An open blob: its file and how many bytes it has. */
 export interface OpenBlob {
-  readonly handle: FileHandle;
+  readonly handle: LocalFile;
   readonly sizeBytes: number;
 }
 
 /** Opens the file of a blob; fails with the system's `ENOENT` when there is none. */
-export async function openBlob(path: string): Promise<OpenBlob> {
-  const handle = await open(path, 'r');
+export async function openBlob(files: FileSystem, path: string): Promise<OpenBlob> {
+  const handle = await files.open(path);
   try {
     const stats = await handle.stat();
     if (!stats.isDirectory()) return { handle, sizeBytes: stats.size };
@@ -26,7 +25,7 @@ export async function openBlob(path: string): Promise<OpenBlob> {
     throw error;
   }
   await handle.close();
-  const inner = await open(join(path, INNER_FILE), 'r');
+  const inner = await files.open(join(path, INNER_FILE));
   return { handle: inner, sizeBytes: (await inner.stat()).size };
 }
 
@@ -54,7 +53,7 @@ export async function* streamBlob(
   }
 }
 
-async function readPiece(handle: FileHandle, key: string, at: number, end: number): Promise<Buffer> {
+async function readPiece(handle: LocalFile, key: string, at: number, end: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at));
   for (let done = 0; done < buffer.byteLength; ) {
     const { bytesRead } = await handle.read(buffer, done, buffer.byteLength - done, at + done);

@@ -1,8 +1,7 @@
-import type { FileHandle } from 'node:fs/promises';
-import { lstat, open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode } from '../../errors.ts';
 import type { Directories } from './directories.ts';
+import type { LocalFile } from './file-system.ts';
 
 /** Hidden directory of a store in which blobs are written before they get their names. */
 export const TEMPORARY_DIRECTORY = '.tmp';
@@ -10,7 +9,7 @@ export const TEMPORARY_DIRECTORY = '.tmp';
 /** A temporary file, open for writing. */
 export interface TemporaryFile {
   readonly path: string;
-  readonly handle: FileHandle;
+  readonly handle: LocalFile;
 }
 
 /** Makes temporary files, and removes those that writers long dead left behind. */
@@ -42,28 +41,28 @@ export class TemporaryFiles {
     return { path, handle };
   }
 
-  async #open(path: string): Promise<FileHandle> {
+  async #open(path: string): Promise<LocalFile> {
     try {
-      return await open(path, 'wx');
+      return await this.#directories.files.create(path);
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT') throw error;
       this.#directories.forget(this.#directory);
       await this.#directories.ensure(this.#directory);
-      return open(path, 'wx');
+      return this.#directories.files.create(path);
     }
   }
 
   // Ages compare the storage's own times. A writer that lives but stood still for so long loses its temporary file and
   // then fails to name it, which is an error it can retry; nothing half-written can become visible.
   async #sweep(storageNowMs: number): Promise<void> {
-    for (const name of await readdir(this.#directory)) {
+    const { files } = this.#directories;
+    for (const { name } of await files.readdir(this.#directory)) {
       const path = join(this.#directory, name);
       try {
-        if (storageNowMs - (await lstat(path)).mtimeMs > this.#staleAfterMs)
-          await rm(path, { recursive: true, force: true });
+        if (storageNowMs - (await files.lstat(path)).mtimeMs > this.#staleAfterMs) await files.remove(path);
       } catch (error) {
-        // Its writer, or another sweep, was faster.
-        if (systemErrorCode(error) !== 'ENOENT') throw error;
+        // Its writer, or another sweep, was faster; or it is a teammate's, who sweeps it.
+        if (!['ENOENT', 'EACCES', 'EPERM'].includes(systemErrorCode(error) ?? '')) throw error;
       }
     }
   }

@@ -1,0 +1,56 @@
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { IngotError } from '../errors.ts';
+import type { LocalBlobStoreOptions } from './local.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Numbers by which Linux tells file systems that another machine, or a program, answers for. */
+const SHARES: ReadonlySet<number> = new Set([
+  0x6969, // NFS
+  0x517b, // SMB
+  0xfe534d42, // SMB 2 and 3
+  0xff534d42, // CIFS
+  0x65735546, // FUSE: sshfs, s3fs, rclone mount
+  0x5346414f, // AFS
+  0x00c36400, // Ceph
+  0x0bd00bd3, // Lustre
+  0x47504653, // GPFS
+]);
+
+/**
+ * Reads how a directory is used: `INGOT_SHARE` (`auto`, `yes`, `no`) says whether it is a network share, which `auto` finds
+ * out from the file system; `INGOT_SHARED=group` says that teammates may write, too.
+ * @throws IngotError `invalid-config` for other values.
+ */
+export async function localOptions(directory: string, env: Environment): Promise<LocalBlobStoreOptions> {
+  const share = choiceOf(env, 'INGOT_SHARE', ['auto', 'yes', 'no']) ?? 'auto';
+  const shared = choiceOf(env, 'INGOT_SHARED', ['private', 'group']) ?? 'private';
+  const isShare = share === 'auto' ? await isOnShare(resolve(directory)) : share === 'yes';
+  return { share: isShare, ...(shared === 'group' ? { shared } : {}) };
+}
+
+/** A directory that is not there yet will be made on the file system of its nearest parent. */
+async function isOnShare(path: string): Promise<boolean> {
+  try {
+    return SHARES.has((await statfs(path)).type);
+  } catch {
+    // What is wrong with the path shows with the first call, in the words of that call.
+    const parent = dirname(path);
+    return parent !== path && isOnShare(parent);
+  }
+}
+
+function choiceOf<const Choice extends string>(
+  env: Environment,
+  name: string,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const value = env[name];
+  if (value === undefined || value === '') return undefined;
+  const choice = choices.find((candidate) => candidate === value.toLowerCase());
+  if (choice !== undefined) return choice;
+  throw new IngotError('invalid-config', `${name}=${value} is not one of ${choices.join(', ')}`, {
+    hint: `${name}=${choices[0]}`,
+  });
+}
