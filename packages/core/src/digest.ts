@@ -17,7 +17,15 @@ export function isDigest(text: string): text is Digest {
  */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
-  throw new IngotError('invalid-reference', `"${text.slice(0, 80)}" is not a digest (sha256: and 64 lower-case hex digits)`);
+  throw new IngotError(
+    'invalid-reference',
+    `"${text.slice(0, 80)}" is not a digest (sha256: and 64 lower-case hex digits)`,
+  );
+}
+
+/** Makes a digest of 64 lower-case hex digits that were just computed. */
+export function digestOfHex(hex: string): Digest {
+  return `sha256:${hex}` as Digest;
 }
 
 /** Computes the SHA-256 of bytes or of UTF-8 text. */

@@ -10,7 +10,7 @@ import { PackWriter } from './pack-writer.ts';
 import { RecipeWriter } from './recipe-writer.ts';
 import { absentPacks, uploadRootKey, writeUploadRoot } from './roots.ts';
 import { MovedFiles, stops } from './sweep/marks.ts';
-import { bytesOf, PieceIndex } from './upload-index.ts';
+import { PieceIndex, wordsOf } from './upload-index.ts';
 import { BLOCKS_HELD, Ingest } from './upload-ingest.ts';
 import type { LeftPacks, UploadJournal, UploadJournals } from './upload-journal.ts';
 import type { UploadCounts } from './upload-placer.ts';
@@ -173,7 +173,7 @@ export class BlobUpload implements Upload {
           throw error;
         });
         for (const { digest, offset, length, coding } of entries)
-          this.#index.add(bytesOf(digest), { pack: id, offset, length, own: false, ...(coding && { coding }) });
+          this.#index.add(wordsOf(digest), { pack: id, offset, length, own: false, ...(coding && { coding }) });
       }
     };
     await Promise.all(Array.from({ length: FOOTERS_AT_ONCE }, work));

@@ -44,11 +44,6 @@ interface Late {
   readonly onPlaced: (place: Locator) => void;
 }
 
-interface Put extends Coded {
-  readonly bytes?: Uint8Array;
-  readonly length?: number;
-}
-
 /** Fills packs with pieces and writes them, several at a time. */
 export class PackWriter {
   readonly #context: PackWriterContext;
@@ -60,22 +55,31 @@ export class PackWriter {
     this.#context = context;
   }
 
+  /** Makes room for a piece of this length. Waits, when it gives a promise, because too many packs are under way. */
+  room(length: number): Promise<void> | undefined {
+    return this.#open !== undefined && this.#open.bytes + length > this.#context.packBytes ? this.close() : undefined;
+  }
+
   /**
-   * Adds a piece and says where it will lie. Waits while too many packs are under way.
+   * Adds a piece and says where it will lie; {@link room} comes first.
    * @param keep whether its blocks may be held until the pack is written; else its bytes are copied.
    */
-  async add(
-    digest: Digest,
-    spans: readonly Span[],
-    keep: boolean,
-    coded: Coded & { readonly bytes?: Uint8Array } = {},
-  ): Promise<Locator> {
-    const length = coded.bytes?.byteLength ?? spans.reduce((sum, { from, to }) => sum + to - from, 0);
-    if (this.#open !== undefined && this.#open.bytes + length > this.#context.packBytes) await this.close();
+  add(digest: Digest, spans: readonly Span[], keep: boolean): Locator {
     const pack = this.#current();
-    const locator = this.#put(pack, digest, { length, ...coded });
-    if (coded.bytes === undefined) for (const span of spans) this.#addSpan(pack, span, keep);
-    return locator;
+    let length = 0;
+    for (const span of spans) {
+      this.#addSpan(pack, span, keep);
+      length += span.to - span.from;
+    }
+    return this.#list(pack, { digest, offset: pack.bytes, length });
+  }
+
+  /** Adds bytes that are its own, coded or not, to the open pack, however full it is. */
+  addBytes(digest: Digest, { bytes, coding, size }: Coded & { readonly bytes: Uint8Array }): Locator {
+    const pack = this.#current();
+    pack.parts.push({ bytes });
+    const place = { digest, offset: pack.bytes, length: bytes.byteLength };
+    return this.#list(pack, coding === undefined || size === undefined ? place : { ...place, coding, size });
   }
 
   /**
@@ -89,15 +93,8 @@ export class PackWriter {
 
   /** Gives the pages that were added to the open pack their place now. */
   placeLate(): void {
-    const pack = this.#open;
-    for (const { digest, bytes, onPlaced } of pack?.late.splice(0) ?? []) {
-      if (pack !== undefined) onPlaced(this.#put(pack, digest, { bytes }));
-    }
-  }
-
-  /** Adds bytes to the open pack, however full it is. */
-  addLast(digest: Digest, bytes: Uint8Array): Locator {
-    return this.#put(this.#current(), digest, { bytes });
+    for (const { digest, bytes, onPlaced } of this.#open?.late.splice(0) ?? [])
+      onPlaced(this.addBytes(digest, { bytes }));
   }
 
   /** Closes the open pack and begins to write it. */
@@ -145,13 +142,10 @@ export class PackWriter {
     return this.#open;
   }
 
-  #put(pack: OpenPack, digest: Digest, { bytes, length = bytes?.byteLength ?? 0, coding, size }: Put): Locator {
-    const place = { pack: pack.id, offset: pack.bytes, length };
-    const how = coding === undefined ? {} : { coding, size: size ?? 0 };
-    pack.entries.push({ digest, offset: pack.bytes, length, ...how });
-    if (bytes !== undefined) pack.parts.push({ bytes });
-    pack.bytes += length;
-    return place;
+  #list(pack: OpenPack, entry: PackedEntry): Locator {
+    pack.entries.push(entry);
+    pack.bytes += entry.length;
+    return { pack: pack.id, offset: entry.offset, length: entry.length };
   }
 
   #addSpan(pack: OpenPack, { block, from, to }: Span, keep: boolean): void {

@@ -93,6 +93,6 @@ export class RecipeWriter {
     const relied = [...this.#relied.add(packs.currentPack())];
     const bytes = encodeRecipe({ contents: this.#contents, pages, packs: relied });
     const digest = digestOf(bytes);
-    return { recipe: { digest, ...packs.addLast(digest, bytes) }, relied };
+    return { recipe: { digest, ...packs.addBytes(digest, { bytes }) }, relied };
   }
 }

@@ -40,11 +40,12 @@ describe('pages', () => {
     );
   });
 
-  test('end behind about every 256th piece, by its digest alone, and never have more than 1,024', () => {
+  test('end past 64 pieces behind about every 64th, by its digest alone, and never have more than 1,024', () => {
     const pieces = Array.from({ length: 20_000 }, (_, n) => piece(n));
-    const ends = pieces.filter((each) => endsPage(each, 1));
-    assert.ok(ends.length > 40 && ends.length < 120, `${ends.length} pages`);
-    const other = pieces.find((each) => !endsPage(each, 1));
+    const ends = pieces.filter((each) => endsPage(each, 65));
+    assert.ok(ends.length > 220 && ends.length < 410, `${ends.length} pages`);
+    assert.ok(!pieces.some((each) => endsPage(each, 64)));
+    const other = pieces.find((each) => !endsPage(each, 65));
     assert.ok(other && !endsPage(other, 1023) && endsPage(other, 1024));
   });
 

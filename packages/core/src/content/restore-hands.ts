@@ -19,7 +19,7 @@ export interface Hands extends AsyncDisposable {
   digest(id: number): Promise<string>;
   /** Hashes ranges of an open file, each on its own; hex. */
   ranges(fd: number, ranges: readonly (readonly [from: number, to: number])[]): Promise<readonly string[]>;
-  /** Makes files from a buffer, which is given away. Files with wrong bytes are not made. */
+  /** Makes files from a buffer, best of memory that threads share. Files with wrong bytes are not made. */
   write(bytes: Uint8Array, files: readonly HandWrite[]): Promise<readonly HandResult[]>;
   /** Makes files from local ones. Files with wrong bytes are not made. */
   copy(files: readonly HandCopy[]): Promise<readonly HandResult[]>;
@@ -133,16 +133,10 @@ function threadHand(): Hand {
         worker ??= start();
         told += 1;
         waiters.set(told, { resolve, reject });
-        worker.postMessage({ id: told, command }, command.do === 'write' ? given(command.bytes) : []);
+        worker.postMessage({ id: told, command });
       }),
     stop: async () => {
       await worker?.terminate();
     },
   };
-}
-
-/** The memory behind bytes, when nothing else lies in it. */
-function given(bytes: Uint8Array): ArrayBuffer[] {
-  const { buffer } = bytes;
-  return buffer instanceof ArrayBuffer && bytes.byteLength === buffer.byteLength ? [buffer] : [];
 }

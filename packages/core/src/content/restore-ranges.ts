@@ -37,7 +37,7 @@ export interface PackRange<F> {
 export interface RangeLimits {
   /** Longest range that is written as it comes. Default: 16 MiB. */
   readonly streamBytes?: number;
-  /** Longest range that is held in memory. Default: 4 MiB. */
+  /** Longest range that is held in memory, unless one piece is longer. Default: 2 MiB. */
   readonly heldBytes?: number;
   /** Bytes that nobody wants and that are read all the same, rather than asking twice. Default: 16 KiB. */
   readonly gapBytes?: number;
@@ -46,6 +46,8 @@ export interface RangeLimits {
 }
 
 const MIB = 1024 * 1024;
+/** Ranges that are held in memory are hardly ever longer than this. */
+export const HELD_BYTES = 2 * MIB;
 const MAX_PARTS = 8192;
 
 interface OpenRange<F> {
@@ -65,7 +67,7 @@ export class RangePlanner<F> {
 
   constructor({
     streamBytes = 16 * MIB,
-    heldBytes = 4 * MIB,
+    heldBytes = HELD_BYTES,
     gapBytes = 16 * 1024,
     patienceBytes = 64 * MIB,
   }: RangeLimits = {}) {

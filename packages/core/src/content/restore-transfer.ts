@@ -12,7 +12,7 @@ import { packKey } from './locator.ts';
 import type { HandResult } from './restore-hands-program.ts';
 import type { Hands } from './restore-hands.ts';
 import { isPlaced, type LocalRun, type PlacedFile, type RestoreFile, type SmallFile } from './restore-job.ts';
-import { type PackRange, type PlacedPiece, RangePlanner, type RangePart } from './restore-ranges.ts';
+import { HELD_BYTES, type PackRange, type PlacedPiece, RangePlanner, type RangePart } from './restore-ranges.ts';
 import { type MovedPack, readMoved } from './sweep/moved.ts';
 
 const BLOCK_BYTES = 1024 * 1024;
@@ -40,6 +40,8 @@ export class Transfer {
   readonly #context: TransferContext;
   /** Memory for copying that is free again. */
   readonly #blocks: (readonly [Buffer, Buffer])[] = [];
+  /** Memory for ranges that is free again. */
+  readonly #slabs: Buffer[] = [];
   readonly #moved = new Map<string, Promise<MovedPack | undefined>>();
 
   constructor(context: TransferContext) {
@@ -144,7 +146,23 @@ export class Transfer {
 
   /** Reads a whole range into memory, and makes of it what it is for. */
   async #held(range: PackRange<RestoreFile>, path: string | undefined): Promise<void> {
-    const bytes = path === undefined ? await this.#fetch(range) : await this.#load(range, path);
+    const slab = this.#slab(range.end - range.start);
+    try {
+      if (path === undefined) await this.#fetch(range, slab);
+      else await this.#load(range, path, slab);
+      await this.#unpack(range, slab);
+    } finally {
+      if (slab.byteLength === HELD_BYTES) this.#slabs.push(slab);
+    }
+  }
+
+  /** Memory for a range, which threads can read too, so that nothing is copied and nothing is left to the collector. */
+  #slab(sizeBytes: number): Buffer {
+    const free = sizeBytes > HELD_BYTES ? undefined : this.#slabs.pop();
+    return free ?? Buffer.from(new SharedArrayBuffer(Math.max(sizeBytes, HELD_BYTES)));
+  }
+
+  async #unpack(range: PackRange<RestoreFile>, bytes: Uint8Array): Promise<void> {
     const small: (SmallFile & { readonly at: number })[] = [];
     for (const part of range.parts) {
       const { file } = part;
@@ -162,33 +180,35 @@ export class Transfer {
     this.#context.events.onLanded(file, at, sizeBytes ?? stored.byteLength, 'store');
   }
 
-  async #fetch({ pack, start, end }: PackRange<RestoreFile>): Promise<Uint8Array> {
+  async #fetch({ pack, start, end }: PackRange<RestoreFile>, slab: Uint8Array): Promise<void> {
     const { blobs, signal, events } = this.#context;
-    const whole = Buffer.allocUnsafeSlow(end - start);
     let at = 0;
     for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
-      whole.set(bytes.subarray(0, whole.byteLength - at), at);
+      slab.set(bytes.subarray(0, slab.byteLength - at), at);
       at += bytes.byteLength;
       events.onFetched(bytes.byteLength);
     }
-    return whole;
+    // A slab has bytes of what it was used for before.
+    if (at < end - start) slab.fill(0, at, end - start);
   }
 
-  async #load({ start, end }: PackRange<RestoreFile>, path: string): Promise<Uint8Array> {
+  async #load({ start, end }: PackRange<RestoreFile>, path: string, slab: Uint8Array): Promise<void> {
     stopIfInterrupted(this.#context.signal, 'pull');
-    const whole = Buffer.allocUnsafeSlow(end - start);
+    const length = end - start;
     const pack = await open(path, 'r');
     try {
-      for (let at = 0; at < whole.byteLength; ) {
-        const { bytesRead } = await pack.read(whole, at, whole.byteLength - at, start + at);
-        if (bytesRead === 0) break;
+      for (let at = 0; at < length; ) {
+        const { bytesRead } = await pack.read(slab, at, length - at, start + at);
+        if (bytesRead === 0) {
+          slab.fill(0, at, length);
+          break;
+        }
         at += bytesRead;
       }
     } finally {
       await pack.close();
     }
-    this.#context.events.onFetched(whole.byteLength);
-    return whole;
+    this.#context.events.onFetched(length);
   }
 
   /** A range of a pack that is gone: its parts are brought from where the pack was moved to. */

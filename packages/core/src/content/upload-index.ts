@@ -36,52 +36,42 @@ export class PieceIndex {
     return this.#size;
   }
 
-  /** Finds a piece by the 32 bytes of its digest, unless it lies in an absent pack. */
-  find(digest: Uint8Array): Place | undefined {
-    const entry = this.#slots[this.#slotOf(wordsOf(digest))] ?? 0;
-    if (entry === 0) return undefined;
-    const [segment, at] = this.#at(entry - 1);
-    const word = segment[at + DIGEST_WORDS] ?? 0;
-    const number = word & (2 ** PACK_BITS - 1);
-    if (this.#absent.has(number)) return undefined;
-    const coding = this.#codings[(word >>> PACK_BITS) & 0x7f];
-    return {
-      pack: this.#packs[number] ?? '',
-      offset: segment[at + DIGEST_WORDS + 1] ?? 0,
-      length: segment[at + DIGEST_WORDS + 2] ?? 0,
-      ...(coding ? { coding } : {}),
-      own: (word & OWN) !== 0,
-    };
+  /** Finds a piece by the words of its digest, unless it lies in an absent pack. */
+  find(digest: DigestWords): Place | undefined {
+    const entry = this.#slots[this.#slotOf(digest)] ?? 0;
+    return entry === 0 ? undefined : this.#placeOf(entry - 1);
   }
 
   /** Says whether this upload wrote a piece at some time, even into a pack that is absent now. */
-  wasOwn(digest: Uint8Array): boolean {
-    const entry = this.#slots[this.#slotOf(wordsOf(digest))] ?? 0;
-    if (entry === 0) return false;
-    const [segment, at] = this.#at(entry - 1);
-    return ((segment[at + DIGEST_WORDS] ?? 0) & OWN) !== 0;
+  wasOwn(digest: DigestWords): boolean {
+    const entry = this.#slots[this.#slotOf(digest)] ?? 0;
+    return entry !== 0 && this.#isOwn(entry - 1);
   }
 
   /** Notes where a piece lies; a place noted before stays, unless its pack is absent. */
-  add(digest: Uint8Array, place: Place): void {
+  add(digest: DigestWords, place: Place): void {
     // Such a place could be of a whole file that an old release stored as one piece; missing it costs bytes only.
     if (place.offset > LARGEST || place.length > LARGEST) return;
-    const words = wordsOf(digest);
-    const slot = this.#slotOf(words);
+    const slot = this.#slotOf(digest);
     const known = this.#slots[slot] ?? 0;
-    if (known !== 0 && this.find(digest) !== undefined) return;
-    const own = place.own || (known !== 0 && this.wasOwn(digest));
-    const entry = known === 0 ? this.#size : known - 1;
-    this.#write(entry, words, { ...place, own });
-    if (known !== 0) return;
-    this.#slots[slot] = entry + 1;
+    if (known !== 0 && this.#placeOf(known - 1) !== undefined) return;
+    if (known === 0) {
+      this.#append(slot, digest, place);
+    } else {
+      this.#write(known - 1, digest, { ...place, own: place.own || this.#isOwn(known - 1) });
+    }
+  }
+
+  #append(slot: number, digest: DigestWords, place: Place): void {
+    this.#write(this.#size, digest, place);
     this.#size += 1;
+    this.#slots[slot] = this.#size;
     if (this.#size * 2 > this.#slots.length) this.#grow();
   }
 
   /** Notes all pieces of a page of an earlier version. */
   addPage(pieces: readonly Piece[]): void {
-    for (const { digest, ...place } of pieces) this.add(bytesOf(digest), { ...place, own: false });
+    for (const { digest, ...place } of pieces) this.add(wordsOf(digest), { ...place, own: false });
   }
 
   /** From now on nothing is found in these packs. */
@@ -89,11 +79,29 @@ export class PieceIndex {
     for (const pack of packs) this.#absent.add(this.#numberOf(pack));
   }
 
-  #write(entry: number, words: Uint32Array, { pack, offset, length, coding, own }: Place): void {
+  #placeOf(entry: number): Place | undefined {
+    const [segment, at] = this.#at(entry);
+    const word = segment[at + DIGEST_WORDS] ?? 0;
+    const number = word & (2 ** PACK_BITS - 1);
+    if (this.#absent.has(number)) return undefined;
+    const pack = this.#packs[number] ?? '';
+    const offset = segment[at + DIGEST_WORDS + 1] ?? 0;
+    const length = segment[at + DIGEST_WORDS + 2] ?? 0;
+    const coding = this.#codings[(word >>> PACK_BITS) & 0x7f];
+    const own = (word & OWN) !== 0;
+    return coding ? { pack, offset, length, coding, own } : { pack, offset, length, own };
+  }
+
+  #isOwn(entry: number): boolean {
+    const [segment, at] = this.#at(entry);
+    return ((segment[at + DIGEST_WORDS] ?? 0) & OWN) !== 0;
+  }
+
+  #write(entry: number, { words, from }: DigestWords, { pack, offset, length, coding, own }: Place): void {
     if (this.#segments[Math.floor(entry / SEGMENT_ENTRIES)] === undefined)
       this.#segments.push(new Uint32Array(SEGMENT_ENTRIES * ENTRY_WORDS));
     const [segment, at] = this.#at(entry);
-    segment.set(words, at);
+    for (let n = 0; n < DIGEST_WORDS; n += 1) segment[at + n] = words[from + n] ?? 0;
     const codingNumber = coding === undefined ? 0 : this.#codingNumberOf(coding);
     segment[at + DIGEST_WORDS] = (this.#numberOf(pack) | (codingNumber << PACK_BITS) | (own ? OWN : 0)) >>> 0;
     segment[at + DIGEST_WORDS + 1] = offset;
@@ -107,14 +115,14 @@ export class PieceIndex {
   }
 
   /** The slot that holds a digest, or the empty one where it belongs. */
-  #slotOf(words: Uint32Array): number {
+  #slotOf({ words, from }: DigestWords): number {
     const mask = this.#slots.length - 1;
-    for (let slot = (words[0] ?? 0) & mask; ; slot = (slot + 1) & mask) {
+    for (let slot = (words[from] ?? 0) & mask; ; slot = (slot + 1) & mask) {
       const entry = this.#slots[slot] ?? 0;
       if (entry === 0) return slot;
       const [segment, at] = this.#at(entry - 1);
       let same = 0;
-      while (same < DIGEST_WORDS && segment[at + same] === words[same]) same += 1;
+      while (same < DIGEST_WORDS && segment[at + same] === words[from + same]) same += 1;
       if (same === DIGEST_WORDS) return slot;
     }
   }
@@ -122,8 +130,8 @@ export class PieceIndex {
   #grow(): void {
     this.#slots = new Uint32Array(this.#slots.length * 2);
     for (let entry = 0; entry < this.#size; entry += 1) {
-      const [segment, at] = this.#at(entry);
-      this.#slots[this.#slotOf(segment.subarray(at, at + DIGEST_WORDS))] = entry + 1;
+      const [words, from] = this.#at(entry);
+      this.#slots[this.#slotOf({ words, from })] = entry + 1;
     }
   }
 
@@ -141,16 +149,18 @@ export class PieceIndex {
   }
 }
 
-const words = new Uint32Array(DIGEST_WORDS);
-const wordBytes = new Uint8Array(words.buffer);
-
-/** The words of a digest that the index keeps; valid until the next call. */
-function wordsOf(digest: Uint8Array): Uint32Array {
-  wordBytes.set(digest.subarray(0, wordBytes.length));
-  return words;
+/** A digest as words of four bytes, somewhere in a list of digests. */
+export interface DigestWords {
+  readonly words: Uint32Array;
+  readonly from: number;
 }
 
-/** The 32 bytes of a digest. */
-export function bytesOf(digest: Digest): Uint8Array {
-  return Buffer.from(digest.slice('sha256:'.length), 'hex');
+/** How many words a digest has. */
+export const WORDS = 8;
+
+/** The words of a digest. */
+export function wordsOf(digest: Digest): DigestWords {
+  const bytes = new Uint8Array(4 * WORDS);
+  bytes.set(Buffer.from(digest.slice('sha256:'.length), 'hex'));
+  return { words: new Uint32Array(bytes.buffer), from: 0 };
 }

@@ -1,4 +1,4 @@
-import { type Digest, digestOf } from '../digest.ts';
+import { type Digest, digestOf, digestOfHex } from '../digest.ts';
 import type { StoredContent } from './base-contents.ts';
 import type { CodedPiece } from './coding.ts';
 import type { ContentBody, ContentOptions, PutResult } from './content-store.ts';
@@ -9,7 +9,7 @@ import type { Segment } from './pipeline-thread.ts';
 import type { Piece } from './recipe.ts';
 import { pieceSize } from './recipe.ts';
 import type { RecipeWriter } from './recipe-writer.ts';
-import { bytesOf, type PieceIndex } from './upload-index.ts';
+import { type DigestWords, type PieceIndex, WORDS, wordsOf } from './upload-index.ts';
 import { sourceChanged } from './upload-source.ts';
 
 /** A content on its way through an upload. */
@@ -49,8 +49,8 @@ export interface PlacerContext {
   readonly onFailure: (error: unknown) => void;
 }
 
-interface FoundPiece {
-  readonly digest: Uint8Array;
+interface FoundPiece extends DigestWords {
+  readonly digest: Digest;
   /** Spans in earlier blocks are held until the piece is placed. */
   readonly spans: readonly Span[];
   readonly sizeBytes: number;
@@ -61,7 +61,7 @@ interface Part {
   readonly segment: JobSegment;
   readonly pieces: readonly FoundPiece[];
   /** Digest of the content, when it ends here and has one of its own. */
-  readonly digest: Uint8Array | undefined;
+  readonly digest: Digest | undefined;
 }
 
 interface Assembled {
@@ -114,28 +114,27 @@ export class Placer {
   }
 
   #assemble(block: Block, segments: readonly JobSegment[], { cuts, contents }: BlockResult): Assembled {
+    const { index } = this.#context;
+    const digests = digestsIn(cuts.digests);
+    const wholes = digestsIn(contents);
+    const words = new Uint32Array(cuts.digests.buffer, cuts.digests.byteOffset, digests.length * WORDS);
     let [cut, content, newBytes] = [0, 0, 0];
     const parts = segments.map((segment): Part => {
       const pieces: FoundPiece[] = [];
       let at = segment.from;
       for (let end = cuts.ends[cut]; end !== undefined && end <= segment.to && end > at; end = cuts.ends[cut]) {
-        const piece = this.#endPiece({ block, from: at, to: end }, cuts.digests.subarray(cut * 32, cut * 32 + 32));
+        const spans = [...this.#begun, { block, from: at, to: end }];
+        this.#begun = [];
+        const piece = { digest: digests[cut] ?? EMPTY, words, from: cut * WORDS, spans, sizeBytes: lengthOf(spans) };
         pieces.push(piece);
-        if (this.#context.index.find(piece.digest) === undefined) newBytes += end - at;
+        if (index.find(piece) === undefined) newBytes += end - at;
         at = end;
         cut += 1;
       }
       if (at < segment.to) this.#carry({ block, from: at, to: segment.to });
-      const own = segment.ends && segment.digested;
-      return { segment, pieces, digest: own ? contents.subarray(content++ * 32, content * 32) : undefined };
+      return { segment, pieces, digest: segment.ends && segment.digested ? wholes[content++] : undefined };
     });
     return { parts, dense: newBytes >= BLOCK_BYTES / 2 };
-  }
-
-  #endPiece(last: Span, digest: Uint8Array): FoundPiece {
-    const spans = [...this.#begun, last];
-    this.#begun = [];
-    return { digest, spans, sizeBytes: spans.reduce((sum, { from, to }) => sum + to - from, 0) };
   }
 
   #carry(span: Span): void {
@@ -146,7 +145,7 @@ export class Placer {
   async #code({ parts }: Assembled, engine: Engine): Promise<void> {
     if (!this.#context.coding) return;
     const files = parts.filter(({ segment }) => segment.job.body.role === 'file').flatMap(({ pieces }) => pieces);
-    const fresh = files.filter(({ digest }) => this.#context.index.find(digest) === undefined);
+    const fresh = files.filter((piece) => this.#context.index.find(piece) === undefined);
     if (fresh.length === 0) return;
     const coded = await engine.code(fresh.map(({ spans }) => spans));
     for (const [n, piece] of fresh.entries()) if (coded[n] !== undefined) piece.coded = coded[n];
@@ -155,31 +154,54 @@ export class Placer {
   async #place({ segment, pieces, digest }: Part, dense: boolean): Promise<void> {
     const { job, begins, ends, from, to } = segment;
     if (begins) this.#context.recipe.begin(job.body.role);
-    for (const piece of pieces) await this.#placePiece(job, piece, dense);
+    for (const piece of pieces) {
+      const full = this.#placePiece(job, piece, dense);
+      if (full !== undefined) await full;
+    }
     if (segment.stored !== undefined) await this.#placeStored(job, segment.stored);
     job.doneBytes += segment.stored === undefined ? to - from : job.body.sizeBytes;
     if (job.body.sizeBytes > 0) report(job);
     if (ends) this.#finishJob(job, this.#digestOf(segment, pieces, digest));
   }
 
-  async #placePiece(job: Job, { digest, spans, sizeBytes, coded }: FoundPiece, dense: boolean): Promise<void> {
+  /** Gives a promise only when it waits for a pack to be closed: there are hundreds of thousands of pieces. */
+  #placePiece(job: Job, piece: FoundPiece, dense: boolean): Promise<void> | undefined {
+    const known = this.#context.index.find(piece);
+    if (known !== undefined) return this.#listPiece(job, piece, known, true);
+    const closing = this.#context.packs.room(piece.coded?.bytes.byteLength ?? piece.sizeBytes);
+    if (closing === undefined) return this.#packPiece(job, piece, dense);
+    return closing.then(() => this.#packPiece(job, piece, dense));
+  }
+
+  #packPiece(job: Job, piece: FoundPiece, dense: boolean): undefined {
     const { index, packs, counts } = this.#context;
-    const name = digestText(digest);
-    const known = index.find(digest);
-    const again = known !== undefined || index.wasOwn(digest);
-    const how = coded === undefined ? {} : { coding: coded.coding, size: sizeBytes, bytes: coded.bytes };
-    const place = known ?? { ...(await packs.add(name, spans, dense, how)), ...(coded && { coding: coded.coding }) };
-    if (known === undefined) index.add(digest, { ...place, own: true });
+    const { digest, spans, sizeBytes, coded } = piece;
+    const place =
+      coded === undefined
+        ? packs.add(digest, spans, dense)
+        : { ...packs.addBytes(digest, { ...coded, size: sizeBytes }), coding: coded.coding };
+    const again = index.wasOwn(piece);
+    index.add(piece, { ...place, own: true });
     if (!again) {
       counts.newBytes += sizeBytes;
       counts.newChunks += 1;
     }
-    this.#list(job, pieceAt(name, place, sizeBytes), again);
-    for (const { block } of spans.slice(0, -1)) block.release();
+    return this.#listPiece(job, piece, place, again);
+  }
+
+  #listPiece(
+    job: Job,
+    { digest, spans, sizeBytes }: FoundPiece,
+    place: Omit<Piece, 'digest'>,
+    stored: boolean,
+  ): undefined {
+    this.#list(job, pieceAt(digest, place, sizeBytes), stored);
+    for (let n = 0; n < spans.length - 1; n += 1) spans[n]?.block.release();
+    return undefined;
   }
 
   async #placeStored(job: Job, { content, pieces }: StoredContent): Promise<void> {
-    const known = content.chunks === 1 ? this.#context.index.find(bytesOf(content.digest)) : undefined;
+    const known = content.chunks === 1 ? this.#context.index.find(wordsOf(content.digest)) : undefined;
     if (known !== undefined) return this.#list(job, pieceAt(content.digest, known, content.sizeBytes), true);
     for await (const some of pieces(job.options)) for (const piece of some) this.#list(job, piece, true);
   }
@@ -192,10 +214,9 @@ export class Placer {
     this.#context.counts.chunks += 1;
   }
 
-  #digestOf({ job, stored }: JobSegment, pieces: readonly FoundPiece[], digest: Uint8Array | undefined): Digest {
+  #digestOf({ job, stored }: JobSegment, pieces: readonly FoundPiece[], digest: Digest | undefined): Digest {
     if (stored !== undefined) return stored.content.digest;
-    const bytes = digest ?? pieces.at(-1)?.digest;
-    return bytes === undefined || job.body.sizeBytes === 0 ? EMPTY : digestText(bytes);
+    return job.body.sizeBytes === 0 ? EMPTY : (digest ?? pieces.at(-1)?.digest ?? EMPTY);
   }
 
   #finishJob({ body, chunks, newBytes, storedBytes, resolve }: Job, digest: Digest): void {
@@ -226,6 +247,14 @@ function pieceAt(digest: Digest, { pack, offset, length, coding }: Omit<Piece, '
   return { digest, pack, offset, length, ...(coding === undefined ? {} : { coding, sizeBytes }) };
 }
 
-function digestText(bytes: Uint8Array): Digest {
-  return `sha256:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}` as Digest;
+function lengthOf(spans: readonly Span[]): number {
+  let length = 0;
+  for (const { from, to } of spans) length += to - from;
+  return length;
+}
+
+/** The digests in a list of 32 bytes each. */
+function digestsIn(bytes: Uint8Array): readonly Digest[] {
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+  return Array.from({ length: bytes.byteLength / 32 }, (_, n): Digest => digestOfHex(hex.slice(n * 64, n * 64 + 64)));
 }
