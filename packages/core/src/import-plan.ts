@@ -4,7 +4,7 @@ import { isIngotError } from './errors.ts';
 import type { ModelName } from './ref.ts';
 import type { Registry } from './registry/registry.ts';
 import { compareMarks, wholeNumber } from './source/marks.ts';
-import type { SourceMatch } from './source/resolve-source.ts';
+import type { SourceMatch } from './source/source-match.ts';
 import { sourceOf } from './source-reader.ts';
 
 /** What an import will do with one file or directory. */

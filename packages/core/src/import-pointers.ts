@@ -1,4 +1,5 @@
 import { isIngotError } from './errors.ts';
+import { digestsOf, readText } from './import-files.ts';
 import type { ImportItem, ModelPlan } from './import-plan.ts';
 import type { ImportOutcome } from './import.ts';
 import type { PackagePlan } from './package/package.ts';
@@ -66,18 +67,19 @@ async function targetOf(
   const [first] = own;
   if (first === undefined) return undefined;
   const { address } = first.item.match;
-  const link = await reader.linkTarget(address, pointer.path);
-  const text = pointer.isText ? await reader.text(address, pointer.path, { signal }) : undefined;
+  const place = await reader.place(address);
+  const link = await place.linkTarget?.(pointer.path);
+  const text = pointer.isText ? await readText(place, pointer.path, { signal }) : undefined;
   const said = link ?? text?.trim();
   if (said !== undefined) return own.find((outcome) => isNamed(outcome, said))?.number;
   const sizes = sortedSizes(pointer.files.map((file) => file.sizeBytes));
   const alike = own.filter(({ item }) => sortedSizes(item.match.files.map((file) => file.sizeBytes)) === sizes);
-  const wanted = alike.length === 0 ? undefined : await reader.digests(address, pointer.files, { signal });
+  const wanted = alike.length === 0 ? undefined : await digestsOf(place, pointer.files, { signal });
   for (const outcome of alike.reverse()) {
     const plan = read.get(outcome.item);
     const digests =
       plan === undefined
-        ? await reader.digests(address, outcome.item.match.files, { signal })
+        ? await digestsOf(place, outcome.item.match.files, { signal })
         : plan.files.map(({ digest }) => digest);
     if ([...digests].sort().join() === wanted?.sort().join()) return outcome.number;
   }

@@ -5,6 +5,7 @@
 
 import type { ContentStore } from './content/content-store.ts';
 import { IngotError, isIngotError } from './errors.ts';
+import { filesBelow } from './import-files.ts';
 import { type ImportItem, type ModelPlan, planModel, publishedBefore } from './import-plan.ts';
 import { pointersOf, type PointerPlan } from './import-pointers.ts';
 import type { PackagePlan } from './package/package.ts';
@@ -16,7 +17,8 @@ import type { Registry } from './registry/registry.ts';
 import { findUnits, type FoundUnits } from './source/find-units.ts';
 import { parsePlainAddress } from './source/plain-address.ts';
 import type { SourcePlace } from './source/place.ts';
-import { matchesOf, resolveSource, type SourceMatch } from './source/resolve-source.ts';
+import { matchesOf, resolveSource } from './source/resolve-source.ts';
+import type { SourceMatch } from './source/source-match.ts';
 import { type SourceReader, sourceOf } from './source-reader.ts';
 
 /** Options of {@link planImport} and {@link runImport}. */
@@ -112,7 +114,7 @@ async function findAll(text: string, options: ImportOptions): Promise<FoundUnits
     const file = address.isDirectory || path === '' ? undefined : await place.file(path, { signal });
     if (file !== undefined)
       return { units: [await resolveSource(address, place, { signal })], pointers: [], others: [] };
-    return findUnits(address, path, await reader.filesBelow(address, path, { signal }));
+    return findUnits(address, path, await filesBelow(place, path, { signal }));
   }
 }
 

@@ -6,7 +6,7 @@ import { makeDirectory } from './make-directory.ts';
 import { whyUnsafePath } from './package/paths.ts';
 import { diskError } from './package/unpack.ts';
 import type { OnProgress } from './progress.ts';
-import type { SourceMatch } from './source/resolve-source.ts';
+import type { SourceMatch } from './source/source-match.ts';
 import { siblingsOf } from './source/siblings.ts';
 import type { SourceFileFacts, SourcePlace } from './source/place.ts';
 

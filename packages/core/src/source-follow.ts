@@ -1,6 +1,6 @@
 import { IngotError, isIngotError } from './errors.ts';
 import type { SourcePackage, SourceReader } from './source-reader.ts';
-import type { SourceMatch } from './source/resolve-source.ts';
+import type { SourceMatch } from './source/source-match.ts';
 
 /** Options of {@link SourceFollower}. */
 export interface SourceFollowerOptions {

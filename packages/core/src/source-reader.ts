@@ -7,7 +7,6 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { redactAddress, storageIdentity } from './blob/address.ts';
 import type { PlainSource } from './capture.ts';
-import { createDigester, type Digest } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
 import type { Inference, PackagePlan } from './package/package.ts';
@@ -19,8 +18,9 @@ import { type BroughtSource, bringSource } from './source-download.ts';
 import { type SourceRecord, SourceRecords } from './source-record.ts';
 import { type OpenStorage, openPlace } from './source/open-place.ts';
 import { type AddressHost, parsePlainAddress, type PlainAddress } from './source/plain-address.ts';
-import type { SourceFileFacts, SourcePlace } from './source/place.ts';
-import { resolveSource, type SourceMatch } from './source/resolve-source.ts';
+import type { SourcePlace } from './source/place.ts';
+import { resolveSource } from './source/resolve-source.ts';
+import type { SourceMatch } from './source/source-match.ts';
 import { isWholeFile } from './source/whole-file.ts';
 
 /** Options of {@link SourceReader}. */
@@ -202,45 +202,6 @@ export class SourceReader {
   /** The directory or bucket of an address; no request is sent. */
   place(address: PlainAddress): Promise<SourcePlace> {
     return this.#place(address);
-  }
-
-  /** All files below a path of an address's place. */
-  async filesBelow(address: PlainAddress, path: string, options: CallOptions = {}): Promise<SourceFileFacts[]> {
-    const place = await this.#place(address);
-    const files: SourceFileFacts[] = [];
-    for await (const entry of place.list(path === '' ? '' : `${path}/`, { enters: () => true, ...options })) {
-      if (entry.kind === 'file') files.push(entry);
-    }
-    return files;
-  }
-
-  /** Where a link leads; undefined for all that is no link. A link of a directory above counts, too. */
-  async linkTarget(address: PlainAddress, path: string): Promise<string | undefined> {
-    return await (await this.#place(address)).linkTarget?.(path);
-  }
-
-  /** The text of a small file. */
-  async text(address: PlainAddress, path: string, options: CallOptions = {}): Promise<string> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of (await this.#place(address)).read(path, options)) pieces.push(piece);
-    return Buffer.concat(pieces).toString('utf8');
-  }
-
-  /** SHA-256 of files, in their order. */
-  async digests(
-    address: PlainAddress,
-    files: readonly SourceFileFacts[],
-    options: CallOptions = {},
-  ): Promise<Digest[]> {
-    const place = await this.#place(address);
-    const digests: Digest[] = [];
-    for (const { path, objectVersion } of files) {
-      const digester = createDigester();
-      const version = objectVersion === undefined ? {} : { objectVersion };
-      for await (const piece of place.read(path, { ...options, ...version })) digester.update(piece);
-      digests.push(digester.finish());
-    }
-    return digests;
   }
 
   async #read(match: SourceMatch, naming: { readonly name?: string }, options: CallOptions): Promise<SourceCheck> {

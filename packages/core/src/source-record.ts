@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject } from './json.ts';
 import { makeDirectory } from './make-directory.ts';
 import { isIngotError } from './errors.ts';
 import { type ModelName, parseModelName } from './ref.ts';
-import type { SourceVersion } from './source/resolve-source.ts';
+import type { SourceVersion } from './source/source-version.ts';
 
 /** What an address meant when it was last looked at, and the package that was made of it. */
 export interface SourceRecord {

@@ -1,5 +1,5 @@
 import type { SourceRecord } from '@ingot/core/source-record';
-import type { SourceMatch } from '@ingot/core/source/resolve-source';
+import type { SourceMatch } from '@ingot/core/source/source-match';
 import type { Context } from '../context.ts';
 import { formatFacts } from './table.ts';
 import { plain } from './terminal.ts';

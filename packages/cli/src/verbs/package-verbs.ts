@@ -20,7 +20,9 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
     name: 'validate',
     about: 'print what would be stored and every problem; store nothing',
     group: 'package',
-    args: [{ name: 'PATH', about: 'a package directory or a model file', complete: 'file' }],
+    args: [
+      { name: 'PATH', about: 'a package directory, a model file, or where they lie, like s3://…', complete: 'file' },
+    ],
     options: [NAME],
     examples: ['ingot validate churn/'],
   },
@@ -28,7 +30,9 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
     name: 'push',
     about: 'store a package as a new version',
     group: 'package',
-    args: [{ name: 'PATH', about: 'a package directory or a model file', complete: 'file' }],
+    args: [
+      { name: 'PATH', about: 'a package directory, a model file, or where they lie, like s3://…', complete: 'file' },
+    ],
     options: [
       NAME,
       LABEL,
@@ -57,7 +61,14 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
     name: 'pull',
     about: "write a version's files to a directory",
     group: 'package',
-    args: [{ name: 'SOURCE', about: 'churn, churn:7, churn@production, …', many: true, complete: 'reference' }],
+    args: [
+      {
+        name: 'SOURCE',
+        about: 'churn, churn:7, churn@production, ./models/churn_v*.pkl, …',
+        many: true,
+        complete: 'reference',
+      },
+    ],
     options: [
       {
         name: 'output',

@@ -9,7 +9,7 @@ export const SERVE_VERBS: readonly VerbSpec[] = [
     args: [
       {
         name: 'SOURCE',
-        about: 'what to serve (default: INGOT_MODELS)',
+        about: 'what to serve, like churn@production or s3://bucket/churn_v*.pkl (default: INGOT_MODELS)',
         optional: true,
         many: true,
         complete: 'reference',
@@ -48,13 +48,19 @@ export const SERVE_VERBS: readonly VerbSpec[] = [
       { name: 'timeout', value: 'SECONDS', about: 'longest time for one prediction', setting: 'timeout' },
       { name: 'memory', value: 'SIZE', about: 'unload the least used models above this, like 4GB', setting: 'memory' },
     ],
-    examples: ['ingot serve churn@production', 'INGOT_MODELS=churn:7,churn:8 ingot serve'],
+    examples: [
+      'ingot serve churn@production',
+      'INGOT_MODELS=churn:7,churn:8 ingot serve',
+      "ingot serve './models/churn_v*.pkl'",
+    ],
   },
   {
     name: 'predict',
     about: 'answer one request here, or ask a running server',
     group: 'serve',
-    args: [{ name: 'SOURCE', about: 'churn, churn:7, churn@production, …', complete: 'reference' }],
+    args: [
+      { name: 'SOURCE', about: 'churn, churn:7, churn@production, ./models/churn_v*.pkl, …', complete: 'reference' },
+    ],
     options: [
       {
         name: 'file',

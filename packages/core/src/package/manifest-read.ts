@@ -156,24 +156,39 @@ const layerFrom: Decoder<ListedLayer> = (value, at) => {
   };
 };
 
+/** The first folder of a path, so that a hundred layers do not each go through all files. */
+function topOf(path: string): string {
+  return path.split('/', 1)[0] ?? path;
+}
+
+function groupByTop(contents: readonly RecipeContent[]): ReadonlyMap<string, readonly RecipeContent[]> {
+  const groups = new Map<string, RecipeContent[]>();
+  for (const content of contents) {
+    const top = topOf(content.path ?? '');
+    const group = groups.get(top);
+    if (group === undefined) groups.set(top, [content]);
+    else group.push(content);
+  }
+  return groups;
+}
+
 /** Fills tar layers with the files that the recipe lists below their directory. */
 function withFiles(listed: readonly ListedLayer[], contents: readonly RecipeContent[]): HashedLayer[] {
   const raw = new Set(listed.flatMap((layer) => (layer.kind === 'raw' ? [layer.file.path] : [])));
+  const inTars = contents.filter(({ role, path }) => role === 'file' && path !== undefined && !raw.has(path));
+  const byTop = groupByTop(inTars);
   return listed.map((layer): HashedLayer => {
     if (layer.kind === 'raw') return layer;
     const { directory, digest, sizeBytes, facts } = layer;
-    const files = contents.flatMap((content): HashedFile[] => {
-      const { path } = content;
-      if (content.role !== 'file' || path === undefined || raw.has(path)) return [];
-      if (directory !== '.' && !path.startsWith(`${directory}/`)) return [];
-      return [
-        {
-          path,
-          sizeBytes: content.sizeBytes,
-          digest: content.digest,
-          mode: facts.executable.has(path) ? 0o755 : 0o644,
-        },
-      ];
+    const below = (byTop.get(topOf(directory)) ?? []).filter(({ path }) => path?.startsWith(`${directory}/`) === true);
+    const files = (directory === '.' ? inTars : below).map((content): HashedFile => {
+      const { path = '' } = content;
+      return {
+        path,
+        sizeBytes: content.sizeBytes,
+        digest: content.digest,
+        mode: facts.executable.has(path) ? 0o755 : 0o644,
+      };
     });
     if (contents.length > 0 && files.length !== facts.files) {
       throw new IngotError(

@@ -4,7 +4,7 @@ import { withoutExtension } from './choose.ts';
 import { modelNameFrom } from './model-name.ts';
 import { parsePlainAddress } from './plain-address.ts';
 import { readName } from './read-name.ts';
-import { versionOf } from './resolve-source.ts';
+import { versionOf } from './source-version.ts';
 
 const page = readFileSync(new URL('../../../../docs/addresses.md', import.meta.url), 'utf8');
 

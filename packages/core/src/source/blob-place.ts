@@ -1,6 +1,6 @@
 import type { BlobStat, BlobStore } from '../blob/blob-store.ts';
 import { IngotError } from '../errors.ts';
-import type { PlaceEntry, PlaceListing, SourceFileFacts, SourcePlace } from './place.ts';
+import { isHiddenName, type PlaceEntry, type PlaceListing, type SourceFileFacts, type SourcePlace } from './place.ts';
 
 /** Reads plain files through a storage backend. */
 export function blobPlace(blobs: BlobStore): SourcePlace {
@@ -59,10 +59,7 @@ async function* listBlobs(
 }
 
 function isHidden(key: string, base: number): boolean {
-  return key
-    .slice(base)
-    .split('/')
-    .some((part) => part.startsWith('.'));
+  return key.slice(base).split('/').some(isHiddenName);
 }
 
 /** The outermost directory above a key that is not entered. */

@@ -2,12 +2,14 @@ import { digestOf } from '../digest.ts';
 import { isIngotError } from '../errors.ts';
 import { type ModelName, parseModelName } from '../ref.ts';
 import { withoutExtension } from './choose.ts';
-import type { Mark } from './marks.ts';
+import { locationOf } from './location.ts';
+import { MODEL_FILE, PACKAGE_PARTS } from './model-files.ts';
 import { isContainer, isTelling, isVersionName, modelNameFrom, nameOf } from './model-name.ts';
 import type { PlainAddress } from './plain-address.ts';
 import { isPassingName, type SourceFileFacts } from './place.ts';
 import { readName } from './read-name.ts';
-import { locationOf, MODEL_FILE, PACKAGE_PARTS, type SourceMatch, versionOf } from './resolve-source.ts';
+import type { SourceMatch } from './source-match.ts';
+import { marksIn, versionOf } from './source-version.ts';
 
 /** What a directory of models holds. */
 export interface FoundUnits {
@@ -168,15 +170,6 @@ class Finder implements FoundUnits {
       return modelNameFrom([...this.#rootNames, ...names]);
     }
   }
-}
-
-/** What the innermost name that says anything about age says. */
-function marksIn(names: readonly string[]): readonly Mark[] {
-  const [own = '', ...above] = [...names].reverse();
-  const { marks } = readName(own);
-  if (marks.length > 0) return marks;
-  const versioned = above.find(isVersionName);
-  return versioned === undefined ? [] : readName(versioned).marks;
 }
 
 function treeOf(files: readonly SourceFileFacts[], base: string): Directory {

@@ -3,7 +3,7 @@ import { readdir, readlink, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { IngotError, systemErrorCode } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import type { PlaceEntry, PlaceListing, SourceFileFacts, SourcePlace } from './place.ts';
+import { isHiddenName, type PlaceEntry, type PlaceListing, type SourceFileFacts, type SourcePlace } from './place.ts';
 
 const MAX_DEPTH = 64;
 
@@ -55,7 +55,7 @@ async function* listDirectory(
     throw new IngotError('invalid-package', `${join(root, directory)} lies more than ${MAX_DEPTH} directories deep`);
   const names = await namesIn(join(root, directory), depth === 0 && directory === '');
   for (const name of names.sort()) {
-    if (!name.startsWith(start) || (name.startsWith('.') && start === '')) continue;
+    if (!name.startsWith(start) || (isHiddenName(name) && start === '')) continue;
     const path = `${directory}${name}`;
     const found = await statOf(join(root, path));
     if (found?.isFile() === true) yield { kind: 'file', ...factsOf(path, found) };

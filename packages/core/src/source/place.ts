@@ -56,9 +56,17 @@ export interface ObjectOptions {
 }
 
 /** Names of files that are being written, or are no business of a model. */
-const PASSING = /^\.|(?:~|\.(?:tmp|temp|part|partial|swp|swo|crdownload|filepart|download|lock|bak|incomplete))$/i;
+const PASSING = /(?:~|\.(?:tmp|temp|part|partial|swp|swo|crdownload|filepart|download|lock|bak|incomplete))$/i;
+
+/** Hidden files that mean something in a package. */
+const MEANT: ReadonlySet<string> = new Set(['.python-version', '.ingotignore']);
+
+/** Says whether a listing leaves a name out: hidden files, but for those that belong to packages. */
+export function isHiddenName(name: string): boolean {
+  return name.startsWith('.') && !MEANT.has(name);
+}
 
 /** Says whether a name is one of a file that others are still writing, or hide. */
 export function isPassingName(name: string): boolean {
-  return PASSING.test(name);
+  return isHiddenName(name) || PASSING.test(name);
 }

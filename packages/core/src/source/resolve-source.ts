@@ -1,55 +1,18 @@
-import { redactAddress } from '../blob/address.ts';
 import { digestOf } from '../digest.ts';
 import { IngotError, isIngotError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
-import type { ModelName } from '../ref.ts';
-import { parseLabel } from '../ref.ts';
-import { type Candidate, chooseNewest, type Rule, someOf, textOf, withoutExtension } from './choose.ts';
+import { type Candidate, chooseNewest, type Rule, someOf, withoutExtension } from './choose.ts';
 import type { GlobPart } from './glob.ts';
+import { locationOf } from './location.ts';
 import type { Mark } from './marks.ts';
-import { wholeNumber } from './marks.ts';
-import { isVersionName, modelNameFrom } from './model-name.ts';
-import type { PlainAddress } from './plain-address.ts';
+import { refuseVersions } from './model-files.ts';
+import { modelNameFrom } from './model-name.ts';
+import { notFound } from './not-found.ts';
 import { isPassingName, type SourceFileFacts, type SourcePlace } from './place.ts';
+import type { PlainAddress } from './plain-address.ts';
 import { dayOrderOf } from './read-date.ts';
 import { readName } from './read-name.ts';
-
-/** What is called which version, as its name says it. */
-export interface SourceVersion {
-  /** For people and for the address of an answer: `1.2`, `3`, `2024-01-31`, or the time of the last change. */
-  readonly text: string;
-  /** The text, where it can be a label. */
-  readonly label?: string;
-  /** Where the name holds a whole number and nothing else. */
-  readonly number?: number;
-  /** ISO 8601, where the name holds a date. */
-  readonly date?: string;
-}
-
-/** The file or directory that an address means now. */
-export interface SourceMatch {
-  readonly address: PlainAddress;
-  readonly kind: 'file' | 'directory';
-  /** Path below the address's root; empty for the root itself. */
-  readonly path: string;
-  /** For people: the address of just this. */
-  readonly location: string;
-  readonly name: ModelName;
-  readonly version: SourceVersion;
-  /** What its name says about age; {@link version} is what that is called. */
-  readonly marks: readonly Mark[];
-  /** When it was last changed, as the storage says. */
-  readonly modifiedAt: Date;
-  /** Another text whenever what the address means may be something else. */
-  readonly revision: string;
-  /** All files, their paths below the root. */
-  readonly files: readonly SourceFileFacts[];
-  readonly sizeBytes: number;
-  readonly rule: Rule;
-  /** For people: why this one. */
-  readonly because: string;
-  readonly notes: readonly string[];
-}
+import type { SourceMatch } from './source-match.ts';
+import { marksIn, versionOf } from './source-version.ts';
 
 /** Options of {@link resolveSource}. */
 export interface ResolveOptions {
@@ -106,7 +69,7 @@ class Resolver {
     if (exact !== undefined) return this.#match(exact, [], 'only', 'the file of this name', []);
     if (!this.#address.isPattern) return this.#directory();
     const found = await this.#matches();
-    if (found.length === 0) throw await this.#notFound();
+    if (found.length === 0) throw await notFound(this.#address, this.#place, this.#call());
     const choice = await chooseNewest(found, (candidate) => this.#modifiedAt(candidate));
     if ('several' in choice) throw this.#ambiguous(choice.several, found);
     return this.#match(choice.chosen, choice.marks, choice.rule, choice.because, choice.notes);
@@ -114,7 +77,7 @@ class Resolver {
 
   async all(): Promise<SourceMatch[]> {
     const found = await this.#matches();
-    if (found.length === 0) throw await this.#notFound();
+    if (found.length === 0) throw await notFound(this.#address, this.#place, this.#call());
     const dayOrder = dayOrderOf(found.flatMap(({ values }) => values));
     const matches: SourceMatch[] = [];
     for (const one of found) {
@@ -151,15 +114,17 @@ class Resolver {
     } catch (error) {
       // Whoever may read one file but not list is told of that file.
       if (!isIngotError(error, 'forbidden') || this.#address.isDirectory) throw error;
-      throw this.#missing(
+      throw new IngotError(
+        'path-not-found',
         `there is no file ${this.#address.text}, and its directory may not be listed`,
-        undefined,
-        error,
+        {
+          operation: 'source',
+          cause: error,
+        },
       );
     }
-    if (files.length === 0) throw await this.#notFound();
-    this.#refuseVersionsBelow(path, files);
-    this.#refuseVersionsBeside(path, files);
+    if (files.length === 0) throw await notFound(this.#address, this.#place, this.#call());
+    refuseVersions(this.#address.text, path, files);
     const found: Found = { kind: 'directory', path, values: [], afterV: [] };
     return this.#match(found, [], 'only', 'the directory of this name', [], files);
   }
@@ -218,14 +183,14 @@ class Resolver {
     const files = found.facts === undefined ? (listed ?? (await this.#below(found.path))) : [found.facts];
     const names = await this.#names(found);
     const modifiedAt = new Date(Math.max(0, ...files.map((file) => file.modifiedAt.getTime())));
-    const said = marksOf(found, marks, this.#address.parts) ?? marksIn(names.real);
+    const said = marksOf(found, marks, this.#address.parts) ?? marksIn(names.real.slice(-3));
     const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
     if (sizeBytes > MAX_BYTES) throw this.#tooMany();
     return {
       address: this.#address,
       kind: found.kind,
       path: found.path,
-      location: this.#location(found),
+      location: locationOf(this.#address, found),
       name: modelNameFrom(names.model),
       version: versionOf(said, modifiedAt),
       marks: said,
@@ -251,48 +216,7 @@ class Resolver {
     return { model: [...rootNames, ...bare(model)], real: [...rootNames, ...bare(real)] };
   }
 
-  #location(found: Found): string {
-    return locationOf(this.#address, found);
-  }
-
   // --- what goes wrong
-
-  /** A directory of `v1/`, `v2/`, … is no package; whoever names it wants the newest. */
-  #refuseVersionsBelow(path: string, files: readonly SourceFileFacts[]): void {
-    const base = path === '' ? 0 : path.length + 1;
-    const firsts = files.map((file) => file.path.slice(base).split('/'));
-    const directories = [...new Set(firsts.flatMap(([name = '', ...rest]) => (rest.length > 0 ? [name] : [])))];
-    if (firsts.some((names) => names.length === 1) || directories.length === 0 || !directories.every(isVersionName))
-      return;
-    const pattern = `${this.#address.text.replace(/\/*$/, '/')}*/`;
-    throw new IngotError('conflict', `${this.#address.text} holds versions (${someOf(directories)}), not one model`, {
-      operation: 'source',
-      hint: `to have the newest: ${pattern}   to have all: ingot import ${this.#address.text}`,
-      nearest: pattern,
-    });
-  }
-
-  /** So is a directory of `churn_v1.pkl`, `churn_v2.pkl`, … that has none of the files that make a package. */
-  #refuseVersionsBeside(path: string, files: readonly SourceFileFacts[]): void {
-    const base = path === '' ? 0 : path.length + 1;
-    const names = files.map((file) => file.path.slice(base)).filter((name) => !name.includes('/'));
-    if (names.some((name) => PACKAGE_PARTS.has(name.toLowerCase()))) return;
-    const byKind = new Map<string, string[]>();
-    for (const name of names.filter((one) => MODEL_FILE.test(one))) {
-      const { words, marks } = readName(withoutExtension(name));
-      if (marks.length === 0) continue;
-      const kind = `${words.join(' ')}${MODEL_FILE.exec(name)?.[0] ?? ''}`;
-      byKind.set(kind, [...(byKind.get(kind) ?? []), name]);
-    }
-    const several = [...byKind.values()].find((same) => same.length > 1);
-    if (several === undefined) return;
-    const pattern = this.#address.text.replace(/\/*$/, '/') + patternOf(several);
-    throw new IngotError('conflict', `${this.#address.text} holds versions (${someOf(several)}), not one model`, {
-      operation: 'source',
-      hint: `to have the newest: ${pattern}   to have all: ingot import ${this.#address.text}`,
-      nearest: pattern,
-    });
-  }
 
   #ambiguous(kinds: readonly string[], found: readonly Found[]): IngotError {
     return new IngotError(
@@ -314,101 +238,9 @@ class Resolver {
     );
   }
 
-  /** Nothing is there: says what is nearest. The listing for it may be forbidden, or fail; then nothing is said. */
-  async #notFound(): Promise<IngotError> {
-    const { parts, isPattern, text } = this.#address;
-    let depth = 0;
-    let above = '';
-    let names: string[] = [];
-    try {
-      for (;;) {
-        names = await this.#namesIn(above);
-        const wanted = parts[depth];
-        if (wanted === undefined || wanted.isPattern || !names.includes(wanted.literal) || depth === parts.length - 1)
-          break;
-        above = `${above}${wanted.literal}/`;
-        depth += 1;
-      }
-    } catch (error) {
-      if (!isIngotError(error, 'forbidden')) throw error;
-    }
-    const wanted = parts[depth]?.text ?? '';
-    const near = nearestName(wanted, names);
-    const others = near === undefined && names.length > 0 ? `; there is ${someOf(names)}` : '';
-    const what = isPattern ? `nothing matches ${text}` : `there is nothing at ${text}`;
-    return this.#missing(`${what}${others}`, near && this.#withName(depth, near));
-  }
-
-  #missing(message: string, near: string | undefined, cause?: unknown): IngotError {
-    return new IngotError('path-not-found', message, {
-      operation: 'source',
-      details: { address: this.#address.text },
-      ...(near !== undefined && { nearest: near }),
-      ...(cause !== undefined && { cause }),
-    });
-  }
-
-  #withName(depth: number, name: string): string {
-    const { parts, isDirectory } = this.#address;
-    const path = parts.map((part, index) => (index === depth ? name : part.text)).join('/');
-    const slash = isDirectory ? '/' : '';
-    return `${this.#location({ kind: 'file', path, values: [], afterV: [] })}${slash}`;
-  }
-
-  async #namesIn(directory: string): Promise<string[]> {
-    const names: string[] = [];
-    for await (const entry of this.#place.list(directory, {
-      enters: (path) => `${path}/`.length <= directory.length,
-      ...this.#call(),
-    })) {
-      names.push(entry.path.slice(directory.length));
-      if (names.length >= 1000) break;
-    }
-    return names;
-  }
-
   #call(): { readonly signal?: AbortSignal } {
     return this.#signal === undefined ? {} : { signal: this.#signal };
   }
-}
-
-/** Names of files that make a directory a package. */
-export const PACKAGE_PARTS: ReadonlySet<string> = new Set([
-  'metadata.yaml',
-  'metadata.yml',
-  'metadata.json',
-  'interface.py',
-  'mlmodel',
-  'saved_model.pb',
-  'config.json',
-  'bentoml_model.yaml',
-]);
-
-/** Names of files that hold a model by themselves. */
-export const MODEL_FILE =
-  /\.(?:pkl|pickle|joblib|onnx|pt|pth|h5|keras|safetensors|cbm|bst|ubj|gguf|pmml|skops|dill|cloudpickle)$/i;
-
-/** The pattern that matches some names: what they begin with, and how they end. */
-function patternOf(names: readonly string[]): string {
-  const [first = '', ...others] = names;
-  let length = 0;
-  while (length < first.length && others.every((name) => name[length] === first[length])) length += 1;
-  const start = first.slice(0, length).replace(/[\d.]+$/, '');
-  return `${start}*${MODEL_FILE.exec(first)?.[0] ?? ''}`;
-}
-
-/** The address of one file or directory below an address's root, without secrets. */
-export function locationOf(
-  { root, objectVersion, scheme }: PlainAddress,
-  { path, kind }: { readonly path: string; readonly kind: 'file' | 'directory' },
-): string {
-  const [, base = root, query = ''] = /^([^?]*)(\?.*)?$/s.exec(scheme === 'file' ? '' : root) ?? [];
-  const text =
-    scheme === 'file' ? `${root === '/' ? '' : root}/${path}` : `${base.replace(/\/+$/, '')}/${path}${query}`;
-  const slash = kind === 'directory' && path !== '' && query === '' ? '/' : '';
-  const version =
-    objectVersion === undefined ? '' : scheme === 'gs' ? `#${objectVersion}` : `?versionId=${objectVersion}`;
-  return redactAddress(`${text}${slash}${version}`);
 }
 
 function valuesOf(path: string, parts: readonly GlobPart[]): readonly string[] | undefined {
@@ -438,61 +270,4 @@ function marksOf(
     return parts[index]?.isPattern === true ? readName(bare).marks : [];
   });
   return whole.length >= chosen.length ? whole : chosen;
-}
-
-/** What the innermost name that says anything about age says. */
-function marksIn(names: readonly string[]): readonly Mark[] {
-  const [own, ...above] = [...names].reverse();
-  const { marks } = readName(own ?? '');
-  if (marks.length > 0) return marks;
-  const versioned = above.slice(0, 2).find(isVersionName);
-  return versioned === undefined ? [] : readName(versioned).marks;
-}
-
-/** What is said of a version by the marks in its name; without any, by the time of its last change. */
-export function versionOf(marks: readonly Mark[], modifiedAt: Date): SourceVersion {
-  if (marks.length === 0) return { text: compactTime(modifiedAt) };
-  const text = textOf(marks);
-  const number = wholeNumber(marks);
-  const date = marks.find((mark) => mark.kind === 'date');
-  const label = number === undefined ? labelFor(text, date?.atMs) : undefined;
-  return {
-    text: number === undefined ? (label ?? plainText(text)) : String(number),
-    ...(label !== undefined && { label }),
-    ...(number !== undefined && { number }),
-    ...(date !== undefined && { date: new Date(date.atMs).toISOString() }),
-  };
-}
-
-/** The text as written where it can be a label; a date of digits alone is written with dashes. */
-function labelFor(text: string, atMs: number | undefined): string | undefined {
-  const written = text.replace(/[\s:,]+/g, '-');
-  for (const candidate of [written, atMs === undefined ? `v${written}` : isoText(atMs)]) {
-    try {
-      return parseLabel(candidate);
-    } catch (error) {
-      if (!isIngotError(error, 'invalid-name')) throw error;
-    }
-  }
-  return undefined;
-}
-
-/** What a version is called goes into headers and paths of URLs. */
-function plainText(text: string): string {
-  return text.replace(/[^A-Za-z0-9._+-]+/g, '-').slice(0, 100);
-}
-
-function isoText(atMs: number): string {
-  const text = new Date(atMs).toISOString();
-  return text.endsWith('T00:00:00.000Z') ? text.slice(0, 10) : compactTime(new Date(atMs));
-}
-
-/** `20240131T120000Z`. */
-function compactTime(time: Date): string {
-  return `${time.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
-}
-
-function nearestName(wanted: string, names: readonly string[]): string | undefined {
-  const bare = wanted.replace(/[*?[\]]/g, '');
-  return nearest(bare, names) ?? names.find((name) => bare !== '' && name.toLowerCase().startsWith(bare.toLowerCase()));
 }
