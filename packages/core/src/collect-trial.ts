@@ -120,7 +120,7 @@ class Trial {
       else if (sort < 0.7) await this.#delete(actor);
       else await this.#collect(actor);
     } catch (error) {
-      if (error instanceof Crashed) this.#count.crashed += 1;
+      if (isCrash(error)) this.#count.crashed += 1;
       else if (!isExpected(error)) this.#surprises.add(String(error instanceof Error ? error.stack : error));
     }
     this.#turns.forget(actor);
@@ -209,6 +209,12 @@ class Trial {
   #pick(names: readonly ModelName[]): ModelName {
     return names[Math.floor(this.#random() * names.length)] ?? parseModelName('a');
   }
+}
+
+/** Also of a block that could not clean up behind a crash. */
+function isCrash(error: unknown): boolean {
+  if (error instanceof Crashed) return true;
+  return error instanceof Error && 'suppressed' in error && isCrash(error.suppressed);
 }
 
 /** What operations may report when others delete, expire or collect under them. */

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'vitest';
+import type { BlobStore } from './blob/blob-store.ts';
+import { runTrial, type TrialResult } from './collect-trial.ts';
+import type { PushTools } from './collect-trial-push.ts';
+import type { Sabotage } from './collect-trial-turns.ts';
+import { createBlobContentStore } from './content/blob-content-store.ts';
+import { contentOf, noise } from './content/conformance.ts';
+import { digestOf } from './digest.ts';
+
+const SABOTAGE: readonly (readonly [Sabotage, number])[] = [
+  ['pushes-ignore-condemned-lists', 50],
+  ['roots-read-before-the-list', 600],
+  ['logs-read-before-the-list', 50],
+  ['uploads-dropped-without-an-event', 50],
+  ['root-released-before-event', 50],
+];
+
+/** A push as the product makes it, of three small files that pushes share or not. */
+async function pushWhole({ blobs, registry, name, upload: id, random, now }: PushTools): Promise<void> {
+  const contents = createBlobContentStore(blobs as BlobStore, { now, randomId: () => id });
+  const { id: modelId, base } = await registry.ensureModel(name);
+  await using upload = await contents.openUpload({ modelId, base });
+  for (const file of ['a', 'b', 'c'])
+    await upload.put(contentOf(`${file}.bin`, noise(200, Math.floor(random() * 4) + file.charCodeAt(0) * 10)));
+  await upload.put(contentOf('', `manifest of ${id}`, 'manifest'));
+  const { recipe } = await upload.seal();
+  const facts = { sizeBytes: 600, fileCount: 3, flavor: 'file', scan: 'not scanned' } as const;
+  await registry.publish(name, { manifest: digestOf(id), recipe, upload: id, modelId, ...facts });
+  await upload.release();
+}
+
+async function trials(count: number, options: Omit<Parameters<typeof runTrial>[0], 'seed'>): Promise<TrialResult[]> {
+  const results: TrialResult[] = [];
+  for (let seed = 1; seed <= count; seed += 1) {
+    const result = await runTrial({ seed, ...options });
+    assert.deepEqual(result.missing, [], `seed ${seed}`);
+    assert.deepEqual(result.surprises, [], `seed ${seed}`);
+    results.push(result);
+  }
+  return results;
+}
+
+function sum(results: readonly TrialResult[], of: (result: TrialResult) => number): number {
+  return results.reduce((all, result) => all + of(result), 0);
+}
+
+describe('collections beside pushes, deletions and other collections', () => {
+  test('never take what a version needs, whoever crashes or stands still, in hundreds of schedules', async () => {
+    const results = await trials(120, { operations: 14 });
+    // The trials are worth something only if all of it happens in them.
+    assert.ok(sum(results, ({ published }) => published) > 400);
+    assert.ok(sum(results, ({ deletedPacks }) => deletedPacks) > 100);
+    assert.ok(sum(results, ({ movedPacks }) => movedPacks) > 200);
+    assert.ok(sum(results, ({ expired }) => expired) > 60);
+    assert.ok(sum(results, ({ crashed }) => crashed) > 60);
+    assert.ok(sum(results, ({ stalled }) => stalled) > 60);
+  });
+
+  test('never take what a version needs where grace lets some packs and roots alone', async () => {
+    await trials(40, { operations: 20, graceMs: 150 });
+  });
+
+  test('never take what a version needs of pushes as the product makes them', async () => {
+    const results = await trials(25, { operations: 12, push: pushWhole });
+    assert.ok(sum(results, ({ published }) => published) > 60);
+    assert.ok(sum(results, ({ deletedPacks }) => deletedPacks) > 30);
+  });
+
+  test.each(SABOTAGE)('are caught when the rule is broken: %s', async (sabotage, most) => {
+    for (let seed = 1; seed <= most; seed += 1) {
+      const { missing } = await runTrial({ seed, operations: 14, sabotage });
+      if (missing.length > 0) return;
+    }
+    assert.fail(`${most} schedules did not notice`);
+  });
+});
