@@ -5,22 +5,47 @@
  *     npm run bench -- serving start     some suites: serving start transfer listing help demo
  *     npm run bench -- serving --peers   also mlflow, MLServer and BentoML, each in an environment of its own
  *     npm run bench -- --seconds 3       shorter or longer load
+ *     npm run bench -- storage --size 1024 --times 3 --peers
+ *                                        pushes, pulls and care of a store; --only ingot,xet for some contenders,
+ *                                        --large for what takes long, --out PATH for other result files
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { cpus, loadavg, platform, release, totalmem } from 'node:os';
 import { inRoot } from '../scripts/lib/paths.mjs';
 import { run } from '../scripts/lib/run.mjs';
 import { setup } from '../scripts/setup.mjs';
 
-const SUITES = ['help', 'demo', 'listing', 'start', 'serving', 'transfer'];
+const STORAGE = ['storage-local', 'storage-s3', 'small-files', 'latency', 'growth', 'memory', 'compression', 'care'];
+const SUITES = ['help', 'demo', 'listing', 'start', 'serving', 'transfer', ...STORAGE];
+const GROUPS = { storage: STORAGE };
 
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    peers: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '5' },
+    size: { type: 'string' },
+    times: { type: 'string' },
+    only: { type: 'string' },
+    large: { type: 'boolean', default: false },
+    out: { type: 'string' },
+  },
+});
 const words = process.argv.slice(2);
-const secondsAt = words.indexOf('--seconds');
-const options = { peers: words.includes('--peers'), seconds: secondsAt < 0 ? 5 : Number(words[secondsAt + 1]) };
-const named = words.filter((word) => SUITES.includes(word));
-const unknown = words.filter((word, index) => !SUITES.includes(word) && !word.startsWith('--') && words[index - 1] !== '--seconds');
+const options = {
+  peers: given.peers,
+  large: given.large,
+  seconds: Number(given.seconds),
+  ...(given.size && { size: Number(given.size) }),
+  ...(given.times && { times: Number(given.times) }),
+  ...(given.only && { only: given.only.split(',') }),
+};
+const named = positionals.flatMap((word) => GROUPS[word] ?? [word]);
+const unknown = named.filter((word) => !SUITES.includes(word));
 if (unknown.length > 0) {
-  console.error(`no such suite: ${unknown.join(', ')}; there are ${SUITES.join(', ')}`);
+  console.error(`no such suite: ${unknown.join(', ')}; there are ${[...SUITES, ...Object.keys(GROUPS)].join(', ')}`);
   process.exit(2);
 }
 
@@ -31,8 +56,8 @@ if (python === undefined) {
 }
 
 const date = new Date().toISOString().slice(0, 10);
-const jsonPath = inRoot('bench/results', `${date}.json`);
-mkdirSync(inRoot('bench/results'), { recursive: true });
+const jsonPath = given.out === undefined ? inRoot('bench/results', `${date}.json`) : resolve(`${given.out}.json`);
+mkdirSync(dirname(jsonPath), { recursive: true });
 const results = existsSync(jsonPath) ? JSON.parse(readFileSync(jsonPath, 'utf8')) : { date, suites: {} };
 results.machine = await machine(python);
 
@@ -41,7 +66,7 @@ for (const name of named.length > 0 ? named : SUITES) {
   try {
     const { measure } = await import(`./suites/${name}.mjs`);
     const busy = loadavg()[0].toFixed(1);
-    results.suites[name] = { command: `npm run bench -- ${[name, ...words.filter((word) => !SUITES.includes(word))].join(' ')}`, busy, ...(await measure({ python, ...options })) };
+    results.suites[name] = { command: `npm run bench -- ${[name, ...words.filter((word) => !positionals.includes(word))].join(' ')}`, busy, ...(await measure({ python, ...options })) };
   } catch (error) {
     console.error(error);
     results.suites[name] = { title: name, failed: error.message };

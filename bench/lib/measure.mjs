@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { inRoot, pythonOf, VENV } from '../../scripts/lib/paths.mjs';
 import { run, tail } from '../../scripts/lib/run.mjs';
 
-/** Runs a command once. Gives wall and processor seconds, and peak memory in bytes, children included. */
+/** Runs a command once. Gives wall and processor seconds, and peak memory in bytes, children included, and what it printed. */
 export async function measure(command, args, { env = process.env, cwd } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'ingot-bench-'));
   const result = join(directory, 'usage.json');
   try {
-    const { output } = await run(pythonOf(VENV), [inRoot('bench/lib/measure.py'), result, command, ...args], { env, cwd, check: false });
+    const { output, stdout } = await run(pythonOf(VENV), [inRoot('bench/lib/measure.py'), result, command, ...args], { env, cwd, check: false });
     const usage = JSON.parse(readFileSync(result, 'utf8'));
     if (usage.code !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${usage.code}${tail(output)}`);
-    return usage;
+    return { ...usage, stdout };
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
