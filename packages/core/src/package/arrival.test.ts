@@ -65,3 +65,13 @@ test('of many that go on with one arrival, one has it', async () => {
   expect(claims.filter((claim) => claim !== 'busy' && claim.resumed)).toHaveLength(1);
   for (const claim of claims) if (claim !== 'busy') claim[Symbol.dispose]();
 });
+
+test('of many that find nobody, one begins', async () => {
+  await using directory = await testDirectory();
+  const place = placeIn(directory.path);
+  const claims = await Promise.all(Array.from({ length: 16 }, () => claimArrival(place, A)));
+  const begun = claims.filter((claim) => claim !== 'busy');
+  expect(begun).toHaveLength(1);
+  expect(await readdir(directory.path)).toHaveLength(1);
+  begun[0]?.[Symbol.dispose]();
+});

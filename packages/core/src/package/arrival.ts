@@ -5,16 +5,21 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { readlinkSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { pid } from 'node:process';
+import { setTimeout } from 'node:timers/promises';
 import type { Digest } from '../digest.ts';
 import { systemErrorCode } from '../errors.ts';
 
 /** Whoever does not renew an arrival's time for this long is taken for dead, when it cannot be asked. */
 const STALE_MS = 5 * 60_000;
 const RENEW_MS = 20_000;
+/** Looking who makes a package, and beginning it, takes milliseconds; nobody is waited for much longer. */
+const TURN_LOOK_MS = 20;
+const TURN_LOOKS = 150;
+const TURN = 'turn';
 
 /** Where arrivals lie and how they are called. */
 export interface ArrivalPlace {
@@ -45,6 +50,14 @@ export async function claimArrival(
   manifest: Digest,
   options: { readonly mode?: number } = {},
 ): Promise<Arrival | 'busy'> {
+  return await inTurn(place, manifest, () => claimInTurn(place, manifest, options));
+}
+
+async function claimInTurn(
+  place: ArrivalPlace,
+  manifest: Digest,
+  options: { readonly mode?: number },
+): Promise<Arrival | 'busy'> {
   const found = (await listArrivals(place)).filter(({ manifest: key }) => key === keyOf(manifest));
   for (const left of found) {
     if (!(await isAbandoned(left, place))) return 'busy';
@@ -52,6 +65,29 @@ export async function claimArrival(
     if (taken !== undefined) return taken;
   }
   return await beginArrival(place, manifest, options);
+}
+
+/**
+ * Lets one process at a time look and begin: two that looked at once would both find nobody. Whoever died in its turn, or
+ * was stopped, is not waited for long: then at worst two make the same package, and one of them throws its own away.
+ */
+async function inTurn<T>(place: ArrivalPlace, manifest: Digest, work: () => Promise<T>): Promise<T> {
+  const turn = join(place.parent, `${place.prefix}${keyOf(manifest)}-${TURN}${place.suffix}`);
+  for (let looks = 0; looks < TURN_LOOKS; looks++) {
+    try {
+      await mkdir(turn);
+      break;
+    } catch (error) {
+      if (systemErrorCode(error) !== 'EEXIST') throw error;
+    }
+    await setTimeout(TURN_LOOK_MS);
+  }
+  try {
+    return await work();
+  } finally {
+    // Tolerated: whoever waited for too long has removed it.
+    await rmdir(turn).catch(() => undefined);
+  }
 }
 
 /** Begins an arrival, whoever else makes the same package. */

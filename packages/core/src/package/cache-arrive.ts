@@ -40,12 +40,20 @@ export async function awaitPlace(
   await makeDirectory(place.parent, { mode: 0o700 });
   for (;;) {
     const claimed = await claimArrival(place, key.manifest, { mode: 0o700 });
-    if (claimed !== 'busy') return claimed;
+    if (claimed !== 'busy') return await unlessThere(claimed, isThere);
     await setTimeout(LOOK_MS, undefined, signal && { signal }).catch(() => undefined);
     if (signal?.aborted === true)
       throw new IngotError('interrupted', 'pull was interrupted', { operation: 'cache.fetch', cause: signal.reason });
     if (await isThere()) return undefined;
   }
+}
+
+/** Whoever made the package may have ended between the last look for it and the claim. */
+async function unlessThere(arrival: Arrival, isThere: () => Promise<boolean>): Promise<Arrival | undefined> {
+  if (!(await isThere())) return arrival;
+  arrival[Symbol.dispose]();
+  await rm(arrival.path, { recursive: true, force: true });
+  return undefined;
 }
 
 /**
