@@ -1,9 +1,11 @@
 /**
- * Brings a fresh clone to where `npx ingot`, the demo and the tests work: npm packages, build, Python environment.
- * Each part is skipped when it is up to date, so a second run takes no time and no network.
+ * Brings a fresh clone to where `npx ingot`, the demo and the tests work: npm packages, build, Python environment, and
+ * the servers that tests start. Each part is skipped when it is up to date, so a second run takes no time and no network.
  *
  *     npm run setup              all of it, as the tests need it
- *     npm run setup -- --demo    the smaller Python environment of the demo
+ *     npm run setup -- --demo    the smaller Python environment of the demo, and no servers
+ *
+ * What cannot be had is named; with CI=true that is a failure.
  */
 import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
@@ -11,7 +13,8 @@ import { readOr } from './lib/files.mjs';
 import { inRoot, pythonOf, VENV } from './lib/paths.mjs';
 import { findPython, isEnvironmentReady, makeEnvironment } from './lib/python.mjs';
 import { run } from './lib/run.mjs';
-import { step } from './lib/terminal.mjs';
+import { installServers, missingServers } from './lib/servers/test-servers.mjs';
+import { green, red, seconds, step } from './lib/terminal.mjs';
 
 /**
  * Sets up what is missing. `python` is `all` (tests), `demo` or `none`; `build: false` leaves the bundle alone.
@@ -31,6 +34,19 @@ export async function setup({ python = 'all', build = true } = {}) {
     return { python: undefined, reason: error.message };
   }
   return { python: pythonOf(VENV), reason: undefined };
+}
+
+/** Brings the servers that tests start, and gives the reason for each that cannot be had: `{ nginx: '…' }`. */
+export async function setupServers() {
+  const names = missingServers();
+  if (names.length === 0) return {};
+  return await step(`test servers, once: ${names.join(', ')}`, (print) => installServers(names, (done) => print(lineOf(done))));
+}
+
+function lineOf({ name, error, tookMs }) {
+  if (error === undefined) return `${green('✓', process.stderr)} ${name} ${seconds(tookMs)}`;
+  const lines = error.message.split('\n').map((line) => line.trim());
+  return `${red('✗', process.stderr)} ${name}: ${[...new Set([lines[0], lines.at(-1)])].join(': ')}`;
 }
 
 /** Whether `node_modules` holds every package of the lock file, at its version. */
@@ -58,8 +74,11 @@ async function installPackages() {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   try {
-    const { python, reason } = await setup({ python: process.argv.includes('--demo') ? 'demo' : 'all' });
-    console.error(python ? 'ready' : `ready, without Python: ${reason}`);
+    const forDemo = process.argv.includes('--demo');
+    const { python, reason } = await setup({ python: forDemo ? 'demo' : 'all' });
+    const without = [...(python ? [] : [`Python: ${reason}`]), ...(forDemo ? [] : Object.keys(await setupServers()))];
+    console.error(without.length === 0 ? 'ready' : `ready, without ${without.join(', ')}`);
+    if (without.length > 0 && process.env.CI === 'true') process.exitCode = 1;
   } catch (error) {
     console.error(`setup failed: ${error.message}`);
     process.exitCode = 1;

@@ -13,9 +13,10 @@ import { join } from 'node:path';
 import { filesUnder, readOr, repositoryPath } from './lib/files.mjs';
 import { inRoot, pythonOf, ROOT, VENV } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
+import { knownMissing } from './lib/servers/test-servers.mjs';
 import { bold, dim, green, red, seconds } from './lib/terminal.mjs';
 import { countsOfJunit, countsOfVitest, failed, passed, skipped } from './lib/test-counts.mjs';
-import { setup } from './setup.mjs';
+import { setup, setupServers } from './setup.mjs';
 
 const unitOnly = process.argv.includes('--unit');
 const onCi = process.env.CI === 'true';
@@ -73,6 +74,7 @@ async function main() {
   const started = performance.now();
   try {
     ready = await setup(unitOnly ? { python: 'none', build: false } : { python: 'all' });
+    if (stages.some(({ name }) => name === 'e2e')) rows.push(...(await bringServers()));
   } catch (error) {
     console.error(`setup failed: ${error.message}`);
     return summarise([{ name: 'setup', took: performance.now() - started, result: failed(1, ['setup']) }]);
@@ -83,6 +85,17 @@ async function main() {
     rows.push({ name: stage.name, result: await checkStage(stage, ready), took: performance.now() - start });
   }
   return summarise(rows);
+}
+
+/** Without a server its tests are skipped and named; with CI=true that is a failure. */
+async function bringServers() {
+  const started = performance.now();
+  const missing = await setupServers();
+  const names = Object.keys(missing);
+  if (names.length === 0) return [];
+  Object.assign(env, knownMissing(missing));
+  const count = onCi ? failed : skipped;
+  return [{ name: 'test servers', took: performance.now() - started, result: count(names.length, names) }];
 }
 
 async function checkStage(stage, { python, reason }) {

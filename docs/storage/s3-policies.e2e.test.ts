@@ -9,7 +9,7 @@ import { runIngot, workDirectory } from '../../conformance/cli/run-case.ts';
 import { openBlobStore } from '../../packages/core/src/blob/open.ts';
 import { needServer } from '../../packages/core/test/servers/need-server.ts';
 import { startVersitygw } from '../../packages/core/test/servers/versitygw.ts';
-import { goTool } from '../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../scripts/lib/servers/test-servers.mjs';
 
 interface Statement {
   readonly Condition?: unknown;
@@ -17,7 +17,6 @@ interface Statement {
 
 const ROLES = ['Reader', 'Pusher', 'Collector'] as const;
 const SECRET = 'a-secret-of-forty-characters-or-so-000000';
-const MODULE = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
 
 function statementsOf(role: string): readonly Statement[] {
   const page = readFileSync(new URL('s3.md', import.meta.url), 'utf8');
@@ -31,7 +30,7 @@ beforeAll(buildOnce);
 await needServer('versitygw', startVersitygw, (server) => {
   it('each role of s3.md can do its work and nothing more', { timeout: 120_000 }, async () => {
     const endpoint = server.env.AWS_ENDPOINT_URL ?? '';
-    const binary = await goTool(MODULE);
+    const binary = await testServer('versitygw');
     const admin = ['admin', '--access', 'akey', '--secret', 'skeyskey', '--endpoint-url', endpoint, 'create-user'];
     for (const role of ROLES)
       await promisify(execFile)(binary, [...admin, '--access', role, '--secret', SECRET, '--role', 'user']);

@@ -16,7 +16,10 @@ export function seconds(milliseconds) {
   return total < 60 ? `${total.toFixed(1)} s` : `${Math.floor(total / 60)} min ${Math.round(total % 60)} s`;
 }
 
-/** Runs `work` as a named step on stderr. A terminal sees the time run; a log gets a line at the start and one at the end. */
+/**
+ * Runs `work` as a named step on stderr. A terminal sees the time run; a log gets a line at the start and one at the end.
+ * What `work` is given prints a line of its own in between.
+ */
 export async function step(name, work) {
   const started = performance.now();
   const elapsed = () => seconds(performance.now() - started);
@@ -30,7 +33,7 @@ export async function step(name, work) {
     out.write(`${live ? '\r\u001b[K' : ''}${mark} ${name} ${dim(elapsed(), out)}\n`);
   };
   try {
-    const result = await work();
+    const result = await work((line) => out.write(`${live ? '\r\u001b[K' : ''}  ${line}\n`));
     end(green('✓', out));
     return result;
   } catch (error) {

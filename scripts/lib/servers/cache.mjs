@@ -32,6 +32,9 @@ export async function cached(name, make, { root = SERVERS } = {}) {
   }
 }
 
+/** Whether `name` was made. */
+export const isCached = (name, { root = SERVERS } = {}) => isReady(join(root, name));
+
 function isReady(directory) {
   return statSync(join(directory, READY), { throwIfNoEntry: false }) !== undefined;
 }

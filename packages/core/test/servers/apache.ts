@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { debTool, librariesOf } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
+import { librariesOf } from '../../../../scripts/lib/servers/tools.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
 
-const PACKAGES = ['apache2-bin', 'libapr1', 'libaprutil1'];
 const MODULES = [
   ...['mpm_event', 'authn_core', 'authn_file', 'authz_core', 'authz_user', 'auth_basic'],
   ...['dav', 'dav_fs', 'setenvif'],
@@ -19,7 +19,7 @@ export interface ApacheServer extends TestServer {
 
 /** Starts Debian's Apache with mod_dav over a directory of its own, for the user `ana` with the password `correct horse`. */
 export async function startApache(): Promise<ApacheServer> {
-  const tree = await debTool(PACKAGES);
+  const tree = await testServer('apache');
   const home = await mkdtemp(join(tmpdir(), 'ingot-apache-'));
   const data = join(home, 'data');
   const port = await freePort();

@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { join } from 'node:path';
-import { npmTool } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
 
 /** The account and key that every Azurite has. */
@@ -9,7 +9,7 @@ export const AZURITE_KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2U
 
 /** Starts Azurite in memory, with the container `models` in it. */
 export async function startAzurite(): Promise<TestServer> {
-  const directory = await npmTool('azurite@3.35.0');
+  const directory = await testServer('azurite');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}/${AZURITE_ACCOUNT}`;
   const running = await startProcess({

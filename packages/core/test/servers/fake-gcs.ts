@@ -1,11 +1,9 @@
-import { goTool } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
-
-const MODULE = 'github.com/fsouza/fake-gcs-server@v1.56.1';
 
 /** Starts fake-gcs-server in memory, with the bucket `models` in it, whose objects keep their versions when asked to. */
 export async function startFakeGcs(options: { readonly versioning?: boolean } = {}): Promise<TestServer> {
-  const binary = await goTool(MODULE);
+  const binary = await testServer('fake-gcs-server');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const running = await startProcess({

@@ -1,12 +1,10 @@
 import { join } from 'node:path';
-import { pipTool } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
-
-const PACKAGES = ['moto[server,s3]==5.2.5'];
 
 /** Starts moto: AWS's answers, in memory, credulous about signatures and digests, with the bucket `models` in it. */
 export async function startMoto(): Promise<TestServer> {
-  const venv = await pipTool('moto', PACKAGES);
+  const venv = await testServer('moto');
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const running = await startProcess({

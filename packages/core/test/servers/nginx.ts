@@ -1,10 +1,9 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { debTool, librariesOf } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
+import { librariesOf } from '../../../../scripts/lib/servers/tools.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
-
-const PACKAGES = ['nginx', 'libnginx-mod-http-dav-ext'];
 
 /** nginx, and the directory that it serves. */
 export interface NginxServer extends TestServer {
@@ -13,7 +12,7 @@ export interface NginxServer extends TestServer {
 
 /** Starts Debian's nginx with WebDAV over a directory of its own; without accounts. */
 export async function startNginx(options: { readonly autoindex?: boolean } = {}): Promise<NginxServer> {
-  const tree = await debTool(PACKAGES);
+  const tree = await testServer('nginx');
   const home = await mkdtemp(join(tmpdir(), 'ingot-nginx-'));
   const directory = join(home, 'data');
   const port = await freePort();

@@ -3,10 +3,10 @@ import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { debTool, librariesOf } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
+import { librariesOf } from '../../../../scripts/lib/servers/tools.mjs';
 import { freePort, startProcess, type TestServer } from './server.ts';
 
-const PACKAGES = ['openssh-server', 'openssh-sftp-server', 'libwrap0'];
 // Not nobody, whose account counts as locked where systemd answers for it.
 const DAEMON = { uid: 1, gid: 1, username: 'daemon' };
 
@@ -22,7 +22,7 @@ export interface OpensshServer extends TestServer {
 
 /** Starts Debian's OpenSSH with its own SFTP, as a user that is not root, with an account for one key. */
 export async function startOpenssh(): Promise<OpensshServer> {
-  const tree = await debTool(PACKAGES);
+  const tree = await testServer('openssh');
   const isRoot = process.getuid?.() === 0;
   const user = isRoot ? DAEMON : userInfo();
   const home = await mkdtemp(join(tmpdir(), 'ingot-openssh-'));

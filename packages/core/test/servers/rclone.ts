@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ssh2 from 'ssh2';
-import { debTool } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
 
 const USER = 'ana';
@@ -11,7 +11,7 @@ const PASSWORD = 'correct horse';
 
 /** Starts Debian's rclone as a WebDAV or SFTP server over a directory of its own. Both overwrite where they should not. */
 export async function startRclone(protocol: 'webdav' | 'sftp'): Promise<TestServer> {
-  const tree = await debTool(['rclone']);
+  const tree = await testServer('rclone');
   const home = await mkdtemp(join(tmpdir(), 'ingot-rclone-'));
   const port = await freePort();
   await mkdir(join(home, 'data'));

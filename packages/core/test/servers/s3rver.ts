@@ -1,12 +1,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { npmTool } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
 
 /** Starts s3rver, which ignores conditions: it overwrites in spite of `If-None-Match`. With the bucket `models` in it. */
 export async function startS3rver(): Promise<TestServer> {
-  const directory = await npmTool('s3rver@3.7.1');
+  const directory = await testServer('s3rver');
   const data = await mkdtemp(join(tmpdir(), 'ingot-s3rver-'));
   await mkdir(join(data, 'models'));
   const port = await freePort();

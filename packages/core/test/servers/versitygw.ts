@@ -2,14 +2,12 @@ import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
-import { goTool } from '../../../../scripts/lib/servers/tools.mjs';
+import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
 import { answers, freePort, startProcess, type TestServer } from './server.ts';
-
-const MODULE = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
 
 /** Starts versitygw: S3 over a directory, strict about signatures and digests. Its bucket `models` keeps versions by default. */
 export async function startVersitygw(options: { readonly versioning?: boolean } = {}): Promise<TestServer> {
-  const binary = await goTool(MODULE);
+  const binary = await testServer('versitygw');
   const home = await mkdtemp(join(tmpdir(), 'ingot-versitygw-'));
   const [iam, versions, data] = [join(home, 'iam'), join(home, 'versions'), join(home, 'data')];
   for (const directory of [iam, versions, join(data, 'models')]) await mkdir(directory, { recursive: true });

@@ -1,0 +1,59 @@
+/**
+ * The servers that tests start, at the versions that they are tried with. Setup brings them all, so that no test waits
+ * for a download or a build; a test file that is run alone brings its own.
+ */
+import { debianPackages, goProgram, install, isInstalled, npmPackage, pythonPackages } from './tools.mjs';
+
+/** How each is made. Their paths: a Go program's binary, or the directory of what is unpacked. */
+export const TEST_SERVERS = {
+  versitygw: goProgram('github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
+  'fake-gcs-server': goProgram('github.com/fsouza/fake-gcs-server@v1.56.1'),
+  moto: pythonPackages('moto', ['moto[server,s3]==5.2.5']),
+  azurite: npmPackage('azurite@3.35.0'),
+  s3rver: npmPackage('s3rver@3.7.1'),
+  apache: debianPackages(['apache2-bin', 'libapr1', 'libaprutil1']),
+  nginx: debianPackages(['nginx', 'libnginx-mod-http-dav-ext']),
+  openssh: debianPackages(['openssh-server', 'openssh-sftp-server', 'libwrap0']),
+  rclone: debianPackages(['rclone']),
+};
+
+// Compilers use every core; downloads wait for the network beside them.
+const LANES = [['versitygw', 'fake-gcs-server'], Object.keys(TEST_SERVERS).filter((name) => !/gw$|gcs/.test(name))];
+
+/** What is known to be missing, from a setup to the tests behind it: JSON of reasons by name. */
+const KNOWN_MISSING = 'TEST_SERVERS_MISSING';
+
+/**
+ * Gives the path of a server, which is made unless it is there. What setup could not get is not tried again in each test.
+ */
+export async function testServer(name, { env = process.env } = {}) {
+  const missing = JSON.parse(env[KNOWN_MISSING] || '{}');
+  if (missing[name] !== undefined) throw new Error(missing[name]);
+  return install(TEST_SERVERS[name]);
+}
+
+/** The names of those that are not there yet. */
+export const missingServers = () => Object.keys(TEST_SERVERS).filter((name) => !isInstalled(TEST_SERVERS[name]));
+
+/**
+ * Makes these servers, telling of each one with its error or none, and gives the reasons of those that cannot be had.
+ */
+export async function installServers(names, tell = () => {}) {
+  const reasons = {};
+  const lane = async (members) => {
+    for (const name of members.filter((member) => names.includes(member))) {
+      const started = performance.now();
+      const error = await install(TEST_SERVERS[name]).then(
+        () => undefined,
+        (thrown) => thrown,
+      );
+      if (error !== undefined) reasons[name] = error.message;
+      tell({ name, error, tookMs: performance.now() - started });
+    }
+  };
+  await Promise.all(LANES.map(lane));
+  return reasons;
+}
+
+/** The variables by which tests know what cannot be had. */
+export const knownMissing = (reasons) => ({ [KNOWN_MISSING]: JSON.stringify(reasons) });
