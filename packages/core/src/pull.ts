@@ -141,7 +141,7 @@ async function fromStore(resolved: ResolvedVersion, options: PullOptions): Promi
   const local = (await cache?.local(resolved.model)) ?? (await LocalContents.open([]));
   let unpacked: Unpacked | undefined;
   const write = async (directory: string): Promise<Unpacked> => {
-    const notes = await openPageNotes(directory, recipe);
+    await using notes = await openPageNotes(directory, recipe);
     const to = await filesIn(directory);
     const { onPage } = notes;
     unpacked = await journaled(directory, (journal) =>

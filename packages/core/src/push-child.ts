@@ -27,18 +27,19 @@ function say(line: object): void {
 async function pushWithFault(store: string, path: string, fault: string): Promise<void> {
   const [when, step] = fault.split(':');
   let changes = 0;
-  const dieAt = (now: string): void => {
-    if (now === when && changes === Number(step)) kill(pid, 'SIGKILL');
+  // Several writes may be under way: which one is over is told by its call.
+  const numbers = new Map<number, number>();
+  const dieAt = (now: string, change: number | undefined): void => {
+    if (now === when && change === Number(step)) kill(pid, 'SIGKILL');
   };
   const blobs = observed(createLocalBlobStore(store), {
-    before: ({ operation }) => {
+    before: ({ operation, number }) => {
       if (operation !== 'write' && operation !== 'delete') return;
       changes += 1;
-      dieAt('before');
+      numbers.set(number, changes);
+      dieAt('before', changes);
     },
-    after: ({ operation }) => {
-      if (operation === 'write' || operation === 'delete') dieAt('after');
-    },
+    after: ({ number }) => dieAt('after', numbers.get(number)),
   });
   await createStore(blobs);
   const registry = openLogRegistry({ blobs, actor: 'test' });

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLocalBlobStore } from './blob/local.ts';
 import { compileForChild } from './blob/testing/child.ts';
 import { createBlobContentStore } from './content/blob-content-store.ts';
+import { noise } from './content/conformance.ts';
 import { createStore } from './content/store-format.ts';
 import { openPackageCache } from './package/cache.ts';
 import { CHURN, testDirectory } from './package/testing/fixtures.ts';
@@ -95,7 +96,8 @@ test.runIf(process.platform === 'linux' && getuid?.() === 0)(
     await mkdir(directory.join('small'));
     await run('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', directory.join('small')]);
     try {
-      await directory.write({ 'src/a.bin': Buffer.alloc(1_500_000, 1), 'src/b.bin': Buffer.alloc(1_500_000, 2) });
+      // Bytes that repeat would be stored once, and fit.
+      await directory.write({ 'src/a.bin': noise(1_500_000, 1), 'src/b.bin': noise(1_500_000, 2) });
       const blobs = createLocalBlobStore(directory.join('store'));
       await createStore(blobs);
       const registry = openLogRegistry({ blobs, actor: 'test' });

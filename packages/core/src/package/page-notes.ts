@@ -10,7 +10,7 @@ const RECIPE = 'recipe.json';
 const PAGES = 'pages';
 
 /** Keeps the recipe and the pages of a package that arrives beside its files, for the versions that come after it. */
-export interface PageNotes {
+export interface PageNotes extends AsyncDisposable {
   onPage(page: ReadPage): void;
   /** Writes what is left. Nothing of it must be durable: it only spares bytes, and is checked when it is used. */
   finish(): Promise<void>;
@@ -30,6 +30,13 @@ export async function openPageNotes(directory: string, recipe: Recipe): Promise<
     finish: async () => {
       stream.end();
       await done;
+    },
+    // After a failure nothing ends the stream, and a file that stays open keeps its file system from being unmounted.
+    [Symbol.asyncDispose]: async () => {
+      if (stream.closed) return;
+      const closed = new Promise((resolve) => stream.once('close', resolve));
+      stream.destroy();
+      await closed;
     },
   };
 }

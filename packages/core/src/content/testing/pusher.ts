@@ -25,17 +25,19 @@ function say(line: object): void {
 async function push(fault: string): Promise<void> {
   const [when, step] = fault.split(':');
   let changes = 0;
-  const dieAt = (now: string) => {
-    if (now === when && changes === Number(step)) kill(pid, 'SIGKILL');
+  // Several packs are written at a time: which change is over is told by its call.
+  const numbers = new Map<number, number>();
+  const dieAt = (now: string, change: number | undefined) => {
+    if (now === when && change === Number(step)) kill(pid, 'SIGKILL');
   };
-  const changing = ['write', 'delete'];
   const blobs = observed(createLocalBlobStore(directory), {
-    before: ({ operation }) => {
-      if (!changing.includes(operation)) return;
+    before: ({ operation, number }) => {
+      if (operation !== 'write' && operation !== 'delete') return;
       changes += 1;
-      dieAt('before');
+      numbers.set(number, changes);
+      dieAt('before', changes);
     },
-    after: ({ operation }) => (changing.includes(operation) ? dieAt('after') : undefined),
+    after: ({ number }) => dieAt('after', numbers.get(number)),
   });
   await createStore(blobs);
   const store = createBlobContentStore(blobs, { packBytes: 100_000 });
