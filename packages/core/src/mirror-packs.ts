@@ -2,9 +2,9 @@ import type { BlobBody, BlobOptions, BlobStore } from './blob/blob-store.ts';
 import { bodyOf, readIfPresent } from './blob/bytes.ts';
 import { decodePiece } from './content/coding.ts';
 import { packKey } from './content/locator.ts';
-import { type PackedEntry, readPackFooter, TRAILER_BYTES } from './content/pack.ts';
-import { inParallel } from './content/sweep/in-parallel.ts';
+import { type PackedEntry, parsePackFooter, readPackFooter, TRAILER_BYTES } from './content/pack.ts';
 import { movedKey, parseMoved } from './content/sweep/moved.ts';
+import { type FoundPack, surveyPacks } from './content/sweep/survey.ts';
 import { createDigester, digestOf } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { OnProgress } from './progress.ts';
@@ -13,55 +13,84 @@ import type { OnProgress } from './progress.ts';
 export interface PackCopyOptions extends BlobOptions {
   readonly source: BlobStore;
   readonly destination: BlobStore;
-  /** Packs that the destination has. */
-  readonly there: ReadonlySet<string>;
-  /** Packs that were moved in the destination, gone or not. */
-  readonly moved: ReadonlySet<string>;
+  /** Sees to it that no collection in the destination takes these packs, and throws when one is about to. */
+  readonly keep: (packs: readonly string[]) => Promise<void>;
   readonly onProgress?: OnProgress | undefined;
 }
 
-const STATS_AT_ONCE = 32;
-
-/** What was copied. */
-export interface CopiedPacks {
+/** What was copied, or is to be. */
+export interface PackSum {
   readonly packs: number;
   readonly bytes: number;
 }
 
+/** Packs up to this size are read whole, in one request, and checked before the first byte is written. */
+const HELD_BYTES = 20 * 1024 * 1024;
+
+/** So many are on their way at once, of all models together: with 8 MiB each that bounds the memory. */
+const HANDS = 4;
+
+/** From so many packs on, sizes come from a listing, which takes a request for a thousand of them. */
+const SURVEY_FROM = 16;
+
 /** Copies packs byte for byte, each once, every entry verified on the way. */
 export class PackCopier {
   readonly #options: PackCopyOptions;
+  readonly #call: BlobOptions;
   readonly #copies = new Map<string, Promise<void>>();
-  readonly #there: Set<string>;
+  readonly #waiting: (() => void)[] = [];
+  readonly #listed = new Map<string, FoundPack>();
+  #there: ReadonlySet<string> = new Set();
+  #hands = HANDS;
   #packs = 0;
   #bytes = 0;
 
   constructor(options: PackCopyOptions) {
     this.#options = options;
-    this.#there = new Set(options.there);
+    this.#call = options.signal ? { signal: options.signal } : {};
   }
 
-  get copied(): CopiedPacks {
+  get copied(): PackSum {
     return { packs: this.#packs, bytes: this.#bytes };
   }
 
-  /** Whether the destination has a pack already. */
-  has(pack: string): boolean {
-    return this.#there.has(pack) || this.isMoved(pack);
+  /** Lists what the destination has; to be called after it was seen to that what is needed stays there. */
+  async survey(): Promise<void> {
+    const { destination } = this.#options;
+    this.#there = new Set((await surveyPacks(destination, this.#call)).packs.keys());
   }
 
-  /** Whether the destination says where the entries of a pack are now. */
-  isMoved(pack: string): boolean {
-    return this.#options.moved.has(pack);
+  /** Says what is missing in the destination of some packs, and announces it to whoever watches. */
+  async missing(packs: Iterable<string>): Promise<PackSum> {
+    const missing = [...packs].filter((pack) => !this.#there.has(pack));
+    if (missing.length >= SURVEY_FROM)
+      for (const [pack, found] of (await surveyPacks(this.#options.source, this.#call)).packs)
+        this.#listed.set(pack, found);
+    const found = new Map<string, number>();
+    for (const pack of missing) await this.#find(pack, found);
+    for (const [pack, sizeBytes] of found) this.#tell(pack, 0, sizeBytes);
+    return { packs: found.size, bytes: [...found.values()].reduce((sum, bytes) => sum + bytes, 0) };
   }
 
-  /** Asks once more for packs that a collection may have taken since they were listed. One request each. */
-  async lookAgain(packs: readonly string[]): Promise<void> {
-    const { destination, signal } = this.#options;
-    const listed = packs.filter((pack) => this.#there.has(pack) && !this.isMoved(pack) && !this.#copies.has(pack));
-    await inParallel(listed, STATS_AT_ONCE, async (pack) => {
-      if ((await destination.stat(packKey(pack), signal ? { signal } : {})) === undefined) this.#there.delete(pack);
-    });
+  /** Adds a pack to those that are missing, with its size; of one that was moved, those that hold its entries now. */
+  async #find(pack: string, found: Map<string, number>, way: readonly string[] = []): Promise<void> {
+    if (found.has(pack) || this.#there.has(pack)) return;
+    if (way.includes(pack)) throw damaged(pack, 'it was moved in a circle');
+    const { source } = this.#options;
+    const sizeBytes = this.#listed.get(pack)?.sizeBytes ?? (await source.stat(packKey(pack), this.#call))?.sizeBytes;
+    if (sizeBytes !== undefined) {
+      found.set(pack, sizeBytes);
+      return;
+    }
+    const moved = await this.#movedTo(pack);
+    for (const target of moved?.targets ?? []) await this.#find(target, found, [...way, pack]);
+  }
+
+  async #movedTo(pack: string): Promise<{ readonly bytes: Buffer; readonly targets: readonly string[] } | undefined> {
+    const bytes = await readIfPresent(this.#options.source, movedKey(pack), this.#call);
+    if (bytes === undefined) return undefined;
+    const { ranges } = parseMoved(bytes, movedKey(pack));
+    return { bytes, targets: [...new Set(ranges.map((range) => range.pack))] };
   }
 
   /**
@@ -72,55 +101,126 @@ export class PackCopier {
   copy(pack: string): Promise<void> {
     const running = this.#copies.get(pack);
     if (running !== undefined) return running;
-    const started = this.has(pack) ? Promise.resolve() : this.#copy(pack);
+    return this.#there.has(pack) ? Promise.resolve() : this.#bringOnce(pack);
+  }
+
+  #bringOnce(pack: string): Promise<void> {
+    const started = this.#bring(pack);
     this.#copies.set(pack, started);
+    // Who waits for it hears of a failure; the next one who needs the pack tries again.
+    started.catch(() => this.#copies.delete(pack));
     return started;
   }
 
-  async #copy(pack: string): Promise<void> {
-    const { source, destination, signal } = this.#options;
-    const options = signal ? { signal } : {};
-    let entries: readonly PackedEntry[];
-    let sizeBytes: number | undefined;
+  async #bring(pack: string): Promise<void> {
     try {
-      entries = await readPackFooter(source, pack, options);
-      sizeBytes = (await source.stat(packKey(pack), options))?.sizeBytes;
+      await this.#inTurn(() => this.#copyBytes(pack));
     } catch (error) {
-      if (isIngotError(error, 'content-not-found') && (await this.#follow(pack, options))) return;
+      if (isIngotError(error, 'content-not-found') && (await this.#follow(pack))) return;
       throw error;
     }
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    if (this.#hands > 0) this.#hands -= 1;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      await work();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#hands += 1;
+      else next();
+    }
+  }
+
+  async #copyBytes(pack: string): Promise<void> {
+    const { source, destination } = this.#options;
+    const sizeBytes = this.#listed.get(pack)?.sizeBytes ?? (await source.stat(packKey(pack), this.#call))?.sizeBytes;
     if (sizeBytes === undefined) throw lost(pack, source);
-    await destination.write(packKey(pack), this.#body(pack, sizeBytes, entries), options);
+    const body = sizeBytes <= HELD_BYTES ? await this.#held(pack, sizeBytes) : await this.#streamed(pack, sizeBytes);
+    const written = await destination.write(packKey(pack), body, this.#call);
+    this.#tell(pack, sizeBytes, sizeBytes);
+    // Another mirroring was faster.
+    if (written === 'exists') return;
     this.#packs += 1;
     this.#bytes += sizeBytes;
   }
 
-  /** The moved file of a pack that is gone, behind the packs it names. */
-  async #follow(pack: string, options: BlobOptions): Promise<boolean> {
-    const { source, destination } = this.#options;
-    const bytes = await readIfPresent(source, movedKey(pack), options);
-    if (bytes === undefined) return false;
-    const targets = new Set(parseMoved(bytes, movedKey(pack)).ranges.map((range) => range.pack));
-    for (const target of targets) await this.copy(target);
-    await destination.write(movedKey(pack), bodyOf(bytes), options);
-    return true;
+  async #held(pack: string, sizeBytes: number): Promise<BlobBody> {
+    const bytes = Buffer.allocUnsafe(sizeBytes);
+    let filled = 0;
+    for await (const piece of this.#options.source.read(packKey(pack), this.#call)) {
+      if (filled + piece.byteLength > sizeBytes) throw damaged(pack, 'it is longer than it was');
+      bytes.set(piece, filled);
+      filled += piece.byteLength;
+      this.#tell(pack, Math.min(filled, sizeBytes - 1), sizeBytes);
+    }
+    if (filled !== sizeBytes) throw damaged(pack, 'it is shorter than it was');
+    verify(pack, bytes);
+    return bodyOf(bytes);
   }
 
-  #body(pack: string, sizeBytes: number, entries: readonly PackedEntry[]): BlobBody {
-    const { source, onProgress, signal } = this.#options;
+  async #streamed(pack: string, sizeBytes: number): Promise<BlobBody> {
+    const { source } = this.#options;
+    const entries = await readPackFooter(source, pack, this.#call);
+    const tell = (doneBytes: number): void => this.#tell(pack, doneBytes, sizeBytes);
+    const read = () => source.read(packKey(pack), this.#call);
     const open = async function* (): AsyncGenerator<Uint8Array> {
       const verifier = new PackVerifier(pack, entries);
       let doneBytes = 0;
-      for await (const bytes of source.read(packKey(pack), signal ? { signal } : {})) {
+      for await (const bytes of read()) {
         verifier.take(bytes);
         doneBytes += bytes.byteLength;
         if (doneBytes === sizeBytes) verifier.finish();
         yield bytes;
-        onProgress?.({ phase: 'store', path: `pack ${pack}`, doneBytes, totalBytes: sizeBytes });
+        tell(Math.min(doneBytes, sizeBytes - 1));
       }
     };
     return { sizeBytes, open };
   }
+
+  /** The moved file of a pack that is gone, behind the packs it names. */
+  async #follow(pack: string): Promise<boolean> {
+    const moved = await this.#movedTo(pack);
+    if (moved === undefined) return false;
+    const unseen = moved.targets.filter((target) => !this.#copies.has(target));
+    if (unseen.length > 0) await this.#options.keep(unseen);
+    for (const target of moved.targets) {
+      // What was listed before it was kept may be gone.
+      if (this.#there.has(target) && !(await this.#isGone(target))) continue;
+      await (this.#copies.get(target) ?? this.#bringOnce(target));
+    }
+    await this.#options.destination.write(movedKey(pack), bodyOf(moved.bytes), this.#call);
+    return true;
+  }
+
+  async #isGone(pack: string): Promise<boolean> {
+    return (await this.#options.destination.stat(packKey(pack), this.#call)) === undefined;
+  }
+
+  #tell(pack: string, doneBytes: number, totalBytes: number): void {
+    this.#options.onProgress?.({ phase: 'copy', path: `pack ${pack}`, doneBytes, totalBytes });
+  }
+}
+
+/** Checks a whole pack in memory. Throws `integrity`. */
+function verify(pack: string, bytes: Buffer): void {
+  const verifier = new PackVerifier(pack, parsePackFooter(footerOf(pack, bytes), pack, dataBytesOf(bytes)));
+  verifier.take(bytes);
+  verifier.finish();
+}
+
+function dataBytesOf(bytes: Buffer): number {
+  const trailerAt = bytes.byteLength - TRAILER_BYTES;
+  return trailerAt - Number(bytes.readBigUInt64BE(trailerAt));
+}
+
+function footerOf(pack: string, bytes: Buffer): Buffer {
+  const trailerAt = bytes.byteLength - TRAILER_BYTES;
+  const start = trailerAt < 0 ? -1 : dataBytesOf(bytes);
+  if (start < 0 || bytes.toString('latin1', bytes.byteLength - 8) !== 'INGOTPK1')
+    throw damaged(pack, 'it does not end as packs do');
+  return bytes.subarray(start, trailerAt);
 }
 
 /** Checks the bytes of a pack while they pass: each entry against its digest, the footer against the trailer. */
@@ -146,7 +246,7 @@ class PackVerifier {
       rest = rest.subarray(some.byteLength);
       this.#left -= some.byteLength;
       if (entry.coding === undefined) this.#digester.update(some);
-      else this.#held.push(some);
+      else this.#held.push(Uint8Array.from(some));
       if (this.#left > 0) return;
       this.#close(entry);
       entry = this.#entries[++this.#next];

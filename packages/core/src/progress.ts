@@ -1,6 +1,6 @@
 /** What a long operation is doing, for bars and log lines. Bytes only grow within one `phase` and `path`. */
 export interface ProgressEvent {
-  readonly phase: 'hash' | 'store' | 'fetch' | 'environment' | 'load' | 'check' | 'collect';
+  readonly phase: 'hash' | 'store' | 'fetch' | 'copy' | 'environment' | 'load' | 'check' | 'collect';
   /** The file in flight, or what is being made (`scikit-learn environment`). */
   readonly path: string;
   readonly doneBytes: number;

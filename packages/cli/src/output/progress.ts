@@ -20,6 +20,7 @@ const VERBS: Readonly<Record<ProgressEvent['phase'], string>> = {
   hash: 'reading',
   store: 'storing',
   fetch: 'fetching',
+  copy: 'copying',
   environment: 'preparing',
   load: 'loading',
   check: 'checking',
@@ -90,7 +91,7 @@ function summary(totals: ProgressTotals, phase: ProgressEvent['phase']): string 
   const { done, total, files, fresh, known, rate, secondsLeft } = totals;
   const there = phase === 'store' ? 'already stored' : 'already here';
   const parts = [
-    `${VERBS[phase]} ${count(files, 'file')}`,
+    `${VERBS[phase]} ${count(files, phase === 'copy' ? 'pack' : 'file')}`,
     amount(done, total),
     fresh === undefined || known === undefined ? '' : `${formatBytes(fresh)} new, ${formatBytes(known)} ${there}`,
     rate === undefined ? '' : `${formatBytes(rate)}/s`,

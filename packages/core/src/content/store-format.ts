@@ -1,6 +1,6 @@
 /**
  * A *store* is a blob store that holds `ingot.json`: which format the store has, and its id. The file is made once and
- * never changed.
+ * never changed. A store that `follows` is a mirror, until a second file, `detached.json`, says that it is none any more.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -15,6 +15,9 @@ import { chunkerJson } from './chunker.ts';
 
 /** Key of the file that makes a blob store an Ingot store. */
 export const STORE_FORMAT_KEY = 'ingot.json';
+
+/** Key of the file that makes a mirror a store of its own; only looked for where `ingot.json` says `follows`. */
+export const DETACHED_KEY = 'detached.json';
 
 /** The newest format this release reads and the only one it writes. */
 export const STORE_FORMAT = 1;
@@ -33,6 +36,18 @@ export interface StoreFormat {
   readonly governed: boolean;
   /** The address this store is a mirror of; then nothing else writes to it. */
   readonly follows?: string;
+  /** When this was a mirror and became a store of its own: of what, and since when. */
+  readonly detached?: Detached;
+}
+
+/** What `detached.json` says. */
+export interface Detached {
+  /** The address it followed. */
+  readonly from: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Who did it, as histories show it. */
+  readonly actor: string;
 }
 
 /** Canaries and hints lie here, of a writer that looks at the place just now too; they make no store and are no obstacle. */
@@ -46,6 +61,8 @@ export interface CreateStoreOptions extends BlobOptions {
   readonly now?: () => Date;
   /** Gives the new store's id, 32 hex digits. Default: random. */
   readonly randomId?: () => string;
+  /** Makes a mirror: a store with the facts of this one, that follows an address. Default: a store of its own. */
+  readonly mirrorOf?: { readonly format: StoreFormat; readonly address: string };
 }
 
 /**
@@ -78,16 +95,49 @@ export async function createStore(blobs: BlobStore, options: CreateStoreOptions 
   if (found !== undefined) return found;
   const foreign = await firstKey(blobs, options);
   if (foreign !== undefined) return openAmongOthers(blobs, foreign, options);
-  const format: StoreFormat = {
+  await writeDocument(blobs, STORE_FORMAT_KEY, newFormat(options), options);
+  return openStore(blobs, options);
+}
+
+function newFormat({ mirrorOf, randomId, now = () => new Date() }: CreateStoreOptions): StoreFormat {
+  if (mirrorOf !== undefined) {
+    const { detached: _, ...facts } = mirrorOf.format;
+    return { ...facts, follows: mirrorOf.address };
+  }
+  return {
     format: STORE_FORMAT,
-    id: (options.randomId ?? (() => randomBytes(16).toString('hex')))(),
-    created: (options.now ?? (() => new Date()))().toISOString(),
+    id: (randomId ?? (() => randomBytes(16).toString('hex')))(),
+    created: now().toISOString(),
     chunker: chunkerJson(),
     sealed: false,
     governed: false,
   };
-  await blobs.write(STORE_FORMAT_KEY, bodyOf(`${canonicalJson(withSum(format))}\n`), options);
-  return openStore(blobs, options);
+}
+
+async function writeDocument(blobs: BlobStore, key: string, document: object, options: BlobOptions): Promise<void> {
+  await blobs.write(key, bodyOf(`${canonicalJson(withSum(document))}\n`), options);
+}
+
+/**
+ * Makes a mirror a store of its own, for good: from now on it takes writes, and can be mirrored no further from what it
+ * followed. Gives what stands then, which may be somebody else's doing.
+ * @throws IngotError `conflict` when it never was a mirror.
+ */
+export async function detachStore(
+  blobs: BlobStore,
+  by: { readonly actor: string; readonly at: string },
+  options: BlobOptions = {},
+): Promise<Detached> {
+  const { follows, detached } = await openStore(blobs, options);
+  if (detached !== undefined) return detached;
+  if (follows === undefined)
+    throw new IngotError('conflict', `${blobs.address} is a store of its own already: it never was a mirror`, {
+      operation: 'store.detach',
+    });
+  await writeDocument(blobs, DETACHED_KEY, { format: 1, from: follows, ...by }, options);
+  const now = (await openStore(blobs, options)).detached;
+  if (now !== undefined) return now;
+  throw new IngotError('unavailable', `${blobs.address} does not show ${DETACHED_KEY}, which was just written`);
 }
 
 async function openAmongOthers(blobs: BlobStore, foreign: string, options: BlobOptions): Promise<StoreFormat> {
@@ -117,8 +167,24 @@ async function readAmongOthers(
 }
 
 async function readFormat(blobs: BlobStore, { signal }: BlobOptions): Promise<StoreFormat | undefined> {
-  const bytes = await readIfPresent(blobs, STORE_FORMAT_KEY, signal ? { signal } : {});
-  return bytes && parseStoreFormat(bytes, blobs.address);
+  const call = signal ? { signal } : {};
+  const bytes = await readIfPresent(blobs, STORE_FORMAT_KEY, call);
+  const format = bytes && parseStoreFormat(bytes, blobs.address);
+  if (format?.follows === undefined) return format;
+  const ended = await readIfPresent(blobs, DETACHED_KEY, call);
+  if (ended === undefined) return format;
+  const { follows: _, ...facts } = format;
+  return { ...facts, detached: parseDetached(ended, blobs.address) };
+}
+
+function parseDetached(bytes: Uint8Array, address: string): Detached {
+  const what = `${DETACHED_KEY} of ${address}`;
+  const fields = parseObject(bytes, what);
+  if (!fields.has('sum') || contradictsSum(fields.raw))
+    throw new IngotError('integrity', `${what} is damaged: it does not have its sum`, {
+      hint: `restore ${DETACHED_KEY} from a copy of the store, or delete it and detach the mirror again`,
+    });
+  return { from: fields.text('from'), at: fields.text('at'), actor: fields.text('actor') };
 }
 
 async function firstKey(blobs: BlobStore, { signal }: BlobOptions): Promise<string | undefined> {
@@ -169,6 +235,8 @@ export function checkWritable(format: StoreFormat, address: string): void {
   if (format.follows !== undefined) {
     throw new IngotError('refused', `${address} is a mirror of ${format.follows}: write there`, {
       operation: 'store.write',
+      hint: `the same command with --registry ${format.follows}   (if that is lost: ingot mirror --detach ${address} makes this a store of its own)`,
+      details: { follows: format.follows },
     });
   }
   if (format.governed)
