@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 import { bodyOf } from '../../blob/bytes.ts';
 import { createMemoryBlobStore } from '../../blob/memory.ts';
-import { encodeMoved, followMoved, type MovedRange, movedKey, parseMoved, relocated } from './moved.ts';
+import { IngotError } from '../../errors.ts';
+import { encodeMoved, followMoved, type MovedRange, movedKey, parseMoved, readFollowing, relocated } from './moved.ts';
 
 const RANGES: readonly MovedRange[] = [
   { offset: 100, length: 50, pack: 'new/1', newOffset: 0 },
@@ -52,5 +53,27 @@ describe('a moved file', () => {
     await blobs.delete('packs/c/0.pack');
     await blobs.write(movedKey('c/0'), bodyOf(encodeMoved([range('a/0')])));
     await assert.rejects(followMoved(blobs, lost), /circle/);
+  });
+
+  test('is followed as often as what it leads to is moved while it is read', async () => {
+    const blobs = createMemoryBlobStore();
+    const range = (pack: string): MovedRange => ({ offset: 0, length: 10, pack, newOffset: 0 });
+    await blobs.write(movedKey('a/0'), bodyOf(encodeMoved([range('b/0')])));
+    await blobs.write('packs/b/0.pack', bodyOf('0123456789'));
+    const tried: string[] = [];
+    const read = async ({ pack }: { readonly pack: string }) => {
+      tried.push(pack);
+      // Another collection moves it on between the look for it and the reading of it.
+      if (pack === 'b/0') {
+        await blobs.write(movedKey('b/0'), bodyOf(encodeMoved([range('c/0')])));
+        await blobs.write('packs/c/0.pack', bodyOf('0123456789'));
+        await blobs.delete('packs/b/0.pack');
+      }
+      if ((await blobs.stat(`packs/${pack}.pack`)) === undefined) throw new IngotError('content-not-found', pack);
+      return pack;
+    };
+    assert.equal(await readFollowing(blobs, { pack: 'a/0', offset: 2, length: 3 }, read), 'c/0');
+    assert.deepEqual(tried, ['a/0', 'b/0', 'c/0']);
+    await assert.rejects(readFollowing(blobs, { pack: 'x/0', offset: 0, length: 1 }, read), /x\/0/);
   });
 });

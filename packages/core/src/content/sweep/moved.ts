@@ -6,7 +6,7 @@
 
 import type { BlobOptions, BlobStore } from '../../blob/blob-store.ts';
 import { bodyOf, readIfPresent } from '../../blob/bytes.ts';
-import { IngotError } from '../../errors.ts';
+import { IngotError, isIngotError } from '../../errors.ts';
 import { canonicalJson } from '../../json.ts';
 import { contradictsSum, withSum } from '../../sum.ts';
 import { isCount, parseObject } from '../checked-json.ts';
@@ -146,4 +146,32 @@ export async function followMoved(
     place = next;
   }
   throw new IngotError('integrity', `pack ${lost.pack} was moved in a circle`, { details: { pack: lost.pack } });
+}
+
+/**
+ * Reads some bytes of a pack where they lie, following them as often as they are moved meanwhile.
+ * @param read throws `content-not-found` when the pack is not there.
+ * @throws what `read` throws, for the place the bytes were looked for first when they are nowhere; `integrity` when a
+ * moved file is damaged.
+ */
+export async function readFollowing<T>(
+  blobs: Pick<BlobStore, 'read' | 'stat'>,
+  place: Locator,
+  read: (place: Locator) => Promise<T>,
+  options: BlobOptions = {},
+): Promise<T> {
+  let at = place;
+  let lost: unknown;
+  for (let moves = 0; moves < MOST_MOVES; moves += 1) {
+    try {
+      return await read(at);
+    } catch (error) {
+      if (!isIngotError(error, 'content-not-found')) throw error;
+      lost ??= error;
+    }
+    const next = await followMoved(blobs, at, options);
+    if (next === undefined) break;
+    at = next;
+  }
+  throw lost;
 }

@@ -7,7 +7,7 @@ import { checkLocator, packKey } from '../locator.ts';
 import { type Piece, parsePage, parseRecipe } from '../recipe.ts';
 import { inParallel } from './in-parallel.ts';
 import type { LiveIndex } from './live-index.ts';
-import { followMoved } from './moved.ts';
+import { readFollowing } from './moved.ts';
 
 const PAGES_AT_ONCE = 16;
 
@@ -104,10 +104,8 @@ export async function readRange(blobs: BlobStore, place: Locator, what: string, 
   const read = ({ pack, offset, length }: Locator) =>
     collect(blobs.read(packKey(pack), { ...options, range: { start: offset, end: offset + length } }));
   try {
-    return await read(place);
+    return await readFollowing(blobs, place, read, options);
   } catch (error) {
-    const next = isIngotError(error, 'content-not-found') ? await followMoved(blobs, place, options) : undefined;
-    if (next !== undefined) return await read(next);
     if (isIngotError(error, 'content-not-found'))
       throw new IngotError('content-not-found', `${what} is lost: its pack ${place.pack} is missing`, {
         details: { pack: place.pack },
