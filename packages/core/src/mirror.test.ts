@@ -1,59 +1,14 @@
 import { expect, test } from 'vitest';
-import type { BlobStore } from './blob/blob-store.ts';
 import { bodyOf, collect } from './blob/bytes.ts';
 import { observed } from './blob/layers/observed.ts';
 import { createMemoryBlobStore } from './blob/memory.ts';
-import { createBlobContentStore } from './content/blob-content-store.ts';
-import { createStore } from './content/store-format.ts';
-import { IngotError, isIngotError } from './errors.ts';
+import { createStore, detachStore, openStore } from './content/store-format.ts';
+import { collect as collectGarbage } from './collect.ts';
+import { IngotError } from './errors.ts';
 import { mirror } from './mirror.ts';
-import { CHURN, type TestDirectory, testDirectory } from './package/testing/fixtures.ts';
-import { push } from './push.ts';
-import { parseModelName, parseReference } from './ref.ts';
-import { openLogRegistry } from './registry/open.ts';
-
-const NAME = parseModelName('churn');
-
-function memory(address: string): BlobStore {
-  return createMemoryBlobStore({ address });
-}
-
-function over(blobs: BlobStore) {
-  return { blobs, registry: openLogRegistry({ blobs, actor: 'test' }), contents: createBlobContentStore(blobs) };
-}
-
-async function pushed(directory: TestDirectory, store: ReturnType<typeof over>, text: string, name = 'churn') {
-  await directory.write({ ...prefixed('churn', CHURN), 'churn/weights.txt': text });
-  return await push(directory.join('churn'), { ...store, name });
-}
-
-function prefixed(folder: string, files: Readonly<Record<string, string | Uint8Array>>) {
-  return Object.fromEntries(Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]));
-}
-
-async function bytesOf(blobs: BlobStore, prefix: string): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for await (const { key } of blobs.list(prefix)) found[key] = (await collect(blobs.read(key))).toString('base64');
-  return found;
-}
-
-async function failure(work: Promise<unknown>): Promise<IngotError> {
-  const error: unknown = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (!isIngotError(error)) throw new Error('it should have failed with an IngotError', { cause: error });
-  return error;
-}
-
-async function filled(directory: TestDirectory) {
-  const source = over(memory('memory:source'));
-  await createStore(source.blobs);
-  await pushed(directory, source, 'one');
-  await pushed(directory, source, 'two');
-  await source.registry.setAlias(NAME, 'production', 1, { reason: 'first' });
-  return source;
-}
+import { bytesOf, failure, filled, memory, NAME, over, pushed } from './mirror-trial.ts';
+import { testDirectory } from './package/testing/fixtures.ts';
+import { parseReference } from './ref.ts';
 
 test('a mirror holds the same logs and packs, byte for byte, and no roots of its own', async () => {
   await using directory = await testDirectory();
@@ -189,4 +144,219 @@ test('versions that were deleted come without their contents', async () => {
   const destination = memory('memory:mirror');
   expect(await mirror({ source: source.blobs, destination })).toMatchObject({ packs: { new: 1 } });
   expect((await over(destination).registry.resolve(parseReference('churn'))).number).toBe(1);
+});
+
+test('the mark of a mirror has a sum, and of two mirrorings into one empty place the slower one goes on or is refused', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const other = over(memory('memory:other'));
+  await createStore(other.blobs);
+  await pushed(directory, other, 'its own', 'fraud');
+  const destination = memory('memory:mirror');
+  const [first, second] = await Promise.allSettled([
+    mirror({ source: source.blobs, destination }),
+    mirror({ source: other.blobs, destination }),
+  ]);
+  expect([first.status, second.status].sort()).toEqual(['fulfilled', 'rejected']);
+  expect(JSON.parse(String(await collect(destination.read('ingot.json'))))).toHaveProperty('sum');
+  const winner = first.status === 'fulfilled' ? source : other;
+  expect(await bytesOf(destination, 'packs/')).toEqual(await bytesOf(winner.blobs, 'packs/'));
+  const both = await Promise.all([1, 2].map(() => mirror({ source: winner.blobs, destination })));
+  expect(both.map(({ packs }) => packs.new)).toEqual([0, 0]);
+});
+
+test('two mirrorings at once, of a source that grows, both end well', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  let grown = false;
+  const growing = observed(source.blobs, {
+    after: async ({ operation, key }) => {
+      if (grown || operation !== 'list' || key !== 'models/') return;
+      grown = true;
+      await pushed(directory, source, 'three');
+      await mirror({ source: source.blobs, destination });
+    },
+  });
+  expect(await mirror({ source: growing, destination })).toMatchObject({ models: 1 });
+  await Promise.all([1, 2, 3].map(() => mirror({ source: source.blobs, destination })));
+  for (const prefix of ['names/log/', 'models/', 'packs/'])
+    expect(await bytesOf(destination, prefix)).toEqual(await bytesOf(source.blobs, prefix));
+  expect(await bytesOf(destination, 'roots/')).toEqual({});
+});
+
+test('a mirroring with nothing new makes nine requests and two a model, and writes nothing', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  await pushed(directory, source, 'a', 'fraud');
+  await pushed(directory, source, 'b', 'price');
+  const destination = memory('memory:mirror');
+  await mirror({ source: source.blobs, destination });
+  const calls: string[] = [];
+  const note = { before: ({ operation }: { readonly operation: string }) => void calls.push(operation) };
+  await mirror({ source: observed(source.blobs, note), destination: observed(destination, note) });
+  expect(calls.sort()).toEqual([...Array(6).fill('list'), ...Array(3 + 2 * 4).fill('read')]);
+});
+
+test('a dry run says how many bytes would come, and those are the bytes that come', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  const would = await mirror({ source: source.blobs, destination, dryRun: true });
+  const did = await mirror({ source: source.blobs, destination });
+  expect(would).toEqual({ ...did, dryRun: true });
+  expect(did.packs.bytes).toBeGreaterThan(100);
+});
+
+test('some models alone can be mirrored, and the others later', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const { version } = await pushed(directory, source, 'a', 'fraud');
+  const destination = memory('memory:mirror');
+  const models = new Set([version.modelId]);
+  expect(await mirror({ source: source.blobs, destination, models })).toMatchObject({ models: 1, packs: { new: 1 } });
+  const copy = over(destination);
+  expect((await copy.registry.resolve(parseReference('fraud'))).number).toBe(1);
+  const error = await failure(copy.registry.resolve(parseReference('churn')));
+  expect(error.code).toBe('version-not-found');
+  expect(error.message).toContain('memory:source');
+  await mirror({ source: source.blobs, destination });
+  expect((await over(destination).registry.resolve(parseReference('churn'))).number).toBe(2);
+});
+
+test('packs that a collection moved in the source arrive as they are now, and versions are whole', async () => {
+  await using directory = await testDirectory();
+  const source = over(memory('memory:source'));
+  await createStore(source.blobs);
+  for (const text of ['a', 'b']) await pushed(directory, source, text.repeat(300_000));
+  await pushed(directory, source, 'c'.repeat(300_000), 'fraud');
+  await source.registry.deleteVersion(parseReference('churn:1'));
+  const gc = { blobs: source.blobs, actor: 'test', graceMs: 0, repackAtLeastBytes: 1 };
+  await collectGarbage(gc);
+  await collectGarbage(gc);
+  const moved = Object.keys(await bytesOf(source.blobs, 'packs/')).filter((key) => key.endsWith('.moved'));
+  expect(moved).toHaveLength(1);
+  const destination = memory('memory:mirror');
+  await mirror({ source: source.blobs, destination });
+  expect(await bytesOf(destination, 'packs/')).toEqual(await bytesOf(source.blobs, 'packs/'));
+  const { check } = await import('./check.ts');
+  expect(await check({ blobs: destination, readData: true })).toMatchObject({ ok: true, versions: [] });
+});
+
+test('a version that is deleted and collected in the source while it is mirrored does not stop the mirror', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  let deleted = false;
+  const racing = observed(source.blobs, {
+    before: async ({ operation, key }) => {
+      if (deleted || operation !== 'read' || !key.startsWith('packs/')) return;
+      deleted = true;
+      await source.registry.deleteVersion(parseReference('churn:2'));
+      await collectGarbage({ blobs: source.blobs, actor: 'test', graceMs: 0 });
+    },
+  });
+  await mirror({ source: racing, destination });
+  expect(await bytesOf(destination, 'models/')).toEqual(await bytesOf(source.blobs, 'models/'));
+  expect((await over(destination).registry.resolve(parseReference('churn'))).number).toBe(1);
+});
+
+test('a collection in the mirror frees what the source has deleted, and writes no event', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  await mirror({ source: source.blobs, destination });
+  await source.registry.deleteVersion(parseReference('churn:2'));
+  await mirror({ source: source.blobs, destination });
+  const logs = await bytesOf(destination, 'models/');
+  const { packs } = await collectGarbage({ blobs: destination, actor: 'test', graceMs: 0 });
+  expect(packs.filter(({ fate }) => fate === 'deleted')).toHaveLength(1);
+  expect(await bytesOf(destination, 'models/')).toEqual(logs);
+  expect(await mirror({ source: source.blobs, destination })).toMatchObject({ packs: { new: 0 } });
+});
+
+test('a pack that a collection in the mirror is about to delete is not relied on', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  await mirror({ source: source.blobs, destination });
+  const { sealed } = await pushed(directory, source, 'three');
+  const { publishList } = await import('./content/sweep/condemned.ts');
+  await publishList(destination, 'gc-1', [String(sealed?.recipe.pack)], {});
+  const error = await failure(mirror({ source: source.blobs, destination }));
+  expect(error).toMatchObject({ code: 'unavailable', retryable: true });
+  await collectGarbage({ blobs: destination, actor: 'test', graceMs: 0 });
+  expect(await mirror({ source: source.blobs, destination })).toMatchObject({ packs: { new: 1 } });
+});
+
+test('a detached mirror takes writes and is mirrored to no more', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  await mirror({ source: source.blobs, destination });
+  const by = { actor: 'ana', at: '2026-01-02T03:04:05.000Z' };
+  expect(await detachStore(destination, by)).toEqual({ from: 'memory:source', ...by });
+  expect(await detachStore(destination, { ...by, actor: 'ben' })).toMatchObject({ actor: 'ana' });
+  expect((await openStore(destination)).follows).toBeUndefined();
+  await pushed(directory, over(destination), 'three');
+  expect((await over(destination).registry.resolve(parseReference('churn'))).number).toBe(3);
+  expect((await failure(mirror({ source: source.blobs, destination }))).message).toContain('2026-01-02');
+  const next = memory('memory:next');
+  expect(await mirror({ source: destination, destination: next })).toMatchObject({ packs: { new: 3 } });
+  expect((await openStore(next)).follows).toBe('memory:mirror');
+  expect((await failure(detachStore(source.blobs, by))).code).toBe('conflict');
+});
+
+test('a mirroring that a detachment overtakes writes no more events', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  const overtaken = observed(destination, {
+    before: async ({ operation, key }) => {
+      if (operation === 'write' && key.startsWith('packs/'))
+        await detachStore(destination, { actor: 'ana', at: '2026-01-02T03:04:05.000Z' });
+    },
+  });
+  expect((await failure(mirror({ source: source.blobs, destination: overtaken }))).code).toBe('conflict');
+  expect(await bytesOf(destination, 'models/')).toEqual({});
+});
+
+test('what a killed mirroring says it relies on is dropped by a later one after a week, not before', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  let days = 0;
+  const now = () => new Date(Date.UTC(2026, 0, 1 + days));
+  const destination = createMemoryBlobStore({ address: 'memory:mirror', now });
+  await mirror({ source: source.blobs, destination });
+  await destination.write('roots/mirrors/dead/0.json', bodyOf('{"format":1,"packs":[]}\n'));
+  for (days of [1, 6]) await mirror({ source: source.blobs, destination });
+  expect(Object.keys(await bytesOf(destination, 'roots/'))).toHaveLength(1);
+  days = 8;
+  await mirror({ source: source.blobs, destination });
+  expect(await bytesOf(destination, 'roots/')).toEqual({});
+});
+
+test('a mirroring that was taken for dead writes no more events', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  const slow = observed(destination, {
+    before: async ({ operation, key }) => {
+      if (operation !== 'write' || !key.startsWith('packs/')) return;
+      for (const root of Object.keys(await bytesOf(destination, 'roots/'))) await destination.delete(root);
+    },
+  });
+  expect(await failure(mirror({ source: source.blobs, destination: slow }))).toMatchObject({ code: 'unavailable' });
+  expect(await bytesOf(destination, 'models/')).toEqual({});
+});
+
+test('a log of thousands of events is copied from a second reading of what does not fit in memory', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const text = 'x'.repeat(900_000);
+  for (const n of [1, 2, 3, 4, 5, 6])
+    await source.registry.update(parseReference('churn:1'), { description: `${n}${text}` });
+  const destination = memory('memory:mirror');
+  expect(await mirror({ source: source.blobs, destination })).toMatchObject({ events: { new: 10 } });
+  expect(await bytesOf(destination, 'models/')).toEqual(await bytesOf(source.blobs, 'models/'));
 });

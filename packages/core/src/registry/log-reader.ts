@@ -1,8 +1,13 @@
+import type { BlobOptions } from '../blob/blob-store.ts';
+import { IngotError } from '../errors.ts';
+import type { Reference } from '../ref.ts';
+import type { Arrivals } from './arrivals.ts';
 import { viewOf } from './brief.ts';
 import { historyEntry } from './history-summary.ts';
 import { listModels } from './listing.ts';
 import type { ModelDirectory } from './model-directory.ts';
-import { readRecord, resolvedAs } from './record.ts';
+import type { VersionEntry } from './model-fold.ts';
+import { type OpenModel, readRecord, resolvedAs } from './record.ts';
 import type { Registry } from './registry.ts';
 import { aliasNotFound, selectVersion } from './select.ts';
 
@@ -14,10 +19,14 @@ export type ReadingRegistry = Pick<
 
 /** Makes the reading half of a registry over the logs of a store. */
 export function createLogReader(directory: ModelDirectory): ReadingRegistry {
+  const inMirror = arrivedIn(directory);
   return {
     async resolve(reference, options = {}) {
       const model = await directory.open(reference.name, options);
-      const entry = selectVersion(model.name, model.state, reference.selector);
+      const follows = await directory.follows(options);
+      if (follows !== undefined && model.seq === 0) throw notMirrored(model, follows);
+      const selected = selectVersion(model.name, model.state, reference.selector);
+      const entry = follows === undefined ? selected : await inMirror(model, selected, reference, options);
       await directory.remember();
       return resolvedAs(model, entry, reference);
     },
@@ -53,4 +62,33 @@ export function createLogReader(directory: ModelDirectory): ReadingRegistry {
       return entry.past.find((number) => model.state.versions[number - 1]?.status === 'active');
     },
   };
+}
+
+type Arrived = (
+  model: OpenModel,
+  selected: VersionEntry,
+  reference: Reference,
+  options: BlobOptions,
+) => Promise<VersionEntry>;
+
+/** In a mirror: what was selected, or the newest before it whose contents are there, with a warning. */
+function arrivedIn({ tools }: ModelDirectory): Arrived {
+  let arrivals: Arrivals | undefined;
+  return async (model, selected, reference, options) => {
+    // Only mirrors look at contents here, so only they load the code that reads them.
+    arrivals ??= new (await import('./arrivals.ts')).Arrivals(tools.blobs);
+    const entry = await arrivals.newestWhole(model, selected, reference, options);
+    if (entry !== selected)
+      tools.warn(
+        `version ${selected.number} of "${model.name}" has not arrived whole in this mirror yet, so this is version ${entry.number}`,
+      );
+    return entry;
+  };
+}
+
+function notMirrored({ name }: OpenModel, follows: string): IngotError {
+  return new IngotError('version-not-found', `no version of "${name}" is in this mirror of ${follows}`, {
+    hint: `ingot mirror ${follows} MIRROR --model ${name}   (or without --model, which brings all)`,
+    details: { model: name },
+  });
 }

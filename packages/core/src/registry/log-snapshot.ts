@@ -14,6 +14,8 @@ export interface LogTools {
   readonly warn: (message: string) => void;
   /** Throws `refused` when this machine's clock is off. */
   readonly checkClock: (options: BlobOptions) => Promise<void>;
+  /** The address that the store is a mirror of, once that was read: there a later event may arrive before an earlier one. */
+  follows?: string;
   /** What to do when a log is not the one that was remembered; a hint for people. */
   readonly forgetHint?: string;
 }

@@ -81,13 +81,13 @@ export class LogView<State> {
 
   /** Throws what it means that an event is not there that must be. */
   async missing(seq: number, options: BlobOptions): Promise<never> {
-    const { blobs, forgetHint } = this.#tools;
+    const { blobs, forgetHint, follows } = this.#tools;
     if ((await blobs.stat(FIRST_NAME, options)) === undefined)
       throw new IngotError('store-not-found', `there is no store at ${blobs.address} any more`, {
         retryable: true,
         details: { address: blobs.address },
       });
-    if (blobs.capabilities.stalenessMs > 0)
+    if (blobs.capabilities.stalenessMs > 0 || follows !== undefined)
       throw new IngotError('unavailable', `${blobs.address} does not show ${this.files.key(seq)} yet`);
     throw tampered(this.files.key(seq), 'is missing, though it was there or a later event is', forgetHint);
   }
@@ -124,6 +124,8 @@ export class LogView<State> {
     const events = batch.slice(0, miss < 0 ? undefined : miss).filter((event) => event !== undefined);
     // The reads of a batch race with writers: only what is still missing after a later one was seen is a hole.
     const laterSeen = miss >= 0 && batch.slice(miss).some((event) => event !== undefined);
+    // A bucket that its storage replicates gets events in any order: the log ends before the first that is not there yet.
+    if (laterSeen && this.#tools.follows !== undefined) return events;
     if (laterSeen && !(await this.files.has(first + miss, options))) await this.missing(first + miss, options);
     return events;
   }

@@ -107,6 +107,11 @@ export class ModelDirectory {
     if (brief.at !== null) this.#memory?.put(id, { fold: modelFold.version, seq, digest, at: brief.at, brief });
   }
 
+  /** The address that this store is a mirror of. */
+  async follows(options: BlobOptions): Promise<string | undefined> {
+    return (await this.#opened(() => openStore(this.tools.blobs, options))).format.follows;
+  }
+
   /** Whether this store takes writes from anybody. */
   async isWritable(options: BlobOptions): Promise<boolean> {
     const { format } = await this.#opened(() => openStore(this.tools.blobs, options));
@@ -161,6 +166,7 @@ export class ModelDirectory {
 
   async #open(open: () => Promise<StoreFormat>): Promise<OpenStore> {
     const format = await open();
+    if (format.follows !== undefined) this.tools.follows = format.follows;
     await this.#memory?.load(format.id);
     return { format, names: new EventLog(this.tools, NAMES, namesFold, this.#recall(NAMES, namesFold)) };
   }
