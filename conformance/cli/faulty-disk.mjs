@@ -1,21 +1,26 @@
 /**
  * Preloaded into a command (`node --import`): counts the steps that change the file system below FAULT_UNDER, and at step
- * FAULT_AT ends the process as `kill -9` would, or fails that step with the system error that FAULT names.
+ * FAULT_AT ends the process as `kill -9` would, or fails that step with the system error that FAULT names; with FAULT_LASTS
+ * all later steps fail too. FAULT=short writes half of what that step is given, as a system may. FAULT=EMFILE and EIO
+ * count reading steps as well. Every step is a line of FAULT_LOG.
  */
 
 import { appendFileSync } from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 
-const { FAULT = 'kill', FAULT_AT = '0', FAULT_UNDER = '', FAULT_LOG } = process.env;
+const { FAULT = 'kill', FAULT_AT = '0', FAULT_UNDER = '', FAULT_LOG, FAULT_LASTS } = process.env;
+const READS_TOO = ['EMFILE', 'EIO'].includes(FAULT);
 let steps = 0;
 
+/** Meets the fault if it is this step's turn; says whether a write is to be short. */
 function step(operation, path) {
-  if (typeof path !== 'string' || !path.startsWith(FAULT_UNDER)) return;
+  if (typeof path !== 'string' || !path.startsWith(FAULT_UNDER)) return false;
   steps += 1;
-  if (FAULT_LOG) appendFileSync(FAULT_LOG, `${operation}\n`);
-  if (steps !== Number(FAULT_AT)) return;
+  if (FAULT_LOG) appendFileSync(FAULT_LOG, `${operation} ${path}\n`);
+  if (steps < Number(FAULT_AT) || (steps > Number(FAULT_AT) && !FAULT_LASTS)) return false;
   if (FAULT === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (FAULT === 'short') return true;
   throw Object.assign(new Error(`${FAULT}: injected, ${operation} '${path}'`), {
     code: FAULT,
     syscall: operation,
@@ -23,7 +28,16 @@ function step(operation, path) {
   });
 }
 
-for (const name of ['mkdir', 'unlink', 'rmdir', 'rm', 'writeFile', 'utimes', 'chmod']) {
+for (const name of [
+  'mkdir',
+  'unlink',
+  'rmdir',
+  'rm',
+  'writeFile',
+  'utimes',
+  'chmod',
+  ...(READS_TOO ? ['readFile', 'readdir'] : []),
+]) {
   const real = promises[name];
   promises[name] = async (path, ...rest) => {
     step(name, path);
@@ -41,9 +55,14 @@ for (const name of ['link', 'rename']) {
 
 const open = promises.open;
 promises.open = async (path, flags, ...rest) => {
-  if (flags !== undefined && flags !== 'r') step('open', path);
+  if (READS_TOO || (flags !== undefined && flags !== 'r')) step('open', path);
   const handle = await open(path, flags, ...rest);
-  for (const name of ['write', 'writev', 'sync', 'datasync', 'chmod']) {
+  const write = handle.write.bind(handle);
+  handle.write = async (bytes, from = 0, length = bytes.byteLength - from, ...given) => {
+    const short = step('write', path) && length > 1;
+    return await write(bytes, from, short ? length >> 1 : length, ...given);
+  };
+  for (const name of ['writev', 'sync', 'datasync', 'chmod', ...(READS_TOO ? ['read'] : [])]) {
     const real = handle[name].bind(handle);
     handle[name] = async (...given) => {
       step(name, path);

@@ -1,0 +1,64 @@
+/**
+ * A *trial* does something terrible to stores and counts what became of them. It gives *figures*, for docs/reliability.md,
+ * and *failures*: one line for each promise that was broken. Every trial has a short form, which runs with the tests, and
+ * a full one.
+ */
+
+/** How a trial is run. */
+export interface TrialOptions {
+  /** The full form; default: the short one. */
+  readonly full: boolean;
+  /** Decides what is chosen at random. */
+  readonly seed: number;
+  /** Is told how it goes. */
+  readonly say: (line: string) => void;
+}
+
+/** What a trial counted. */
+export interface Outcome {
+  readonly figures: Readonly<Record<string, number | string>>;
+  /** Promises that were broken, each with enough to see it again. */
+  readonly failures: readonly string[];
+  /** Parts that could not be tried on this machine, and why. */
+  readonly skipped: readonly string[];
+}
+
+/** A named trial. */
+export interface Trial {
+  readonly name: string;
+  /** What it does, in one line. */
+  readonly about: string;
+  run(options: TrialOptions): Promise<Outcome>;
+}
+
+/** Gives numbers from 0 to 1, always the same ones for a seed. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Chooses one of several. */
+export function oneOf<T>(items: readonly [T, ...T[]], random: () => number): T {
+  return items[Math.floor(random() * items.length)] ?? items[0];
+}
+
+/** Does work for each item, a few at once. */
+export async function eachOf<T>(items: Iterable<T>, atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const rest = items[Symbol.iterator]();
+  const worker = async (): Promise<void> => {
+    for (let next = rest.next(); next.done !== true; next = rest.next()) await work(next.value);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+}
+
+/** Counts occurrences by name. */
+export function countOf(names: Iterable<string>): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}

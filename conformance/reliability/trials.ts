@@ -1,0 +1,6 @@
+import { killCalls } from './kill-calls.ts';
+import { kills } from './kills.ts';
+import type { Trial } from './trial.ts';
+
+/** All trials, by worth. */
+export const TRIALS: readonly Trial[] = [kills, killCalls];
