@@ -8,7 +8,7 @@ import type { SourcePackage } from '@ingot/core/source-reader';
 import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
 import { lastKnownResolver } from './last-known-resolver.ts';
-import { assembleStore } from './open.ts';
+import { assembleStore, warningsOf } from './open.ts';
 import { errorDocument, formatError, toIngotError } from './output/format-error.ts';
 import { formatTime } from './output/units.ts';
 import { nameOfSource, openSourceReader } from './plain-sources.ts';
@@ -23,7 +23,7 @@ const INTERVAL_MS = 750;
  * starts to answer, and why one cannot be had. Ends with the signal, or when the program that started it is gone.
  */
 export async function followSources(sources: readonly string[], context: Context): Promise<void> {
-  await using store = await assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
   await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
   const registry = lastKnownResolver(store, { now: context.now, offline: context.settings.isOn('offline') });
   const ended = new AbortController();

@@ -75,6 +75,11 @@ function codingOf(settings: Settings): { readonly coding?: Coding } {
   return settings.isOn('compress') ? { coding: 'planes4-deflate' } : {};
 }
 
+/** Shows warnings on stderr. */
+export function warningsOf({ terminal: { err } }: Pick<Context, 'terminal'>): (message: string) => void {
+  return (message) => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
+}
+
 /** What a command will do with the store. */
 export interface StoreUse {
   /** Changes something: a mirror or a governed store refuses. Default: only reads. */
@@ -90,9 +95,7 @@ export interface StoreUse {
  * @throws IngotError `store-not-found`, `usage` (an address this release does not open), `refused`.
  */
 export async function openStore(context: Context, use: StoreUse = {}): Promise<OpenedStore> {
-  const { err } = context.terminal;
-  const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
-  const store = await assembleStore(context.settings, { now: context.now, onWarning });
+  const store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
   if (use.writes === true || use.creates === true || use.collects === true) {
     const another = (): Promise<BlobStore> => openBlobs(context.settings, {});
     const { probeBeforePublishing } = await import('./doctor/probe-before-publishing.ts');

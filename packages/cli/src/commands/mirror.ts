@@ -1,37 +1,101 @@
-import { openBlobStore } from '@ingot/core/blob/open';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
-import { mirror } from '@ingot/core/mirror';
-import { addressOf } from '../address.ts';
+import { openBlobStore } from '@ingot/core/blob/open';
+import { IngotError } from '@ingot/core/errors';
+import { type MirrorResult, mirror } from '@ingot/core/mirror';
+import { detachMirror } from '@ingot/core/mirror-detach';
+import { parseModelName } from '@ingot/core/ref';
+import { openLogRegistry } from '@ingot/core/registry/open';
+import { addressOf, rememberedDirectory } from '../address.ts';
 import type { Context, Result } from '../context.ts';
-import { count, formatBytes } from '../output/units.ts';
+import { probeBeforePublishing } from '../doctor/probe-before-publishing.ts';
+import { warningsOf } from '../open.ts';
+import { count, formatBytes, formatTime } from '../output/units.ts';
 
 /** `ingot mirror SRC DST`: copies what DST lacks of SRC, byte for byte. */
 export async function run(context: Context): Promise<Result> {
-  const dryRun = context.arguments.isOn('dry-run');
-  const source = await opened(context.arguments.argument(0), 'SRC', context);
-  const destination = await opened(context.arguments.argument(1), 'DST', context);
-  const { onProgress } = context.progress;
-  const result = await mirror({ source, destination, dryRun, onProgress, signal: context.signal });
+  const { arguments: given, progress, signal } = context;
+  const [from, to] = [given.argument(0), given.argument(1)];
+  const [dryRun, names] = [given.isOn('dry-run'), given.list('model').map(parseModelName)];
+  if (given.isOn('detach')) return await detached(from, context);
+  if (to === '')
+    throw new IngotError('usage', 'mirror takes two addresses: the store, and where its copy is to be', {
+      hint: `ingot mirror ${from} DST`,
+    });
+  const source = await opened(from, 'SRC', context);
+  const destination = await opened(to, 'DST', context);
+  if (!dryRun) await probe(to, destination, context);
+  const models = names.length === 0 ? undefined : await idsOf(names, source, context);
+  const started = performance.now();
+  const { onProgress } = progress;
+  const options = { source, destination, dryRun, onProgress, signal };
+  const result = await mirror({ ...options, ...(models === undefined ? {} : { models }) });
+  return told(result, (performance.now() - started) / 1000);
+}
+
+/** Copies are only safe where a key is created once, as for every other writer. */
+async function probe(text: string, blobs: BlobStore, context: Context): Promise<void> {
+  const remembered = rememberedDirectory(context.settings, address(text, 'DST', context));
+  await probeBeforePublishing(blobs, { ...context, remembered, another: () => opened(text, 'DST', context) });
+}
+
+async function idsOf(
+  names: readonly ReturnType<typeof parseModelName>[],
+  blobs: BlobStore,
+  context: Context,
+): Promise<ReadonlySet<string>> {
+  const registry = openLogRegistry({ blobs, actor: 'mirror', clock: context.now });
+  const models = await Promise.all(names.map((name) => registry.model(name, { signal: context.signal })));
+  return new Set(models.map(({ id }) => id));
+}
+
+function told(result: MirrorResult, seconds: number): Result {
+  const { events, packs, models, dryRun, source, destination } = result;
   return {
-    json: result,
-    quiet: [String(result.events.new)],
+    json: { ...result, seconds: Number(seconds.toFixed(3)) },
+    quiet: [String(events.new)],
     human: () => {
-      const { events, packs } = result;
-      const verb = dryRun ? 'would copy' : 'copied';
       const bytes = packs.bytes === 0 ? '' : ` (${formatBytes(packs.bytes)})`;
       const what =
         events.new === 0 && packs.new === 0
           ? 'nothing is new'
-          : `${verb} ${count(events.new, 'event')} and ${count(packs.new, 'pack')}${bytes}`;
-      return `${what}; ${count(result.models, 'model')}, ${count(events.new + events.there, 'event')} in all\n`;
+          : `${dryRun ? 'would copy' : 'copied'} ${count(events.new, 'event')} and ${count(packs.new, 'pack')}${bytes}`;
+      const time = dryRun ? '' : ` in ${seconds.toFixed(1)} s`;
+      return `${what}${time}; ${count(models, 'model')}, ${count(events.new + events.there, 'event')} in all\n`;
     },
-    notes: dryRun ? [] : [`${result.destination} follows ${result.source} and takes no other writes`],
+    notes: dryRun ? [] : [`${destination} follows ${source} and takes no other writes`],
   };
 }
 
-async function opened(text: string, origin: string, { settings, cwd, terminal }: Context): Promise<BlobStore> {
-  const { text: address } = addressOf({ text, origin, base: cwd });
-  const { err } = terminal;
-  const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
-  return await openBlobStore(address, { env: settings.env, onWarning });
+/** `ingot mirror --detach MIRROR`. */
+async function detached(text: string, context: Context): Promise<Result> {
+  const { arguments: given, settings, now, signal } = context;
+  if (given.argument(1) !== '' || given.isOn('dry-run') || given.list('model').length > 0)
+    throw new IngotError('usage', '--detach takes one address, that of the mirror, and goes with nothing else', {
+      hint: 'ingot mirror --detach MIRROR',
+    });
+  const blobs = await opened(text, 'MIRROR', context);
+  await probe(text, blobs, context);
+  const result = await detachMirror({ blobs, actor: settings.text('actor') ?? 'unknown', clock: now, signal });
+  const { models, versions, newestEventAt, from, at } = result;
+  return {
+    json: result,
+    quiet: [result.address],
+    human: () =>
+      `${result.address} is a store of its own since ${formatTime(at)}, with ${count(models, 'model')} and ${count(versions, 'version')}\n`,
+    notes: [
+      newestEventAt === null
+        ? `it has nothing of what ${from} had`
+        : `its newest event is of ${formatTime(newestEventAt)}; what ${from} wrote later is not in it`,
+      `next: set INGOT_REGISTRY=${result.address}, and keep everybody from writing to ${from}`,
+    ],
+  };
+}
+
+function address(text: string, origin: string, { cwd }: Context) {
+  return addressOf({ text, origin, base: cwd });
+}
+
+async function opened(text: string, origin: string, context: Context): Promise<BlobStore> {
+  const { text: complete } = address(text, origin, context);
+  return await openBlobStore(complete, { env: context.settings.env, onWarning: warningsOf(context) });
 }

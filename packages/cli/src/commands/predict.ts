@@ -12,7 +12,7 @@ import type { Context, Result } from '../context.ts';
 import { meantAsPath } from '../meant-as-path.ts';
 import { startServer } from '../model-server.ts';
 import { createModelSource } from '../model-source.ts';
-import { assembleStore } from '../open.ts';
+import { assembleStore, warningsOf } from '../open.ts';
 import { plain } from '../output/terminal.ts';
 
 /** `ingot predict SOURCE -f FILE`: answers one request with a model loaded for it, or asks a running server. */
@@ -109,7 +109,7 @@ async function versionFor({ selector }: Reference, context: Context): Promise<st
 }
 
 async function resolved(context: Context): Promise<ResolvedModel> {
-  await using store = await assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
   const source = createModelSource(store, context.settings, { now: context.now, cwd: context.cwd });
   return await source.resolve(context.arguments.argument(0), context);
 }

@@ -11,7 +11,7 @@ import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { followSources } from '../follow-sources.ts';
 import { lastKnownResolver } from '../last-known-resolver.ts';
-import { assembleStore } from '../open.ts';
+import { assembleStore, warningsOf } from '../open.ts';
 import { count, formatBytes, formatTime } from '../output/units.ts';
 import { pullPlain } from '../pull-plain.ts';
 import { pulledDocument } from '../pulled-document.ts';
@@ -60,7 +60,7 @@ function linkMode(context: Context): LinkMode {
 }
 
 async function intoCache(reference: Reference, context: Context): Promise<PullResult> {
-  await using store = await assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
   await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
   const offline = context.settings.isOn('offline');
   const registry = lastKnownResolver(store, { now: context.now, offline });
@@ -75,7 +75,7 @@ async function intoCache(reference: Reference, context: Context): Promise<PullRe
 
 async function intoDirectory(reference: Reference, context: Context): Promise<PullResult> {
   const link = linkMode(context);
-  await using store = await assembleStore(context.settings, { now: context.now });
+  await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
   await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
   const output = resolve(context.cwd, context.arguments.text('output') ?? directoryOf(reference));
   const registry = lastKnownResolver(store, { now: context.now });

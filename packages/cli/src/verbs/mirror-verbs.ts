@@ -4,13 +4,26 @@ import type { VerbSpec } from './verb.ts';
 export const MIRROR_VERBS: readonly VerbSpec[] = [
   {
     name: 'mirror',
-    about: 'copy a store with all histories to another address',
+    about: 'copy a store with all histories to another address, and again what is new',
     group: 'store',
     args: [
-      { name: 'SRC', about: 'the store: a path or a storage address' },
-      { name: 'DST', about: 'an empty address, or an earlier mirror of the same store' },
+      { name: 'SRC', about: 'the store: a path or a storage address', complete: 'directory' },
+      {
+        name: 'DST',
+        about: 'an empty address, or an earlier mirror of the same store',
+        optional: true,
+        complete: 'directory',
+      },
     ],
-    options: [{ name: 'dry-run', about: 'say what would be copied, write nothing' }],
-    examples: ['ingot mirror s3://models/team /mnt/standby', 'ingot mirror ~/.ingot/store gs://models-backup'],
+    options: [
+      { name: 'model', value: 'NAME', about: 'copy this model only (repeatable)', many: true, complete: 'model' },
+      { name: 'dry-run', about: 'say what would be copied, write nothing' },
+      { name: 'detach', about: 'make the mirror SRC a store of its own, for good: it takes writes from then on' },
+    ],
+    examples: [
+      'ingot mirror s3://models/team /mnt/standby',
+      'ingot mirror ~/.ingot/store gs://models-backup --model churn',
+      'ingot mirror --detach /mnt/standby',
+    ],
   },
 ];
