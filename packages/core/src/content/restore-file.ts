@@ -101,6 +101,12 @@ export class LargeFile {
     if (bytesWritten < total) await this.put(Buffer.concat(buffers).subarray(bytesWritten), at + bytesWritten);
   }
 
+  /** Copies bytes of an open file to a position, and says how many there were; {@link landed} says when they may be hashed. */
+  async carry(source: number, start: number, at: number, length: number): Promise<number> {
+    const { fd } = await this.handle();
+    return await this.#hands.carry(this.#id, { source, start, fd, at, length });
+  }
+
   /** Says that bytes were written, or that nothing can be: then the file's digest will tell. */
   landed(from: number, to: number): void {
     this.#landed(from, to);

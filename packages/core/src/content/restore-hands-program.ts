@@ -30,10 +30,23 @@ export interface HandCopy extends HandFile {
 
 /** What a hand can be told to do. */
 export type HandCommand =
-  /** Goes on with a running hash over bytes of an open file; `id` names the hash. */
+  /** Goes on with a running hash over bytes of an open file, those that it has seen left out; `id` names the hash. */
   | { readonly do: 'hash'; readonly id: number; readonly fd: number; readonly from: number; readonly to: number }
   /** Ends a running hash; the answer is its hex. */
   | { readonly do: 'digest'; readonly id: number }
+  /**
+   * Copies bytes of one open file to another; the answer is how many there were. With `id`, bytes that its running hash
+   * waits for are hashed on the way, and `hash` need not read them again.
+   */
+  | {
+      readonly do: 'carry';
+      readonly id?: number;
+      readonly source: number;
+      readonly start: number;
+      readonly fd: number;
+      readonly at: number;
+      readonly length: number;
+    }
   /** Hashes ranges of an open file, each on its own; the answer is a list of hex. */
   | { readonly do: 'ranges'; readonly fd: number; readonly ranges: readonly (readonly [from: number, to: number])[] }
   /** Makes files from a buffer; the answer is a list of {@link HandResult}. A file whose bytes are wrong is not made. */
@@ -52,7 +65,7 @@ export interface HandResult {
 }
 
 /** An answer, by command. */
-export type HandAnswer = string | readonly string[] | readonly HandResult[] | undefined;
+export type HandAnswer = string | number | readonly string[] | readonly HandResult[] | undefined;
 
 /** Modules that the program needs. */
 export interface HandModules {
@@ -68,7 +81,7 @@ export function handsProgram({ fs, crypto }: HandModules): (command: HandCommand
   const NEW_FILE = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_NOFOLLOW;
   const OLD_FILE = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW;
   const WRONG: HandResult = { good: false, mtimeMs: 0, ctimeMs: 0, ino: 0 };
-  const running = new Map<number, crypto.Hash>();
+  const running = new Map<number, { readonly hash: crypto.Hash; hashedTo: number }>();
   let buffer: Buffer | undefined;
 
   /** Gives the bytes of a range in pieces that are only good until the next; fewer when the file is shorter. */
@@ -83,8 +96,10 @@ export function handsProgram({ fs, crypto }: HandModules): (command: HandCommand
     return true;
   }
 
-  function writeAll(fd: number, bytes: Uint8Array): void {
-    for (let at = 0; at < bytes.length; ) at += fs.writeSync(fd, bytes, at, bytes.length - at);
+  /** Writes where the file stands, or from `position` on. */
+  function writeAll(fd: number, bytes: Uint8Array, position: number | null = null): void {
+    for (let at = 0; at < bytes.length; )
+      at += fs.writeSync(fd, bytes, at, bytes.length - at, position === null ? null : position + at);
   }
 
   function looked(fd: number): HandResult {
@@ -162,22 +177,38 @@ export function handsProgram({ fs, crypto }: HandModules): (command: HandCommand
     return result;
   }
 
+  function hashOf(id: number): { readonly hash: crypto.Hash; hashedTo: number } {
+    const known = running.get(id) ?? { hash: crypto.createHash('sha256'), hashedTo: 0 };
+    running.set(id, known);
+    return known;
+  }
+
   function goOn(id: number, fd: number, from: number, to: number): undefined {
-    let hash = running.get(id);
-    if (hash === undefined) {
-      hash = crypto.createHash('sha256');
-      running.set(id, hash);
-    }
-    const open = hash;
+    const open = hashOf(id);
     // A file that is too short has another digest, and is found by that.
-    each(fd, from, to, (bytes) => open.update(bytes));
+    each(fd, Math.max(from, open.hashedTo), to, (bytes) => open.hash.update(bytes));
+    open.hashedTo = Math.max(open.hashedTo, to);
     return undefined;
   }
 
+  function carry({ id, source, start, fd, at, length }: HandCommand & { readonly do: 'carry' }): number {
+    const open = id === undefined ? undefined : hashOf(id);
+    let done = 0;
+    each(source, start, start + length, (bytes) => {
+      writeAll(fd, bytes, at + done);
+      if (open?.hashedTo === at + done) {
+        open.hash.update(bytes);
+        open.hashedTo += bytes.length;
+      }
+      done += bytes.length;
+    });
+    return done;
+  }
+
   function finish(id: number): string {
-    const hash = running.get(id);
+    const { hash } = hashOf(id);
     running.delete(id);
-    return (hash ?? crypto.createHash('sha256')).digest('hex');
+    return hash.digest('hex');
   }
 
   function hashRange(fd: number, from: number, to: number): string {
@@ -190,6 +221,8 @@ export function handsProgram({ fs, crypto }: HandModules): (command: HandCommand
     switch (command.do) {
       case 'hash':
         return goOn(command.id, command.fd, command.from, command.to);
+      case 'carry':
+        return carry(command);
       case 'digest':
         return finish(command.id);
       case 'ranges':

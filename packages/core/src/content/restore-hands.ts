@@ -15,6 +15,11 @@ import {
 export interface Hands extends AsyncDisposable {
   /** Goes on with a running hash over bytes of an open file. Calls with one id are carried out in order. */
   hash(id: number, fd: number, from: number, to: number): Promise<void>;
+  /**
+   * Copies bytes of an open file to another one, and says how many there were. Those that the running hash of `id` waits
+   * for are hashed on the way where that is possible.
+   */
+  carry(id: number, copy: CarryCopy): Promise<number>;
   /** Ends a running hash; hex. */
   digest(id: number): Promise<string>;
   /** Hashes ranges of an open file, each on its own; hex. */
@@ -27,10 +32,19 @@ export interface Hands extends AsyncDisposable {
   check(files: readonly HandFile[]): Promise<readonly HandResult[]>;
 }
 
+/** What is copied from one open file to another. */
+export interface CarryCopy {
+  readonly source: number;
+  readonly start: number;
+  readonly fd: number;
+  readonly at: number;
+  readonly length: number;
+}
+
 /** Opens hands: so many threads, or none at all, which does everything at once in this one. */
 export function openHands(threads: number): Hands {
   const hands = threads === 0 ? [directHand()] : Array.from({ length: threads }, threadHand);
-  const idlest = (): Hand => hands.reduce((best, hand) => (hand.waiting < best.waiting ? hand : best));
+  const idlest = (): Hand => hands.reduce((best, hand) => (hand.load < best.load ? hand : best));
   const owners = new Map<number, Hand>();
   const owner = (id: number): Hand => {
     const known = owners.get(id) ?? idlest();
@@ -39,6 +53,11 @@ export function openHands(threads: number): Hands {
   };
   return {
     hash: async (id, fd, from, to) => void (await owner(id).tell({ do: 'hash', id, fd, from, to })),
+    carry: async (id, copy) => {
+      const hand = idlest();
+      const hashes = owner(id) === hand;
+      return Number(await hand.tell({ do: 'carry', ...copy, ...(hashes && { id }) }));
+    },
     digest: async (id) => {
       const answer = await owner(id).tell({ do: 'digest', id });
       owners.delete(id);
@@ -63,15 +82,15 @@ function results(answer: HandAnswer): readonly HandResult[] {
 }
 
 interface Hand {
-  /** Commands that are not answered yet. */
-  readonly waiting: number;
+  /** What it has yet to do, in bytes, roughly. */
+  readonly load: number;
   tell(command: HandCommand): Promise<HandAnswer>;
   stop(): Promise<void>;
 }
 
 function directHand(): Hand {
   const run = handsProgram({ fs, crypto });
-  return { waiting: 0, tell: async (command) => run(command), stop: async () => {} };
+  return { load: 0, tell: async (command) => run(command), stop: async () => {} };
 }
 
 const PROGRAM = `
@@ -93,7 +112,28 @@ interface Reply {
   readonly failure?: { readonly message: string; readonly code?: string };
 }
 
+/** What a command costs beside its bytes, in bytes. */
+const COMMAND_BYTES = 64 * 1024;
+
+function bytesOf(command: HandCommand): number {
+  switch (command.do) {
+    case 'hash':
+      return COMMAND_BYTES + command.to - command.from;
+    case 'carry':
+      return COMMAND_BYTES + command.length;
+    case 'write':
+    case 'copy':
+    case 'check':
+      return command.files.reduce((sum, { sizeBytes }) => sum + COMMAND_BYTES + sizeBytes, 0);
+    case 'ranges':
+      return command.ranges.reduce((sum, [from, to]) => sum + to - from, COMMAND_BYTES);
+    case 'digest':
+      return COMMAND_BYTES;
+  }
+}
+
 interface Waiter {
+  readonly bytes: number;
   readonly resolve: (answer: HandAnswer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -103,6 +143,7 @@ function threadHand(): Hand {
   const waiters = new Map<number, Waiter>();
   let worker: Worker | undefined;
   let told = 0;
+  let load = 0;
   const fail = (error: Error): void => {
     for (const { reject } of waiters.values()) reject(error);
     waiters.clear();
@@ -117,6 +158,7 @@ function threadHand(): Hand {
     started.on('message', (reply: Reply) => {
       const waiter = waiters.get(reply.id);
       waiters.delete(reply.id);
+      load -= waiter?.bytes ?? 0;
       if (reply.failure === undefined) waiter?.resolve(reply.answer);
       else waiter?.reject(Object.assign(new Error(reply.failure.message), reply.failure));
     });
@@ -125,14 +167,16 @@ function threadHand(): Hand {
     return started;
   };
   return {
-    get waiting() {
-      return waiters.size;
+    get load() {
+      return load;
     },
     tell: (command) =>
       new Promise((resolve, reject) => {
         worker ??= start();
         told += 1;
-        waiters.set(told, { resolve, reject });
+        const bytes = bytesOf(command);
+        load += bytes;
+        waiters.set(told, { bytes, resolve, reject });
         worker.postMessage({ id: told, command });
       }),
     stop: async () => {

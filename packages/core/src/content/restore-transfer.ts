@@ -15,7 +15,10 @@ import { isPlaced, type LocalRun, type PlacedFile, type RestoreFile, type SmallF
 import { HELD_BYTES, type PackRange, type PlacedPiece, RangePlanner, type RangePart } from './restore-ranges.ts';
 import { type MovedPack, readMoved } from './sweep/moved.ts';
 
+/** What comes over the wire is written in blocks of this length at least. */
 const BLOCK_BYTES = 1024 * 1024;
+/** What lies on this machine is copied in steps of this length. */
+const STEP_BYTES = 4 * 1024 * 1024;
 
 /** What a transfer tells of. */
 export interface TransferEvents {
@@ -38,8 +41,6 @@ export interface TransferContext {
 /** Moves bytes; one object serves all lanes of a restore. */
 export class Transfer {
   readonly #context: TransferContext;
-  /** Memory for copying that is free again. */
-  readonly #blocks: (readonly [Buffer, Buffer])[] = [];
   /** Memory for ranges that is free again. */
   readonly #slabs: Buffer[] = [];
   readonly #moved = new Map<string, Promise<MovedPack | undefined>>();
@@ -68,12 +69,12 @@ export class Transfer {
   /** Copies a run of a local file; where that is not as it was, the check of the file finds it. */
   async local({ file, at, from, start, length }: LocalRun): Promise<void> {
     const source = await open(from, 'r').catch(() => undefined);
+    if (source === undefined) return this.#context.events.onLanded(file, at, length, 'local');
     try {
-      if (source !== undefined) await this.#copy(source, start, file, at, length).catch(tolerateLostSource);
+      await this.#copy(source, start, { file, at, length }, 'local');
     } finally {
-      await source?.close();
+      await source.close();
     }
-    this.#context.events.onLanded(file, at, length, 'local');
   }
 
   /** Makes small files from local ones. */
@@ -112,35 +113,24 @@ export class Transfer {
     const pack = await open(path, 'r');
     try {
       for (const { file, at, offset, length } of parts) {
-        if (!isPlaced(file)) continue;
-        await this.#copy(pack, offset, file, at, length);
-        this.#context.events.onFetched(length);
-        this.#context.events.onLanded(file, at, length, 'store');
+        if (isPlaced(file)) await this.#copy(pack, offset, { file, at, length }, 'store');
       }
     } finally {
       await pack.close();
     }
   }
 
-  /** Copies bytes of an open file to their place, one block read while the one before is written. */
-  async #copy(source: FileHandle, start: number, file: PlacedFile, at: number, length: number): Promise<void> {
-    const blocks =
-      this.#blocks.pop() ?? ([Buffer.allocUnsafeSlow(BLOCK_BYTES), Buffer.allocUnsafeSlow(BLOCK_BYTES)] as const);
-    let writing: Promise<void> = Promise.resolve();
-    try {
-      for (let done = 0, n = 0; done < length; n += 1) {
-        stopIfInterrupted(this.#context.signal, 'pull');
-        const block = n % 2 === 0 ? blocks[0] : blocks[1];
-        const { bytesRead } = await source.read(block, 0, Math.min(BLOCK_BYTES, length - done), start + done);
-        await writing;
-        if (bytesRead === 0) return;
-        writing = file.large.put(block.subarray(0, bytesRead), at + done);
-        writing.catch(() => {});
-        done += bytesRead;
-      }
-    } finally {
-      await writing;
-      this.#blocks.push(blocks);
+  /** Copies bytes of an open file to their place, step by step, so that an end on the way loses little. */
+  async #copy(source: FileHandle, start: number, run: Omit<LocalRun, 'from' | 'start'>, from: 'store' | 'local') {
+    const { file, at, length } = run;
+    const { signal, events } = this.#context;
+    for (let done = 0; done < length; done += STEP_BYTES) {
+      stopIfInterrupted(signal, 'pull');
+      const step = Math.min(STEP_BYTES, length - done);
+      const copying = file.large.carry(source.fd, start + done, at + done, step);
+      await (from === 'local' ? copying.catch(tolerateLostSource) : copying);
+      if (from === 'store') events.onFetched(step);
+      events.onLanded(file, at + done, step, from);
     }
   }
 

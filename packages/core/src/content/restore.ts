@@ -74,7 +74,7 @@ const THREAD_FILES = 400;
 const MOST_THREADS = 2;
 /** Requests at a time; on a disk of this machine more would not help. */
 const REMOTE_LANES = 8;
-const LOCAL_LANES = 3;
+const LOCAL_LANES = 4;
 const CHECKED_FILES = 256;
 const EMPTY = digestOf('');
 
