@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { type CommandOptions, runIngot } from './command.ts';
 import { disturb, type Prepared, prepareAll } from './prepared.ts';
 import { ONE_THREAD, openStrace, pointsOf, type Strace } from './strace.ts';
-import { countOf, eachOf, type Outcome, randomFrom, type Trial, type TrialOptions } from './trial.ts';
+import { countOf, eachOf, type Outcome, randomFrom, sampled, type Trial, type TrialOptions } from './trial.ts';
 
 /** A moment to be killed at, and how. */
 interface Moment {
@@ -82,12 +82,4 @@ async function steps(prepared: Prepared): Promise<Moment[]> {
     const kind = line.split(' ')[0] ?? '';
     return { label: `killed at step ${index + 1} (${line})`, kind, how: { disk: { fault: 'kill', at: index + 1 } } };
   });
-}
-
-function sampled<T>(items: readonly T[], many: number, random: () => number): T[] {
-  if (items.length <= many) return [...items];
-  // One of each part, so that early and late ones are met.
-  return Array.from({ length: many }, (_, part) => items[Math.floor(((part + random()) * items.length) / many)]).filter(
-    (item) => item !== undefined,
-  );
 }

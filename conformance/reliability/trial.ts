@@ -62,3 +62,11 @@ export function countOf(names: Iterable<string>): Record<string, number> {
   for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
   return counts;
 }
+
+/** Chooses some of many, one of each part, so that early and late ones are met. */
+export function sampled<T>(items: readonly T[], many: number, random: () => number): T[] {
+  if (items.length <= many) return [...items];
+  return Array.from({ length: many }, (_, part) => items[Math.floor(((part + random()) * items.length) / many)]).filter(
+    (item) => item !== undefined,
+  );
+}

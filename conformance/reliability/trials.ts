@@ -1,6 +1,7 @@
+import { diskErrors } from './disk-errors.ts';
 import { killCalls } from './kill-calls.ts';
 import { kills } from './kills.ts';
 import type { Trial } from './trial.ts';
 
 /** All trials, by worth. */
-export const TRIALS: readonly Trial[] = [kills, killCalls];
+export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors];
