@@ -21,6 +21,22 @@ export function usageOf(pid) {
   };
 }
 
+/** The processes of a tree, its root first, each with the most memory that it had so far. */
+export function treeOf(pid) {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(statOf).filter(Boolean);
+  const tree = [pid];
+  for (const id of tree) tree.push(...all.filter((stat) => stat.parent === id).map((stat) => stat.pid));
+  return tree.map((id) => ({ pid: id, peakBytes: statusBytes(id, 'VmHWM') }));
+}
+
+function statusBytes(pid, field) {
+  try {
+    return Number(new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+  } catch {
+    return 0; // Ended meanwhile.
+  }
+}
+
 function statOf(pid) {
   try {
     const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');

@@ -32,7 +32,7 @@ export async function startServer(command, body, { withinMs = 120_000 } = {}) {
     await stop();
     throw error;
   }
-  return { url, stop, secondsToFirst: (performance.now() - started) / 1000, usage: () => usageOf(child.pid) };
+  return { url, stop, pid: child.pid, secondsToFirst: (performance.now() - started) / 1000, usage: () => usageOf(child.pid) };
 }
 
 function signalGroup(pid, signal) {
