@@ -34,7 +34,7 @@ export async function openPageNotes(directory: string, recipe: Recipe): Promise<
     // After a failure nothing ends the stream, and a file that stays open keeps its file system from being unmounted.
     [Symbol.asyncDispose]: async () => {
       if (stream.closed) return;
-      const closed = new Promise((resolve) => stream.once('close', resolve));
+      const closed = new Promise<void>((resolve) => stream.once('close', resolve));
       stream.destroy();
       await closed;
     },
