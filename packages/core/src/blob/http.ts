@@ -7,7 +7,7 @@
 import { IngotError } from '../errors.ts';
 import type { BlobEntry, BlobOptions, BlobReadOptions, BlobStat, BlobStore } from './blob-store.ts';
 import { authorizationOf, type HttpAddress, isLoopback, parseHttpAddress } from './http/address.ts';
-import { HttpClient, type HttpReply } from './http/client.ts';
+import { HttpClient, type HttpReply, MAX_CONNECTIONS } from './http/client.ts';
 import { type IndexedName, parseIndexPage } from './http/index-page.ts';
 import { findKnown } from './http/known-keys.ts';
 import { isFolder, lengthOf, type OpenedRange, openRange } from './http/open-range.ts';
@@ -17,6 +17,7 @@ import { checkKey } from './key.ts';
 import { type FileNames, INNER_FILE, STORE_NAMES } from './local/names.ts';
 import { DIRECTORY_FORM_MARK } from './local/place.ts';
 import { checkRange } from './range.ts';
+import { agentsFor } from './remote/agents.ts';
 import { silenceMs } from './silence.ts';
 
 /** What opening a store over HTTP depends on. */
@@ -226,7 +227,7 @@ export async function openHttpBlobStore(address: string, options: HttpBlobStoreO
     origin: place.origin,
     authorization,
     credentialsHint: CREDENTIALS_HINT,
-    extraCertificates: env.NODE_EXTRA_CA_CERTS,
+    agents: await agentsFor({ endpoint: place.origin, env }, MAX_CONNECTIONS),
     silenceMs: silenceMs(env),
   });
   return new HttpBlobStore(client, place, options.names);

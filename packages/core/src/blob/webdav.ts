@@ -7,12 +7,13 @@ import { randomBytes } from 'node:crypto';
 import { IngotError } from '../errors.ts';
 import type { BlobBody, BlobEntry, BlobOptions, BlobReadOptions, BlobStat, BlobStore } from './blob-store.ts';
 import { authorizationOf, isLoopback, parseHttpAddress } from './http/address.ts';
-import { HttpClient } from './http/client.ts';
+import { HttpClient, MAX_CONNECTIONS } from './http/client.ts';
 import { openRange } from './http/open-range.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
 import { type FileNames, INNER_FILE, STORE_NAMES } from './local/names.ts';
 import { checkRange } from './range.ts';
+import { agentsFor } from './remote/agents.ts';
 import { silenceMs } from './silence.ts';
 import { Dav, type DavOptions } from './webdav/dav.ts';
 import { Folders } from './webdav/folders.ts';
@@ -167,7 +168,7 @@ export async function openWebdavBlobStore(address: string, options: WebdavBlobSt
     origin,
     authorization,
     credentialsHint: CREDENTIALS_HINT,
-    extraCertificates: env.NODE_EXTRA_CA_CERTS,
+    agents: await agentsFor({ endpoint: origin, env }, MAX_CONNECTIONS),
     silenceMs: silenceMs(env),
   });
   return new WebdavBlobStore(shown, client, new Dav(client, origin, root), options);

@@ -3,7 +3,8 @@ import type { Bucket } from '@google-cloud/storage';
 import type { StorageEnv } from '../remote/storage-url.ts';
 import type { GcsConfig } from './config.ts';
 import { checkKeyFile } from './key-file.ts';
-import { httpsAgent } from './proxy.ts';
+import { httpsAgent } from '../remote/agents.ts';
+import { SOCKETS } from './transport.ts';
 
 /** Google's client for one bucket, and the headers that let other requests in. */
 export interface GcsClient {
@@ -36,6 +37,6 @@ export async function openGcsClient(config: GcsConfig, env: StorageEnv): Promise
   // The client takes an emulator from the process's own environment and forgets the API's path; ours is settled already.
   storage.baseUrl = `${config.endpoint}/storage/v1`;
   const bucket = storage.bucket(config.bucket);
-  const https = await httpsAgent(config.endpoint, env);
+  const https = await httpsAgent({ endpoint: config.endpoint, env }, { keepAlive: true, maxSockets: SOCKETS });
   return { bucket, https, authorize: () => storage.authClient.getRequestHeaders(config.endpoint) };
 }

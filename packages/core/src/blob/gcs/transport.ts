@@ -8,8 +8,9 @@ import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { slicesOf } from '../remote/body.ts';
 import type { CallWatch } from '../remote/watch.ts';
 import { GcsRefusal } from './failures.ts';
-import { SOCKETS } from './proxy.ts';
 
+/** How many connections are kept at once. */
+export const SOCKETS = 64;
 const ERROR_TEXT_BYTES = 64 * 1024;
 
 /** One request. */

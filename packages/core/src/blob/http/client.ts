@@ -3,18 +3,20 @@
  * What stalls is ended, what is cut is an error and never a short stream, and no other host is followed.
  */
 
-import { readFileSync } from 'node:fs';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { Agent, request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
-import { rootCertificates } from 'node:tls';
 import { IngotError, systemErrorCode } from '../../errors.ts';
 import type { BlobBody } from '../blob-store.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
+import type { Agents } from '../remote/agents.ts';
 import { networkError, type RequestWords, stallError, statusError } from './failures.ts';
 import { sendBody } from './send-body.ts';
 import { movingWithin } from './waiting.ts';
+
+/** How many connections are kept at once. */
+export const MAX_CONNECTIONS = 32;
 
 const MAX_REDIRECTS = 5;
 const KEPT_BYTES = 256 * 1024;
@@ -27,12 +29,10 @@ export interface HttpClientOptions {
   readonly authorization?: string | undefined;
   /** A sentence on how credentials are given, for the hint of a 401. */
   readonly credentialsHint: string;
-  /** A file of certificates to trust besides the built-in ones. */
-  readonly extraCertificates?: string | undefined;
+  /** Makes connections. Default: without TLS, 32 at once. */
+  readonly agents?: Agents;
   /** After so many milliseconds without a byte a request is given up. */
   readonly silenceMs: number;
-  /** Default: 32. */
-  readonly maxConnections?: number;
 }
 
 /** One request. */
@@ -69,10 +69,8 @@ export interface HttpReply {
 /** Sends requests to one origin. */
 export class HttpClient {
   readonly #options: HttpClientOptions;
-  readonly #agent: HttpAgent | HttpsAgent;
+  readonly #agents: Agents;
   readonly #isSecure: boolean;
-  /** What a connection needs that no agent keeps. */
-  readonly #fresh: { readonly ca?: string[] };
   readonly #silenceMs: number;
   readonly #used = new WeakSet<Socket>();
 
@@ -80,9 +78,10 @@ export class HttpClient {
     this.#options = options;
     this.#isSecure = options.origin.startsWith('https:');
     this.#silenceMs = options.silenceMs;
-    const kept = { keepAlive: true, maxSockets: options.maxConnections ?? 32 };
-    this.#fresh = trusted(options.extraCertificates);
-    this.#agent = this.#isSecure ? new HttpsAgent({ ...kept, ...this.#fresh }) : new HttpAgent(kept);
+    this.#agents = options.agents ?? {
+      kept: new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS }),
+      fresh: new Agent(),
+    };
   }
 
   /**
@@ -109,18 +108,14 @@ export class HttpClient {
   async #sendOnce(request: HttpRequest): Promise<HttpReply> {
     const stale = { is: false };
     try {
-      return await this.#sendOn(this.#agent, request, stale);
+      return await this.#sendOn(this.#agents.kept, request, stale);
     } catch (error) {
       if (!stale.is || request.signal?.aborted) throw error;
-      return this.#sendOn(false, request, stale);
+      return this.#sendOn(this.#agents.fresh, request, stale);
     }
   }
 
-  async #sendOn(
-    agent: HttpAgent | HttpsAgent | false,
-    request: HttpRequest,
-    stale: { is: boolean },
-  ): Promise<HttpReply> {
+  async #sendOn(agent: Agent, request: HttpRequest, stale: { is: boolean }): Promise<HttpReply> {
     const { signal, operation } = request;
     stopIfInterrupted(signal, operation);
     const words = this.#words(request);
@@ -151,14 +146,13 @@ export class HttpClient {
     }
   }
 
-  #open({ method, path, headers, body }: HttpRequest, agent: HttpAgent | HttpsAgent | false): ClientRequest {
+  #open({ method, path, headers, body }: HttpRequest, agent: Agent): ClientRequest {
     const { origin, authorization } = this.#options;
     const sized = body === undefined ? {} : { 'content-length': String(body.sizeBytes) };
     const request = this.#isSecure ? httpsRequest : httpRequest;
     return request(new URL(path, origin), {
       method,
       agent,
-      ...(agent === false ? this.#fresh : {}),
       headers: { ...(authorization === undefined ? {} : { authorization }), ...sized, ...headers },
     });
   }
@@ -274,13 +268,4 @@ async function gathered(body: AsyncIterable<Uint8Array>, maxBytes: number, words
     pieces.push(piece);
   }
   return Buffer.concat(pieces, length);
-}
-
-function trusted(path: string | undefined): { readonly ca?: string[] } {
-  if (path === undefined || path === '') return {};
-  try {
-    return { ca: [...rootCertificates, readFileSync(path, 'utf8')] };
-  } catch (cause) {
-    throw new IngotError('invalid-config', `NODE_EXTRA_CA_CERTS names ${path}, which cannot be read`, { cause });
-  }
 }

@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Agent } from 'node:http';
-import { Agent as SecureAgent } from 'node:https';
-import { rootCertificates } from 'node:tls';
 import { state as sdkState } from '@aws-sdk/core/client';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import { IngotError } from '../../errors.ts';
+import { httpsAgent } from '../remote/agents.ts';
 import { createHttpHandler } from './http-handler.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -29,7 +26,7 @@ export async function createS3Client(settings: S3Settings): Promise<S3Client> {
     requestHandler: createHttpHandler({
       silenceMs: settings.silenceMs,
       plain: new Agent(POOL),
-      secure: await secureAgent(settings),
+      secure: await httpsAgent(settings.connection, POOL),
     }),
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
     ...(settings.region === undefined ? {} : { region: settings.region }),
@@ -38,13 +35,6 @@ export async function createS3Client(settings: S3Settings): Promise<S3Client> {
   });
   signDigests(client, settings.checksum === 'sha256');
   return client;
-}
-
-async function secureAgent({ caFile, proxy }: S3Settings): Promise<Agent> {
-  const options = caFile === undefined ? POOL : { ...POOL, ca: certificatesOf(caFile) };
-  if (proxy === undefined) return new SecureAgent(options);
-  const { HttpsProxyAgent } = await import('https-proxy-agent');
-  return new HttpsProxyAgent(proxy, options);
 }
 
 const CHECKSUM = 'x-amz-checksum-sha256';
@@ -79,12 +69,4 @@ function identityOf(settings: S3Settings): Pick<S3ClientConfig, 'credentials' | 
       signer: { sign: async (request) => request },
     };
   return settings.credentials === undefined ? {} : { credentials: settings.credentials };
-}
-
-function certificatesOf(file: string): string {
-  try {
-    return [...rootCertificates, readFileSync(file, 'utf8')].join('\n');
-  } catch (cause) {
-    throw new IngotError('invalid-config', `AWS_CA_BUNDLE=${file} cannot be read`, { cause });
-  }
 }

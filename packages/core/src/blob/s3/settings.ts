@@ -1,7 +1,7 @@
 import { IngotError } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
-import { proxyFor } from '../gcs/proxy.ts';
 import { checkKey } from '../key.ts';
+import type { AgentSettings } from '../remote/agents.ts';
 import { silenceMs } from '../silence.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -48,10 +48,8 @@ export interface S3Settings {
   readonly partBytes: number;
   /** `INGOT_STORAGE_TIMEOUT`. */
   readonly silenceMs: number;
-  /** `AWS_CA_BUNDLE`: a file of certificates to trust. */
-  readonly caFile: string | undefined;
-  /** `HTTPS_PROXY`, unless `NO_PROXY` leaves the server out. */
-  readonly proxy: string | undefined;
+  /** What connections depend on: `AWS_CA_BUNDLE`, `NODE_EXTRA_CA_CERTS`, `HTTPS_PROXY`, `NO_PROXY`. */
+  readonly connection: AgentSettings;
 }
 
 const STORAGE_CLASSES = [
@@ -97,8 +95,11 @@ export function readS3Settings(address: string, env: Environment): S3Settings {
     checksum: choiceOf(env, 'INGOT_S3_CHECKSUM', ['sha256', 'none'] as const) ?? 'sha256',
     partBytes: partBytesOf(env),
     silenceMs: silenceMs(env),
-    caFile: valueIn(env, 'AWS_CA_BUNDLE'),
-    proxy: proxyFor(endpoint ?? `https://${bucket}.s3.amazonaws.com`, env),
+    connection: {
+      endpoint: endpoint ?? `https://${bucket}.s3.amazonaws.com`,
+      env,
+      trust: ['AWS_CA_BUNDLE', 'NODE_EXTRA_CA_CERTS'],
+    },
   };
 }
 
