@@ -11,7 +11,7 @@ export async function compileForChild(program: URL, directory: string): Promise<
     transform: { target: 'node20' },
     resolve: { conditionNames: ['ingot-source', 'node', 'import'] },
   });
-  await bundle.write({ file, format: 'esm' });
+  await bundle.write({ file, format: 'esm', codeSplitting: false });
   await bundle.close();
   return file;
 }
