@@ -46,6 +46,16 @@ function noise(seed, bytes) {
   return Buffer.concat(blocks).subarray(0, bytes);
 }
 
+/** Reads what will be pushed, so that who comes first does not wait for the disk. */
+export function warm({ v1, v2, 'v2-scattered': scattered }) {
+  const buffer = Buffer.allocUnsafe(4 * MEBIBYTE);
+  for (const path of [v1, v2, scattered].filter((folder) => existsSync(folder)).flatMap(filesOf)) {
+    const file = openSync(path, 'r');
+    while (readSync(file, buffer) > 0);
+    closeSync(file);
+  }
+}
+
 /** An empty place under a path: what was there is removed. */
 export function fresh(...parts) {
   const path = join(STORAGE_HOME, ...parts);

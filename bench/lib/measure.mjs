@@ -5,13 +5,19 @@ import { join } from 'node:path';
 import { inRoot, pythonOf, VENV } from '../../scripts/lib/paths.mjs';
 import { run, tail } from '../../scripts/lib/run.mjs';
 
-/** Runs a command once. Gives wall and processor seconds, and peak memory in bytes, children included, and what it printed. */
-export async function measure(command, args, { env = process.env, cwd } = {}) {
+const LONGEST_SECONDS = 1200;
+
+/**
+ * Runs a command once. Gives wall and processor seconds, and peak memory in bytes, children included, and what it printed.
+ * What takes longer than `seconds` is ended and fails.
+ */
+export async function measure(command, args, { env = process.env, cwd, seconds = LONGEST_SECONDS } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'ingot-bench-'));
   const result = join(directory, 'usage.json');
   try {
-    const { output, stdout } = await run(pythonOf(VENV), [inRoot('bench/lib/measure.py'), result, command, ...args], { env, cwd, check: false });
+    const { output, stdout } = await run(pythonOf(VENV), [inRoot('bench/lib/measure.py'), result, String(seconds), command, ...args], { env, cwd, check: false });
     const usage = JSON.parse(readFileSync(result, 'utf8'));
+    if (usage.code === 124) throw new Error(`${[command, ...args].slice(0, 4).join(' ')} … did not end within ${seconds} s`);
     if (usage.code !== 0) throw new Error(`${[command, ...args].join(' ')} ended with ${usage.code}${tail(output)}`);
     return { ...usage, stdout };
   } finally {

@@ -12,6 +12,8 @@ export function cpContender() {
     key: 'cp',
     name: 'cp -r (no hash, no fsync)',
     again: false,
+    scattered: false,
+    isFlushed: false,
     prepare: async () => void fresh('stores', 'cp'),
     push: (variant, folder) => copy(folder, join(at('cp'), variant)),
     pull: (variant, target) => copy(join(at('cp'), variant), target),
@@ -20,7 +22,7 @@ export function cpContender() {
 }
 
 /**
- * @param remote `{address, env, storedBytes, empty}` of a bucket; default: a directory.
+ * @param remote a bucket; default: a directory.
  * @param flags further options of rclone
  */
 export async function rcloneContender({ remote, flags = [], key = 'rclone', name = 'rclone copy' } = {}) {
@@ -31,7 +33,10 @@ export async function rcloneContender({ remote, flags = [], key = 'rclone', name
   return {
     key,
     name,
+    scattered: false,
+    isFlushed: false,
     servers: remote?.servers ?? [],
+    ...remote?.contest,
     prepare: async () => void (await (remote === undefined ? fresh('stores', key) : remote.empty())),
     push: (variant, folder) => copy(folder, place(variant)),
     pull: (variant, target) => copy(place(variant), target),

@@ -17,7 +17,9 @@ export function ingotContender({ entry, storage, key = 'ingot', name = 'ingot', 
   return {
     key,
     name,
+    isFlushed: true,
     servers: storage?.servers ?? [],
+    ...storage?.contest,
     env,
     entry,
     async prepare() {

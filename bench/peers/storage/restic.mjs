@@ -4,7 +4,7 @@ import { bytesUnder, fresh, STORAGE_HOME } from '../../lib/folders.mjs';
 import { restic } from '../../../scripts/lib/bench-peers.mjs';
 import { run } from '../../../scripts/lib/run.mjs';
 
-/** @param remote `{restic, env, storedBytes, empty}` of a bucket; default: a directory. */
+/** @param remote a bucket; default: a directory. */
 export async function resticContender({ remote, key = 'restic' } = {}) {
   const program = await restic();
   const home = join(STORAGE_HOME, 'stores', key);
@@ -14,16 +14,17 @@ export async function resticContender({ remote, key = 'restic' } = {}) {
   return {
     key,
     name: 'restic, compression off',
-    servers: remote?.servers ?? [],
+    isFlushed: true,
+    ...remote?.contest,
     async prepare() {
       fresh('stores', key);
       fresh('caches', key);
       await remote?.empty();
-      await run(program, ['init', '--quiet'], { env, label: 'restic init' });
+      const { command: init, args } = (remote?.contest.via ?? String)({ command: program, args: ['init', '--quiet'] });
+      await run(init, args, { env, label: 'restic init' });
     },
     push: (variant, folder) => [command(['backup', '.', '--compression', 'off', '--tag', variant], folder)],
     pull: (variant, target) => [command(['restore', 'latest', '--tag', variant, '--target', target])],
-    // With `backup .` the tree of a snapshot starts at the folder's own path or at its files, by version.
     storedBytes: remote?.storedBytes ?? (async () => bytesUnder(join(home, 'repository'))),
   };
 }

@@ -14,6 +14,7 @@ export async function xetContender() {
   return {
     key: 'xet',
     name: 'hf-xet, local store',
+    isFlushed: false,
     async prepare() {
       fresh('stores/xet');
       fresh('caches/xet');
