@@ -27,6 +27,9 @@ export interface PackSum {
 /** Packs up to this size are read whole, in one request, and checked before the first byte is written. */
 const HELD_BYTES = 20 * 1024 * 1024;
 
+/** Most packs have 8 MiB and a little. */
+const ROUNDED_BYTES = 9 * 1024 * 1024;
+
 /** So many are on their way at once, of all models together: with 8 MiB each that bounds the memory. */
 const HANDS = 4;
 
@@ -39,6 +42,8 @@ export class PackCopier {
   readonly #call: BlobOptions;
   readonly #copies = new Map<string, Promise<void>>();
   readonly #waiting: (() => void)[] = [];
+  /** Memory that is used again: what is left to the collector piles up faster than it comes. */
+  readonly #spare: Buffer[] = [];
   readonly #listed = new Map<string, FoundPack>();
   #there: ReadonlySet<string> = new Set();
   #hands = HANDS;
@@ -137,8 +142,10 @@ export class PackCopier {
     const { source, destination } = this.#options;
     const sizeBytes = this.#listed.get(pack)?.sizeBytes ?? (await source.stat(packKey(pack), this.#call))?.sizeBytes;
     if (sizeBytes === undefined) throw lost(pack, source);
-    const body = sizeBytes <= HELD_BYTES ? await this.#held(pack, sizeBytes) : await this.#streamed(pack, sizeBytes);
-    const written = await destination.write(packKey(pack), body, this.#call);
+    const written =
+      sizeBytes <= HELD_BYTES
+        ? await this.#writeHeld(pack, sizeBytes)
+        : await destination.write(packKey(pack), await this.#streamed(pack, sizeBytes), this.#call);
     this.#tell(pack, sizeBytes, sizeBytes);
     // Another mirroring was faster.
     if (written === 'exists') return;
@@ -146,8 +153,24 @@ export class PackCopier {
     this.#bytes += sizeBytes;
   }
 
-  async #held(pack: string, sizeBytes: number): Promise<BlobBody> {
-    const bytes = Buffer.allocUnsafe(sizeBytes);
+  async #writeHeld(pack: string, sizeBytes: number): Promise<'created' | 'exists'> {
+    const memory = this.#memory(sizeBytes);
+    const bytes = await this.#read(pack, memory.subarray(0, sizeBytes));
+    const written = await this.#options.destination.write(packKey(pack), bodyOf(bytes), this.#call);
+    // After a failure something may still be sending it.
+    this.#spare.push(memory);
+    return written;
+  }
+
+  #memory(sizeBytes: number): Buffer {
+    const fitting = this.#spare.findIndex(({ byteLength }) => byteLength >= sizeBytes);
+    const [spare] = this.#spare.splice(Math.max(0, fitting), 1);
+    if (fitting >= 0 && spare !== undefined) return spare;
+    return Buffer.allocUnsafeSlow(Math.ceil(sizeBytes / ROUNDED_BYTES) * ROUNDED_BYTES);
+  }
+
+  async #read(pack: string, bytes: Buffer): Promise<Buffer> {
+    const sizeBytes = bytes.byteLength;
     let filled = 0;
     for await (const piece of this.#options.source.read(packKey(pack), this.#call)) {
       if (filled + piece.byteLength > sizeBytes) throw damaged(pack, 'it is longer than it was');
@@ -157,7 +180,7 @@ export class PackCopier {
     }
     if (filled !== sizeBytes) throw damaged(pack, 'it is shorter than it was');
     verify(pack, bytes);
-    return bodyOf(bytes);
+    return bytes;
   }
 
   async #streamed(pack: string, sizeBytes: number): Promise<BlobBody> {
