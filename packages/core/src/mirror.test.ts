@@ -137,6 +137,26 @@ test('one cut short at any write goes on where it was', async () => {
   throw new Error('mirroring never ended');
 });
 
+test('a mirroring that goes on reads no pack again that has arrived', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  const dying = observed(destination, {
+    before: ({ operation, key }) => {
+      if (operation === 'write' && key.includes('/log/')) throw new IngotError('unavailable', 'cut');
+    },
+  });
+  await failure(mirror({ source: source.blobs, destination: dying }));
+  const whole: string[] = [];
+  const noted = observed(source.blobs, {
+    before: ({ operation, key }) => {
+      if (operation === 'stat' && key.startsWith('packs/')) whole.push(key);
+    },
+  });
+  expect(await mirror({ source: noted, destination })).toMatchObject({ packs: { new: 0 }, events: { new: 4 } });
+  expect(whole).toEqual([]);
+});
+
 test('versions that were deleted come without their contents', async () => {
   await using directory = await testDirectory();
   const source = await filled(directory);
