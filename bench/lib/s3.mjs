@@ -19,7 +19,7 @@ export async function startS3({ delayMs = 0 } = {}) {
   const bucket = join(data, BUCKET);
   for (const directory of [iam, bucket]) mkdirSync(directory, { recursive: true });
   const [host, port] = link === undefined ? ['127.0.0.1', await freePort()] : [SERVER_HOST, 7070];
-  const program = { command: binary, args: ['--port', `${host}:${port}`, '--iam-dir', iam, '--quiet', 'posix', data] };
+  const program = { command: binary, args: ['--port', `${host}:${port}`, '--iam-dir', iam, '--quiet', '--keep-alive', 'posix', data] };
   const env = { ...process.env, ROOT_ACCESS_KEY: KEYS.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: KEYS.AWS_SECRET_ACCESS_KEY };
   let server;
   try {
