@@ -1,5 +1,5 @@
 import type { BlobOptions, BlobStore } from './blob/blob-store.ts';
-import { type DamagedVersion, REPAIR_COMMAND } from './check-report.ts';
+import { type DamagedVersion, REPAIR_COMMAND, RESTORE_IT } from './check-report.ts';
 import type { Locator, Recipe, RecipeRef } from './content/content-store.ts';
 import { type MovedFiles, stops } from './content/sweep/marks.ts';
 import { readPage, readRecipe } from './content/sweep/read-live.ts';
@@ -33,6 +33,7 @@ export async function damagedVersions(
       ref: number === undefined ? `an attachment of ${model}` : `${model}:${number}`,
       model,
       ...(number === undefined ? {} : { number }),
+      hurt: hurt.files.length === 0 ? 'recipe' : 'files',
       ...hurt,
       repair: REPAIR_COMMAND,
     });
@@ -90,4 +91,19 @@ async function lostFiles(
     }
   }
   return [...files];
+}
+
+/** Gives the versions of models that have no name in `names`, by model. */
+export function namelessVersions(
+  needed: readonly NeededVersion[],
+  names: ReadonlyMap<string, string>,
+): readonly { readonly id: string; readonly numbers: readonly number[] }[] {
+  return needed.flatMap(({ model, number }) =>
+    number === undefined || names.has(model) ? [] : [{ id: model, numbers: [number] }],
+  );
+}
+
+/** Says of a version that the history which publishes it is damaged. */
+export function ofDamagedHistory(model: string, number: number): DamagedVersion {
+  return { ref: `${model}:${number}`, model, number, hurt: 'history', files: [], packs: [], repair: RESTORE_IT };
 }

@@ -23,7 +23,9 @@ export interface DamagedVersion {
   readonly ref: string;
   readonly model: string;
   readonly number?: number;
-  /** Files of it that are damaged or missing; empty when what lists them is. */
+  /** What is damaged: bytes of its files, what lists them, or the history that says that there is such a version. */
+  readonly hurt: 'files' | 'recipe' | 'history';
+  /** Files of it that are damaged or missing; empty unless `hurt` is `files`. */
   readonly files: readonly string[];
   readonly packs: readonly string[];
   readonly repair: string;
@@ -66,3 +68,6 @@ export interface CheckResult {
 
 /** The command that mends contents, wherever a good copy is. */
 export const REPAIR_COMMAND = 'ingot check --repair-from STORE';
+
+/** What helps where no other store can: the history, roots and moved files. */
+export const RESTORE_IT = 'restore it from a backup or a mirror of the store';

@@ -60,6 +60,38 @@ describe('a check', () => {
     assert.ok(all.checked.bytes > 1000);
   });
 
+  test('names the versions whose history is damaged, also those that no event tells of any more', async () => {
+    const blobs = await storeOf(4, 1);
+    const logged = (await keysOf(blobs)).filter((key) => key.includes('models/') && key.includes('/log/'));
+    const second = logged.find((key) => key.endsWith('0000000002.json')) ?? '';
+    await replace(blobs, second, flipped(await bytesOf(blobs.read(second)), 400));
+    const { versions, notes } = await check({ blobs });
+    assert.deepEqual(
+      versions.map(({ ref, hurt }) => `${ref} ${hurt}`),
+      [1, 2, 3, 4].map((number) => `churn:${number} history`),
+    );
+    // What only the damaged event names is not told to be waste.
+    assert.ok(notes.every(({ what }) => !what.includes('ingot gc')));
+    const names = (await keysOf(blobs)).find((key) => key.startsWith('names/log/')) ?? '';
+    await blobs.delete(names);
+    await blobs.write(names, bodyOf('x'));
+    assert.match((await check({ blobs })).versions[0]?.ref ?? '', /^churn-[0-9a-f]+:1$/);
+  });
+
+  test('remarks on files that others put into a store, wherever they lie', async () => {
+    const blobs = await storeOf(1);
+    for (const key of ['a.txt', 'models.txt', 'other/b', 'zebra', 'packs/readme']) await blobs.write(key, bodyOf('x'));
+    const { ok, notes } = await check({ blobs });
+    assert.equal(ok, true);
+    assert.deepEqual(
+      notes.map(({ what, count }) => [what, count]),
+      [
+        ['files that are none of a store', 4],
+        ['files among the packs that are none', 1],
+      ],
+    );
+  });
+
   test('finds one flipped bit in every one of 1,000 objects', async () => {
     const blobs = await storeOf(60, 1100);
     const keys = await keysOf(blobs);

@@ -8,8 +8,16 @@
 import type { BlobOptions, BlobStore } from './blob/blob-store.ts';
 import { readIfPresent } from './blob/bytes.ts';
 import { stopIfInterrupted } from './blob/interrupt.ts';
-import { damagedVersions, type NeededVersion } from './check-affected.ts';
-import { type CheckNote, type CheckResult, type Damage, REPAIR_COMMAND } from './check-report.ts';
+import { damagedVersions, type NeededVersion, namelessVersions, ofDamagedHistory } from './check-affected.ts';
+import { countStrangers } from './check-strangers.ts';
+import {
+  type CheckNote,
+  type CheckResult,
+  type Damage,
+  type DamagedVersion,
+  REPAIR_COMMAND,
+  RESTORE_IT,
+} from './check-report.ts';
 import { type EntryHasher, openEntryHasher } from './content/check/hash-entries.ts';
 import { strangeRows } from './content/check/pack-rows.ts';
 import { packKey } from './content/locator.ts';
@@ -44,7 +52,6 @@ export interface CheckOptions {
 const LOGS_AT_ONCE = 4;
 const RECIPES_AT_ONCE = 8;
 const FOOTERS_AT_ONCE = 16;
-const RESTORE = 'restore it from a backup or a mirror of the store';
 
 /**
  * Checks a store.
@@ -70,6 +77,8 @@ class Check {
   readonly #damage = new Map<string, Damage>();
   readonly #notes = new Map<string, CheckNote>();
   readonly #needed: NeededVersion[] = [];
+  /** Versions of logs that are damaged themselves. */
+  readonly #doubtful: DamagedVersion[] = [];
   readonly #index = new LiveIndex(true);
   readonly #moved: MovedFiles;
   /** Offsets of needed rows that cannot be read, by pack. */
@@ -87,6 +96,7 @@ class Check {
 
   async run(): Promise<CheckResult> {
     await this.#format();
+    this.#remark('files that are none of a store', await countStrangers(this.#blobs, this.#call), 0);
     await this.#logs();
     const survey = await surveyPacks(this.#blobs, this.#call);
     await this.#careDocuments(survey);
@@ -94,7 +104,8 @@ class Check {
     addMovedRows(this.#index, this.#moved);
     await this.#packs(survey);
     this.#missing(survey);
-    const versions = await damagedVersions(this.#blobs, this.#needed, this.#lost, this.#moved, this.#call);
+    const hurt = await damagedVersions(this.#blobs, this.#needed, this.#lost, this.#moved, this.#call);
+    const versions = [...hurt, ...this.#doubtful.filter(({ ref }) => !hurt.some((other) => other.ref === ref))];
     const damage = [...this.#damage.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
     this.#options.onNeeded?.(this.#index);
     return {
@@ -112,13 +123,13 @@ class Check {
       await openStore(this.#blobs, this.#call);
     } catch (error) {
       if (!isIngotError(error, 'integrity')) throw error;
-      this.#note(STORE_FORMAT_KEY, 'store', error.message, RESTORE);
+      this.#note(STORE_FORMAT_KEY, 'store', error.message, RESTORE_IT);
       return;
     }
     const bytes = await readIfPresent(this.#blobs, STORE_FORMAT_KEY, this.#call);
     const known = ['format', 'id', 'created', 'chunker', 'sealed', 'governed', 'follows'];
     if (bytes !== undefined && lostItsSum(JSON.parse(String(bytes)), known))
-      this.#note(STORE_FORMAT_KEY, 'store', 'holds an entry that no release writes', RESTORE);
+      this.#note(STORE_FORMAT_KEY, 'store', 'holds an entry that no release writes', RESTORE_IT);
   }
 
   async #logs(): Promise<void> {
@@ -129,16 +140,26 @@ class Check {
       if (this.#checked.events % 100 === 0) this.#tell('events', this.#checked.events);
     };
     let names: ReadonlyMap<string, string> = new Map();
+    let areNamesWhole = true;
+    const doubtful: { readonly id: string; readonly numbers: readonly number[] }[] = [];
     await inParallel(logs.values(), LOGS_AT_ONCE, async (log) => {
       const found = await checkLog(this.#blobs, log, this.#call, onEvent);
       this.#checked.logs += 1;
-      if (log.prefix === 'names') names = found.names;
+      if (log.prefix === 'names') {
+        names = found.names;
+        areNamesWhole = found.damage.every(({ isCache }) => isCache);
+      }
       for (const { key, message, isCache } of found.damage)
-        this.#note(key, isCache ? 'cache' : 'log', message, isCache ? `${REPAIR_COMMAND} (or delete it)` : RESTORE);
+        this.#note(key, isCache ? 'cache' : 'log', message, isCache ? `${REPAIR_COMMAND} (or delete it)` : RESTORE_IT);
       this.#remark('events that only a newer release knows', found.unknownKinds.length, 0);
       const id = log.prefix.slice('models/'.length);
       this.#needed.push(...found.recipes.map((recipe) => ({ model: id, ...recipe })));
+      doubtful.push({ id, numbers: found.doubtful });
     });
+    // A model whose name nobody can tell any more cannot be asked for.
+    if (!areNamesWhole) doubtful.push(...namelessVersions(this.#needed, names));
+    for (const { id, numbers } of doubtful)
+      this.#doubtful.push(...numbers.map((number) => ofDamagedHistory(names.get(id) ?? id, number)));
     for (const [n, version] of this.#needed.entries())
       this.#needed[n] = { ...version, model: names.get(version.model) ?? version.model };
     for (const { key, message } of await checkListings(this.#blobs, this.#call))
@@ -166,7 +187,7 @@ class Check {
       this.#remark('lists of collections at work, or cut short (`ingot gc` finishes them)', 1, 0);
     }
     for (const pack of survey.moved.keys())
-      await this.#document(movedKey(pack), (bytes) => parseMoved(bytes, movedKey(pack)), [], RESTORE);
+      await this.#document(movedKey(pack), (bytes) => parseMoved(bytes, movedKey(pack)), [], RESTORE_IT);
     const sound = [...survey.moved.keys()].filter((pack) => !this.#damage.has(movedKey(pack)));
     await this.#moved.load(sound, this.#call);
     for (const [pack, key] of roots) this.#named.set(pack, key);
@@ -218,12 +239,18 @@ class Check {
       await this.#pack(pack, sizeBytes);
       doneBytes += sizeBytes;
       this.#tell('packs', doneBytes, totalBytes);
-      if (!named.has(pack)) this.#remark('packs that nothing names (`ingot gc` takes them)', 1, sizeBytes);
+      if (!named.has(pack)) this.#remark(this.#unnamed(), 1, sizeBytes);
     });
     for (const [pack] of survey.moved) {
       if (!survey.packs.has(pack) && !named.has(pack)) this.#remark('moved files that nothing follows', 1, 0);
     }
     this.#remark('files among the packs that are none', survey.strays.length, 0);
+  }
+
+  /** Nobody may take for waste what only a damaged history or recipe would name. */
+  #unnamed(): string {
+    const isTold = [...this.#damage.values()].every(({ sort }) => sort === 'cache');
+    return isTold ? 'packs that nothing names (`ingot gc` takes them)' : 'packs that nothing undamaged names';
   }
 
   async #pack(pack: string, sizeBytes: number): Promise<void> {

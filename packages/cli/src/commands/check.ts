@@ -52,13 +52,15 @@ function told(result: CheckResult, repaired: RepairResult | undefined, context: 
   };
 }
 
+const HURT = { recipe: 'what lists its files', history: 'its history' } as const;
+
 function text(result: CheckResult, repaired: RepairResult | undefined, context: Context): string {
   const { green, red, dim, bold } = context.terminal.out.colors;
   const lines = [
     ...(repaired === undefined ? [] : repairLines(repaired)),
     ...some(result.damage, ({ message, repair: fix }) => `${red('damaged')}  ${plain(message)}\n  ${dim(`→ ${fix}`)}`),
-    ...some(result.versions, ({ ref, files }) => {
-      const what = files.length === 0 ? 'what lists its files' : some(files.slice(0, 5), plain).join(', ');
+    ...some(result.versions, ({ ref, files, hurt }) => {
+      const what = hurt !== 'files' ? HURT[hurt] : some(files.slice(0, 5), plain).join(', ');
       return `${red('hurt')}     ${bold(plain(ref))}  ${what}${files.length > 5 ? ` and ${files.length - 5} more` : ''}`;
     }),
     ...result.notes.map(({ what, count: many, bytes }) =>

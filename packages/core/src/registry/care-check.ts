@@ -30,6 +30,8 @@ export interface CheckedLog {
   readonly events: number;
   /** Recipes that are needed, of versions by number and of attachments, as far as events that can be read say. */
   readonly recipes: readonly { readonly number?: number; readonly recipe: RecipeRef }[];
+  /** Numbers of versions of which something in the log itself is damaged: all that can be told, when anything is. */
+  readonly doubtful: readonly number[];
   readonly closed: boolean;
   /** Events of kinds that only a newer release knows. */
   readonly unknownKinds: readonly string[];
@@ -58,7 +60,10 @@ class LogCheck {
   readonly #slims = new Map<number, SlimEvent>();
   readonly #digests = new Map<number, Digest>();
   readonly #published = new Map<number, RecipeRef>();
+  readonly #deleted = new Set<number>();
   readonly #attached: RecipeRef[] = [];
+  /** Versions that events publish which cannot be read any more. */
+  readonly #unreadable = new Set<number>();
   readonly #unknown = new Set<string>();
   #closed = false;
 
@@ -80,10 +85,21 @@ class LogCheck {
       damage: this.#damage,
       events: this.#slims.size,
       recipes: this.#closed ? [] : [...this.#recipes()],
+      doubtful: this.#damage.some(({ isCache }) => !isCache) ? this.#doubtful() : [],
       closed: this.#closed,
       unknownKinds: [...this.#unknown],
       names: new Map([...(names?.values() ?? [])].map(({ id, name }) => [id, name])),
     };
+  }
+
+  /** A log of which anything is damaged is not followed at all, so it is all its versions that cannot be had. */
+  #doubtful(): readonly number[] {
+    if (this.#closed) return [];
+    const numbers = [...this.#published.keys(), ...this.#unreadable].filter((number) => !this.#deleted.has(number));
+    // Numbers are given without gaps: what is missing below the newest was published by an event that is lost.
+    for (let number = Math.max(0, ...numbers) - 1; number > 0; number -= 1)
+      if (!numbers.includes(number) && !this.#deleted.has(number)) numbers.push(number);
+    return numbers.sort((a, b) => a - b);
   }
 
   *#recipes(): Iterable<{ readonly number?: number; readonly recipe: RecipeRef }> {
@@ -106,9 +122,9 @@ class LogCheck {
 
   async #read(seq: number): Promise<{ readonly event: StoredEvent; readonly hasSum: boolean } | undefined> {
     const key = this.#key(seq);
+    const bytes = await readIfPresent(this.#blobs, key, this.#options);
+    if (bytes === undefined) return undefined;
     try {
-      const bytes = await readIfPresent(this.#blobs, key, this.#options);
-      if (bytes === undefined) return undefined;
       const event = parseEvent(bytes, key, seq);
       const document: unknown = JSON.parse(bytes.toString());
       if (lostItsSum(document, ['head', 'salt', 'body'])) this.#note(key, 'holds an entry that no release writes');
@@ -116,6 +132,8 @@ class LogCheck {
     } catch (error) {
       if (!isIngotError(error, 'tampered', 'integrity')) throw error;
       this.#note(key, error.message);
+      const number = publishedNumber(bytes);
+      if (number !== undefined) this.#unreadable.add(number);
       return undefined;
     }
   }
@@ -150,7 +168,10 @@ class LogCheck {
     const fields = new Fields(body, this.#key(head.seq));
     if (head.kind === 'version-published')
       this.#published.set(fields.positive('number'), parseRecipeRef(fields.inner('recipe')));
-    if (head.kind === 'version-deleted') this.#published.delete(fields.positive('number'));
+    if (head.kind === 'version-deleted') {
+      this.#published.delete(fields.positive('number'));
+      this.#deleted.add(fields.positive('number'));
+    }
     if (head.kind === 'attached' && body.recipe !== undefined)
       this.#attached.push(parseRecipeRef(fields.inner('recipe')));
   }
@@ -205,6 +226,13 @@ class LogCheck {
   #key(seq: number): string {
     return numberedKey(`${this.#log.prefix}/log`, seq);
   }
+}
+
+/** The version that a damaged event seems to publish; only for saying which versions it may concern. */
+function publishedNumber(bytes: Uint8Array): number | undefined {
+  const text = Buffer.from(bytes).toString('latin1');
+  const number = text.includes('version-published') ? /"number": ?([1-9][0-9]{0,8})[,}]/.exec(text)?.[1] : undefined;
+  return number === undefined ? undefined : Number(number);
 }
 
 function sameJson(a: object, b: object): boolean {
