@@ -35,7 +35,7 @@ async function storeOf(models: Readonly<Record<string, readonly number[]>>) {
 describe('stats', () => {
   test('weigh what versions come to against what lies there for them, by model and in all', async () => {
     const { blobs } = await storeOf({ large: [2, 3, 4], small: [5] });
-    const { models, all, deduplication, compression, packs, unreadable } = await stats({ blobs });
+    const { models, all, deduplication, compression, packs, disk, unreadable } = await stats({ blobs });
     assert.deepEqual(
       models.map(({ model, versions, logicalBytes }) => [model, versions, logicalBytes]),
       [
@@ -49,7 +49,12 @@ describe('stats', () => {
     assert.ok(Math.abs(deduplication - 200_000 / 120_000) < 0.01, String(deduplication));
     assert.equal(compression, 1);
     assert.deepEqual([packs.unreferenced, packs.thin, unreadable], [0, 0, []]);
-    assert.ok(packs.bytes >= all.storedBytes);
+    assert.equal(packs.bytes, all.storedBytes + packs.otherBytes + packs.thinBytes + packs.unreferencedBytes);
+    let bytes = 0;
+    for await (const { sizeBytes } of blobs.list('')) bytes += sizeBytes;
+    assert.equal(disk.bytes, bytes);
+    assert.equal(disk.bytes, packs.bytes + disk.logBytes + disk.otherBytes);
+    assert.ok(disk.logBytes > 0);
   });
 
   test('tell what a collection would give back', async () => {

@@ -56,12 +56,23 @@ export interface StatsResult {
     /** Bytes of footers, and of all that is not needed in packs that are. */
     readonly otherBytes: number;
   };
+  /** All that lies in the store, packs included: what a listing of it adds up to. */
+  readonly disk: {
+    readonly objects: number;
+    readonly bytes: number;
+    /** Bytes of the logs and of names. */
+    readonly logBytes: number;
+    /** Bytes of everything else: caches, roots, lists of collections, moved files, and what others put there. */
+    readonly otherBytes: number;
+  };
   /** Versions whose recipes cannot be read, so that they are not counted: `ingot check` says more. */
   readonly unreadable: readonly string[];
 }
 
 const RECIPES_AT_ONCE = 8;
 const THIN_SHARE = 0.5;
+const LOG = /^(names|models\/[^/]+)\/log\//;
+const PACK = /^packs\/.*\.pack$/;
 
 /**
  * Weighs a store: what versions come to, and what lies there for them. Reads logs, recipes and pages, no contents.
@@ -119,6 +130,7 @@ class Scales {
       deduplication: ratio(all.logicalBytes, plain.bytes),
       compression: ratio(plain.bytes, total(this.#pieces).bytes),
       packs: this.#packs(survey, named),
+      disk: await this.#disk(),
       unreadable: this.#unreadable,
     };
   }
@@ -152,6 +164,17 @@ class Scales {
       storedBytes: bytes,
       chunks: rows,
     };
+  }
+
+  async #disk(): Promise<StatsResult['disk']> {
+    const disk = { objects: 0, bytes: 0, logBytes: 0, otherBytes: 0 };
+    for await (const { key, sizeBytes } of this.#blobs.list('', this.#call)) {
+      disk.objects += 1;
+      disk.bytes += sizeBytes;
+      if (LOG.test(key)) disk.logBytes += sizeBytes;
+      else if (!PACK.test(key)) disk.otherBytes += sizeBytes;
+    }
+    return disk;
   }
 
   #packs({ packs }: PackSurvey, named: ReadonlyMap<string, string>): StatsResult['packs'] {

@@ -40,10 +40,14 @@ function text(result: StatsResult, { terminal }: Context): string {
   return table + formatFacts(facts(result), { width, colors });
 }
 
-function facts({ all, deduplication, compression, packs }: StatsResult): (readonly [string, string])[] {
+function facts({ all, deduplication, compression, packs, disk }: StatsResult): (readonly [string, string])[] {
   return [
     ['logical', `${formatBytes(all.logicalBytes)} in ${count(all.versions, 'version')}`],
     ['stored', `${formatBytes(packs.bytes)} in ${count(packs.count, 'pack')}, ${count(all.chunks, 'chunk')}`],
+    [
+      'on disk',
+      `${formatBytes(disk.bytes)} in ${count(disk.objects, 'object')}: packs, ${formatBytes(disk.logBytes)} of history, ${formatBytes(disk.otherBytes)} of all else`,
+    ],
     ['factors', `${deduplication.toFixed(2)} by sharing, ${compression.toFixed(2)} by coding`],
     [
       'unreferenced',
