@@ -66,20 +66,34 @@ export function createEncoder(deflate: typeof deflateRawSync, { Z_HUFFMAN_ONLY }
     // Few samples look more regular than they are: of 1,024 random bytes each shows 7.8 bits.
     return bits / 8 < trialBytes * (1 - worthOfPlane);
   };
-  const planeOf = (bytes: Uint8Array, plane: number): Uint8Array => {
-    const split = new Uint8Array(Math.ceil((bytes.length - plane) / planeCount));
-    for (let n = 0, at = plane; n < split.length; n += 1, at += planeCount) split[n] = bytes[at] ?? 0;
-    return split;
+  let split = new Uint8Array(0);
+
+  /** Splits all planes in one pass, word by word; they stay as they are until the next call. */
+  const planesOf = (bytes: Uint8Array): readonly Uint8Array[] => {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const words = Math.floor(bytes.length / planeCount);
+    const rest = bytes.length % planeCount;
+    const [second, third, fourth] = [words + 1, 2 * (words + 1), 3 * (words + 1)];
+    if (split.length < fourth + words + 1) split = new Uint8Array(fourth + words + 1);
+    for (let n = 0; n < words; n += 1) {
+      const word = view.getUint32(n * planeCount, true);
+      split[n] = word;
+      split[second + n] = word >>> 8;
+      split[third + n] = word >>> 16;
+      split[fourth + n] = word >>> 24;
+    }
+    for (let plane = 0; plane < rest; plane += 1)
+      split[plane * second + words] = bytes[words * planeCount + plane] ?? 0;
+    return [0, second, third, fourth].map((at, plane) => split.subarray(at, at + words + (plane < rest ? 1 : 0)));
   };
 
   return (bytes) => {
     if (bytes.length < 2 * planeCount * trialBytes || bytes.length > largestBytes) return undefined;
     const worth = [0, 1, 2, 3].map((plane) => isWorth(bytes, plane));
     if (!worth.includes(true)) return undefined;
-    const planes = worth.map((deflated, plane) => {
-      const split = planeOf(bytes, plane);
-      const smaller = deflated ? deflate(split, options) : split;
-      return smaller.length < split.length ? { method: 1, stored: smaller } : { method: 0, stored: split };
+    const planes = planesOf(bytes).map((raw, plane) => {
+      const smaller = worth[plane] === true ? deflate(raw, { ...options, chunkSize: raw.length + 1024 }) : raw;
+      return smaller.length < raw.length ? { method: 1, stored: smaller } : { method: 0, stored: raw };
     });
     const length = planes.reduce((sum, { stored }) => sum + stored.length, headerBytes);
     if (length > bytes.length * (1 - worthOfPiece)) return undefined;
@@ -121,17 +135,17 @@ export function decodePiece(coding: string, stored: Uint8Array, sizeBytes: numbe
   }
   if (sizeBytes > MAX_CODED_BYTES || stored.byteLength < HEADER_BYTES) throw damaged('it has an impossible size');
   const header = Buffer.from(stored.buffer, stored.byteOffset, HEADER_BYTES);
-  const out = new Uint8Array(sizeBytes);
+  const planes: Uint8Array[] = [];
   let at = HEADER_BYTES;
   for (let plane = 0; plane < PLANES; plane += 1) {
     const length = header.readUInt32BE(plane * 5 + 1);
     const bytes = stored.subarray(at, at + length);
     at += length;
     if (at > stored.byteLength) throw damaged('it ends too early');
-    mergePlane(out, plane, readPlane(header.readUInt8(plane * 5), bytes, planeLength(sizeBytes, plane)));
+    planes.push(readPlane(header.readUInt8(plane * 5), bytes, planeLength(sizeBytes, plane)));
   }
   if (at !== stored.byteLength) throw damaged('it has bytes behind its end');
-  return out;
+  return mergePlanes(planes, sizeBytes);
 }
 
 function readPlane(method: number, bytes: Uint8Array, length: number): Uint8Array {
@@ -153,8 +167,18 @@ function planeLength(sizeBytes: number, plane: number): number {
   return Math.ceil((sizeBytes - plane) / PLANES);
 }
 
-function mergePlane(out: Uint8Array, plane: number, bytes: Uint8Array): void {
-  for (let n = 0, at = plane; n < bytes.length; n += 1, at += PLANES) out[at] = bytes[n] ?? 0;
+/** Puts planes together, word by word; in a last word that is not whole the later planes have no byte. */
+function mergePlanes(planes: readonly Uint8Array[], sizeBytes: number): Uint8Array {
+  const out = new Uint8Array(sizeBytes);
+  const view = new DataView(out.buffer);
+  const words = Math.floor(sizeBytes / PLANES);
+  const [first = out, second = out, third = out, fourth = out] = planes;
+  for (let n = 0; n < words; n += 1) {
+    const low = (first[n] ?? 0) | ((second[n] ?? 0) << 8);
+    view.setUint32(n * PLANES, low | ((third[n] ?? 0) << 16) | ((fourth[n] ?? 0) << 24), true);
+  }
+  for (let at = words * PLANES; at < sizeBytes; at += 1) out[at] = planes[at % PLANES]?.[words] ?? 0;
+  return out;
 }
 
 function damaged(why: string, cause?: unknown): IngotError {
