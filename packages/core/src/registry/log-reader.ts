@@ -19,14 +19,11 @@ export type ReadingRegistry = Pick<
 
 /** Makes the reading half of a registry over the logs of a store. */
 export function createLogReader(directory: ModelDirectory): ReadingRegistry {
-  const inMirror = arrivedIn(directory);
+  const select = selecting(directory);
   return {
     async resolve(reference, options = {}) {
       const model = await directory.open(reference.name, options);
-      const follows = await directory.follows(options);
-      if (follows !== undefined && model.seq === 0) throw notMirrored(model, follows);
-      const selected = selectVersion(model.name, model.state, reference.selector);
-      const entry = follows === undefined ? selected : await inMirror(model, selected, reference, options);
+      const entry = await select(model, reference, options);
       await directory.remember();
       return resolvedAs(model, entry, reference);
     },
@@ -44,7 +41,7 @@ export function createLogReader(directory: ModelDirectory): ReadingRegistry {
 
     async version(reference, options = {}) {
       const model = await directory.open(reference.name, options);
-      const entry = selectVersion(model.name, model.state, reference.selector);
+      const entry = await select(model, reference, options);
       await directory.remember();
       return readRecord(model, entry, options);
     },
@@ -64,22 +61,22 @@ export function createLogReader(directory: ModelDirectory): ReadingRegistry {
   };
 }
 
-type Arrived = (
-  model: OpenModel,
-  selected: VersionEntry,
-  reference: Reference,
-  options: BlobOptions,
-) => Promise<VersionEntry>;
+type Select = (model: OpenModel, reference: Reference, options: BlobOptions) => Promise<VersionEntry>;
 
-/** In a mirror: what was selected, or the newest before it whose contents are there, with a warning. */
-function arrivedIn({ tools }: ModelDirectory): Arrived {
+/** Selects what a reference means; in a mirror the newest before it, with a warning, while its contents are not there. */
+function selecting(directory: ModelDirectory): Select {
+  const { blobs, warn } = directory.tools;
   let arrivals: Arrivals | undefined;
-  return async (model, selected, reference, options) => {
+  return async (model, reference, options) => {
+    const follows = await directory.follows(options);
+    if (follows !== undefined && model.seq === 0) throw notMirrored(model, follows);
+    const selected = selectVersion(model.name, model.state, reference.selector);
+    if (follows === undefined) return selected;
     // Only mirrors look at contents here, so only they load the code that reads them.
-    arrivals ??= new (await import('./arrivals.ts')).Arrivals(tools.blobs);
+    arrivals ??= new (await import('./arrivals.ts')).Arrivals(blobs);
     const entry = await arrivals.newestWhole(model, selected, reference, options);
     if (entry !== selected)
-      tools.warn(
+      warn(
         `version ${selected.number} of "${model.name}" has not arrived whole in this mirror yet, so this is version ${entry.number}`,
       );
     return entry;
