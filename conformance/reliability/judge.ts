@@ -38,6 +38,11 @@ export function fingerprint(files: Readonly<Record<string, Uint8Array>>): string
   return hash.digest('hex').slice(0, 16);
 }
 
+/** Names files of a directory by their contents. */
+export function fingerprintOf(directory: string, files: readonly string[]): string {
+  return fingerprint(Object.fromEntries(files.map((name) => [name, readFileSync(join(directory, name))])));
+}
+
 /** Options of {@link observe}. */
 export interface ObserveOptions {
   /** Versions whose files need not be brought again: `churn:7` to their fingerprint. Default: all are brought. */
@@ -90,7 +95,7 @@ export async function brought(ref: string, from: Omit<Parameters<typeof pull>[1]
   const directory = mkdtempSync(join(tmpdir(), 'ingot-judge-'));
   try {
     const { path, files } = await pull(ref, { ...from, output: join(directory, 'out') });
-    return fingerprint(Object.fromEntries(files.map((name) => [name, readFileSync(join(path, name))])));
+    return fingerprintOf(path, files);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }

@@ -119,7 +119,8 @@ export async function disturb(
   return { finished, again, failures };
 }
 
-async function judgeWorld(cwd: string, expected: Parameters<typeof judge>[1]): Promise<readonly string[]> {
+/** Judges the store of a world, and its mirror. */
+export async function judgeWorld(cwd: string, expected: Parameters<typeof judge>[1]): Promise<readonly string[]> {
   const { failures } = await judge(createLocalBlobStore(join(cwd, 'store')), expected);
   const standby = join(cwd, 'standby');
   if (!existsSync(standby)) return failures;

@@ -1,7 +1,9 @@
+import { bitFlips } from './bit-flips.ts';
 import { diskErrors } from './disk-errors.ts';
+import { powerCuts } from './power-cuts.ts';
 import { killCalls } from './kill-calls.ts';
 import { kills } from './kills.ts';
 import type { Trial } from './trial.ts';
 
 /** All trials, by worth. */
-export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors];
+export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors, powerCuts, bitFlips];
