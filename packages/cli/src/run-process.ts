@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { provide, settingsHost } from './process-host.ts';
@@ -10,6 +11,8 @@ const ECHO_MS = 500;
 /** Runs a command line in this process: signals, streams and the exit status. */
 export async function runProcess(words: readonly string[]): Promise<void> {
   const interrupt = new AbortController();
+  // Every request that is under way listens to it: many are no leak.
+  setMaxListeners(0, interrupt.signal);
   let signalled: number | undefined;
   let signalledAt = 0;
   for (const [name, status] of [

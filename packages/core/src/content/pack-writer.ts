@@ -163,11 +163,10 @@ export class PackWriter {
   async #write({ id, entries, parts, bytes }: OpenPack): Promise<void> {
     const { blobs, onPack, signal } = this.#context;
     const footer = sealFooter(entries);
-    const shared = !blobs.capabilities.localFiles;
     const body: BlobBody = {
       sizeBytes: bytes + footer.byteLength,
       open: async function* () {
-        for (const part of parts) yield shared ? unshared(part.bytes) : part.bytes;
+        for (const part of parts) yield part.bytes;
         yield footer;
       },
     };
@@ -188,9 +187,4 @@ export class PackWriter {
     }
     throw new IngotError('conflict', `pack ${id} is there already: another upload has this one's id`);
   }
-}
-
-/** Memory that threads share is not taken by every network client. */
-function unshared(bytes: Uint8Array): Uint8Array {
-  return bytes.buffer instanceof SharedArrayBuffer ? Buffer.from(bytes) : bytes;
 }

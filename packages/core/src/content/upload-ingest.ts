@@ -5,7 +5,7 @@ import type { ChunkerParameters } from './chunker.ts';
 import type { ContentBody, ContentOptions, PutResult } from './content-store.ts';
 import { BLOCK_BYTES, type Block, type Blocks, heapBlocks, sharedBlocks } from './pipeline-blocks.ts';
 import { createInlineEngine, type Engine, startThreadEngine } from './pipeline-engine.ts';
-import { type Job, type JobSegment, Placer, type PlacerContext } from './upload-placer.ts';
+import { type Job, type JobSegment, Placer, type PlacerContext, report } from './upload-placer.ts';
 import { digestOfSource, openSource, readNow } from './upload-source.ts';
 
 /** Documents up to this size are one piece: they change as a whole. */
@@ -66,6 +66,8 @@ export class Ingest implements AsyncDisposable {
       const job: Job = { body, options, resolve: done, reject, doneBytes: 0, newBytes: 0, storedBytes: 0, chunks: 0 };
       this.#open.add(job);
       this.#jobs.push(job);
+      // Whoever shows progress knows all sizes from the beginning.
+      if (body.sizeBytes > 0) report(job);
       this.#waitingBytes += this.#cutBytes(body);
       this.#running ??= this.#run();
     });

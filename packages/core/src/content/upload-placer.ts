@@ -228,7 +228,8 @@ export class Placer {
   }
 }
 
-function report({ body, options, doneBytes, newBytes, storedBytes }: Job): void {
+/** Tells how far a content is. */
+export function report({ body, options, doneBytes, newBytes, storedBytes }: Job): void {
   options.onProgress?.({
     phase: 'store',
     path: body.path ?? body.role,

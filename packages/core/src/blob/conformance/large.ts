@@ -64,6 +64,24 @@ export const LARGE_CASES: readonly BlobStoreCase[] = [
       assert.equal(await store.write('stopped', piecesOf(pattern(LARGE_BYTES, 7))), 'created');
     },
   },
+  {
+    name: 'bodies in memory that threads share arrive as they are, small ones and large ones',
+    run: async (subject) => {
+      const store = await subject.open();
+      const bytes = Buffer.from(new SharedArrayBuffer(LARGE_BYTES));
+      bytes.set(pattern(LARGE_BYTES, 8));
+      for (const sizeBytes of [1000, 3_000_000, LARGE_BYTES]) {
+        const some = bytes.subarray(0, sizeBytes);
+        for (const [key, body] of [
+          [`shared-${sizeBytes}`, bodyOf(some)],
+          [`shared-${sizeBytes}-pieces`, piecesOf(some)],
+        ] as const) {
+          assert.equal(await store.write(key, body), 'created');
+          assert.equal(digestOf(await collect(store.read(key))), digestOf(some), key);
+        }
+      }
+    },
+  },
 ];
 
 async function interrupted(store: BlobStore, chunk: Buffer): Promise<unknown> {
