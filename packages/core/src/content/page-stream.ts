@@ -8,7 +8,7 @@ import { readPieces } from './read-pieces.ts';
 import { type Piece, parsePage } from './recipe.ts';
 
 /** Pages are asked for so many at a time, neighbours with one request. */
-const BATCH = 32;
+const BATCH = 8;
 const GAP_BYTES = 16 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
 

@@ -93,14 +93,6 @@ export class LargeFile {
       done += (await handle.write(bytes, done, bytes.byteLength - done, at + done)).bytesWritten;
   }
 
-  /** Writes buffers one after another, the first at a position. */
-  async putAll(buffers: readonly Uint8Array[], at: number): Promise<void> {
-    const handle = await this.handle();
-    const total = buffers.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const { bytesWritten } = await handle.writev([...buffers], at);
-    if (bytesWritten < total) await this.put(Buffer.concat(buffers).subarray(bytesWritten), at + bytesWritten);
-  }
-
   /** Copies bytes of an open file to a position, and says how many there were; {@link landed} says when they may be hashed. */
   async carry(source: number, start: number, at: number, length: number): Promise<number> {
     const { fd } = await this.handle();

@@ -7,6 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import type { BlobStore } from '../blob/blob-store.ts';
 import { stopIfInterrupted } from '../blob/interrupt.ts';
 import { isIngotError, systemErrorCode } from '../errors.ts';
+import { WireMemory } from '../wire-memory.ts';
 import { decodePiece } from './coding.ts';
 import { packKey } from './locator.ts';
 import type { HandResult } from './restore-hands-program.ts';
@@ -16,7 +17,7 @@ import { HELD_BYTES, type PackRange, type PlacedPiece, RangePlanner, type RangeP
 import { type MovedPack, readMoved } from './sweep/moved.ts';
 
 /** What comes over the wire is written in blocks of this length at least. */
-const BLOCK_BYTES = 1024 * 1024;
+const BLOCK_BYTES = 512 * 1024;
 /** What lies on this machine is copied in steps of this length. */
 const STEP_BYTES = 4 * 1024 * 1024;
 
@@ -41,8 +42,11 @@ export interface TransferContext {
 /** Moves bytes; one object serves all lanes of a restore. */
 export class Transfer {
   readonly #context: TransferContext;
+  /** Memory for gathering what comes that is free again. */
+  readonly #blocks: Buffer[] = [];
   /** Memory for ranges that is free again. */
   readonly #slabs: Buffer[] = [];
+  readonly #wire = new WireMemory();
   readonly #moved = new Map<string, Promise<MovedPack | undefined>>();
 
   constructor(context: TransferContext) {
@@ -101,12 +105,18 @@ export class Transfer {
 
   async #stream({ pack, start, end, parts }: PackRange<RestoreFile>): Promise<void> {
     const { blobs, signal, events } = this.#context;
-    const writer = new PartWriter(parts, start, events);
-    for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
-      events.onFetched(bytes.byteLength);
-      await writer.take(bytes);
+    const block = this.#blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+    const writer = new PartWriter(parts, start, block, events);
+    try {
+      for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
+        events.onFetched(bytes.byteLength);
+        this.#wire.came(bytes.byteLength);
+        await writer.take(bytes);
+      }
+      await writer.finish();
+    } finally {
+      this.#blocks.push(block);
     }
-    await writer.finish();
   }
 
   async #fromPack({ parts }: PackRange<RestoreFile>, path: string): Promise<void> {
@@ -175,6 +185,7 @@ export class Transfer {
     let at = 0;
     for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
       slab.set(bytes.subarray(0, slab.byteLength - at), at);
+      this.#wire.came(bytes.byteLength);
       at += bytes.byteLength;
       events.onFetched(bytes.byteLength);
     }
@@ -233,66 +244,61 @@ export class Transfer {
   }
 }
 
-/** Writes the bytes of a range, as they come, to all the places they are for. */
+/**
+ * Writes the bytes of a range, as they come, to all the places they are for. They are gathered in memory of its own: what
+ * comes over the wire lies in many small buffers, and those that are kept for a while are kept for long by the collector.
+ */
 class PartWriter {
   readonly #parts: readonly RangePart<RestoreFile>[];
   readonly #events: TransferEvents;
+  readonly #block: Uint8Array;
+  #gathered = 0;
   #from: number;
   #first = 0;
-  #waiting: Uint8Array[] = [];
-  #waitingBytes = 0;
 
-  constructor(parts: readonly RangePart<RestoreFile>[], start: number, events: TransferEvents) {
+  constructor(parts: readonly RangePart<RestoreFile>[], start: number, block: Uint8Array, events: TransferEvents) {
     this.#parts = parts;
     this.#events = events;
+    this.#block = block;
     this.#from = start;
   }
 
   async take(bytes: Uint8Array): Promise<void> {
-    this.#waiting.push(bytes);
-    this.#waitingBytes += bytes.byteLength;
-    if (this.#waitingBytes >= BLOCK_BYTES) await this.finish();
+    for (let taken = 0; taken < bytes.byteLength; ) {
+      const some = bytes.subarray(taken, taken + this.#block.byteLength - this.#gathered);
+      this.#block.set(some, this.#gathered);
+      this.#gathered += some.byteLength;
+      taken += some.byteLength;
+      if (this.#gathered === this.#block.byteLength) await this.finish();
+    }
   }
 
   async finish(): Promise<void> {
-    const buffers = this.#waiting;
+    const bytes = this.#block.subarray(0, this.#gathered);
     const from = this.#from;
-    const to = from + this.#waitingBytes;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    const to = from + this.#gathered;
+    this.#gathered = 0;
     this.#from = to;
     while ((endOf(this.#parts[this.#first]) ?? to) <= from && this.#first < this.#parts.length) this.#first += 1;
     for (let n = this.#first; n < this.#parts.length; n += 1) {
       const part = this.#parts[n];
       if (part === undefined || part.offset >= to) break;
-      await this.#write(part, buffers, from, to);
+      await this.#write(part, bytes, from, to);
     }
   }
 
-  async #write(part: RangePart<RestoreFile>, buffers: readonly Uint8Array[], from: number, to: number): Promise<void> {
+  async #write(part: RangePart<RestoreFile>, bytes: Uint8Array, from: number, to: number): Promise<void> {
     const start = Math.max(from, part.offset);
     const end = Math.min(to, part.offset + part.length);
     if (start >= end || !isPlaced(part.file)) return;
     const at = part.at + start - part.offset;
-    await part.file.large.putAll(cut(buffers, start - from, end - from), at);
+    await part.file.large.put(bytes.subarray(start - from, end - from), at);
     this.#events.onLanded(part.file, at, end - start, 'store');
   }
 }
 
 function endOf(part: RangePart<RestoreFile> | undefined): number | undefined {
   return part && part.offset + part.length;
-}
-
-/** The bytes of a range of several buffers that follow each other. */
-function cut(buffers: readonly Uint8Array[], from: number, to: number): Uint8Array[] {
-  const found: Uint8Array[] = [];
-  let at = 0;
-  for (const buffer of buffers) {
-    const [start, end] = [Math.max(0, from - at), Math.min(buffer.byteLength, to - at)];
-    if (start < end) found.push(buffer.subarray(start, end));
-    at += buffer.byteLength;
-  }
-  return found;
 }
 
 function handFile({ path, mode, digest, sizeBytes }: SmallFile) {

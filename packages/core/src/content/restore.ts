@@ -5,6 +5,7 @@
  * are wrong again. Bytes that lie on this machine already are used and verified in the same way.
  */
 
+import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { BlobStore } from '../blob/blob-store.ts';
 import { stopIfInterrupted } from '../blob/interrupt.ts';
@@ -126,6 +127,8 @@ class Restore {
     this.#options = options;
     this.#signal =
       options.signal === undefined ? this.#ended.signal : AbortSignal.any([options.signal, this.#ended.signal]);
+    // As many requests listen to it as are under way: that is no leak, of which Node would warn the user.
+    setMaxListeners(0, this.#signal);
     this.#marks = targets.map(() => undefined);
     this.#done = targets.map(() => ({ bytes: 0, found: 0 }));
     this.#sizes = new Map(recipe.contents.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
