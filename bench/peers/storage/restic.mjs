@@ -20,8 +20,9 @@ export async function resticContender({ remote, key = 'restic' } = {}) {
       fresh('stores', key);
       fresh('caches', key);
       await remote?.empty();
-      const { command: init, args } = (remote?.contest.via ?? String)({ command: program, args: ['init', '--quiet'] });
-      await run(init, args, { env, label: 'restic init' });
+      const { via = (start) => start } = remote?.contest ?? {};
+      const { command: entry, args } = via({ command: program, args: ['init', '--quiet'] });
+      await run(entry, args, { env, label: 'restic init' });
     },
     push: (variant, folder) => [command(['backup', '.', '--compression', 'off', '--tag', variant], folder)],
     pull: (variant, target) => [command(['restore', 'latest', '--tag', variant, '--target', target])],
