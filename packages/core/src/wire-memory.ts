@@ -22,9 +22,9 @@ export class WireMemory {
     this.#all += bytes;
     if (this.#young < YOUNG_BYTES) return;
     this.#young = 0;
-    if (this.#all < ALL_BYTES) return this.#collect?.('minor');
-    this.#all = 0;
-    this.#collect?.('major');
+    const isAll = this.#all >= ALL_BYTES;
+    if (isAll) this.#all = 0;
+    this.#collect?.(isAll ? 'major' : 'minor');
   }
 }
 
