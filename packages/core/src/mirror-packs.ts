@@ -4,7 +4,7 @@ import { decodePiece } from './content/coding.ts';
 import { packKey } from './content/locator.ts';
 import { type PackedEntry, parsePackFooter, readPackFooter, TRAILER_BYTES } from './content/pack.ts';
 import { movedKey, parseMoved } from './content/sweep/moved.ts';
-import { type FoundPack, surveyPacks } from './content/sweep/survey.ts';
+import { surveyPacks } from './content/sweep/survey.ts';
 import { createDigester, digestOf } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { OnProgress } from './progress.ts';
@@ -44,7 +44,7 @@ export class PackCopier {
   readonly #waiting: (() => void)[] = [];
   /** Memory that is used again: what is left to the collector piles up faster than it comes. */
   readonly #spare: Buffer[] = [];
-  readonly #listed = new Map<string, FoundPack>();
+  readonly #sizes = new Map<string, number>();
   #there: ReadonlySet<string> = new Set();
   #hands = HANDS;
   #packs = 0;
@@ -69,8 +69,8 @@ export class PackCopier {
   async missing(packs: Iterable<string>): Promise<PackSum> {
     const missing = [...packs].filter((pack) => !this.#there.has(pack));
     if (missing.length >= SURVEY_FROM)
-      for (const [pack, found] of (await surveyPacks(this.#options.source, this.#call)).packs)
-        this.#listed.set(pack, found);
+      for (const [pack, { sizeBytes }] of (await surveyPacks(this.#options.source, this.#call)).packs)
+        this.#sizes.set(pack, sizeBytes);
     const found = new Map<string, number>();
     for (const pack of missing) await this.#find(pack, found);
     for (const [pack, sizeBytes] of found) this.#tell(pack, 0, sizeBytes);
@@ -81,14 +81,19 @@ export class PackCopier {
   async #find(pack: string, found: Map<string, number>, way: readonly string[] = []): Promise<void> {
     if (found.has(pack) || this.#there.has(pack)) return;
     if (way.includes(pack)) throw damaged(pack, 'it was moved in a circle');
-    const { source } = this.#options;
-    const sizeBytes = this.#listed.get(pack)?.sizeBytes ?? (await source.stat(packKey(pack), this.#call))?.sizeBytes;
+    const sizeBytes = await this.#sizeOf(pack);
     if (sizeBytes !== undefined) {
       found.set(pack, sizeBytes);
       return;
     }
     const moved = await this.#movedTo(pack);
     for (const target of moved?.targets ?? []) await this.#find(target, found, [...way, pack]);
+  }
+
+  async #sizeOf(pack: string): Promise<number | undefined> {
+    const known = this.#sizes.get(pack) ?? (await this.#options.source.stat(packKey(pack), this.#call))?.sizeBytes;
+    if (known !== undefined) this.#sizes.set(pack, known);
+    return known;
   }
 
   async #movedTo(pack: string): Promise<{ readonly bytes: Buffer; readonly targets: readonly string[] } | undefined> {
@@ -140,7 +145,7 @@ export class PackCopier {
 
   async #copyBytes(pack: string): Promise<void> {
     const { source, destination } = this.#options;
-    const sizeBytes = this.#listed.get(pack)?.sizeBytes ?? (await source.stat(packKey(pack), this.#call))?.sizeBytes;
+    const sizeBytes = await this.#sizeOf(pack);
     if (sizeBytes === undefined) throw lost(pack, source);
     const written =
       sizeBytes <= HELD_BYTES
