@@ -7,7 +7,8 @@ import { openEntryHasher } from './content/check/hash-entries.ts';
 import { type MendedPack, mendMoved, mendPack } from './content/check/mend-pack.ts';
 import { checkWritable, openStore } from './content/store-format.ts';
 import { digestOfRow, LiveIndex } from './content/sweep/live-index.ts';
-import { IngotError } from './errors.ts';
+import { IngotError, isIngotError } from './errors.ts';
+import { mendEvent } from './registry/care-mend.ts';
 import type { Digest } from './digest.ts';
 
 /** Options of {@link repair}. */
@@ -23,6 +24,8 @@ export interface RepairResult {
   /** The store as it is now. */
   readonly after: CheckResult;
   readonly packs: readonly MendedPack[];
+  /** Events that were put back from a mirror, by key. */
+  readonly events: readonly string[];
   /** Caches that were damaged and are deleted. */
   readonly deleted: readonly string[];
 }
@@ -32,7 +35,8 @@ const MOST_ROUNDS = 5;
 
 /**
  * Checks a store and mends what is damaged or missing with verified copies from another one. Nothing is overwritten;
- * what cannot be mended stays as it is. Logs and `ingot.json` are not mended: only a backup can say what they were.
+ * what cannot be mended stays as it is. Events come from a mirror only, and such as the chain around them vouches for;
+ * `ingot.json` is not mended: only a backup can say what it was.
  * @throws IngotError as {@link check} does, `refused` for a store that is governed or only read.
  */
 export async function repair(options: RepairOptions): Promise<RepairResult> {
@@ -43,18 +47,24 @@ export async function repair(options: RepairOptions): Promise<RepairResult> {
   if (blobs.capabilities.readOnly) throw new IngotError('refused', `${blobs.address} can only be read`);
   const packs = new Map<string, MendedPack>();
   const deleted: string[] = [];
+  const events: string[] = [];
+  const isMirror = (await idOf(from, call)) === format.id;
   for (let round = 1; ; round += 1) {
     let index = new LiveIndex(true);
     const found = await check({ ...options, onNeeded: (needed) => (index = needed) });
-    const before = packs.size + deleted.length;
+    const before = packs.size + deleted.length + events.length;
     if (round <= MOST_ROUNDS) await mend(found, index);
-    if (packs.size + deleted.length === before) return { after: found, packs: [...packs.values()], deleted };
+    if (packs.size + deleted.length + events.length === before)
+      return { after: found, packs: [...packs.values()], events, deleted };
   }
 
   async function mend(found: CheckResult, index: LiveIndex): Promise<void> {
     for (const { key } of found.damage.filter(({ sort }) => sort === 'cache')) {
       await blobs.delete(key, call);
       deleted.push(key);
+    }
+    for (const { key } of isMirror ? found.damage.filter(isLog) : []) {
+      if (!events.includes(key) && (await mendEvent(blobs, from, key, call))) events.push(key);
     }
     const finder = new EntryFinder(from, () => digestsOf(index), call);
     await using hasher = openEntryHasher(blobs, 0, call);
@@ -69,6 +79,16 @@ export async function repair(options: RepairOptions): Promise<RepairResult> {
       if (result.mended) packs.set(pack, result);
       else if (!packs.has(pack)) packs.set(pack, result);
     }
+  }
+}
+
+/** The id of another store; undefined when it has none, or is no store but a place with packs. */
+async function idOf(blobs: BlobStore, options: BlobOptions): Promise<string | undefined> {
+  try {
+    return (await openStore(blobs, options)).id;
+  } catch (error) {
+    if (isIngotError(error, 'store-not-found', 'integrity')) return undefined;
+    throw error;
   }
 }
 

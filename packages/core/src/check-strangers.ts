@@ -1,5 +1,5 @@
 import type { BlobOptions, BlobStore } from './blob/blob-store.ts';
-import { STORE_FORMAT_KEY } from './content/store-format.ts';
+import { DETACHED_KEY, STORE_FORMAT_KEY } from './content/store-format.ts';
 
 /** What a store holds; everything else was put there by somebody else. */
 const FOLDERS = ['changes/', 'gc/', 'index/', 'keys/', 'models/', 'names/', 'packs/', 'roots/'];
@@ -17,7 +17,7 @@ export async function countStrangers(blobs: BlobStore, options: BlobOptions): Pr
         isMore = true;
         break;
       }
-      if (key !== STORE_FORMAT_KEY) count += 1;
+      if (key !== STORE_FORMAT_KEY && key !== DETACHED_KEY) count += 1;
     }
   }
   return count;

@@ -221,6 +221,30 @@ describe('a repair', () => {
     }
   });
 
+  test('puts back events that a mirror has and the chain vouches for, damaged or missing, and no others', async () => {
+    const blobs = await storeOf(3, 2);
+    const mirror = await copyOf(blobs);
+    const logged = (await keysOf(blobs)).filter((key) => key.includes('/log/'));
+    for (const key of logged) {
+      await replace(blobs, key, flipped(await bytesOf(blobs.read(key)), 500));
+      const { after, events } = await repair({ blobs, from: mirror, threads: 0 });
+      assert.deepEqual([after.ok, events], [true, [key]]);
+    }
+    const [first = '', second = ''] = logged;
+    for (const key of [first, second]) await blobs.delete(key);
+    assert.deepEqual((await repair({ blobs, from: mirror, threads: 0 })).events, [first, second]);
+    // Another store's event under the same key is not what the chain names.
+    const other = await copyOf(await storeOf(3, 2));
+    await replace(other, 'ingot.json', await bytesOf(blobs.read('ingot.json')));
+    const own = await bytesOf(blobs.read(second));
+    await other.delete(second);
+    const strange = (await keysOf(other)).find((key) => key.endsWith(second.slice(-15))) ?? '';
+    await other.write(second, bodyOf(await bytesOf(other.read(strange))));
+    await replace(blobs, second, flipped(own, 500));
+    const { after, events } = await repair({ blobs, from: other, threads: 0 });
+    assert.deepEqual([after.ok, events], [false, []]);
+  });
+
   test('brings back packs that are missing, from a copy or from any store that has the same contents', async () => {
     const blobs = await storeOf(3);
     const other = createMemoryBlobStore();
@@ -256,13 +280,13 @@ describe('a repair', () => {
     );
   });
 
-  test('deletes damaged caches, and nothing of a log', async () => {
+  test('deletes damaged caches, and nothing of a log that another store than a mirror could tell otherwise', async () => {
     const blobs = await storeOf(2, 20);
-    const copy = await copyOf(blobs);
+    const other = await storeOf(2, 20);
     const [head = ''] = (await keysOf(blobs)).filter((key) => key.includes('/heads/'));
     const [event = ''] = (await keysOf(blobs)).filter((key) => key.includes('/log/0000000005'));
     for (const key of [head, event]) await replace(blobs, key, flipped(await bytesOf(blobs.read(key)), 100));
-    const { after, deleted } = await repair({ blobs, from: copy });
+    const { after, deleted } = await repair({ blobs, from: other });
     assert.deepEqual(deleted, [head]);
     assert.deepEqual(
       after.damage.map(({ key }) => key),

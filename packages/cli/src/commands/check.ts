@@ -45,7 +45,11 @@ function threadsOf(context: Context): number {
 function told(result: CheckResult, repaired: RepairResult | undefined, context: Context): Result {
   const failure = damageError(result);
   return {
-    json: { ...result, repaired: repaired === undefined ? null : { packs: repaired.packs, deleted: repaired.deleted } },
+    json: {
+      ...result,
+      repaired:
+        repaired === undefined ? null : { packs: repaired.packs, events: repaired.events, deleted: repaired.deleted },
+    },
     quiet: result.versions.map(({ ref }) => ref),
     human: () => text(result, repaired, context),
     ...(failure === undefined ? {} : { failure }),
@@ -83,13 +87,14 @@ function summary({ checked, readData }: CheckResult, verdict: string): string {
   return `${verdict}: ${count(checked.logs, 'log')} with ${count(checked.events, 'event')}, ${count(checked.versions, 'version')}, ${count(checked.packs, 'pack')}; ${data}`;
 }
 
-function repairLines({ packs, deleted }: RepairResult): readonly string[] {
+function repairLines({ packs, events, deleted }: RepairResult): readonly string[] {
   return [
     ...packs.map(({ pack, mended, fetched, bytes, problem }) =>
       mended
         ? `mended   pack ${pack}: ${count(fetched, 'piece')} fetched (${formatBytes(bytes)})`
         : `left     pack ${pack}: ${plain(problem ?? '')}`,
     ),
+    ...events.map((key) => `put back ${key}, from a mirror`),
     ...deleted.map((key) => `deleted  ${key}, a damaged cache`),
   ];
 }
