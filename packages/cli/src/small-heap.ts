@@ -1,0 +1,9 @@
+import { setFlagsFromString } from 'node:v8';
+
+/**
+ * Lets the engine collect garbage sooner than it would: for commands that move gigabytes through buffers of their own and
+ * make little else. Without it the heap grows by 30 MiB for objects that are long dead; with it they take as long.
+ */
+export function keepHeapSmall(): void {
+  setFlagsFromString('--optimize-for-size');
+}
