@@ -197,16 +197,16 @@ describe('on disks of this machine', () => {
     expect(await check({ blobs: destination, readData: true })).toMatchObject({ ok: true, versions: [] });
   });
 
-  test('a model of 384 MiB is mirrored in less than 200 MiB of memory', async () => {
+  test('a model of 256 MiB is mirrored in less than 200 MiB of memory', async () => {
     await using directory = await testDirectory();
     const file = await open(directory.join('big.bin'), 'w');
-    for (let n = 0; n < 24; n += 1) await file.write(randomBytes(16 * 2 ** 20));
+    for (let n = 0; n < 16; n += 1) await file.write(randomBytes(16 * 2 ** 20));
     await file.close();
     const paths = [directory.join('main'), directory.join('copy')];
     await run(process.execPath, [child, 'push', directory.join('main'), directory.join('big.bin')]);
     const { stdout } = await run(process.execPath, [child, 'mirror', ...paths]);
     const { packs, peakMiB } = JSON.parse(stdout);
-    expect(packs.bytes).toBeGreaterThan(384 * 2 ** 20);
+    expect(packs.bytes).toBeGreaterThan(256 * 2 ** 20);
     expect(peakMiB).toBeLessThan(200);
   });
 });
