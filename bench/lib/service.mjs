@@ -1,16 +1,17 @@
 /** Servers that contenders need while they are measured: started once they listen, ended by their process id. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { tail } from '../../scripts/lib/run.mjs';
 
 const LISTENING = '0A';
 
 /**
- * Starts a program and waits until it listens on `port`. `netOf` is a process in whose network namespace it listens;
- * default: this one. Gives its process id, and how to end it with all that it started.
+ * Starts a program and waits until it listens on `port` of the loopback, or in the network namespace of the process
+ * `netOf`. Gives its process id, and how to end it with all that it started.
  */
-export async function startService({ command, args, env = process.env, cwd, port, netOf = process.pid, withinMs = 120_000 }) {
+export async function startService({ command, args, env = process.env, cwd, port, netOf, withinMs = 120_000 }) {
   const child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let printed = '';
   let failure;
@@ -29,7 +30,7 @@ export async function startService({ command, args, env = process.env, cwd, port
     signalGroup(child.pid, 'SIGKILL');
   };
   const deadline = Date.now() + withinMs;
-  while (!isListening(port, netOf)) {
+  while (!(await isListening(port, netOf))) {
     if (child.exitCode !== null) failure ??= `it ended with ${child.exitCode}`;
     if (failure === undefined && Date.now() < deadline) {
       await sleep(50);
@@ -41,7 +42,18 @@ export async function startService({ command, args, env = process.env, cwd, port
   return { pid: child.pid, stop };
 }
 
-function isListening(port, pid) {
+async function isListening(port, netOf) {
+  if (netOf !== undefined) return isListed(port, netOf);
+  const socket = connect(port, '127.0.0.1');
+  const answered = await new Promise((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+  });
+  socket.destroy();
+  return answered;
+}
+
+function isListed(port, pid) {
   const wanted = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return ['tcp', 'tcp6'].some((table) => {
     const lines = readFileSync(`/proc/${pid}/net/${table}`, 'utf8').split('\n').map((line) => line.trim().split(/\s+/));

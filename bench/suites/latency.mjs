@@ -1,9 +1,9 @@
 /** A model folder pushed to a bucket and pulled from it over a line with 40 ms of added latency, beside rclone at several settings. */
+import { startBucket } from '../lib/bucket.mjs';
 import { enter, playContest } from '../lib/contest.mjs';
 import { MEBIBYTE, modelFolders } from '../lib/folders.mjs';
 import { atLeast, cost, unmeasured } from '../lib/goals.mjs';
 import { measuredProgram } from '../lib/program.mjs';
-import { startS3 } from '../lib/s3.mjs';
 import { rcloneContender } from '../peers/storage/copies.mjs';
 import { ingotContender } from '../peers/storage/ingot.mjs';
 
@@ -16,12 +16,13 @@ const parallel = (transfers, streams, mebibytes) => [
   ...['--multi-thread-streams', String(streams), '--multi-thread-chunk-size', `${mebibytes}M`, '--multi-thread-cutoff', `${mebibytes}M`],
 ];
 
-// The last one gives up rclone's own MD5 of what it sends.
+// The last one gives up rclone's own MD5 of large files, so that nobody finds out when bytes of them are wrong.
+const UNVERIFIED = 'rclone-unverified';
 const RCLONE_SETTINGS = {
   'rclone-default': ['rclone copy, defaults', []],
   'rclone-8': ['rclone copy, 8 files, 8 × 16 MiB', parallel(8, 8, 16)],
   'rclone-16': ['rclone copy, 16 files, 16 × 8 MiB', parallel(16, 16, 8)],
-  'rclone-32': ['rclone copy, 32 files, 16 × 16 MiB, no checksum', [...parallel(32, 16, 16), '--s3-disable-checksum']],
+  [UNVERIFIED]: ['rclone copy, 32 files, 16 × 16 MiB, not verified', [...parallel(32, 16, 16), '--s3-disable-checksum']],
 };
 
 const ENTRANTS = [
@@ -33,7 +34,7 @@ const ENTRANTS = [
 export async function measure({ size = 256, times = 3, only }) {
   const folders = await modelFolders(size);
   const entry = await measuredProgram();
-  const remote = await startS3({ delayMs: DELAY_MS });
+  const remote = await startBucket('latency', { delayMs: DELAY_MS });
   try {
     const { contenders, skipped } = await enter(ENTRANTS, { entry, remote }, { only });
     const { results, failed } = await playContest(contenders, folders, { rounds: times, scattered: false });
@@ -61,9 +62,12 @@ function report({ results, folders, size, times, remote, skipped }) {
 
 function against({ ingot, ...others }, step, bytes) {
   const goal = `${step}, rate against the best of rclone`;
-  const best = Math.min(...Object.values(others).map(({ steps }) => steps[step].wall));
+  const wall = ([, { steps }]) => steps[step].wall;
+  const best = Math.min(...Object.entries(others).map(wall));
   if (ingot === undefined || !Number.isFinite(best)) return unmeasured(goal);
+  const own = ingot.steps[step].wall;
+  const verified = Math.min(...Object.entries(others).filter(([key]) => key !== UNVERIFIED).map(wall));
   const rate = (seconds) => `${(bytes / MEBIBYTE / seconds).toFixed(0)} MiB/s`;
-  const compared = atLeast(goal, best / ingot.steps[step].wall, 0.85, '');
-  return { ...compared, value: `${compared.value} (${rate(ingot.steps[step].wall)} and ${rate(best)})` };
+  const compared = atLeast(goal, best / own, 0.85, '');
+  return { ...compared, value: `${compared.value} (${rate(own)} and ${rate(best)}; ${(verified / own).toFixed(2)} of the best that verifies)` };
 }

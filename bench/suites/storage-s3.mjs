@@ -1,17 +1,17 @@
 /** A model folder and its next version, pushed to a bucket and pulled, beside the programs that people use for it. */
+import { startBucket } from '../lib/bucket.mjs';
 import { BUCKET_CONTENDERS } from '../lib/contenders.mjs';
 import { enter, playContest } from '../lib/contest.mjs';
 import { contestColumns, contestNotes, contestRows, trafficLine } from '../lib/contest-report.mjs';
 import { MEBIBYTE, modelFolders } from '../lib/folders.mjs';
 import { atMost, unmeasured } from '../lib/goals.mjs';
 import { measuredProgram } from '../lib/program.mjs';
-import { startS3 } from '../lib/s3.mjs';
 
 /** @param options `size` in MiB, `times` rounds, `peers` for those that take long, `only` some contenders */
 export async function measure({ size = 256, times = 3, peers = false, only }) {
   const folders = await modelFolders(size);
   const entry = await measuredProgram();
-  const remote = await startS3();
+  const remote = await startBucket('storage-s3', { line: true });
   try {
     const { contenders, skipped } = await enter(BUCKET_CONTENDERS, { entry, remote }, { peers, only });
     const { results, failed } = await playContest(contenders, folders, { rounds: times });

@@ -28,9 +28,6 @@ export const mlflow = () => pythonIn(pipTool('mlflow', ['mlflow==3.17.2', 'boto3
 /** The reference registry of OCI artifacts. */
 export const ociRegistry = () => goTool('github.com/distribution/distribution/v3/cmd/registry@v3.1.2');
 
-/** versitygw, an S3 server over a directory. */
-export const versitygw = () => goTool('github.com/versity/versitygw/cmd/versitygw@v1.8.0');
-
 /** The client `oras`. Built inside a module that requires it, as not every proxy lists the versions that `go install` asks for. */
 export async function oras() {
   const version = 'v1.3.3';
