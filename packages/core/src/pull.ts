@@ -116,7 +116,7 @@ async function placed(
     await writeWhole(path, found, { manifest: resolved.manifest, now: clock }, async (directory) => {
       const to = join(directory, 'files');
       await rm(to, { recursive: true, force: true });
-      await placeFiles(cached.directory, to, files, link, { signal, onProgress });
+      await placeFiles(cached.directory, to, files, link, { name: options.output, signal, onProgress });
     });
   const total = sizeOf(cached.description);
   const bytes = { total, fetched, found: Math.max(0, total - fetched) };

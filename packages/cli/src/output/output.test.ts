@@ -164,7 +164,7 @@ describe('progress', () => {
     for (const path of ['a', 'b']) fetched(path, 0, 0);
     for (now = 1000; now <= 5000; now += 1000) fetched('a', now * 10_000, now * 40_000);
     expect(written).toEqual([
-      'fetching 2 files  250 MB of 1.0 GB  50 MB new, 200 MB already here  50 MB/s  15 s left\n',
+      'fetching 2 files  250 MB of 1.0 GB  50 MB/s  15 s left  50 MB new, 200 MB already here\n',
     ]);
   });
 

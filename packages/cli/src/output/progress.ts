@@ -86,16 +86,16 @@ function totalLine(totals: ProgressTotals, phase: ProgressEvent['phase'], output
   return `${bar(totals.done, totals.total, output)}  ${summary(totals, phase)}`;
 }
 
-/** `fetching 203 files  512 MB of 1.1 GB  20 MB new, 492 MB already here  310 MB/s  2 s left`. */
+/** `fetching 203 files  512 MB of 1.1 GB  310 MB/s  2 s left  20 MB new, 492 MB already here`: what 80 columns cut is last. */
 function summary(totals: ProgressTotals, phase: ProgressEvent['phase']): string {
   const { done, total, files, fresh, known, rate, secondsLeft } = totals;
   const there = phase === 'store' ? 'already stored' : 'already here';
   const parts = [
     `${VERBS[phase]} ${count(files, phase === 'copy' ? 'pack' : 'file')}`,
     amount(done, total),
-    fresh === undefined || known === undefined ? '' : `${formatBytes(fresh)} new, ${formatBytes(known)} ${there}`,
     rate === undefined ? '' : `${formatBytes(rate)}/s`,
     secondsLeft === undefined || done >= total ? '' : `${formatDuration(secondsLeft)} left`,
+    fresh === undefined || known === undefined ? '' : `${formatBytes(fresh)} new, ${formatBytes(known)} ${there}`,
   ];
   return parts.filter((part) => part !== '').join('  ');
 }

@@ -21,6 +21,8 @@ export const LINK_MODES: readonly LinkMode[] = ['auto', 'hard', 'reflink', 'copy
 
 /** Options of {@link placeFiles}. */
 export interface PlaceOptions {
+  /** How the directory is called in messages, which may have another name while it is made. Default: its path. */
+  readonly name?: string;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
 }
@@ -73,7 +75,7 @@ async function linkOne(
   to: string,
   { path, mode, sizeBytes }: HashedFile,
   how: 'hard' | 'reflink',
-  { signal, onProgress }: PlaceOptions,
+  { name = to, signal, onProgress }: PlaceOptions,
 ): Promise<void> {
   stopIfAborted(signal);
   const [source, target] = [join(from, path), join(to, path)];
@@ -85,7 +87,7 @@ async function linkOne(
     }
   } catch (error) {
     if (!CANNOT.includes(systemErrorCode(error) ?? '')) throw error;
-    throw new IngotError('usage', `${to} cannot have ${how === 'hard' ? 'hard links to' : 'reflinks of'} the cache`, {
+    throw new IngotError('usage', `${name} cannot have ${how === 'hard' ? 'hard links to' : 'reflinks of'} the cache`, {
       operation: 'pull',
       hint: 'leave --link out, or use --link copy',
       cause: error,
