@@ -22,5 +22,6 @@ if (words[0] === 'gc-against-push' && existsSync(COLLECTIONS)) {
 } else {
   if (words.length > 0) await buildCli();
   const { main } = await import('./main.ts');
-  process.exitCode = await main(words);
+  // Connections that are still open keep nobody here.
+  process.exit(await main(words));
 }

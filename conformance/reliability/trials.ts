@@ -4,6 +4,7 @@ import { powerCuts } from './power-cuts.ts';
 import { killCalls } from './kill-calls.ts';
 import { kills } from './kills.ts';
 import type { Trial } from './trial.ts';
+import { writers } from './writers.ts';
 
 /** All trials, by worth. */
-export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors, powerCuts, bitFlips];
+export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors, powerCuts, bitFlips, writers];
