@@ -5,10 +5,12 @@ import type { CheckResult, Damage } from './check-report.ts';
 import { EntryFinder } from './content/check/find-entries.ts';
 import { openEntryHasher } from './content/check/hash-entries.ts';
 import { type MendedPack, mendMoved, mendPack } from './content/check/mend-pack.ts';
-import { checkWritable, openStore } from './content/store-format.ts';
+import { checkWritable, openStore, type StoreFormat } from './content/store-format.ts';
 import { digestOfRow, LiveIndex } from './content/sweep/live-index.ts';
 import { IngotError, isIngotError } from './errors.ts';
+import { listLogs } from './registry/care-logs.ts';
 import { mendEvent } from './registry/care-mend.ts';
+import { numberedKey } from './registry/log-files.ts';
 import type { Digest } from './digest.ts';
 
 /** Options of {@link repair}. */
@@ -48,7 +50,9 @@ export async function repair(options: RepairOptions): Promise<RepairResult> {
   const packs = new Map<string, MendedPack>();
   const deleted: string[] = [];
   const events: string[] = [];
-  const isMirror = (await idOf(from, call)) === format.id;
+  const other = await formatOf(from, call);
+  // Of two that were one once, and are no more, each has its own history behind where they parted.
+  const isTwin = other?.id === format.id && other.detached === undefined && format.detached === undefined;
   for (let round = 1; ; round += 1) {
     let index = new LiveIndex(true);
     const found = await check({ ...options, onNeeded: (needed) => (index = needed) });
@@ -63,7 +67,10 @@ export async function repair(options: RepairOptions): Promise<RepairResult> {
       await blobs.delete(key, call);
       deleted.push(key);
     }
-    for (const { key } of isMirror ? found.damage.filter(isLog) : []) {
+    const broken = isTwin ? found.damage.filter(isLog).map(({ key }) => key) : [];
+    // A mirror is never ahead of what it follows, unless that lost its newest events.
+    if (isTwin && other.follows !== undefined) broken.push(...(await eventsBehind(blobs, from, call)));
+    for (const key of broken) {
       if (!events.includes(key) && (await mendEvent(blobs, from, key, call))) events.push(key);
     }
     const finder = new EntryFinder(from, () => digestsOf(index), call);
@@ -82,14 +89,24 @@ export async function repair(options: RepairOptions): Promise<RepairResult> {
   }
 }
 
-/** The id of another store; undefined when it has none, or is no store but a place with packs. */
-async function idOf(blobs: BlobStore, options: BlobOptions): Promise<string | undefined> {
+/** What another store says of itself; undefined when it is no store but a place with packs. */
+async function formatOf(blobs: BlobStore, options: BlobOptions): Promise<StoreFormat | undefined> {
   try {
-    return (await openStore(blobs, options)).id;
+    return await openStore(blobs, options);
   } catch (error) {
     if (isIngotError(error, 'store-not-found', 'integrity')) return undefined;
     throw error;
   }
+}
+
+/** Keys of the events that a mirror has behind the newest of each log here. */
+async function eventsBehind(blobs: BlobStore, mirror: BlobStore, options: BlobOptions): Promise<readonly string[]> {
+  const { logs: there } = await listLogs(mirror, options);
+  const { logs: here } = await listLogs(blobs, options);
+  return [...there].flatMap(([id, { prefix, length }]) => {
+    const own = here.get(id)?.length ?? 0;
+    return Array.from({ length: Math.max(0, length - own) }, (_, n) => numberedKey(`${prefix}/log`, own + 1 + n));
+  });
 }
 
 function isLog({ sort }: Damage): boolean {

@@ -8,7 +8,7 @@ import { repair } from './check-repair.ts';
 import { collect } from './collect.ts';
 import { randomOf } from './collect-trial.ts';
 import { pushOnce } from './collect-trial-push.ts';
-import { createStore } from './content/store-format.ts';
+import { createStore, detachStore, openStore } from './content/store-format.ts';
 import { publishList } from './content/sweep/condemned.ts';
 import { movedKey } from './content/sweep/moved.ts';
 import { parseModelName } from './ref.ts';
@@ -243,6 +243,24 @@ describe('a repair', () => {
     await replace(blobs, second, flipped(own, 500));
     const { after, events } = await repair({ blobs, from: other, threads: 0 });
     assert.deepEqual([after.ok, events], [false, []]);
+  });
+
+  test('puts back newest events that only a mirror still has, and none of a mirror that went its own way', async () => {
+    const blobs = await storeOf(2, 2);
+    const format = await openStore(blobs);
+    const newest = (await keysOf(blobs)).findLast((key) => key.includes('/log/') && key.startsWith('models/')) ?? '';
+    const mirrored = async (): Promise<BlobStore> => {
+      const mirror = createMemoryBlobStore({ address: 'mirror:' });
+      await createStore(mirror, { mirrorOf: { format, address: blobs.address } });
+      for (const key of await keysOf(blobs)) await mirror.write(key, bodyOf(await bytesOf(blobs.read(key))));
+      return mirror;
+    };
+    const [mirror, detached] = [await mirrored(), await mirrored()];
+    await detachStore(detached, { actor: 'test', at: '2026-01-01T00:00:00.000Z' });
+    await blobs.delete(newest);
+    assert.deepEqual((await repair({ blobs, from: detached, threads: 0 })).events, []);
+    const { after, events } = await repair({ blobs, from: mirror, threads: 0 });
+    assert.deepEqual([after.ok, events], [true, [newest]]);
   });
 
   test('brings back packs that are missing, from a copy or from any store that has the same contents', async () => {
