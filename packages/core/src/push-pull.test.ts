@@ -232,6 +232,18 @@ test('a file that changes after it was looked at is source-changed, and neither 
   expect(await count(store.blobs, '')).toBe(1);
 });
 
+test('whoever may create and not delete can push, as marks that stay are left to a collection', async () => {
+  await using directory = await testDirectory();
+  await directory.write(CHURN);
+  const held = createMemoryBlobStore();
+  await createStore(held);
+  const forbidden = () => Promise.reject(new IngotError('forbidden', 'deleting is not allowed'));
+  const blobs: BlobStore = { ...held, delete: forbidden };
+  const pushed = await push(directory.path, { ...over(blobs), name: 'churn', aliases: ['production'] });
+  expect(pushed.version.number).toBe(1);
+  expect(await count(held, 'roots/uploads/')).toBe(1);
+});
+
 test('a push that dies at any write or delete leaves the whole version or none, and the next push succeeds', async () => {
   await using directory = await testDirectory();
   await using scratch = await testDirectory();

@@ -104,11 +104,20 @@ export class BlobUpload implements Upload {
   }
 
   async release(): Promise<void> {
-    for (const key of this.#roots.splice(0)) await this.#context.blobs.delete(key);
+    for (const key of this.#roots.splice(0)) await this.#removeRoot(key);
     await this.#journal?.remove();
     const relied = new Set(this.#relied);
     for (const { packs, forget } of this.#left) if (packs.some((pack) => relied.has(pack))) await forget();
     this.#released = true;
+  }
+
+  // Who may create and not delete has published all the same; a collection takes the root.
+  async #removeRoot(key: string): Promise<void> {
+    try {
+      await this.#context.blobs.delete(key);
+    } catch (error) {
+      if (!isIngotError(error, 'forbidden', 'refused')) throw error;
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import { bodyOf } from '../blob/bytes.ts';
-import { IngotError } from '../errors.ts';
+import { IngotError, isIngotError } from '../errors.ts';
 
 /** How far a writer's clock may be from the storage's. */
 export const MAX_CLOCK_SKEW_MS = 5 * 60_000;
@@ -35,9 +35,18 @@ async function timeOfStorage(blobs: BlobStore, key: string, options: BlobOptions
     const stat = await blobs.stat(key, options);
     if (stat !== undefined) return stat.modifiedAt;
   } finally {
-    await blobs.delete(key, options);
+    await removed(blobs, key, options);
   }
   throw new IngotError('unavailable', `${blobs.address} does not show what was just written to it`);
+}
+
+// Who may only create leaves it; whatever lies under `changes/` may be deleted any time.
+async function removed(blobs: BlobStore, key: string, options: BlobOptions): Promise<void> {
+  try {
+    await blobs.delete(key, options);
+  } catch (error) {
+    if (!isIngotError(error, 'forbidden', 'refused')) throw error;
+  }
 }
 
 function refusal(skewMs: number, storageTime: Date, address: string): IngotError {
