@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import { schemeOf } from '@ingot/core/blob/address';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { openBlobStore } from '@ingot/core/blob/open';
+import { openStore as openFormat } from '@ingot/core/content/store-format';
+import type { IngotError } from '@ingot/core/errors';
 import type { ProbeReport } from '@ingot/core/blob/probe';
 import { probeStore } from '@ingot/core/blob/probe';
 import { cacheRoot, rememberedDirectory, storeAddress } from '../address.ts';
@@ -45,9 +47,12 @@ async function guarded(name: string, check: () => Promise<Check>): Promise<Check
   try {
     return await check();
   } catch (thrown) {
-    const error = toIngotError(thrown);
-    return failed(name, error.message, error.hint);
+    return failedWith(name, toIngotError(thrown));
   }
+}
+
+function failedWith(name: string, { message, nearest, hint }: IngotError): Check {
+  return failed(name, nearest === undefined ? message : `${message}; did you mean ${nearest} ?`, hint);
 }
 
 function checkConfig(context: Context): Check[] {
@@ -65,24 +70,41 @@ function checkConfig(context: Context): Check[] {
 
 async function checkStore(context: Context): Promise<readonly Check[]> {
   const { settings, now, signal } = context;
+  let blobs: BlobStore | undefined;
   try {
     const address = storeAddress(settings);
     if (address.directory !== undefined && !(await isThere(address.directory)))
       return [warning('store', `${address.directory} is not there yet`, 'the first push makes it: ingot push PATH')];
     const open = (): Promise<BlobStore> => openBlobStore(address.text, { env: settings.env });
-    const blobs = await open();
-    if (blobs.capabilities.readOnly) return [ok('store', `${blobs.address} is read-only`)];
+    const opened = await open();
+    blobs = opened;
+    if (opened.capabilities.readOnly) return [ok('store', `${opened.address} is read-only`)];
     const options = probeOptions(signal, [await open()]);
-    const report = await probeStore(blobs, { ...options, thorough: true });
+    const report = await probeStore(opened, { ...options, thorough: true });
     await rememberReport(rememberedDirectory(settings, address), report, now());
-    const speed = ok('store', `${blobs.address}: ${await measureStore(blobs, options)}`);
+    const speed = ok('store', `${opened.address}: ${await measureStore(opened, options)}`);
     const clock = report.storageTime === undefined ? [] : [checkClock(report.storageTime, now())];
     return [...report.findings.map(({ check, ...finding }) => ({ name: check, ...finding })), speed, ...clock];
   } catch (thrown) {
     const error = toIngotError(thrown);
     if (error.code === 'interrupted') throw error;
-    return [failed('store', error.message, error.hint)];
+    if (error.code === 'forbidden' && blobs !== undefined && (await isReadable(blobs, signal)))
+      return [readOnly(blobs.address, error)];
+    return [failedWith('store', error)];
   }
+}
+
+/** Whether there is a store that can be read, as for those who only pull and serve. */
+async function isReadable(blobs: BlobStore, signal: AbortSignal): Promise<boolean> {
+  return openFormat(blobs, { signal }).then(
+    () => true,
+    () => false,
+  );
+}
+
+function readOnly(address: string, { message }: IngotError): Check {
+  const works = `${address} can be read: ls, pull and serve work; push, promote and gc do not`;
+  return warning('store', works, `to push from here: ${message}`);
 }
 
 async function rememberReport(remembered: string, { findings }: ProbeReport, now: Date): Promise<void> {

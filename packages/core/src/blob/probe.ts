@@ -139,6 +139,21 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 async function checkLarge(blobs: BlobStore, canaries: Canaries, options: ProbeOptions): Promise<Finding> {
   const check = 'large-create';
+  try {
+    return await largeFinding(blobs, canaries, options);
+  } catch (error) {
+    if (!isIngotError(error, 'forbidden')) throw error;
+    return {
+      check,
+      status: 'warning',
+      message: `large blobs may not be written: ${error.message}. A push needs none, but to a store of 0.1`,
+      ...(error.hint === undefined ? {} : { fix: error.hint }),
+    };
+  }
+}
+
+async function largeFinding(blobs: BlobStore, canaries: Canaries, options: ProbeOptions): Promise<Finding> {
+  const check = 'large-create';
   if (await createsLargeOnce(blobs, canaries.key('large'), LARGE_BYTES, options))
     return { check, status: 'ok', message: 'large blobs are created once, too' };
   return {
