@@ -10,6 +10,9 @@ const TYPES = [
   'impersonated_service_account',
 ];
 
+/** What a service account signs with. */
+const OWN_FIELDS = ['private_key', 'client_email'];
+
 /** Fields of a configuration that say where a token, which may be any file of this machine, is sent. */
 const DESTINATIONS = ['token_url', 'service_account_impersonation_url', 'token_info_url'];
 
@@ -23,6 +26,9 @@ export async function checkKeyFile(path: string): Promise<void> {
   const fields = await readFields(path);
   if (typeof fields.type !== 'string' || !TYPES.includes(fields.type))
     throw unusable(path, `its "type" is none of ${TYPES.join(', ')}`);
+  const lacking =
+    fields.type === 'service_account' ? OWN_FIELDS.find((name) => typeof fields[name] !== 'string') : undefined;
+  if (lacking !== undefined) throw unusable(path, `which has no "${lacking}"`);
   for (const name of DESTINATIONS) {
     const value = fields[name];
     if (typeof value !== 'string' || isTrusted(value)) continue;

@@ -66,6 +66,15 @@ export function networkError(error: unknown, words: RequestWords): IngotError {
       details: { url: words.url, system },
       cause: error,
     });
+  // OpenSSL's own words say nothing to a user.
+  if (system === 'EPROTO' && /wrong version number|packet length too long/.test(said))
+    return new IngotError('unavailable', `${what}: the server does not speak TLS on this port`, {
+      operation: words.operation,
+      retryable: false,
+      hint: `the port of https, or the address without TLS: webdav:// or http:// in place of webdavs:// or https://`,
+      details: { url: words.url, system },
+      cause: error,
+    });
   // Anything without a system code comes from the HTTP parser: what answers does not speak HTTP.
   return new IngotError('unavailable', `${what}: ${said}`, {
     operation: words.operation,

@@ -11,11 +11,15 @@ const POOL = { keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: CONNECT
 // Which versions of Node are supported is said by Ingot, not by a client inside it in the middle of a command.
 sdkState.warningEmitted = true;
 
+const SILENT = { trace: () => {}, debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
 /** Makes the SDK's client. It tries everything once: retries are a layer's. */
 export async function createS3Client(settings: S3Settings): Promise<S3Client> {
   const client = new S3Client({
     forcePathStyle: settings.pathStyle,
     maxAttempts: 1,
+    // What the SDK has to say to its own users would stand in the middle of a command.
+    logger: SILENT,
     // Checksums are computed here, once for the signature and the storage, and contents are verified above.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

@@ -120,6 +120,16 @@ describe('a failure of S3', () => {
     });
   }
 
+  test('names the endpoint that would do where the one that is set has a path or asks for TLS', () => {
+    const beneath = said({ name: 'NoSuchKey', status: 404 }, { AWS_ENDPOINT_URL: 'http://host:9000/models' });
+    assert.deepEqual(
+      [beneath.code, beneath.hint?.split(' ')[0]],
+      ['invalid-config', 'AWS_ENDPOINT_URL=http://host:9000'],
+    );
+    const plain = said({ name: 'Error', code: 'EPROTO' }, { AWS_ENDPOINT_URL: 'https://host:9000' });
+    assert.deepEqual([plain.retryable, plain.hint], [false, 'AWS_ENDPOINT_URL=http://host:9000']);
+  });
+
   test('names the profile where one is in use', () => {
     assert.match(said({ name: 'ExpiredToken' }, { AWS_PROFILE: 'team' }).hint ?? '', /aws sso login --profile team/);
     assert.match(said({ name: 'CredentialsProviderError' }, { AWS_PROFILE: 'team' }).message, /"team"/);

@@ -121,6 +121,7 @@ function meaningOf(failure: Failure, settings: S3Settings): Meaning {
     BY_NAME[failure.name]?.(failure, settings) ??
     redirection(failure, settings) ??
     connection(failure, settings) ??
+    misplaced(failure, settings) ??
     byStatus(failure, settings) ??
     unknown(failure)
   );
@@ -290,9 +291,32 @@ function connection({ name, message, system, status }: Failure, { endpoint }: S3
       said: `${where} cannot be found (${system})`,
       hint: 'check the network, AWS_ENDPOINT_URL and AWS_REGION',
     };
+  if (system === 'EPROTO' && endpoint !== undefined)
+    return {
+      code: 'unavailable',
+      retryable: false,
+      said: `${where} does not speak TLS (${system})`,
+      hint: `AWS_ENDPOINT_URL=${endpoint.replace(/^https/i, 'http')}`,
+    };
   if (status === undefined || status < 400)
-    return { code: 'unavailable', said: `${where} does not answer (${system})` };
+    return {
+      code: 'unavailable',
+      said: `${where} does not answer (${system})`,
+      hint: endpoint === undefined ? 'check the network' : 'check that the server runs, and AWS_ENDPOINT_URL',
+    };
   return undefined;
+}
+
+/** Whoever asks for a listing and hears of a missing object has asked for an object: the endpoint's path is in the way. */
+function misplaced({ name }: Failure, { endpoint }: S3Settings): Meaning | undefined {
+  if (name !== 'NoSuchKey' || endpoint === undefined) return undefined;
+  const { origin, pathname } = new URL(endpoint);
+  if (pathname === '/') return undefined;
+  return {
+    code: 'invalid-config',
+    said: `the server does not serve S3 below "${pathname}" of the endpoint`,
+    hint: `AWS_ENDPOINT_URL=${origin}   (bucket and prefix stand in the address)`,
+  };
 }
 
 function byStatus({ status, name }: Failure, settings: S3Settings): Meaning | undefined {
