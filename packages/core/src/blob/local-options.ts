@@ -11,11 +11,15 @@ const SHARES: ReadonlySet<number> = new Set([
   0x517b, // SMB
   0xfe534d42, // SMB 2 and 3
   0xff534d42, // CIFS
-  0x65735546, // FUSE: sshfs, s3fs, rclone mount
+  0x65735546, // FUSE: sshfs, s3fs, rclone mount, exFAT, file sharing of virtual machines
+  0x01021997, // 9P
   0x5346414f, // AFS
   0x00c36400, // Ceph
-  0x0bd00bd3, // Lustre
+  0x0bd00bd0, // Lustre
   0x47504653, // GPFS
+  0x19830326, // BeeGFS
+  0x786f4256, // VirtualBox shared folders
+  0xbacbacbc, // VMware shared folders
 ]);
 
 /**
@@ -33,7 +37,7 @@ export async function localOptions(directory: string, env: Environment): Promise
 /** A directory that is not there yet will be made on the file system of its nearest parent. */
 async function isOnShare(path: string): Promise<boolean> {
   try {
-    return SHARES.has((await statfs(path)).type);
+    return SHARES.has((await statfs(path)).type >>> 0);
   } catch {
     // What is wrong with the path shows with the first call, in the words of that call.
     const parent = dirname(path);

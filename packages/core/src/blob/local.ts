@@ -169,7 +169,8 @@ class LocalBlobStore implements BlobStore {
       return result;
     } catch (error) {
       // A parent that is a file means that no blob can lie here either.
-      if (!['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw await translated(error, operation, path, this.#root);
+      if (!['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? ''))
+        throw await translated(error, operation, path, this.#root);
       await this.#directories.checkRoot();
       return undefined;
     }
