@@ -28,6 +28,7 @@ const { values: given, positionals } = parseArgs({
     seconds: { type: 'string', default: '5' },
     size: { type: 'string' },
     times: { type: 'string' },
+    versions: { type: 'string' },
     only: { type: 'string' },
     large: { type: 'boolean', default: false },
     out: { type: 'string' },
@@ -40,6 +41,7 @@ const options = {
   seconds: Number(given.seconds),
   ...(given.size && { size: Number(given.size) }),
   ...(given.times && { times: Number(given.times) }),
+  ...(given.versions && { versions: Number(given.versions) }),
   ...(given.only && { only: given.only.split(',') }),
 };
 const named = positionals.flatMap((word) => GROUPS[word] ?? [word]);

@@ -20,11 +20,11 @@ const LIMIT = 1.3;
 /** Whose cache a push finds: the one of the pushes before it, or none, as on another machine. */
 const CACHES = ['remembered', 'nothing remembered'];
 
-/** @param options `size`: how many versions are many, default 10,000; `times` rounds; `only` of `local` and `s3` */
-export async function measure({ size = MANY, times = 5, only = ['local', 's3'] }) {
+/** @param options `versions`: how many are many, default 10,000; `times` rounds; `only` of `local` and `s3` */
+export async function measure({ versions: many = MANY, times = 5, only = ['local', 's3'] }) {
   const entry = await measuredProgram();
   const histories = [];
-  for (const versions of [FEW, size]) histories.push({ versions, filled: await filledStore(versions) });
+  for (const versions of [FEW, many]) histories.push({ versions, filled: await filledStore(versions) });
   const places = [];
   try {
     for (const where of ['local', 's3'].filter((name) => only.includes(name))) places.push(...(await openPlaces(where, entry, histories)));
