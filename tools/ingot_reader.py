@@ -19,12 +19,16 @@ import re
 import shutil
 import sys
 import tempfile
+import zlib
 
 FORMAT = 1
 COPY_BYTES = 1024 * 1024
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 PACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}/(0|[1-9][0-9]{0,8})\Z")
 MODEL_ID = re.compile(r"[a-z0-9-]+\Z")
+# How often a pack may have been moved, and how long a coded piece may be.
+MOST_MOVES = 64
+CODED_BYTES = 16 * 1024 * 1024
 
 
 class ReaderError(Exception):
@@ -108,6 +112,7 @@ class Store:
 
     def __init__(self, root):
         self.root = root
+        self.moved = {}
         path = self.path("ingot.json")
         if not os.path.exists(path):
             raise not_found("no Ingot store at %s: there is no ingot.json" % root)
@@ -132,15 +137,7 @@ class Store:
 
     def pieces(self, locator, what):
         """Yields the bytes that a locator names, without checking them."""
-        pack, offset, length = locator
-        if not isinstance(pack, str) or not PACK.match(pack):
-            raise damaged("%s lies in %r, which is no pack" % (what, pack))
-        if not (is_count(offset) and is_count(length)):
-            raise damaged("%s points nowhere" % what)
-        try:
-            file = open(self.path("packs/%s.pack" % pack), "rb")
-        except FileNotFoundError:
-            raise not_found("%s is lost: its pack %s is missing" % (what, pack))
+        file, pack, offset, length = self._open(locator, what)
         with file:
             file.seek(offset)
             while length > 0:
@@ -149,6 +146,41 @@ class Store:
                     raise damaged("%s is damaged: pack %s ends too early" % (what, pack))
                 length -= len(data)
                 yield data
+
+    def _open(self, locator, what):
+        """Opens the pack that bytes lie in now: one that is gone may have been moved, and its successor too."""
+        pack, offset, length = locator
+        for _ in range(MOST_MOVES):
+            if not isinstance(pack, str) or not PACK.match(pack):
+                raise damaged("%s lies in %r, which is no pack" % (what, pack))
+            if not (is_count(offset) and is_count(length)):
+                raise damaged("%s points nowhere" % what)
+            try:
+                return open(self.path("packs/%s.pack" % pack), "rb"), pack, offset, length
+            except FileNotFoundError:
+                place = self._moved(pack, offset, length)
+            if place is None:
+                raise not_found("%s is lost: its pack %s is missing" % (what, locator[0]))
+            pack, offset = place
+        raise damaged("%s is lost: its pack %s was moved in a circle" % (what, locator[0]))
+
+    def _moved(self, pack, offset, length):
+        """Says in which pack, and where, bytes of a pack lie that is gone; None when nobody moved them."""
+        if pack not in self.moved:
+            key = "packs/%s.moved" % pack
+            data = self.read(key)
+            document = {"entries": []} if data is None else parse_json(data, key)
+            if data is not None and document.get("format") != FORMAT:
+                raise ReaderError(6, "%s has format %r; this reader knows format %d" % (key, document.get("format"), FORMAT))
+            rest = {name: value for name, value in document.items() if name != "sum"}
+            if data is not None and document.get("sum") != sha256(canonical_json(rest)):
+                raise damaged("%s is damaged" % key)
+            self.moved[pack] = document
+        document = self.moved[pack]
+        for start, size, number, new_start in document["entries"]:
+            if start <= offset and offset + length <= start + size:
+                return document["packs"][number], new_start + offset - start
+        return None
 
     def document(self, ref, what):
         """Reads a small JSON document from a pack and checks its digest."""
@@ -297,6 +329,40 @@ def open_model(store, reference):
     return model, model.find(selector)
 
 
+# --- coded pieces -----------------------------------------------------------------------------------------------------
+
+
+def decoded(stored, coded, what):
+    """Decodes a piece: four planes, of every fourth byte each, as they are or deflated."""
+    coding, size = coded
+    if coding != "planes4-deflate":
+        raise ReaderError(6, "%s has a piece in the coding %r, which this reader does not know" % (what, coding))
+    if not is_count(size) or size > CODED_BYTES or len(stored) < 20:
+        raise damaged("%s has a coded piece of an impossible size" % what)
+    piece, at = bytearray(size), 20
+    for plane in range(4):
+        method, length = stored[plane * 5], int.from_bytes(stored[plane * 5 + 1 : plane * 5 + 5], "big")
+        data = stored[at : at + length]
+        at += length
+        wanted = len(range(plane, size, 4))
+        if method == 1:
+            data = inflated(data, wanted, what)
+        if method > 1 or len(data) != wanted:
+            raise damaged("%s has a coded piece that cannot be decoded" % what)
+        piece[plane::4] = data
+    if at != len(stored):
+        raise damaged("%s has a coded piece with bytes behind its end" % what)
+    return bytes(piece)
+
+
+def inflated(data, wanted, what):
+    try:
+        # One byte more than wanted shows what is too long, however long it would become.
+        return zlib.decompressobj(-15).decompress(data, wanted + 1)
+    except zlib.error as error:
+        raise damaged("%s has a coded piece that cannot be inflated: %s" % (what, error))
+
+
 # --- contents -------------------------------------------------------------------------------------------------------
 
 
@@ -321,7 +387,7 @@ class Package:
 
     def _page(self, ref):
         page = self.store.document(ref, "a page")
-        pieces = [(row[0], page["packs"][row[1]], row[2], row[3]) for row in page["pieces"]]
+        pieces = [(row[0], (page["packs"][row[1]], row[2], row[3]), row[4:]) for row in page["pieces"]]
         if len(pieces) != ref["pieces"]:
             raise damaged("the page %s does not have its %d pieces" % (ref["digest"], ref["pieces"]))
         return pieces
@@ -337,9 +403,10 @@ class Package:
         what = "%s (%s)" % (content.get("path", content["role"]), content["digest"])
         first = self.first[content["digest"]]
         whole, held, size = hashlib.sha256(), b"", 0
-        for digest, pack, offset, length in self.pieces[first : first + content["chunks"]]:
+        for digest, locator, coded in self.pieces[first : first + content["chunks"]]:
             piece = hashlib.sha256()
-            for data in self.store.pieces((pack, offset, length), what):
+            stored = self.store.pieces(locator, what)
+            for data in [decoded(b"".join(stored), coded, what)] if coded else stored:
                 piece.update(data)
                 whole.update(data)
                 size += len(data)
@@ -347,7 +414,7 @@ class Package:
                     yield held
                 held = data
             if "sha256:" + piece.hexdigest() != digest:
-                raise damaged("%s is damaged in pack %s" % (what, pack))
+                raise damaged("%s is damaged in pack %s" % (what, locator[0]))
         if "sha256:" + whole.hexdigest() != content["digest"] or size != content["sizeBytes"]:
             raise damaged("%s is not what its recipe says" % what)
         if held:

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'vitest';
 import { digestOf } from '../digest.ts';
@@ -10,8 +11,11 @@ import { modelFold } from '../registry/model-fold.ts';
 import { namesFold } from '../registry/names-fold.ts';
 import { parseRun } from '../registry/run.ts';
 import { parsePublished } from '../registry/version-body.ts';
+import { chunkerJson } from './chunker.ts';
+import { GEAR } from './chunker-gear.ts';
+import { decodePiece, isCoding } from './coding.ts';
 import { parsePackFooter } from './pack.ts';
-import { parsePage, parseRecipe } from './recipe.ts';
+import { endsPage, parsePage, parseRecipe } from './recipe.ts';
 import { parseCondemnedList, parseUploadRoot } from './roots.ts';
 import { parseStoreFormat } from './store-format.ts';
 import { parseMoved, relocated } from './sweep/moved.ts';
@@ -56,6 +60,7 @@ describe('docs/format.md', () => {
       'pack-footer',
       'page',
       'recipe',
+      'coded-piece',
       'manifest',
       'upload-root',
       'condemned-list',
@@ -118,6 +123,29 @@ describe('docs/format.md', () => {
     assert.equal(relocated(moved, { offset: 18, length: 5 })?.offset, 18);
     assert.equal(relocated(moved, recipe)?.offset, 23);
     assert.equal(relocated(moved, { offset: 23, length: 5 }), undefined);
+  });
+
+  test('says where new stores cut contents, and names the gear table that they use', () => {
+    assert.deepEqual(parseStoreFormat(block('ingot.json'), 'the page').chunker, chunkerJson());
+    assert.equal(GEAR[7], createHash('sha256').update('ingot-gear-1/7').digest().readUInt32BE(0));
+    assert.match(PAGE, /of the\nSHA-256 of the text `ingot-gear-1\/` followed by `b` in decimal/);
+  });
+
+  test('shows a row of a coded piece, and bytes of its coding that decode', () => {
+    const row: unknown = JSON.parse(String(block('coded-piece')));
+    const [piece] = parsePage(Buffer.from(JSON.stringify({ format: 1, packs: ['a/0'], pieces: [row] })), 'page');
+    assert.ok(piece?.coding !== undefined && isCoding(piece.coding));
+    assert.deepEqual([piece.length, piece.sizeBytes], [55000, 65536]);
+    const hex = /^```hex coded\n(.*?)^```$/ms.exec(PAGE)?.[1]?.replace(/\s/g, '') ?? '';
+    const decoded = decodePiece(piece.coding, Buffer.from(hex, 'hex'), 10);
+    assert.deepEqual([...decoded], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test('says when pages end', () => {
+    const ends = (last: string, pieces: number) =>
+      endsPage({ digest: `sha256:${'5'.repeat(62)}${last}`, pack: 'a/0', offset: 0, length: 1 }, pieces);
+    assert.match(PAGE, /its 65th at the earliest, whose digest ends with six zero bits; after 1,024 pieces/);
+    assert.deepEqual([ends('40', 64), ends('40', 65), ends('41', 1023), ends('41', 1024)], [false, true, false, true]);
   });
 
   test('shows a names log that names the model of the root', () => {

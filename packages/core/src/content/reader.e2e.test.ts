@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, test } from 'vitest';
+import { keysOf } from '../blob/conformance/case.ts';
 import { createLocalBlobStore } from '../blob/local.ts';
+import { collect } from '../collect.ts';
 import { type PushOptions, push } from '../push.ts';
 import { parseModelName } from '../ref.ts';
 import { openLogRegistry } from '../registry/open.ts';
@@ -13,6 +15,7 @@ import { createBlobContentStore } from './blob-content-store.ts';
 import { noise } from './conformance.ts';
 import { packKey } from './locator.ts';
 import { createStore } from './store-format.ts';
+import { weights } from './testing/weights.ts';
 
 const READER = fileURLToPath(new URL('../../../../tools/ingot_reader.py', import.meta.url));
 const ODD_NUMBERS = [
@@ -210,4 +213,51 @@ describe('the Python reader', () => {
     assert.equal((await read(directory, 'get', 'churn:1', '-o', join(base, 'out-no-links'))).code, 0);
     assert.deepEqual(await treeOf(join(base, 'out-no-links')), await treeOf(join(base, 'v1')));
   });
+
+  test('rebuilds coded pieces, also those that a collection has moved, and refuses one that is damaged', async () => {
+    const directory = join(base, 'coded');
+    const blobs = createLocalBlobStore(directory);
+    await createStore(blobs);
+    await writeWeights('w1', 1_500_000);
+    await writeWeights('w2', 400_000);
+    const contents = createBlobContentStore(blobs, { packBytes: 1_000_000, coding: 'planes4-deflate' });
+    await using registry = openLogRegistry({ blobs, actor: 'test' });
+    for (const version of ['w1', 'w2']) await push(join(base, version), { registry, contents, name: 'w' });
+    assert.ok((await packBytes(directory)) < 1_900_000 * 0.9);
+    for (const [n, version] of ['w1', 'w2'].entries()) await rebuilds(directory, `w:${n + 1}`, version);
+
+    await registry.deleteVersion({ name: parseModelName('w'), selector: { kind: 'version', number: 1 } });
+    // Everything is written again each time: what was moved is moved once more.
+    for (let run = 0; run < 3; run += 1)
+      await collect({ blobs, actor: 'test', graceMs: 0, repackBelow: 1, repackAtLeastBytes: 0 });
+    const keys = await keysOf(blobs, 'packs/');
+    const moved = keys.filter((key) => key.endsWith('.moved'));
+    assert.ok(
+      moved.length > 0 && moved.some((key) => key.includes('/gc-') && !keys.includes(key.replace(/moved$/, 'pack'))),
+      String(keys),
+    );
+    await rebuilds(directory, 'w:2', 'w2');
+
+    for (const key of keys.filter((key) => key.endsWith('.pack'))) await flip(join(directory, key), 5000);
+    assert.equal((await read(directory, 'check')).code, 8);
+  });
 });
+
+/** A package whose weights, of so many bytes, end as those of all others do. */
+async function writeWeights(name: string, sizeBytes: number): Promise<void> {
+  await mkdir(join(base, name), { recursive: true });
+  await writeFile(join(base, name, 'model.bin'), weights(1_500_000, 1).subarray(1_500_000 - sizeBytes));
+}
+
+async function packBytes(directory: string): Promise<number> {
+  let bytes = 0;
+  for await (const { sizeBytes } of createLocalBlobStore(directory).list('packs/')) bytes += sizeBytes;
+  return bytes;
+}
+
+async function rebuilds(directory: string, reference: string, source: string): Promise<void> {
+  const output = await mkdtemp(join(base, 'rebuilt-'));
+  const { code, stderr } = await read(directory, 'get', reference, '-o', output);
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  assert.deepEqual(await treeOf(output), await treeOf(join(base, source)));
+}
