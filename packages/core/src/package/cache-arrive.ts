@@ -78,7 +78,7 @@ async function fill(directory: string, input: ArriveInput): Promise<Unpacked> {
   const { key, stored, contents, local, now, signal, onProgress } = input;
   const files = join(directory, 'files');
   await mkdir(files, { mode: 0o700 }).catch(tolerateThere);
-  const notes = await openPageNotes(directory, stored.recipe);
+  await using notes = await openPageNotes(directory, stored.recipe);
   const unpacked = await journaled(directory, (journal) =>
     unpackPackage(contents, stored, files, {
       journal,
