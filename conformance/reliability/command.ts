@@ -108,7 +108,8 @@ export function workDirectory(): WorkDirectory {
 /** The code and the text of the one error that a command with `--json` ends with; empty when there is none. */
 export function errorOf({ stderr }: Finished): { readonly code: string; readonly message: string } {
   try {
-    const { error } = JSON.parse(stderr);
+    // Warnings may come before.
+    const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '');
     return { code: String(error.code), message: String(error.message) };
   } catch {
     return { code: '', message: stderr }; // Not an error that Ingot told.

@@ -1,3 +1,4 @@
+import { badLines } from './bad-lines.ts';
 import { bitFlips } from './bit-flips.ts';
 import { diskErrors } from './disk-errors.ts';
 import { powerCuts } from './power-cuts.ts';
@@ -7,4 +8,4 @@ import type { Trial } from './trial.ts';
 import { writers } from './writers.ts';
 
 /** All trials, by worth. */
-export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors, powerCuts, bitFlips, writers];
+export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors, powerCuts, bitFlips, writers, badLines];

@@ -8,6 +8,7 @@ import { debianPackages, goProgram, install, isInstalled, npmPackage, pythonPack
 export const TEST_SERVERS = {
   versitygw: goProgram('github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
   'fake-gcs-server': goProgram('github.com/fsouza/fake-gcs-server@v1.56.1'),
+  toxiproxy: goProgram('github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0'),
   moto: pythonPackages('moto', ['moto[server,s3]==5.2.5']),
   azurite: npmPackage('azurite@3.35.0'),
   s3rver: npmPackage('s3rver@3.7.1'),
@@ -18,7 +19,8 @@ export const TEST_SERVERS = {
 };
 
 // Compilers use every core; downloads wait for the network beside them.
-const LANES = [['versitygw', 'fake-gcs-server'], Object.keys(TEST_SERVERS).filter((name) => !/gw$|gcs/.test(name))];
+const COMPILED = ['versitygw', 'fake-gcs-server', 'toxiproxy'];
+const LANES = [COMPILED, Object.keys(TEST_SERVERS).filter((name) => !COMPILED.includes(name))];
 
 /** What is known to be missing, from a setup to the tests behind it: JSON of reasons by name. */
 const KNOWN_MISSING = 'TEST_SERVERS_MISSING';
