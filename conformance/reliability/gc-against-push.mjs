@@ -113,7 +113,7 @@ async function inProcesses(seconds, seed) {
     while (performance.now() < end) {
       const chosen = hands[Math.floor(random() * hands.length)];
       await pause(random() * 100);
-      if (random() < 0.05) await chosen.kill();
+      if (random() < 0.12) await chosen.kill();
       else await chosen.standStill(random() * 1500);
     }
     await Promise.all(hands.map((one) => one.end()));
