@@ -29,6 +29,7 @@ const SHOWN_SECRETS: Readonly<Record<string, readonly string[]>> = {
   az: ['INGOT_AZURE_ENCRYPTION_KEY', 'AZURE_STORAGE_SAS_TOKEN'],
   webdav: ['INGOT_WEBDAV_PASSWORD', 'INGOT_WEBDAV_TOKEN'],
   webdavs: ['INGOT_WEBDAV_PASSWORD', 'INGOT_WEBDAV_TOKEN'],
+  sftp: ['INGOT_SFTP_PASSWORD'],
   http: ['INGOT_HTTP_PASSWORD', 'INGOT_HTTP_TOKEN'],
   https: ['INGOT_HTTP_PASSWORD', 'INGOT_HTTP_TOKEN'],
 };
@@ -79,7 +80,7 @@ function serverNamedBy(
   { origin, project }: Named,
   given: readonly StorageValue[],
 ): NamedServer | undefined {
-  if (/^(?:webdav|http)s?$/.test(scheme)) return project ? { text: address, origin } : undefined;
+  if (/^(?:webdavs?|https?|sftp)$/.test(scheme)) return project ? { text: address, origin } : undefined;
   const option = /[?&]endpoint=([^&#]*)/.exec(address)?.[1];
   if (option !== undefined) return project ? { text: decodeURIComponent(option), origin } : undefined;
   const names = ENDPOINTS[scheme] ?? [];

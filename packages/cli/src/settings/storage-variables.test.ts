@@ -170,6 +170,11 @@ describe('a server that a file of the working directory names', () => {
     });
     expect(await addressOf({ env: { ...env, INGOT_REGISTRY: 'webdavs://mine/x' }, files })).toBe('webdavs://mine/x');
     expect(await addressOf({ files: { ...files, '.env': 'INGOT_WEBDAV_PASSWORD=theirs\n' } })).toBe('webdavs://evil/x');
+    const sftp = { 'ingot.toml': 'registry = "sftp://me@evil/x"\n' };
+    await expect(addressOf({ env: { INGOT_SFTP_PASSWORD: 'x' }, files: sftp })).rejects.toMatchObject({
+      code: 'refused',
+    });
+    expect(await addressOf({ env: { INGOT_SFTP_KEY: '/mine' }, files: sftp })).toBe('sftp://me@evil/x');
   });
 
   it('gets no token of the user and no key that is sent along', async () => {
