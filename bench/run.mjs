@@ -6,8 +6,10 @@
  *     npm run bench -- serving --peers   also mlflow, MLServer and BentoML, each in an environment of its own
  *     npm run bench -- --seconds 3       shorter or longer load
  *     npm run bench -- storage --size 1024 --times 3 --peers
- *                                        pushes, pulls and care of a store; --only ingot,xet for some contenders,
- *                                        --large for what takes long, --out PATH for other result files
+ *                                        pushes, pulls and care of a store, with folders of so many MiB and so many rounds;
+ *                                        --peers also for DVC, modelstore, MLflow and an OCI registry;
+ *                                        --only ingot,xet for some contenders, --large for what takes long,
+ *                                        --out PATH for other result files
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
@@ -50,6 +52,9 @@ if (unknown.length > 0) {
   console.error(`no such suite: ${unknown.join(', ')}; there are ${[...SUITES, ...Object.keys(GROUPS)].join(', ')}`);
   process.exit(2);
 }
+
+// So that whatever was started ends with the run.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130));
 
 const { python, reason } = await setup({ python: 'all' });
 if (python === undefined) {
