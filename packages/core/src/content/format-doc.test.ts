@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'vitest';
-import { digestOf } from '../digest.ts';
+import { digestOf, digestOfHex } from '../digest.ts';
 import { canonicalJson } from '../json.ts';
 import { parseManifest } from '../package/manifest-read.ts';
 import { parseEvent, type StoredEvent } from '../registry/events.ts';
@@ -143,7 +143,7 @@ describe('docs/format.md', () => {
 
   test('says when pages end', () => {
     const ends = (last: string, pieces: number) =>
-      endsPage({ digest: `sha256:${'5'.repeat(62)}${last}`, pack: 'a/0', offset: 0, length: 1 }, pieces);
+      endsPage({ digest: digestOfHex(`${'5'.repeat(62)}${last}`), pack: 'a/0', offset: 0, length: 1 }, pieces);
     assert.match(PAGE, /its 65th at the earliest, whose digest ends with six zero bits; after 1,024 pieces/);
     assert.deepEqual([ends('40', 64), ends('40', 65), ends('41', 1023), ends('41', 1024)], [false, true, false, true]);
   });
