@@ -21,10 +21,10 @@ import { parseMetrics, parseTags } from '../verbs/parse.ts';
 
 /** `ingot push PATH`: stores a package as a new version. What is wrong with it is said before the store is asked. */
 export async function run(context: Context): Promise<Result> {
-  keepHeapSmall();
   await using source = await openPushSource(context.arguments.argument(0), context);
   const options = await optionsOf(source, context);
   const draft = namedBySource(await draftPackage(source.path, options), source, options);
+  if (draft.sources.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) >= LARGE_BYTES) keepHeapSmall();
   await using store = await openStore(context, { creates: true });
   const pushed = await pushDraft(draft, { ...options, registry: store.registry, contents: store.contents });
   return {
@@ -34,6 +34,9 @@ export async function run(context: Context): Promise<Result> {
     notes: [...source.notes, ...notes(pushed)],
   };
 }
+
+/** Below it, and so for most folders of small files, time counts for more than memory. */
+const LARGE_BYTES = 128 * 1024 * 1024;
 
 async function optionsOf({ path, source }: PushSource, context: Context) {
   const { arguments: given } = context;
