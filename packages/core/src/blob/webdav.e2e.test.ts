@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
-import { readdir } from 'node:fs/promises';
+import { chmod, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { startApache } from '../../test/servers/apache.ts';
@@ -78,6 +78,9 @@ await needServer('apache', startApache, (apache) => {
       assert.equal(await files.write('models/Churn/1', bodyOf('two')), 'exists');
       assert.deepEqual(await keysOf(files, 'models/'), ['models/Churn/1']);
       await files.write('plain/file', bodyOf('plain'));
+      // Files are their owner's, and the server may be somebody else.
+      await chmod(join(apache.directory, 'own/plain'), 0o755);
+      await chmod(join(apache.directory, 'own/plain/file'), 0o644);
       assert.equal(String(await collect(store.read('plain/file', { range: { start: 1, end: 3 } }))), 'la');
       assert.equal(await store.write('plain/file', bodyOf('other')), 'exists');
       assert.deepEqual(await keysOf(store, 'plain/'), ['plain/file']);
