@@ -7,6 +7,7 @@ import { bodyOf, collect } from './bytes.ts';
 import { BLOB_STORE_CASES } from './conformance.ts';
 import { failsWith, keysOf } from './conformance/case.ts';
 import { LISTING_CASES } from './conformance/listing.ts';
+import { nodeFileSystem, PRIVATE_MODES } from './local/file-system.ts';
 import { createLocalBlobStore } from './local.ts';
 
 let base = '';
@@ -183,5 +184,31 @@ describe('the local store', () => {
       }),
     );
     assert.deepEqual(await keysOf(store, ''), []);
+  });
+});
+
+describe('a blob that another process deletes', () => {
+  test('just when it was found to exist is no failure, and can be written again', async () => {
+    const directory = freshDirectory();
+    const other = createLocalBlobStore(directory);
+    const files = nodeFileSystem(PRIVATE_MODES);
+    let isArmed = false;
+    const store = createLocalBlobStore(directory, {
+      fileSystem: {
+        ...files,
+        open: async (path) => {
+          if (isArmed && path === join(directory, 'gc')) {
+            isArmed = false;
+            await other.delete('gc/a.json');
+          }
+          return await files.open(path);
+        },
+      },
+    });
+    assert.equal(await store.write('gc/a.json', bodyOf('x')), 'created');
+    isArmed = true;
+    assert.equal(await store.write('gc/a.json', bodyOf('x')), 'exists');
+    assert.equal(isArmed, false);
+    assert.equal(await store.write('gc/a.json', bodyOf('x')), 'created');
   });
 });

@@ -178,8 +178,15 @@ class LocalBlobStore implements BlobStore {
 
   // Whoever is told "exists" relies on it: its name has to be as durable as if it had been written here.
   async #alreadyThere(path: string): Promise<'exists'> {
-    await this.#directories.ensure(dirname(path));
-    await syncDirectory(this.#files, dirname(path));
+    const parent = dirname(path);
+    try {
+      await this.#directories.ensure(parent);
+      await syncDirectory(this.#files, parent);
+    } catch (error) {
+      // Another process has deleted it since, and the directory that it left empty: then no name has to last.
+      if (systemErrorCode(error) !== 'ENOENT') throw error;
+      this.#directories.forget(parent);
+    }
     return 'exists';
   }
 
