@@ -1,7 +1,6 @@
 /** One flipped bit in every object of a store, one after the other: whether `check` finds it, and whether anybody is served it. */
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { bodyOf, collect as readAll } from '@ingot/core/blob/bytes';
@@ -16,27 +15,27 @@ import { pullToCache } from '@ingot/core/pull';
 import { push } from '@ingot/core/push';
 import { parseModelName, parseReference } from '@ingot/core/ref';
 import { openLogRegistry } from '@ingot/core/registry/open';
+import { workDirectory } from './command.ts';
 import { brought, fingerprintOf, type Ledger, observe } from './judge.ts';
 import { countOf, oneOf, type Outcome, randomFrom, type Trial, type TrialOptions } from './trial.ts';
 
-/** About 120 objects in the short form, more than 1,000 in the full one. */
+/** One store in the short form, ten in the full one: more than 1,000 objects. */
 export const bitFlips: Trial = {
   name: 'bit-flips',
   about: 'one flipped bit in every object of a store: found by check, served to nobody',
   async run(options: TrialOptions): Promise<Outcome> {
-    const directory = mkdtempSync(join(tmpdir(), 'ingot-flips-'));
-    try {
-      const random = randomFrom(options.seed);
-      const blobs = await filledStore(directory, random, options.full ? 50 : 5);
+    const random = randomFrom(options.seed);
+    const flips = new Flips(random);
+    // Many small stores: each check reads a whole one.
+    for (let store = 0; store < (options.full ? 10 : 1); store += 1) {
+      using directory = workDirectory();
+      const blobs = await filledStore(directory.path, random, options.full ? 9 : 4);
       const whole = await observe(blobs);
       if (whole.failures.length > 0) throw new Error(`the store is damaged before it is: ${whole.failures.join(', ')}`);
-      const trial = new Flips(blobs, whole, directory, random);
-      for (const key of await keysOf(blobs)) await trial.flip(key);
-      options.say(`${trial.flipped.length} bits flipped`);
-      return trial.outcome();
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
+      for (const key of await keysOf(blobs)) await flips.flip(key, { blobs, whole, directory: directory.path });
+      options.say(`${flips.flipped.length} bits flipped`);
     }
+    return flips.outcome();
   },
 };
 
@@ -83,39 +82,42 @@ function kindOf(key: string): string {
   return /\/(log|heads|segments)\//.exec(key)?.[1] ?? key.split('/')[0] ?? key;
 }
 
+/** A store in which a bit is flipped, and what it has to give. */
+interface Flipped {
+  readonly blobs: BlobStore;
+  readonly whole: Ledger;
+  /** For caches. */
+  readonly directory: string;
+}
+
 class Flips {
   readonly flipped: string[] = [];
-  readonly #blobs: BlobStore;
-  readonly #whole: Ledger;
-  readonly #directory: string;
   readonly #random: () => number;
   readonly #failures: string[] = [];
   readonly #answers: string[] = [];
   #found = 0;
 
-  constructor(blobs: BlobStore, whole: Ledger, directory: string, random: () => number) {
-    this.#blobs = blobs;
-    this.#whole = whole;
-    this.#directory = directory;
+  constructor(random: () => number) {
     this.#random = random;
   }
 
-  async flip(key: string): Promise<void> {
-    const good = await readAll(this.#blobs.read(key));
+  async flip(key: string, store: Flipped): Promise<void> {
+    const { blobs } = store;
+    const good = await readAll(blobs.read(key));
     const bad = Buffer.from(good);
     const [at, bit] = [Math.floor(this.#random() * bad.length), Math.floor(this.#random() * 8)];
     bad[at] = (bad[at] ?? 0) ^ (1 << bit);
-    await this.#replace(key, bad);
+    await replace(blobs, key, bad);
     this.flipped.push(kindOf(key));
     const label = `bit ${bit} of byte ${at} of ${key}`;
-    if (await this.#isFound(key)) this.#found += 1;
+    if (await isFound(blobs, key)) this.#found += 1;
     else this.#failures.push(`${label} is not found by check --read-data`);
-    for (const ref of this.#readersOf(key)) {
-      const answer = await this.#ask(ref);
+    for (const ref of this.#readersOf(key, store.whole)) {
+      const answer = await this.#ask(ref, store);
       this.#answers.push(answer);
       if (answer !== 'right bytes' && !CODES.includes(answer)) this.#failures.push(`${label}: ${ref} gives ${answer}`);
     }
-    await this.#replace(key, good);
+    await replace(blobs, key, good);
   }
 
   outcome(): Outcome {
@@ -133,24 +135,9 @@ class Flips {
     };
   }
 
-  async #replace(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#blobs.delete(key);
-    await this.#blobs.write(key, bodyOf(bytes));
-  }
-
-  async #isFound(key: string): Promise<boolean> {
-    const pack = /^(packs\/.*)\.(?:pack|moved)$/.exec(key)?.[1];
-    try {
-      const { damage } = await check({ blobs: this.#blobs, readData: true, threads: 0 });
-      return damage.some((found) => found.key === key || (pack !== undefined && found.key.startsWith(pack)));
-    } catch {
-      return key === 'ingot.json'; // Nothing can be read where that cannot.
-    }
-  }
-
   /** Versions whose reading meets an object: of its model where the key says so, else one of each. */
-  #readersOf(key: string): string[] {
-    const refs = [...this.#whole.versions.keys()];
+  #readersOf(key: string, { versions }: Ledger): string[] {
+    const refs = [...versions.keys()];
     const model = /^models\/(.)-/.exec(key)?.[1];
     const own = model === undefined ? refs : refs.filter((ref) => ref.startsWith(`${model}:`));
     const [first = '', ...rest] = own;
@@ -158,18 +145,33 @@ class Flips {
   }
 
   /** Asks as `pull` does or, one time in four, as a model server does. */
-  async #ask(ref: string): Promise<string> {
-    await using registry = openLogRegistry({ blobs: this.#blobs, actor: 'test' });
-    const from = { registry, contents: createBlobContentStore(this.#blobs) };
+  async #ask(ref: string, { blobs, whole, directory }: Flipped): Promise<string> {
+    await using registry = openLogRegistry({ blobs: blobs, actor: 'test' });
+    const from = { registry, contents: createBlobContentStore(blobs) };
     try {
       if (this.#random() < 0.75)
-        return (await brought(ref, from)) === this.#whole.versions.get(ref) ? 'right bytes' : 'wrong bytes';
-      const home = mkdtempSync(join(this.#directory, 'cache-'));
+        return (await brought(ref, from)) === whole.versions.get(ref) ? 'right bytes' : 'wrong bytes';
+      const home = mkdtempSync(join(directory, 'cache-'));
       await using cache = openPackageCache({ directory: home });
       const { path, files } = await pullToCache(ref, { ...from, cache });
-      return fingerprintOf(path, files) === this.#whole.versions.get(ref) ? 'right bytes' : 'wrong bytes';
+      return fingerprintOf(path, files) === whole.versions.get(ref) ? 'right bytes' : 'wrong bytes';
     } catch (error) {
       return isIngotError(error) ? error.code : String(error);
     }
+  }
+}
+
+async function replace(blobs: BlobStore, key: string, bytes: Uint8Array): Promise<void> {
+  await blobs.delete(key);
+  await blobs.write(key, bodyOf(bytes));
+}
+
+async function isFound(blobs: BlobStore, key: string): Promise<boolean> {
+  const pack = /^(packs\/.*)\.(?:pack|moved)$/.exec(key)?.[1];
+  try {
+    const { damage } = await check({ blobs, readData: true, threads: 0 });
+    return damage.some((found) => found.key === key || (pack !== undefined && found.key.startsWith(pack)));
+  } catch {
+    return key === 'ingot.json'; // Nothing can be read where that cannot.
   }
 }
