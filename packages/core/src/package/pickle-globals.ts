@@ -48,6 +48,7 @@ const BARE: ReadonlySet<number> = new Set(
   ),
 );
 
+const MAX_PROTOCOL = 5;
 const MAX_TEXT = 300;
 const MAX_GLOBALS = 1000;
 
@@ -76,8 +77,10 @@ class Walker {
   private readonly seen = new Set<string>();
   /** The last two texts pushed, which STACK_GLOBAL takes. */
   private texts: string[] = [];
-  private readonly memo = new Map<number, string>();
+  private memo = new Map<number, string>();
   private memoSize = 0;
+  /** Memos of the pickles around this one: joblib writes an array of objects as a pickle within the pickle. */
+  private readonly outer: { readonly memo: Map<number, string>; readonly memoSize: number }[] = [];
   private last: string | undefined;
   private sawContainer = false;
 
@@ -91,8 +94,8 @@ class Walker {
       while (this.at < this.bytes.length && this.globals.length < MAX_GLOBALS) {
         const code = this.bytes[this.at++] ?? 0;
         this.operations++;
-        if (code === 0x2e) return true;
-        if (!this.step(code)) return false;
+        if (code === 0x2e && this.outer.length === 0) return true;
+        if (!(code === 0x2e ? this.leave() : this.step(code))) return false;
       }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
@@ -134,12 +137,28 @@ class Walker {
   private fixedOperand(code: number, size: number): boolean {
     const value = size <= 4 ? this.bytes.readUIntLE(this.at, size) : 0;
     this.at += size;
-    if (code === 0x80) this.protocol = value;
-    else if (code === 0x71 || code === 0x72)
-      return this.memoize(value); // BINPUT
-    else if (code === 0x68 || code === 0x6a)
-      return this.push(this.memo.get(value)); // BINGET
-    else if (code !== 0x95) this.last = undefined;
+    if (code === 0x80) return this.enter(value);
+    if (code === 0x71 || code === 0x72) return this.memoize(value); // BINPUT
+    if (code === 0x68 || code === 0x6a) return this.push(this.memo.get(value)); // BINGET
+    if (code !== 0x95) this.last = undefined;
+    return true;
+  }
+
+  /** PROTO begins a pickle, also one within another; each has a memo of its own. */
+  private enter(protocol: number): boolean {
+    if (protocol > MAX_PROTOCOL) return false;
+    if (this.operations > 1) this.outer.push({ memo: this.memo, memoSize: this.memoSize });
+    else this.protocol = protocol;
+    this.memo = new Map();
+    this.memoSize = 0;
+    return true;
+  }
+
+  private leave(): boolean {
+    const around = this.outer.pop();
+    this.memo = around?.memo ?? new Map();
+    this.memoSize = around?.memoSize ?? 0;
+    this.last = undefined;
     return true;
   }
 
