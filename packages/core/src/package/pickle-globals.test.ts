@@ -28,7 +28,16 @@ test('an array of objects that joblib puts into a pickle has a memo of its own',
 });
 
 test('the bytes of an array are not taken for another pickle', () => {
-  const bytes = [...proto(4), ...text('sklearn'), ...text('Model'), STACK_GLOBAL, 0x80, 0x63, ...text('x'), ...text('y')];
+  const bytes = [
+    ...proto(4),
+    ...text('sklearn'),
+    ...text('Model'),
+    STACK_GLOBAL,
+    0x80,
+    0x63,
+    ...text('x'),
+    ...text('y'),
+  ];
   expect(readPickle(Uint8Array.from([...bytes, STACK_GLOBAL, STOP]))?.globals).toEqual([
     { module: 'sklearn', name: 'Model' },
   ]);
