@@ -168,6 +168,18 @@ describe('progress', () => {
     ]);
   });
 
+  it('does not foretell hours from the first bytes', () => {
+    const { written, output } = paper(false);
+    let now = 0;
+    const { onProgress } = openProgress(output, () => now);
+    const stored = (doneBytes: number) =>
+      onProgress({ phase: 'store', path: 'weights.bin', doneBytes, totalBytes: 200_000_000 });
+    stored(0);
+    now = 5000;
+    stored(217);
+    expect(written).toEqual(['storing 1 file  217 B of 200 MB  43 B/s\n']);
+  });
+
   it('draws a bar for the file and one for the total on a terminal, and removes them', () => {
     const { written, output } = paper(true);
     let now = 0;

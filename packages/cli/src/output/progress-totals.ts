@@ -3,8 +3,10 @@ import type { ProgressEvent } from '@ingot/core/progress';
 /** Rates are over this long, so that they do not jump. */
 const WINDOW_MS = 5000;
 const SAMPLE_MS = 200;
-/** Nothing is foretold from less than this. */
+/** Nothing is foretold from less than this: of time, and of what there is to do (a thousandth, at most a megabyte). */
 const FIRST_MS = 1000;
+const FIRST_SHARE = 1000;
+const FIRST_BYTES = 1_000_000;
 
 interface Sample {
   readonly at: number;
@@ -41,7 +43,8 @@ export class ProgressTotals {
   /** Seconds until all is done, if it goes on like this; undefined when that cannot be said. */
   get secondsLeft(): number | undefined {
     const { rate } = this;
-    return rate === undefined || rate <= 0 ? undefined : (this.total - this.done) / rate;
+    if (rate === undefined || rate <= 0 || this.done < Math.min(this.total / FIRST_SHARE, FIRST_BYTES)) return undefined;
+    return (this.total - this.done) / rate;
   }
 
   /** Whether there is more to sum up than the event itself says; what an installer says is not about bytes. */
