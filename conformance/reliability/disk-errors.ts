@@ -75,7 +75,9 @@ async function failEachStep(prepared: Prepared, { seed, full }: TrialOptions, ta
 async function stepsOf(prepared: Prepared, fault: string): Promise<string[]> {
   using directory = prepared.copy();
   const log = join(directory.path, 'home', 'steps');
-  await runIngot(prepared.work.words, { cwd: directory.path, disk: { fault, at: 1_000_000, log } });
+  const disk = { fault, at: 1_000_000, log };
+  const { status, stderr } = await runIngot(prepared.work.words, { cwd: directory.path, disk });
+  if (status !== 0) throw new Error(`${prepared.label}, undisturbed: ${stderr}`);
   return readFileSync(log, 'utf8').trim().split('\n');
 }
 

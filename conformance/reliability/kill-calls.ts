@@ -16,7 +16,7 @@ interface Moment {
 
 const AT_ONCE = 2;
 /** So many moments of each command in the short form. */
-const SAMPLE = 4;
+const SAMPLE = 3;
 
 /** Every call in the full form, a few of each command in the short one. */
 export const killCalls: Trial = {

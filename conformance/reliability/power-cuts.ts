@@ -24,7 +24,7 @@ export const powerCuts: Trial = {
   name: 'power-cuts',
   about: 'power cuts at every moment of push, alias, delete, gc and mirror, with any unflushed change lost or torn',
   async run(options: TrialOptions): Promise<Outcome> {
-    const tally = { changes: 0, cuts: 0, distinct: 0, withCommand: 0, acknowledged: 0 };
+    const tally = { changes: 0, cuts: 0, distinct: 0, withPush: 0, withCommand: 0, acknowledged: 0 };
     const failures: string[] = [];
     for (const prepared of await prepareAll(options.seed)) {
       using _ = prepared;
@@ -43,9 +43,13 @@ export const powerCuts: Trial = {
         if (acknowledged) tally.acknowledged += 1;
         const withCommand = seen.size % (options.full ? 50 : 10) === 0;
         if (withCommand) tally.withCommand += 1;
+        const withPush = seen.size % 4 === 1;
+        if (withPush) tally.withPush += 1;
         const label = `${prepared.label}, cut after ${cut.at} of ${recorded.model.changes.length}, ${cut.model}, keep ${cut.keep}`;
         failures.push(
-          ...(await recovered(prepared, tree, acknowledged, withCommand)).map((failure) => `${label}: ${failure}`),
+          ...(await recovered(prepared, tree, { acknowledged, withPush, withCommand })).map(
+            (failure) => `${label}: ${failure}`,
+          ),
         );
         if (failures.length > 20) break;
       }
@@ -57,6 +61,7 @@ export const powerCuts: Trial = {
         'power cuts': tally.cuts,
         'different disks that they left': tally.distinct,
         'of those, behind the acknowledgement': tally.acknowledged,
+        'of those, pushed to and collected afterwards': tally.withPush,
         'of those, recovered by the command itself too': tally.withCommand,
       },
       failures,
@@ -115,14 +120,14 @@ function* cutsOf(
   random: () => number,
 ): Iterable<Cut> {
   const last = model.changes.length;
-  for (let at = 0; at <= last; at += full ? 1 : 1 + Math.floor(random() * 20)) {
+  for (let at = 0; at <= last; at += full ? 1 : 1 + Math.floor(random() * 30)) {
     yield { at, model: 'anything', keep: 1, random };
     yield { at, model: 'anything', keep: 0, random };
     if (full) yield { at, model: 'journal', keep: 0, random };
   }
   yield { at: ackAt + 1, model: 'anything', keep: 0, random };
   yield { at: ackAt + 1, model: 'journal', keep: 0, random };
-  const samples = full ? (isPush ? 10_000 : 1000) : 8;
+  const samples = full ? (isPush ? 10_000 : 1000) : 5;
   for (let sample = 0; sample < samples; sample += 1)
     yield {
       at: Math.floor(random() * (last + 1)),
@@ -142,12 +147,11 @@ function printOf(tree: Tree, acknowledged: boolean): string {
   return hash.digest('hex');
 }
 
-/** Opens, lists, checks and brings everything, then pushes and collects; gives what is wrong. */
+/** Opens, lists, checks and brings everything, then perhaps pushes and collects; gives what is wrong. */
 async function recovered(
   prepared: Prepared,
   tree: Tree,
-  acknowledged: boolean,
-  withCommand: boolean,
+  { acknowledged, withPush, withCommand }: { acknowledged: boolean; withPush: boolean; withCommand: boolean },
 ): Promise<string[]> {
   const cwd = mkdtempSync(join(roomyMemory(), 'ingot-cut-'));
   try {
@@ -155,7 +159,7 @@ async function recovered(
     const { before, after } = prepared;
     const failures = [...(await judgeWorld(cwd, { before, after, acknowledged }))];
     if (withCommand) failures.push(...(await withTheCommand(prepared, cwd)));
-    return [...failures, ...(await pushAndCollect(cwd))];
+    return withPush ? [...failures, ...(await pushAndCollect(cwd))] : failures;
   } catch (error) {
     return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
   } finally {

@@ -14,6 +14,11 @@ export interface Storage {
   close(): Promise<void>;
 }
 
+/** Storages that let two writers of one key both believe that they made it, and why. Ingot has to refuse them. */
+export const LIARS: Readonly<Record<string, string>> = {
+  'S3 (moto)': 'moto looks whether a key is there before it takes its lock',
+};
+
 /** All storages that can be started on one machine, by name. */
 export const STORAGES: Readonly<Record<string, () => Promise<Storage>>> = {
   directory: () => directory({}),

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openBlobStore } from '@ingot/core/blob/open';
 import { type Finished, runIngot, workDirectory } from './command.ts';
 import { fingerprint, observe } from './judge.ts';
-import { STORAGES, type Storage } from './storages.ts';
+import { LIARS, STORAGES, type Storage } from './storages.ts';
 import type { Outcome, Trial, TrialOptions } from './trial.ts';
 
 /** 8 writers over each storage in the short form, 32 in the full one. */
@@ -28,9 +28,12 @@ export const writers: Trial = {
       const started = performance.now();
       try {
         const many = options.full ? 32 : 8;
-        const found = await race(storage, many, options.seed);
-        failures.push(...found.map((failure) => `${name}: ${failure}`));
-        figures.set(`versions of ${many} writers over: ${name}`, many - found.length);
+        const result = await race(storage, many, options.seed);
+        const what = `of ${many} writers over: ${name}`;
+        figures.set(`versions ${what}`, result.versions);
+        if (LIARS[name] === undefined)
+          failures.push(...[...result.refused, ...result.wrong].map((failure) => `${name}: ${failure}`));
+        else figures.set(`refused ${what}`, result.refused.length);
       } finally {
         await storage.close();
       }
@@ -40,8 +43,16 @@ export const writers: Trial = {
   },
 };
 
-/** Lets so many processes push at once, then looks at what is there. Gives what is wrong. */
-async function race({ address, env }: Storage, many: number, seed: number): Promise<string[]> {
+/** What came of a race. */
+interface Raced {
+  readonly versions: number;
+  /** Writers who were told that the storage cannot be published to. */
+  readonly refused: readonly string[];
+  readonly wrong: readonly string[];
+}
+
+/** Lets so many processes push at once, then looks at what is there. */
+async function race({ address, env }: Storage, many: number, seed: number): Promise<Raced> {
   using directory = workDirectory();
   const cwd = directory.path;
   const prints = Array.from({ length: many }, (_, writer) => {
@@ -64,7 +75,9 @@ async function race({ address, env }: Storage, many: number, seed: number): Prom
     ),
   );
   const blobs = await openBlobStore(`${address}/race`, { env: { ...process.env, ...env } });
-  return wrongWith(finished, prints, await observe(blobs));
+  const observed = await observe(blobs);
+  const refused = finished.filter(({ status }) => status === 6).map(({ stderr }) => stderr);
+  return { versions: observed.versions.size, refused, wrong: wrongWith(finished, prints, observed) };
 }
 
 function wrongWith(
