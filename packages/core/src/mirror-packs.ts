@@ -1,12 +1,11 @@
 import type { BlobBody, BlobOptions, BlobStore } from './blob/blob-store.ts';
 import { bodyOf, readIfPresent } from './blob/bytes.ts';
-import { decodePiece } from './content/coding.ts';
 import { packKey } from './content/locator.ts';
-import { type PackedEntry, parsePackFooter, readPackFooter, TRAILER_BYTES } from './content/pack.ts';
+import { readPackFooter } from './content/pack.ts';
 import { movedKey, parseMoved } from './content/sweep/moved.ts';
 import { surveyPacks } from './content/sweep/survey.ts';
-import { createDigester, digestOf } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
+import { damagedPack, PackVerifier, verifyPack } from './mirror-pack-verifier.ts';
 import type { OnProgress } from './progress.ts';
 
 /** What copying packs needs to know. */
@@ -80,7 +79,7 @@ export class PackCopier {
   /** Adds a pack to those that are missing, with its size; of one that was moved, those that hold its entries now. */
   async #find(pack: string, found: Map<string, number>, way: readonly string[] = []): Promise<void> {
     if (found.has(pack) || this.#there.has(pack)) return;
-    if (way.includes(pack)) throw damaged(pack, 'it was moved in a circle');
+    if (way.includes(pack)) throw damagedPack(pack, 'it was moved in a circle');
     const sizeBytes = await this.#sizeOf(pack);
     if (sizeBytes !== undefined) {
       found.set(pack, sizeBytes);
@@ -178,13 +177,13 @@ export class PackCopier {
     const sizeBytes = bytes.byteLength;
     let filled = 0;
     for await (const piece of this.#options.source.read(packKey(pack), this.#call)) {
-      if (filled + piece.byteLength > sizeBytes) throw damaged(pack, 'it is longer than it was');
+      if (filled + piece.byteLength > sizeBytes) throw damagedPack(pack, 'it is longer than it was');
       bytes.set(piece, filled);
       filled += piece.byteLength;
       this.#tell(pack, Math.min(filled, sizeBytes - 1), sizeBytes);
     }
-    if (filled !== sizeBytes) throw damaged(pack, 'it is shorter than it was');
-    verify(pack, bytes);
+    if (filled !== sizeBytes) throw damagedPack(pack, 'it is shorter than it was');
+    verifyPack(pack, bytes);
     return bytes;
   }
 
@@ -229,85 +228,6 @@ export class PackCopier {
   #tell(pack: string, doneBytes: number, totalBytes: number): void {
     this.#options.onProgress?.({ phase: 'copy', path: `pack ${pack}`, doneBytes, totalBytes });
   }
-}
-
-/** Checks a whole pack in memory. Throws `integrity`. */
-function verify(pack: string, bytes: Buffer): void {
-  const verifier = new PackVerifier(pack, parsePackFooter(footerOf(pack, bytes), pack, dataBytesOf(bytes)));
-  verifier.take(bytes);
-  verifier.finish();
-}
-
-function dataBytesOf(bytes: Buffer): number {
-  const trailerAt = bytes.byteLength - TRAILER_BYTES;
-  return trailerAt - Number(bytes.readBigUInt64BE(trailerAt));
-}
-
-function footerOf(pack: string, bytes: Buffer): Buffer {
-  const trailerAt = bytes.byteLength - TRAILER_BYTES;
-  const start = trailerAt < 0 ? -1 : dataBytesOf(bytes);
-  if (start < 0 || bytes.toString('latin1', bytes.byteLength - 8) !== 'INGOTPK1')
-    throw damaged(pack, 'it does not end as packs do');
-  return bytes.subarray(start, trailerAt);
-}
-
-/** Checks the bytes of a pack while they pass: each entry against its digest, the footer against the trailer. */
-class PackVerifier {
-  readonly #pack: string;
-  readonly #entries: readonly PackedEntry[];
-  readonly #tail: Uint8Array[] = [];
-  #next = 0;
-  #left: number;
-  #held: Uint8Array[] = [];
-  #digester = createDigester();
-
-  constructor(pack: string, entries: readonly PackedEntry[]) {
-    this.#pack = pack;
-    this.#entries = entries;
-    this.#left = entries[0]?.length ?? 0;
-  }
-
-  take(bytes: Uint8Array): void {
-    let rest = bytes;
-    for (let entry = this.#entries[this.#next]; entry !== undefined && rest.byteLength > 0; ) {
-      const some = rest.subarray(0, this.#left);
-      rest = rest.subarray(some.byteLength);
-      this.#left -= some.byteLength;
-      if (entry.coding === undefined) this.#digester.update(some);
-      else this.#held.push(Uint8Array.from(some));
-      if (this.#left > 0) return;
-      this.#close(entry);
-      entry = this.#entries[++this.#next];
-      this.#left = entry?.length ?? 0;
-    }
-    // The stream may use its buffer again.
-    if (rest.byteLength > 0) this.#tail.push(Uint8Array.from(rest));
-  }
-
-  #close(entry: PackedEntry): void {
-    const digest =
-      entry.coding === undefined
-        ? this.#digester.finish()
-        : digestOf(decodePiece(entry.coding, Buffer.concat(this.#held), entry.size ?? 0));
-    if (digest !== entry.digest) throw damaged(this.#pack, `its entry ${entry.digest} has other bytes`);
-    this.#digester = createDigester();
-    this.#held = [];
-  }
-
-  finish(): void {
-    const tail = Buffer.concat(this.#tail);
-    const footer = tail.subarray(0, Math.max(0, tail.byteLength - TRAILER_BYTES));
-    const said = tail.subarray(footer.byteLength + 8, footer.byteLength + 40).toString('hex');
-    if (this.#next < this.#entries.length || digestOf(footer) !== `sha256:${said}`)
-      throw damaged(this.#pack, 'its footer has other bytes');
-  }
-}
-
-function damaged(pack: string, why: string): IngotError {
-  return new IngotError('integrity', `pack ${pack} is damaged: ${why}`, {
-    hint: 'ingot check --read-data   (of the source; names the versions that it belongs to)',
-    details: { pack },
-  });
 }
 
 function lost(pack: string, { address }: BlobStore): IngotError {

@@ -6,19 +6,19 @@
 
 import { randomBytes } from 'node:crypto';
 import type { BlobOptions, BlobStore } from './blob/blob-store.ts';
-import { bodyOf, readIfPresent } from './blob/bytes.ts';
-import { isPackId } from './content/locator.ts';
-import { parseRoot, ROOTS_PREFIX } from './content/roots.ts';
-import { createStore, openStore, type StoreFormat } from './content/store-format.ts';
+import { bodyOf } from './blob/bytes.ts';
+import { openStore } from './content/store-format.ts';
 import { inParallel } from './content/sweep/in-parallel.ts';
-import type { Digest } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
-import { compareLast, type Divergence, divergedError, putExactly } from './mirror-logs.ts';
+import { copyCaches, type LastingRoot, readLastingRoots } from './mirror-besides.ts';
+import { type ComparedLog, compareLogs, listLog, NAMES } from './mirror-compare.ts';
+import { compareLast, divergedError, putExactly } from './mirror-logs.ts';
+import { openMirror, refuseDetached } from './mirror-open.ts';
 import { PackCopier } from './mirror-packs.ts';
 import { type LogPlan, Planner, type Slice } from './mirror-plan.ts';
 import { MirrorRoots } from './mirror-roots.ts';
 import type { OnProgress } from './progress.ts';
-import { type ListedLog, type ListedLogs, listLogs } from './registry/care-logs.ts';
+import type { ListedLog } from './registry/care-logs.ts';
 
 /** Options of {@link mirror}. */
 export interface MirrorOptions {
@@ -48,21 +48,8 @@ export interface MirrorResult {
   readonly dryRun: boolean;
 }
 
-/** A log of the source beside what the mirror has of it. */
-interface ComparedLog {
-  readonly ours: ListedLog;
-  readonly theirs: ListedLog;
-  /** Number and digest of the last event that both have. */
-  readonly there: number;
-  readonly last: Digest | null;
-}
-
-const COMPARED_AT_ONCE = 32;
 const LOGS_AT_ONCE = 8;
 const MOST_ROUNDS = 5;
-/** Kinds of roots that belong to work in flight in one store. */
-const PASSING = /^roots\/(?:uploads|collections|mirrors)\//;
-const NAMES = 'names';
 
 /**
  * Copies all that a destination lacks of a source: contents, histories, names. Safe beside pushes, collections and other
@@ -82,54 +69,10 @@ export async function mirror(options: MirrorOptions): Promise<MirrorResult> {
       operation: 'mirror',
     });
   const format = await openStore(source, blobOptions(options));
-  const isNew = await openDestination(format, options);
+  const isNew = await openMirror(format, options, blobOptions(options));
   const mirroring = new Mirroring(options, (options.randomId ?? (() => randomBytes(16).toString('hex')))());
   await mirroring.run(isNew);
   return { source: source.address, destination: destination.address, store: format.id, dryRun, ...mirroring.result };
-}
-
-/** Opens the mirror, or makes an empty storage one. Says whether there is nothing yet, in a dry run. */
-async function openDestination(format: StoreFormat, options: MirrorOptions): Promise<boolean> {
-  const { source, destination, dryRun } = options;
-  const call = blobOptions(options);
-  try {
-    const found =
-      dryRun === true
-        ? await openStore(destination, call)
-        : await createStore(destination, { ...call, mirrorOf: { format, address: source.address } });
-    if (found.id === format.id && found.follows !== undefined) return false;
-    throw notMirror(found, format, options);
-  } catch (error) {
-    if (dryRun === true && isIngotError(error, 'store-not-found') && (await isEmpty(destination, call))) return true;
-    const isOther = isIngotError(error, 'conflict') || (dryRun === true && isIngotError(error, 'store-not-found'));
-    if (!isOther || error.operation === 'mirror') throw error;
-    throw new IngotError('conflict', `${destination.address} holds other files, and is no mirror`, {
-      operation: 'mirror',
-      hint: 'mirror to an empty directory or prefix; nothing was changed',
-      details: error.details,
-      cause: error,
-    });
-  }
-}
-
-/** A bucket or directory that is not there is another matter, and says so itself. */
-async function isEmpty(blobs: BlobStore, options: BlobOptions): Promise<boolean> {
-  for await (const { key } of blobs.list('', options)) if (!key.startsWith('changes/')) return false;
-  return true;
-}
-
-function notMirror(found: StoreFormat, format: StoreFormat, { source, destination }: MirrorOptions): IngotError {
-  const what =
-    found.follows !== undefined
-      ? `a mirror of another store, ${found.follows}`
-      : found.detached === undefined
-        ? 'a store of its own'
-        : `a store of its own since ${found.detached.at}, when it was detached from ${found.detached.from}`;
-  return new IngotError('conflict', `${destination.address} is ${what}, not a mirror of ${source.address}`, {
-    operation: 'mirror',
-    hint: 'mirror to an empty address; nothing was changed',
-    details: { source: format.id, destination: found.id },
-  });
 }
 
 /** One run. */
@@ -140,7 +83,8 @@ class Mirroring {
   readonly #roots: MirrorRoots;
   readonly #copier: PackCopier;
   readonly #planner: Planner;
-  readonly #written = new Map<string, { readonly seq: number }>();
+  /** Last event that was copied, by log. */
+  readonly #written = new Map<string, number>();
   #newEvents = 0;
   #oldEvents = 0;
   #models = 0;
@@ -166,11 +110,11 @@ class Mirroring {
   }
 
   async run(isNew: boolean): Promise<void> {
-    const logs = await this.#compared(isNew);
+    const logs = await compareLogs(this.#options, { ...this.#call, models: this.#options.models, isNew });
     const [names, models] = [logs.get(NAMES), [...logs.values()].filter(({ ours }) => ours.prefix !== NAMES)];
     this.#models = models.length;
     const plans = await this.#plans(models);
-    const others = await this.#otherRoots();
+    const others = this.#options.models === undefined ? await readLastingRoots(this.#options.source, this.#call) : [];
     const packs = new Set([...plans.flatMap(packsOf), ...others.flatMap((root) => root.packs)]);
     await this.#prepare(packs, isNew);
     if (this.#options.dryRun !== true) {
@@ -180,30 +124,6 @@ class Mirroring {
     if (names !== undefined) await this.#orFailed(() => this.#copyNames(names));
     if (this.#options.dryRun !== true) await this.#finish(models);
     this.#throwFailures();
-  }
-
-  /** The names are listed before the models' logs, so that no name stands in the mirror whose model does not. */
-  async #compared(isNew: boolean): Promise<ReadonlyMap<string, ComparedLog>> {
-    const { source, destination } = this.#options;
-    const theirs = isNew ? new Map<string, ListedLog>() : (await listLogs(destination, this.#call)).logs;
-    const ours = await listNamesFirst(source, this.#call);
-    const compared = new Map<string, ComparedLog>();
-    const differing: Divergence[] = [];
-    const prefixes = [...new Set([...ours.keys(), ...theirs.keys()])].filter((prefix) => this.#isWanted(prefix));
-    await inParallel(prefixes, COMPARED_AT_ONCE, async (prefix) => {
-      const log = theirs.get(prefix) ?? noLog(prefix);
-      const there = (log.missing[0] ?? log.length + 1) - 1;
-      const last = await compareLast(this.#options, { prefix, there }, this.#call);
-      if (last !== null && typeof last === 'object') differing.push(last);
-      else compared.set(prefix, { ours: atLeast(ours.get(prefix) ?? noLog(prefix), there), theirs: log, there, last });
-    });
-    if (differing.length > 0) throw divergedError({ source, destination }, differing);
-    return compared;
-  }
-
-  #isWanted(prefix: string): boolean {
-    const { models } = this.#options;
-    return models === undefined || prefix === NAMES || models.has(prefix.slice('models/'.length));
   }
 
   async #plans(models: readonly ComparedLog[]): Promise<readonly LogPlan[]> {
@@ -247,20 +167,11 @@ class Mirroring {
         return await work(log);
       } catch (error) {
         if (!isIngotError(error, 'content-not-found') || round === MOST_ROUNDS) throw error;
-        const again = await this.#listAgain(log);
+        const again = await listLog(this.#options.source, log.prefix, this.#call);
         if (again.length === log.length) throw error;
         log = again;
       }
     }
-  }
-
-  async #listAgain({ prefix }: ListedLog): Promise<ListedLog> {
-    const { source } = this.#options;
-    const { logs } = await listLogs(
-      { list: (part, more) => (part === 'models/' ? source.list(`${prefix}/`, more) : noEntries()) },
-      this.#call,
-    );
-    return logs.get(prefix) ?? noLog(prefix);
   }
 
   async #copyModel(planned: LogPlan): Promise<void> {
@@ -273,12 +184,7 @@ class Mirroring {
 
   /** What is left of a log that has grown meanwhile. */
   async #planAgain(log: ListedLog): Promise<LogPlan> {
-    const { destination } = this.#options;
-    const { logs } = await listLogs(
-      { list: (part, more) => (part === 'models/' ? destination.list(`${log.prefix}/`, more) : noEntries()) },
-      this.#call,
-    );
-    const there = logs.get(log.prefix)?.length ?? 0;
+    const there = (await listLog(this.#options.destination, log.prefix, this.#call)).length;
     const last = await compareLast(this.#options, { prefix: log.prefix, there }, this.#call);
     if (last !== null && typeof last === 'object') throw divergedError(this.#options, [last]);
     const plan = await this.#planner.plan(log, there, last);
@@ -293,19 +199,12 @@ class Mirroring {
     const { destination } = this.#options;
     await settled(packs.map((pack) => this.#copier.copy(pack)));
     await this.#roots.checkStanding();
-    await this.#refuseDetached();
+    await refuseDetached(this.#options, this.#call);
     for await (const event of plan.events.events(from, to, this.#call)) {
       await putExactly(destination, event, this.#call);
       this.#newEvents += 1;
     }
-    this.#written.set(plan.log.prefix, { seq: to });
-  }
-
-  /** Who makes the mirror a store of its own must not get events from here any more. */
-  async #refuseDetached(): Promise<void> {
-    const { source, destination } = this.#options;
-    const format = await openStore(destination, this.#call);
-    if (format.follows === undefined) throw notMirror(format, await openStore(source, this.#call), this.#options);
+    this.#written.set(plan.log.prefix, to);
   }
 
   async #copyNames({ ours, there, last }: ComparedLog): Promise<void> {
@@ -314,43 +213,19 @@ class Mirroring {
     const plan = await this.#planner.plan(ours, there, last);
     if (this.#options.dryRun === true) this.#newEvents += plan.events.count;
     else for (const slice of plan.slices) await this.#copySlice(plan, slice);
-    if (this.#options.dryRun !== true) await this.#copyCaches({ ours, theirs: noLog(ours.prefix) }, ours.length);
+    if (this.#options.dryRun !== true) await copyCaches(this.#options, { ours, upTo: ours.length }, this.#call);
   }
 
   async #finish(models: readonly ComparedLog[]): Promise<void> {
     await inParallel(models, LOGS_AT_ONCE, async (model) => {
-      const written = this.#written.get(model.ours.prefix)?.seq;
-      if (written !== undefined) await this.#copyCaches(model, written);
+      const written = this.#written.get(model.ours.prefix);
+      if (written !== undefined) await copyCaches(this.#options, { ...model, upTo: written }, this.#call);
     });
     await this.#roots.release();
     await this.#roots.dropAbandoned();
   }
 
-  /** Heads and segments only save reading: without the newest of them a long log would be read event by event. */
-  async #copyCaches({ ours, theirs }: Pick<ComparedLog, 'ours' | 'theirs'>, length: number): Promise<void> {
-    const { source, destination } = this.#options;
-    const have = new Set([...theirs.heads, ...theirs.segments]);
-    const fits = (key: string): boolean => Number(/(\d{10})\.json$/.exec(key)?.[1]) <= length;
-    for (const key of [...ours.segments.filter(fits), ...ours.heads.filter(fits).slice(-1)]) {
-      if (have.has(key)) continue;
-      const bytes = await readIfPresent(source, key, this.#call);
-      if (bytes !== undefined) await destination.write(key, bodyOf(bytes), this.#call);
-    }
-  }
-
-  /** Roots that stand for something lasting, with the packs they name. */
-  async #otherRoots(): Promise<readonly OtherRoot[]> {
-    const { source, models } = this.#options;
-    const found: OtherRoot[] = [];
-    if (models !== undefined) return found;
-    for await (const { key } of source.list(ROOTS_PREFIX, this.#call)) {
-      const bytes = PASSING.test(key) ? undefined : await readIfPresent(source, key, this.#call);
-      if (bytes !== undefined) found.push({ key, bytes, packs: parseRoot(bytes, key).filter(isPackId) });
-    }
-    return found;
-  }
-
-  async #copyRoot({ key, bytes, packs }: OtherRoot): Promise<void> {
+  async #copyRoot({ key, bytes, packs }: LastingRoot): Promise<void> {
     await settled(packs.map((pack) => this.#copier.copy(pack)));
     await this.#options.destination.write(key, bodyOf(bytes), this.#call);
   }
@@ -369,12 +244,6 @@ class Mirroring {
   }
 }
 
-interface OtherRoot {
-  readonly key: string;
-  readonly bytes: Buffer;
-  readonly packs: readonly string[];
-}
-
 function packsOf({ slices }: LogPlan): readonly string[] {
   return slices.flatMap(({ packs }) => packs);
 }
@@ -382,27 +251,6 @@ function packsOf({ slices }: LogPlan): readonly string[] {
 /** Waits for all, also when one fails: nothing goes on behind one's back. */
 async function settled(work: readonly Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(work)) if (result.status === 'rejected') throw result.reason;
-}
-
-async function listNamesFirst(source: BlobStore, options: BlobOptions): Promise<ListedLogs['logs']> {
-  const names = await listLogs({ list: (part, more) => only('names/', part, source, more) }, options);
-  const models = await listLogs({ list: (part, more) => only('models/', part, source, more) }, options);
-  return new Map([...models.logs, ...names.logs]);
-}
-
-function only(wanted: string, part: string, blobs: BlobStore, more: Parameters<BlobStore['list']>[1]) {
-  return part === wanted ? blobs.list(part, more) : noEntries();
-}
-
-async function* noEntries(): AsyncGenerator<never> {}
-
-function noLog(prefix: string): ListedLog {
-  return { prefix, length: 0, missing: [], heads: [], segments: [] };
-}
-
-/** A log is as long as what both have of it, also when a listing did not show its last events yet. */
-function atLeast(log: ListedLog, length: number): ListedLog {
-  return log.length >= length ? log : { ...log, length };
 }
 
 function blobOptions({ signal }: { readonly signal?: AbortSignal }): BlobOptions {
