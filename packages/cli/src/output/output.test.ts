@@ -148,6 +148,24 @@ describe('progress', () => {
     ]);
   });
 
+  it('waits for 5 seconds of work, not for 5 seconds between one work and the next', () => {
+    const { written, output } = paper(false);
+    let now = 0;
+    const { onProgress } = openProgress(output, () => now);
+    const work = (path: string, atMs: number) => {
+      now = atMs;
+      for (const doneBytes of [0, 100]) onProgress(event(path, doneBytes));
+    };
+    work('first', 0);
+    work('second', 60_000);
+    expect(written).toEqual([]);
+    now = 120_000;
+    onProgress(event('third', 0));
+    now = 125_000;
+    onProgress(event('third', 50));
+    expect(written).toHaveLength(1);
+  });
+
   it('says of all files what was moved, what was there, how fast it goes and when it is done', () => {
     const { written, output } = paper(false);
     let now = 0;
@@ -166,6 +184,17 @@ describe('progress', () => {
     expect(written).toEqual([
       'fetching 2 files  250 MB of 1.0 GB  50 MB/s  15 s left  50 MB new, 200 MB already here\n',
     ]);
+  });
+
+  it('does not count what a check looks at as files', () => {
+    const { written, output } = paper(false);
+    let now = 0;
+    const { onProgress } = openProgress(output, () => now);
+    const checked = { phase: 'check', doneBytes: 0, totalBytes: 0 } as const;
+    onProgress({ ...checked, path: 'versions', message: '3' });
+    for (now = 1000; now <= 5000; now += 1000)
+      onProgress({ ...checked, path: 'packs', doneBytes: now, totalBytes: 9000 });
+    expect(written).toEqual(['checking packs  5.0 kB of 9.0 kB  1.0 kB/s  4 s left\n']);
   });
 
   it('does not foretell hours from the first bytes', () => {

@@ -42,9 +42,13 @@ export function openProgress(
 
 function lineDisplay(output: Output, now: () => number): ProgressDisplay {
   const totals = new ProgressTotals(now);
-  let last = now();
+  let [last, heard] = [now(), now()];
   return {
     onProgress: (event) => {
+      // Work that begins after a pause, as in a server that takes a new version, is told when it has lasted as long.
+      const isIdle = totals.total > 0 && totals.done >= totals.total && now() - heard >= LINE_MS;
+      if (isIdle) last = now();
+      heard = now();
       totals.add(event);
       if (now() - last < LINE_MS) return;
       last = now();
@@ -91,7 +95,7 @@ function summary(totals: ProgressTotals, phase: ProgressEvent['phase']): string 
   const { done, total, files, fresh, known, rate, secondsLeft } = totals;
   const there = phase === 'store' ? 'already stored' : 'already here';
   const parts = [
-    `${VERBS[phase]} ${count(files, phase === 'copy' ? 'pack' : 'file')}`,
+    `${VERBS[phase]} ${phase === 'check' ? 'packs' : count(files, phase === 'copy' ? 'pack' : 'file')}`,
     amount(done, total),
     rate === undefined ? '' : `${formatBytes(rate)}/s`,
     secondsLeft === undefined || done >= total ? '' : `${formatDuration(secondsLeft)} left`,
