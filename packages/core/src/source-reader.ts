@@ -66,6 +66,8 @@ const QUIET_MS = 2000;
 const LOOK_MS = 1000;
 const LOOKS = 60;
 const ATTEMPTS = 3;
+/** How old a note of what an address means may become while it means the same. */
+const RECORD_MS = 60_000;
 
 /** Finds, brings, reads and caches what plain addresses mean. */
 export class SourceReader {
@@ -142,7 +144,11 @@ export class SourceReader {
     const before = await this.#records.find(identity);
     const same = before?.revision === match.revision && before.location === match.location ? before : undefined;
     const here = same && (await cache.get({ manifest: same.manifest, model: same.model }));
-    if (same !== undefined && here !== undefined) return { record: { ...same, at: now().toISOString() }, cached: here };
+    if (same !== undefined && here !== undefined) {
+      const record = { ...same, at: now().toISOString() };
+      if (now().getTime() - Date.parse(same.at) > RECORD_MS) await this.#records.keep(identity, record);
+      return { record, cached: here };
+    }
     await using read = await this.#read(match, {}, options);
     const { plan, problems } = read.check;
     if (plan === undefined) throw packageError(match.location, problems);

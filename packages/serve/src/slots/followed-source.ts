@@ -14,6 +14,8 @@ export interface FollowedSource {
   staleSince: string | undefined;
   /** What was last logged about it, so that an outage is told once. */
   complaint: string | undefined;
+  /** Why it stays on its version though a newer one is there, as it was logged last, so that it is told once. */
+  staysBecause: string | undefined;
   /** Whether it has been ready once. */
   wasReady: boolean;
 }

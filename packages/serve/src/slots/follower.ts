@@ -33,6 +33,12 @@ export class Follower {
 
   /** Adds a source with the version that it names now. */
   add(resolved: ResolvedModel): void {
+    const { source, staleSince } = resolved;
+    if (staleSince !== undefined)
+      this.#options.log(
+        'warn',
+        `the store of ${source} has not answered since ${staleSince}; serving what it had then`,
+      );
     this.sources.push({
       source: resolved.source,
       slot: this.#options.versions.slotFor(resolved),
@@ -40,6 +46,7 @@ export class Follower {
       failed: undefined,
       staleSince: resolved.staleSince,
       complaint: undefined,
+      staysBecause: undefined,
       wasReady: false,
     });
   }
@@ -81,8 +88,10 @@ export class Follower {
 
   #noteAnswer(followed: FollowedSource, staleSince: string | undefined): void {
     if (followed.staleSince !== staleSince) {
-      const said = staleSince === undefined ? 'answers again' : `has not answered since ${staleSince}; serving on`;
-      this.#options.log(staleSince === undefined ? 'info' : 'warn', `the store of ${followed.source} ${said}`);
+      if (staleSince !== undefined)
+        this.#options.log('warn', `the store of ${followed.source} has not answered since ${staleSince}; serving on`);
+      else if (followed.complaint !== undefined) this.#options.log('info', `${followed.source} can be resolved again`);
+      else this.#options.log('info', `the store of ${followed.source} answers again`);
       followed.staleSince = staleSince;
       this.#options.onChange();
     }
@@ -127,6 +136,7 @@ export class Follower {
     const unwanted = [followed.target, followed.failed];
     followed.target = undefined;
     followed.failed = undefined;
+    followed.staysBecause = undefined;
     for (const slot of unwanted) if (slot !== undefined) this.#dropUnused(slot);
   }
 
@@ -161,8 +171,9 @@ export class Follower {
     const failedBefore = followed.failed;
     followed.failed = slot;
     if (failedBefore !== undefined) this.#dropUnused(failedBefore);
-    const version = versionOf(followed.slot.resolved);
-    this.#options.log('error', `${followed.source} stays on version ${version}: ${messageOf(error)}`);
+    const because = `${followed.source} stays on version ${versionOf(followed.slot.resolved)}: ${messageOf(error)}`;
+    if (followed.staysBecause !== because) this.#options.log('error', because);
+    followed.staysBecause = because;
   }
 
   #dropUnused(slot: Slot): void {

@@ -131,8 +131,10 @@ test('a version that does not load leaves the old one answering, is reported, an
     reason: 'churn:8: ValueError: no weights',
   });
   expect(lines.join('\n')).toContain('churn@production stays on version 7');
+  await clock.advance(10_000);
+  expect(lines.filter((line) => line.includes('stays on version 7'))).toHaveLength(1);
   models.broken.clear();
-  await clock.advance(3000);
+  await clock.advance(10_000);
   expect(await answerOf(slots, 'churn')).toBe(8);
 });
 
@@ -162,6 +164,18 @@ test('an outage of the store keeps the model answering and is shown', async () =
   models.names.set('churn@production', 7);
   await clock.advance(1100);
   expect(slots.index()[0]?.staleSince).toBeUndefined();
+  expect(lines.at(-1)).toBe('churn@production can be resolved again');
+});
+
+test('a start without the store says since when it is away', async () => {
+  const models = new TinyModels({ 'churn@production': 7 });
+  models.staleSince = '2026-01-01T00:00:00.000Z';
+  const { slots, clock, lines } = slotsOver(models);
+  await slots.start();
+  expect(lines.join('\n')).toContain('churn@production has not answered since 2026-01-01T00:00:00.000Z');
+  models.staleSince = undefined;
+  await clock.advance(1100);
+  expect(lines.at(-1)).toBe('the store of churn@production answers again');
 });
 
 test('starting fails with the reason of the first version that does not load', async () => {
