@@ -54,11 +54,8 @@ async function failEachStep(prepared: Prepared, { seed, full }: TrialOptions, ta
     const all = log.flatMap((line, step) =>
       fault === 'short' && !line.startsWith('write ') ? [] : [{ at: step + 1, line }],
     );
-    // A disk that fails for good, and one that fails once.
-    const faults = all.flatMap(({ at, line }) => [
-      { at, line, lasting: false },
-      { at, line, lasting: true },
-    ]);
+    // By turns a disk that fails once, and one that fails for good.
+    const faults = all.map(({ at, line }) => ({ at, line, lasting: (at + index) % 2 === 0 }));
     const chosen = full ? faults : sampled(faults, 1, randomFrom(seed + index));
     await eachOf(chosen, 2, async ({ at, line, lasting }) => {
       const label = `${prepared.label}, ${fault} ${lasting ? 'from' : 'at'} step ${at} (${line}) on`;

@@ -4,6 +4,7 @@
  *     npm run reliability                            lists the trials
  *     npm run reliability -- NAME… [--full]          runs some, or `all`; `--full` as long as docs/reliability.md says
  *     npm run reliability -- NAME --json --seed 7
+ *     npm run reliability -- all --full --docs       writes the figures to docs/reliability.md
  *
  * The exit status is 1 when a promise was broken.
  */
