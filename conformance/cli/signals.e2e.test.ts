@@ -48,7 +48,9 @@ describe('a command that is interrupted', () => {
     await until(() => packsIn(join(directory.path, 'store')) > 1 || push.child.exitCode !== null);
     push.child.kill('SIGINT');
     expect(await push.ended, push.said()).toBe(130);
-    expect(push.said()).toMatch(/(^|\n)interrupted\n$/);
+    expect(push.said()).toMatch(
+      /(^|\n)interrupted\n {2}try {11}the same command again; it goes on where this one stopped\n$/,
+    );
     const { stdout } = await runIngot(['ls', '--json'], { cwd: directory.path });
     expect(JSON.parse(stdout)).toEqual({ models: [] });
     expect((await runIngot(['push', 'small.bin', '--name', 'big', '--quiet'], { cwd: directory.path })).stdout).toBe(

@@ -35,7 +35,7 @@ export async function run(words: readonly string[], host: Host): Promise<number>
   try {
     return await dispatch(words, host, terminal);
   } catch (thrown) {
-    return reportError(host.signal.aborted ? interruptedBy(thrown) : thrown, words, host);
+    return reportError(host.signal.aborted ? interruptedBy(thrown, words) : thrown, words, host);
   }
 }
 
@@ -51,9 +51,13 @@ export function reportError(thrown: unknown, words: readonly string[], host: Hos
 }
 
 /** After Ctrl-C whatever fails, fails because of it; errors about bytes are still worth telling. */
-function interruptedBy(thrown: unknown): unknown {
+function interruptedBy(thrown: unknown, words: readonly string[]): unknown {
   if (thrown instanceof IngotError && (thrown.code === 'integrity' || thrown.code === 'tampered')) return thrown;
-  return new IngotError('interrupted', 'interrupted', { cause: thrown });
+  const resumes = findVerb(words)?.verb.resumes === true;
+  return new IngotError('interrupted', 'interrupted', {
+    cause: thrown,
+    ...(resumes ? { hint: 'the same command again; it goes on where this one stopped' } : {}),
+  });
 }
 
 function openTerminal(flags: readonly string[], host: Host): Terminal {

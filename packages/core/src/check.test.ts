@@ -11,6 +11,7 @@ import { pushOnce } from './collect-trial-push.ts';
 import { createStore, detachStore, openStore } from './content/store-format.ts';
 import { publishList } from './content/sweep/condemned.ts';
 import { movedKey } from './content/sweep/moved.ts';
+import type { ProgressEvent } from './progress.ts';
 import { parseModelName } from './ref.ts';
 import { openLogRegistry } from './registry/open.ts';
 
@@ -157,6 +158,17 @@ describe('a check', () => {
       ['churn:2'],
     );
     assert.match(damageError(missing)?.message ?? '', /1 object is damaged; 1 version is hurt/);
+  });
+
+  test('tells of packs while it looks at them, and of bytes only when it reads them', async () => {
+    const blobs = await storeOf(2);
+    const told: ProgressEvent[] = [];
+    const onProgress = (event: ProgressEvent) => void told.push(event);
+    await check({ blobs, onProgress });
+    assert.deepEqual(told.at(-1), { phase: 'check', path: 'packs', doneBytes: 0, totalBytes: 0, message: '2 of 2' });
+    const { checked } = await check({ blobs, readData: true, threads: 0, onProgress });
+    const last = told.at(-1);
+    assert.ok(last !== undefined && last.doneBytes >= checked.bytes && last.doneBytes === last.totalBytes);
   });
 
   test('tells apart what is damaged and what a collection will take', async () => {

@@ -137,7 +137,7 @@ class Check {
     this.#remark('files that belong to no log', strays.length, 0);
     const onEvent = () => {
       this.#checked.events += 1;
-      if (this.#checked.events % 100 === 0) this.#tell('events', this.#checked.events);
+      if (this.#checked.events % 100 === 0) this.#tell('events', String(this.#checked.events));
     };
     let names: ReadonlyMap<string, string> = new Map();
     let areNamesWhole = true;
@@ -218,7 +218,7 @@ class Check {
     await inParallel(this.#needed, RECIPES_AT_ONCE, async ({ recipe }) => {
       stopIfInterrupted(this.#call.signal, 'check');
       this.#checked.versions += 1;
-      this.#tell('versions', this.#checked.versions);
+      this.#tell('versions', String(this.#checked.versions));
       try {
         for (const pack of await reader.add(recipe, this.#call)) this.#named.set(pack, 'a version');
       } catch (error) {
@@ -233,12 +233,17 @@ class Check {
     const totalBytes = [...survey.packs.values()].reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     const named = marksOf({ versions: this.#named, roots: new Map() }, this.#moved).named;
     const hands = this.#options.readData === true ? Math.max(1, this.#options.threads ?? 2) * 2 : FOOTERS_AT_ONCE;
-    let doneBytes = 0;
+    let [donePacks, doneBytes] = [0, 0];
     await inParallel(survey.packs, hands, async ([pack, { sizeBytes }]) => {
       stopIfInterrupted(this.#call.signal, 'check');
       await this.#pack(pack, sizeBytes);
+      donePacks += 1;
       doneBytes += sizeBytes;
-      this.#tell('packs', doneBytes, totalBytes);
+      // Without reading data, bytes and their rate would tell of work that is not done.
+      this.#tell(
+        'packs',
+        this.#options.readData === true ? { doneBytes, totalBytes } : `${donePacks} of ${survey.packs.size}`,
+      );
       if (!named.has(pack)) this.#remark(this.#unnamed(), 1, sizeBytes);
     });
     for (const [pack] of survey.moved) {
@@ -337,11 +342,8 @@ class Check {
     this.#notes.set(what, { what, count: count + (before?.count ?? 0), bytes: bytes + (before?.bytes ?? 0) });
   }
 
-  #tell(path: string, done: number, totalBytes?: number): void {
-    const event =
-      totalBytes === undefined
-        ? { doneBytes: 0, totalBytes: 0, message: String(done) }
-        : { doneBytes: done, totalBytes };
+  #tell(path: string, done: string | { readonly doneBytes: number; readonly totalBytes: number }): void {
+    const event = typeof done === 'string' ? { doneBytes: 0, totalBytes: 0, message: done } : done;
     this.#options.onProgress?.({ phase: 'check', path, ...event });
   }
 }

@@ -68,7 +68,7 @@ function text(result: CheckResult, repaired: RepairResult | undefined, context: 
       return `${red('hurt')}     ${bold(plain(ref))}  ${what}${files.length > 5 ? ` and ${files.length - 5} more` : ''}`;
     }),
     ...result.notes.map(({ what, count: many, bytes }) =>
-      dim(`note     ${many} ${what}${bytes === 0 ? '' : `, ${formatBytes(bytes)}`}`),
+      dim(`note     ${what}: ${many}${bytes === 0 ? '' : `, ${formatBytes(bytes)}`}`),
     ),
     summary(result, result.ok ? green('nothing is damaged') : red(`${count(result.damage.length, 'object')} damaged`)),
   ];

@@ -107,7 +107,7 @@ function page(pushed: PushResult, context: Context): string {
   return sections.filter((section) => section !== '').join('\n');
 }
 
-/** Files beyond these are summed up. */
+/** Of more files than these only such are shown that hold something new, so many at most. */
 const FILES_SHOWN = 20;
 
 /** What is new, where it helps to see it: `model.safetensors  412 MB  new 61 MB, 351 MB already stored`. */
@@ -115,8 +115,12 @@ function fileTable({ files, bytes, sealed }: PushResult, context: Context): stri
   const { out } = context.terminal;
   const shown = files.length > FILES_SHOWN + 1 ? largestNew(files) : files;
   const rows = shown.map((file) => [plain(file.path), formatBytes(file.sizeBytes), newness(file, context)]);
-  const others = files.length - shown.length;
-  if (others > 0) rows.push([out.colors.dim(`and ${count(others, 'other file')}`), '', '']);
+  const others = files.filter((file) => !shown.includes(file));
+  if (others.length > 0) {
+    const same = others.every((file) => file.newBytes === 0) ? 'already stored' : '';
+    const named = shown.length === 0 ? count(others.length, 'file') : `and ${count(others.length, 'other file')}`;
+    rows.push([named, '', same].map(out.colors.dim));
+  }
   if (files.length > 1)
     rows.push([
       '',
@@ -137,8 +141,8 @@ function newness({ sizeBytes, newBytes }: PushedFile, context: Context): string 
 
 /** The files with most new bytes, in the order of their paths. */
 function largestNew(files: readonly PushedFile[]): readonly PushedFile[] {
-  const largest = [...files].sort((a, b) => b.newBytes - a.newBytes || b.sizeBytes - a.sizeBytes).slice(0, FILES_SHOWN);
-  const chosen = new Set(largest);
+  const changed = files.filter((file) => file.newBytes > 0);
+  const chosen = new Set(changed.sort((a, b) => b.newBytes - a.newBytes).slice(0, FILES_SHOWN));
   return files.filter((file) => chosen.has(file));
 }
 

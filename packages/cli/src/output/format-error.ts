@@ -43,9 +43,8 @@ function pathOf(thrown: unknown): string {
 
 /** Writes an error for people: what failed, the nearest name, the command that fixes it. */
 export function formatError(error: IngotError, colors: Colors, options: { readonly debug?: boolean } = {}): string {
-  if (error.code === 'interrupted' && options.debug !== true) return `${colors.yellow('interrupted')}\n`;
-  const [first = '', ...more] = plain(error.message).split('\n');
-  const lines = [`${colors.red(`error[${error.code}]`)}: ${first}`, ...more.map((line) => `  ${line}`)];
+  const lines =
+    error.code === 'interrupted' && options.debug !== true ? [colors.yellow('interrupted')] : what(error, colors);
   const fact = (label: string, value: string): number =>
     lines.push(`  ${colors.dim(label.padEnd(12))}  ${plain(value)}`);
   if (error.nearest !== undefined) fact('did you mean', `${colors.bold(error.nearest)} ?`);
@@ -55,6 +54,11 @@ export function formatError(error: IngotError, colors: Colors, options: { readon
   else if (error.retryable) fact('try', 'the same command again');
   if (options.debug === true) lines.push(...stacks(error));
   return `${lines.join('\n')}\n`;
+}
+
+function what(error: IngotError, colors: Colors): string[] {
+  const [first = '', ...more] = plain(error.message).split('\n');
+  return [`${colors.red(`error[${error.code}]`)}: ${first}`, ...more.map((line) => `  ${line}`)];
 }
 
 function stacks(error: IngotError): string[] {

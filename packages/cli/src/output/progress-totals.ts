@@ -43,7 +43,8 @@ export class ProgressTotals {
   /** Seconds until all is done, if it goes on like this; undefined when that cannot be said. */
   get secondsLeft(): number | undefined {
     const { rate } = this;
-    if (rate === undefined || rate <= 0 || this.done < Math.min(this.total / FIRST_SHARE, FIRST_BYTES)) return undefined;
+    if (rate === undefined || rate <= 0 || this.done < Math.min(this.total / FIRST_SHARE, FIRST_BYTES))
+      return undefined;
     return (this.total - this.done) / rate;
   }
 

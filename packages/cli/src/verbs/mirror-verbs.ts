@@ -4,6 +4,7 @@ import type { VerbSpec } from './verb.ts';
 export const MIRROR_VERBS: readonly VerbSpec[] = [
   {
     name: 'mirror',
+    resumes: true,
     about: 'copy a store with all histories to another address, and again what is new',
     group: 'store',
     args: [

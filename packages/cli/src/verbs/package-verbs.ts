@@ -28,6 +28,7 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
   },
   {
     name: 'push',
+    resumes: true,
     about: 'store a package as a new version',
     group: 'package',
     args: [
@@ -59,6 +60,7 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
   },
   {
     name: 'pull',
+    resumes: true,
     about: "write a version's files to a directory",
     group: 'package',
     args: [

@@ -4,6 +4,7 @@ import type { VerbSpec } from './verb.ts';
 export const SOURCE_VERBS: readonly VerbSpec[] = [
   {
     name: 'import',
+    resumes: true,
     about: 'make models with history of files in a directory or bucket',
     group: 'package',
     args: [

@@ -44,6 +44,8 @@ export interface VerbSpec {
   readonly args?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
   readonly verbs?: readonly VerbSpec[];
+  /** Whether the same command, given again after an interruption, goes on where it stopped. Default: it does not. */
+  readonly resumes?: boolean;
   /** Lines for the help, each a whole command. */
   readonly examples?: readonly string[];
 }
