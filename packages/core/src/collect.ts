@@ -9,24 +9,18 @@ import type { BlobOptions, BlobStore } from './blob/blob-store.ts';
 import { stopIfInterrupted } from './blob/interrupt.ts';
 import { checkWritable, openStore, type StoreFormat } from './content/store-format.ts';
 import { trimAccelerators } from './content/sweep/accelerators.ts';
-import {
-  agreeOnFinal,
-  type FinalList,
-  publishList,
-  removeList,
-  type StandingList,
-  standingLists,
-} from './content/sweep/condemned.ts';
+import { agreeOnFinal, publishList, removeList, type StandingList, standingLists } from './content/sweep/condemned.ts';
 import { inParallel } from './content/sweep/in-parallel.ts';
-import { doomedKeys, isSuperseded } from './content/sweep/marks.ts';
+import { doomedKeys } from './content/sweep/marks.ts';
 import { type RepackedPack, repack, type ThinPack } from './content/sweep/repack.ts';
-import type { StandingRoot } from './content/sweep/standing-roots.ts';
-import { type PackSurvey, storageTime } from './content/sweep/survey.ts';
+import { storageTime } from './content/sweep/survey.ts';
+import { chooseCondemned, type Given, judge, MOVED, type Seen, thinPacks, UNNAMED } from './collect-choose.ts';
 import { type Look, Observer } from './collect-look.ts';
+import { type CollectResult, fatesOf } from './collect-report.ts';
+import { OldRoots } from './collect-roots.ts';
 import { IngotError } from './errors.ts';
 import type { OnProgress } from './progress.ts';
 import { type ExpireUpload, createUploadExpirer } from './registry/care-expire.ts';
-import type { CareView } from './registry/care-logs.ts';
 
 /** Options of {@link collect}. */
 export interface CollectOptions {
@@ -51,41 +45,6 @@ export interface CollectOptions {
   readonly random?: (size: number) => Uint8Array;
   readonly signal?: AbortSignal;
   readonly onProgress?: OnProgress;
-}
-
-/** What became of a pack, or would. */
-export interface PackFate {
-  readonly pack: string;
-  readonly sizeBytes: number;
-  readonly fate: 'kept' | 'deleted';
-  /** Why, for people. */
-  readonly reason: string;
-}
-
-/** An upload that was given up, or would be. */
-export interface AbandonedUpload {
-  readonly upload: string;
-  readonly modelId: string;
-  /** Name of the model, unless it was deleted. */
-  readonly model?: string;
-}
-
-/** What a collection did, or would do. */
-export interface CollectResult {
-  readonly run: string;
-  readonly dryRun: boolean;
-  readonly graceMs: number;
-  /** All packs, by id. */
-  readonly packs: readonly PackFate[];
-  readonly deletedBytes: number;
-  readonly keptBytes: number;
-  readonly uploads: readonly AbandonedUpload[];
-  /** Thin packs that were written again; their old ones go a grace period later. */
-  readonly repacked: readonly RepackedPack[];
-  /** Former collections that were finished. */
-  readonly finished: readonly string[];
-  /** Heads, listings and hints that newer ones had replaced. */
-  readonly trimmed: number;
 }
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -133,8 +92,9 @@ class Collection {
   readonly #graceMs: number;
   readonly #run: string;
   readonly #observer: Observer;
+  readonly #given: Given;
+  readonly #roots: OldRoots;
   readonly #expire: ExpireUpload;
-  readonly #abandoned = new Map<string, AbandonedUpload>();
   readonly #deleted = new Map<string, string>();
   readonly #finished: string[] = [];
   #nowMs = 0;
@@ -156,12 +116,18 @@ class Collection {
         this.#tell('versions', this.#recipes, 0);
       },
     });
+    this.#given = { observer: this.#observer, isOld: (modifiedMs) => this.#isOlder(modifiedMs, this.#graceMs) };
+    this.#roots = new OldRoots({
+      // A mirror takes no events of its own, so nothing can be given up in it.
+      isOldUpload: (modifiedMs) => !this.#isMirror && this.#given.isOld(modifiedMs),
+      isOldCollection: (modifiedMs) => this.#isOlder(modifiedMs, Math.max(this.#graceMs, COLLECTION_GRACE_MS)),
+    });
     this.#expire = createUploadExpirer(options);
   }
 
   async run(): Promise<CollectResult> {
     const before = await this.#firstLook();
-    const condemned = this.#choose(before);
+    const condemned = chooseCondemned(before, this.#given);
     if (this.#options.dryRun === true) return this.#wouldDo(before, condemned);
     if (condemned.size > 0) await publishList(this.#blobs, this.#run, [...condemned.keys()], this.#call);
     const { lists, leftovers } = await standingLists(this.#blobs, this.#call);
@@ -177,58 +143,28 @@ class Collection {
     const { clock = () => new Date(), dryRun } = this.#options;
     const time = dryRun === true ? clock() : await storageTime(this.#blobs, this.#run, this.#call);
     this.#nowMs = time.getTime();
-    return this.#observer.look((root, view) => this.#isAbandoned(root, view), this.#call);
+    return this.#observer.look((root, view) => this.#roots.isAbandoned(root, view), this.#call);
   }
 
   /** After the lists stand: gives uploads up, looks again, and does away with what the lists name and nothing needs. */
   async #lookAgain(before: Look, lists: readonly StandingList[]): Promise<Look> {
-    await this.#giveUp(before);
+    await this.#roots.giveUp(this.#blobs, before, this.#expire, this.#call);
     if (lists.length === 0) return before;
-    const after = await this.#observer.look((root) => this.#isOldCollection(root), this.#call);
+    const after = await this.#observer.look((root) => this.#roots.isOfOldCollection(root), this.#call);
     for (const list of lists) await this.#execute(list, { before, after, lists });
-    await this.#dropRoots(after);
+    await this.#roots.drop(this.#blobs, after, this.#call);
     return after;
   }
 
-  /** Packs that look unneeded and are old enough, with the reason; and packs of which only a moved file is left. */
-  #choose({ survey, marks }: Look): ReadonlyMap<string, string> {
-    const condemned = new Map<string, string>();
-    for (const [pack, { modifiedMs }] of survey.packs) {
-      if (!this.#isOld(modifiedMs)) continue;
-      if (!marks.named.has(pack)) condemned.set(pack, 'nothing names it');
-      else if (this.#isOld(survey.moved.get(pack) ?? Number.POSITIVE_INFINITY) && this.#isMoved(pack, survey, marks))
-        condemned.set(pack, 'what is needed of it was moved');
-    }
-    for (const [pack, modifiedMs] of survey.moved) {
-      if (!survey.packs.has(pack) && !marks.named.has(pack) && this.#isOld(modifiedMs))
-        condemned.set(pack, 'nothing follows its moved file');
-    }
-    return condemned;
-  }
-
-  #isMoved(pack: string, survey: PackSurvey, marks: Look['marks']): boolean {
-    return isSuperseded(pack, {
-      index: this.#observer.index,
-      moved: this.#observer.moved,
-      marks,
-      movedBefore: new Set(survey.moved.keys()),
-      isThere: (other) => survey.packs.has(other),
-      isCondemned: () => false,
-    });
-  }
-
-  async #execute(
-    list: StandingList,
-    seen: { readonly before: Look; readonly after: Look; readonly lists: readonly StandingList[] },
-  ): Promise<void> {
-    const final = await agreeOnFinal(this.#blobs, list.run, this.#judge(list, seen), this.#call);
+  async #execute(list: StandingList, seen: Seen): Promise<void> {
+    const final = await agreeOnFinal(this.#blobs, list.run, judge(list, seen, this.#given), this.#call);
     if (final === undefined) return;
     const moved = new Set(final.moved);
     let done = 0;
     await inParallel(final.packs, DELETES_AT_ONCE, async (pack) => {
       stopIfInterrupted(this.#call.signal, 'collect');
       for (const key of doomedKeys(pack, moved.has(pack))) await this.#blobs.delete(key, this.#call);
-      this.#deleted.set(pack, moved.has(pack) ? 'what is needed of it was moved' : 'nothing names it');
+      this.#deleted.set(pack, moved.has(pack) ? MOVED : UNNAMED);
       done += 1;
       this.#tell('deleting packs', done, final.packs.length);
     });
@@ -236,63 +172,12 @@ class Collection {
     if (list.run !== this.#run) this.#finished.push(list.run);
   }
 
-  #judge(
-    { run, packs }: StandingList,
-    { before, after, lists }: { readonly before: Look; readonly after: Look; readonly lists: readonly StandingList[] },
-  ): FinalList {
-    const others = new Set(lists.flatMap((list) => (list.run === run ? [] : list.packs)));
-    const input = {
-      index: this.#observer.index,
-      moved: this.#observer.moved,
-      marks: after.marks,
-      movedBefore: new Set(before.survey.moved.keys()),
-      isThere: (pack: string) => after.survey.packs.has(pack),
-      isCondemned: (pack: string) => others.has(pack),
-    };
-    const unnamed = packs.filter((pack) => !after.marks.named.has(pack));
-    const moved = packs.filter((pack) => after.marks.named.has(pack) && isSuperseded(pack, input));
-    return { packs: [...unnamed, ...moved], moved };
-  }
-
-  #isOld(modifiedMs: number): boolean {
-    return this.#nowMs - modifiedMs >= this.#graceMs;
-  }
-
-  #isAbandoned(root: StandingRoot, view: CareView): boolean {
-    if (this.#isOldCollection(root)) return true;
-    if (this.#isMirror || root.upload === undefined || !this.#isOld(root.modifiedMs)) return false;
-    // Of a model that nobody knows, nobody can say that an upload of it is given up.
-    const model = view.models.get(root.upload.modelId);
-    if (model === undefined) return false;
-    const { id, modelId } = root.upload;
-    this.#abandoned.set(id, {
-      upload: id,
-      modelId,
-      ...(model.name === undefined ? {} : { model: model.name }),
-    });
-    return true;
-  }
-
-  #isOldCollection({ run, modifiedMs }: StandingRoot): boolean {
-    return run !== undefined && this.#nowMs - modifiedMs >= Math.max(this.#graceMs, COLLECTION_GRACE_MS);
-  }
-
-  /** First the events that forbid to publish them, then the roots. */
-  async #giveUp({ roots }: Look): Promise<void> {
-    for (const { upload, modelId } of this.#abandoned.values()) await this.#expire(modelId, upload, this.#call);
-    for (const root of roots) {
-      if (root.upload !== undefined && this.#abandoned.has(root.upload.id))
-        await this.#blobs.delete(root.key, this.#call);
-    }
-  }
-
-  async #dropRoots(look: Look): Promise<void> {
-    const gone = [...look.void, ...look.roots.filter((root) => this.#isOldCollection(root))];
-    for (const { key } of gone) await this.#blobs.delete(key, this.#call);
+  #isOlder(modifiedMs: number, ageMs: number): boolean {
+    return this.#nowMs - modifiedMs >= ageMs;
   }
 
   async #repack(look: Look, lists: readonly StandingList[]): Promise<readonly RepackedPack[]> {
-    const thin = this.#isMirror ? [] : this.#thinPacks(look, new Set(lists.flatMap((list) => list.packs)));
+    const thin = this.#thin(look, new Set(lists.flatMap((list) => list.packs)));
     const repacked: RepackedPack[] = [];
     for (let from = 0, part = 0; from < thin.length; part += 1) {
       let to = from;
@@ -307,52 +192,30 @@ class Collection {
     return repacked;
   }
 
-  /** Old packs of which little is needed, that no root pins and nobody has moved or condemned. */
-  #thinPacks({ survey, marks }: Look, condemned: ReadonlySet<string>): readonly ThinPack[] {
-    const { repackBelow = 0.5, repackAtLeastBytes = 64 * 1024 } = this.#options;
-    const thin: ThinPack[] = [];
-    for (const [pack, { sizeBytes, modifiedMs }] of survey.packs) {
-      if (!this.#isOld(modifiedMs) || !marks.named.has(pack) || marks.pinned.has(pack)) continue;
-      if (survey.moved.has(pack) || condemned.has(pack) || this.#deleted.has(pack)) continue;
-      const rows = this.#observer.index.rows(pack);
-      if (rows.bytes < sizeBytes * repackBelow && sizeBytes - rows.bytes >= repackAtLeastBytes)
-        thin.push({ pack, sizeBytes, rows });
-    }
-    return thin;
+  #thin(look: Look, condemned: ReadonlySet<string>): readonly ThinPack[] {
+    if (this.#isMirror) return [];
+    const { repackBelow, repackAtLeastBytes } = this.#options;
+    const isTaken = (pack: string): boolean => condemned.has(pack) || this.#deleted.has(pack);
+    return thinPacks(look, { repackBelow, repackAtLeastBytes, isTaken }, this.#given);
   }
 
   #wouldDo(look: Look, condemned: ReadonlyMap<string, string>): CollectResult {
     for (const [pack, reason] of condemned) if (look.survey.packs.has(pack)) this.#deleted.set(pack, reason);
-    const thin = this.#isMirror ? [] : this.#thinPacks(look, new Set());
+    const thin = this.#thin(look, new Set());
     const repacked = thin.map(({ pack, sizeBytes, rows }) => ({ pack, sizeBytes, liveBytes: rows.bytes, into: [] }));
     return this.#result(look, { repacked, trimmed: 0 });
   }
 
   #result(look: Look, done: Pick<CollectResult, 'repacked' | 'trimmed'>): CollectResult {
-    const packs = [...look.survey.packs].map(([pack, { sizeBytes, modifiedMs }]): PackFate => {
-      const reason = this.#deleted.get(pack);
-      if (reason !== undefined) return { pack, sizeBytes, fate: 'deleted', reason };
-      return { pack, sizeBytes, fate: 'kept', reason: this.#whyKept(pack, modifiedMs, look) };
-    });
-    const bytesOf = (fate: PackFate['fate']): number =>
-      packs.reduce((sum, pack) => (pack.fate === fate ? sum + pack.sizeBytes : sum), 0);
     return {
       run: this.#run,
       dryRun: this.#options.dryRun === true,
       graceMs: this.#graceMs,
-      packs,
-      deletedBytes: bytesOf('deleted'),
-      keptBytes: bytesOf('kept'),
-      uploads: [...this.#abandoned.values()],
+      ...fatesOf(look, this.#deleted, this.#given.isOld),
+      uploads: this.#roots.abandoned,
       finished: this.#finished,
       ...done,
     };
-  }
-
-  #whyKept(pack: string, modifiedMs: number, { marks }: Look): string {
-    const named = marks.named.get(pack);
-    if (named !== undefined) return named;
-    return this.#isOld(modifiedMs) ? 'nothing names it any more: the next collection takes it' : 'it is too young';
   }
 
   #tell(path: string, doneBytes: number, totalBytes: number): void {

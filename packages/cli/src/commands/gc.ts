@@ -1,4 +1,5 @@
-import { type CollectResult, collect } from '@ingot/core/collect';
+import { collect } from '@ingot/core/collect';
+import type { CollectResult } from '@ingot/core/collect-report';
 import { IngotError } from '@ingot/core/errors';
 import { parseModelName } from '@ingot/core/ref';
 import {
