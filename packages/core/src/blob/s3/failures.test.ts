@@ -130,6 +130,12 @@ describe('a failure of S3', () => {
     assert.deepEqual([plain.retryable, plain.hint], [false, 'AWS_ENDPOINT_URL=http://host:9000']);
   });
 
+  test('names the variable that set the endpoint, as another one would not count', () => {
+    const both = { AWS_ENDPOINT_URL: 'http://right:9000', AWS_ENDPOINT_URL_S3: 'https://host:9000' };
+    assert.equal(said({ name: 'Error', code: 'EPROTO' }, both).hint, 'AWS_ENDPOINT_URL_S3=http://host:9000');
+    assert.match(said({ name: 'Error', code: 'ECONNREFUSED' }, both).hint ?? '', /AWS_ENDPOINT_URL_S3$/);
+  });
+
   test('names the profile where one is in use', () => {
     assert.match(said({ name: 'ExpiredToken' }, { AWS_PROFILE: 'team' }).hint ?? '', /aws sso login --profile team/);
     assert.match(said({ name: 'CredentialsProviderError' }, { AWS_PROFILE: 'team' }).message, /"team"/);

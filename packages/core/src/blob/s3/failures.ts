@@ -273,7 +273,10 @@ function redirection({ name, status, headers, region }: Failure, settings: S3Set
 
 const CERTIFICATE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|ERR_TLS/;
 
-function connection({ name, message, system, status }: Failure, { endpoint }: S3Settings): Meaning | undefined {
+function connection(
+  { name, message, system, status }: Failure,
+  { endpoint, endpointFrom }: S3Settings,
+): Meaning | undefined {
   if (name === 'Error' && /Region is missing/i.test(message))
     return { code: 'invalid-config', said: 'no region is set', hint: 'AWS_REGION=<region of the bucket>' };
   if (system === undefined) return undefined;
@@ -289,33 +292,33 @@ function connection({ name, message, system, status }: Failure, { endpoint }: S3
     return {
       code: 'unavailable',
       said: `${where} cannot be found (${system})`,
-      hint: 'check the network, AWS_ENDPOINT_URL and AWS_REGION',
+      hint: `check the network, ${endpointFrom} and AWS_REGION`,
     };
   if (system === 'EPROTO' && endpoint !== undefined)
     return {
       code: 'unavailable',
       retryable: false,
       said: `${where} does not speak TLS (${system})`,
-      hint: `AWS_ENDPOINT_URL=${endpoint.replace(/^https/i, 'http')}`,
+      hint: `${endpointFrom}=${endpoint.replace(/^https/i, 'http')}`,
     };
   if (status === undefined || status < 400)
     return {
       code: 'unavailable',
       said: `${where} does not answer (${system})`,
-      hint: endpoint === undefined ? 'check the network' : 'check that the server runs, and AWS_ENDPOINT_URL',
+      hint: endpoint === undefined ? 'check the network' : `check that the server runs, and ${endpointFrom}`,
     };
   return undefined;
 }
 
 /** Whoever asks for a listing and hears of a missing object has asked for an object: the endpoint's path is in the way. */
-function misplaced({ name }: Failure, { endpoint }: S3Settings): Meaning | undefined {
+function misplaced({ name }: Failure, { endpoint, endpointFrom }: S3Settings): Meaning | undefined {
   if (name !== 'NoSuchKey' || endpoint === undefined) return undefined;
   const { origin, pathname } = new URL(endpoint);
   if (pathname === '/') return undefined;
   return {
     code: 'invalid-config',
     said: `the server does not serve S3 below "${pathname}" of the endpoint`,
-    hint: `AWS_ENDPOINT_URL=${origin}   (bucket and prefix stand in the address)`,
+    hint: `${endpointFrom}=${origin}   (bucket and prefix stand in the address)`,
   };
 }
 

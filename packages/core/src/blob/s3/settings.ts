@@ -26,6 +26,8 @@ export interface S3Settings {
   readonly prefix: string;
   /** `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL` or `?endpoint=`. Default: Amazon's. */
   readonly endpoint: string | undefined;
+  /** What sets the endpoint, for messages: one of the above. Default: `AWS_ENDPOINT_URL`. */
+  readonly endpointFrom: string;
   /** `AWS_REGION`, `AWS_DEFAULT_REGION` or `?region=`. Default: the shared configuration's; `us-east-1` with an endpoint. */
   readonly region: string | undefined;
   /** `?path-style=` or `INGOT_S3_PATH_STYLE`. Default: true with an endpoint. */
@@ -73,9 +75,7 @@ export type StorageClassName = (typeof STORAGE_CLASSES)[number];
  */
 export function readS3Settings(address: string, env: Environment): S3Settings {
   const { bucket, prefix, parameters } = parseAddress(address);
-  const endpoint =
-    parameters.get('endpoint') ?? valueIn(env, 'AWS_ENDPOINT_URL_S3') ?? valueIn(env, 'AWS_ENDPOINT_URL');
-  if (endpoint !== undefined) checkEndpoint(endpoint);
+  const { endpoint, endpointFrom } = endpointOf(parameters, env);
   const region = parameters.get('region') ?? valueIn(env, 'AWS_REGION') ?? valueIn(env, 'AWS_DEFAULT_REGION');
   const profile = valueIn(env, 'AWS_PROFILE');
   return {
@@ -83,6 +83,7 @@ export function readS3Settings(address: string, env: Environment): S3Settings {
     bucket,
     prefix,
     endpoint,
+    endpointFrom,
     region: region ?? (endpoint === undefined ? undefined : 'us-east-1'),
     pathStyle:
       flag('path-style', parameters.get('path-style')) ?? flagOf(env, 'INGOT_S3_PATH_STYLE') ?? endpoint !== undefined,
@@ -128,10 +129,19 @@ function malformed(address: string, why: string, near?: string): IngotError {
   });
 }
 
-function checkEndpoint(endpoint: string): void {
-  if (URL.canParse(endpoint) && /^https?:\/\/[^/@]+\/?/i.test(endpoint)) return;
+function endpointOf(
+  parameters: ReadonlyMap<string, string>,
+  env: Environment,
+): Pick<S3Settings, 'endpoint' | 'endpointFrom'> {
+  const given = [
+    ['?endpoint', parameters.get('endpoint')],
+    ...['AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'].map((name) => [name, valueIn(env, name)] as const),
+  ] as const;
+  const [endpointFrom, endpoint] = given.find(([, value]) => value !== undefined) ?? ['AWS_ENDPOINT_URL', undefined];
+  if (endpoint === undefined || (URL.canParse(endpoint) && /^https?:\/\/[^/@]+\/?/i.test(endpoint)))
+    return { endpoint, endpointFrom };
   throw new IngotError('invalid-config', `the S3 endpoint "${endpoint}" is not an http(s) address`, {
-    hint: 'AWS_ENDPOINT_URL=https://host:9000',
+    hint: `${endpointFrom}=https://host:9000`,
   });
 }
 
