@@ -85,20 +85,23 @@ async function byTime<C extends Candidate>(
   return { chosen: best.candidate, marks: [], rule, because, notes: [] };
 }
 
-/** The newest first; equal names by time, equal times by name. */
+/** The newest first; names that say the same as the newest by time, equal times by name. */
 async function ranking<C extends Candidate>(
   read: readonly Read<C>[],
   modifiedAt: (candidate: C) => Promise<number>,
 ): Promise<Read<C>[]> {
-  const tied = read.some((a, index) => read.some((b, other) => other > index && compareMarks(a.marks, b.marks) === 0));
+  const sorted = [...read].sort((a, b) => compareMarks(b.marks, a.marks) || byPath(a, b));
+  const rest = sorted.findIndex((one) => compareMarks(one.marks, sorted[0]?.marks ?? []) !== 0);
+  const tied = rest < 0 ? sorted : sorted.slice(0, rest);
+  if (tied.length < 2) return sorted;
   const times = new Map<Read<C>, number>();
-  if (tied) for (const one of read) times.set(one, await modifiedAt(one.candidate));
-  return [...read].sort(
-    (a, b) =>
-      compareMarks(b.marks, a.marks) ||
-      (times.get(b) ?? 0) - (times.get(a) ?? 0) ||
-      (a.candidate.path < b.candidate.path ? 1 : -1),
-  );
+  for (const one of tied) times.set(one, await modifiedAt(one.candidate));
+  tied.sort((a, b) => (times.get(b) ?? 0) - (times.get(a) ?? 0) || byPath(a, b));
+  return [...tied, ...sorted.slice(tied.length)];
+}
+
+function byPath<C extends Candidate>(a: Read<C>, b: Read<C>): number {
+  return a.candidate.path < b.candidate.path ? 1 : -1;
 }
 
 function decided<C extends Candidate>(best: Read<C>, second: Read<C> | undefined, count: number) {

@@ -14,14 +14,20 @@ const MONTH = '(0[1-9]|1[0-2])';
 const DAY = '(0[1-9]|[12]\\d|3[01])';
 const NAMES = 'jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec';
 const NAMED = `(${NAMES})[a-z]*`;
+/** Without a day beside it, only what is a month and nothing else: no `marketing`. */
+const MONTH_WORD =
+  '(jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)';
 
 const EXTENDED = new RegExp(`^${YEAR}([-_.])${MONTH}\\2${DAY}(?!\\d)`);
 const BASIC = new RegExp(`^${YEAR}${MONTH}${DAY}`);
 const WEEK = new RegExp(`^${YEAR}-?w(0[1-9]|[1-4]\\d|5[0-3])(?:-?([1-7]))?(?![0-9a-z])`, 'i');
 const QUARTER = new RegExp(`^${YEAR}[-_.]?q([1-4])(?![0-9a-z])`, 'i');
+const EXTENDED_SHORT = new RegExp(`^${YEAR}([-_])(\\d{1,2})\\2(\\d{1,2})(?!\\d)`);
 const YEAR_NAMED_DAY = new RegExp(`^${YEAR}[-_. ]?${NAMED}[-_. ]?(\\d{1,2})(?!\\d)`, 'i');
-const DAY_NAMED_YEAR = new RegExp(`^(\\d{1,2})[-_. ]?${NAMED}[-_. ]?${YEAR}(?!\\d)`, 'i');
+const DAY_NAMED_YEAR = new RegExp(`^(\\d{1,2})(?:[-_. ]|\\. )?${NAMED}[-_. ]?${YEAR}(?!\\d)`, 'i');
 const NAMED_DAY_YEAR = new RegExp(`^${NAMED}[-_. ]?(\\d{1,2})[-_. ,]+${YEAR}(?!\\d)`, 'i');
+const YEAR_NAMED = new RegExp(`^${YEAR}[-_. ]?${MONTH_WORD}(?![0-9a-z])`, 'i');
+const NAMED_YEAR = new RegExp(`^${MONTH_WORD}[-_. ]?${YEAR}(?!\\d)`, 'i');
 const NUMBERS_YEAR = new RegExp(`^(\\d{1,2})([-_.])(\\d{1,2})\\2${YEAR}(?!\\d)`);
 const YEAR_MONTH = new RegExp(`^${YEAR}[-_]?${MONTH}(?![\\d.])`);
 const YEAR_ALONE = new RegExp(`^${YEAR}(?!\\d|\\.\\d|[a-z])`, 'i');
@@ -34,11 +40,14 @@ const ZONE = /^(?:z(?![a-z])|([+-])(\d\d):?(\d\d)(?!\d))/i;
 export function readDate(text: string, order?: DayOrder): FoundDate | undefined {
   return (
     withTime(text, EXTENDED, ([, year, , month, day]) => utc(year, month, day), true) ??
+    withTime(text, EXTENDED_SHORT, ([, year, , month, day]) => utc(year, month, day), true) ??
     withTime(text, BASIC, ([, year, month, day]) => utc(year, month, day), false) ??
     withTime(text, YEAR_NAMED_DAY, ([, year, month, day]) => utc(year, monthNumber(month), day), true) ??
     withTime(text, DAY_NAMED_YEAR, ([, day, month, year]) => utc(year, monthNumber(month), day), true) ??
     withTime(text, NAMED_DAY_YEAR, ([, month, day, year]) => utc(year, monthNumber(month), day), true) ??
     withTime(text, NUMBERS_YEAR, (match) => numbersThenYear(match, order), true) ??
+    plain(text, YEAR_NAMED, ([, year, month]) => utc(year, monthNumber(month), '1')) ??
+    plain(text, NAMED_YEAR, ([, month, year]) => utc(year, monthNumber(month), '1')) ??
     plain(text, WEEK, ([, year, week, day]) => startOfWeek(Number(year), Number(week), Number(day ?? 1))) ??
     plain(text, QUARTER, ([, year, quarter]) => Date.UTC(Number(year), 3 * (Number(quarter) - 1))) ??
     plain(text, MILLISECONDS, ([, value]) => Number(value)) ??
@@ -101,7 +110,7 @@ function utc(year: string | undefined, month: string | undefined, day: string | 
 }
 
 function monthNumber(name: string | undefined): string {
-  return String(NAMES.split('|').indexOf((name ?? '').toLowerCase()) + 1);
+  return String(NAMES.split('|').indexOf((name ?? '').slice(0, 3).toLowerCase()) + 1);
 }
 
 /** `31-01-2024` and `01-31-2024` say themselves which is the day; `03-04-2024` does not. */
