@@ -36,7 +36,7 @@ export const SETTINGS = {
   timeout: { kind: 'seconds', about: 'longest time for one prediction' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
   share: { kind: ['auto', 'yes', 'no'], about: 'whether the directory of the store is a network share' },
-  shared: { kind: ['private', 'group'], about: 'who may use what is written to a directory' },
+  shared: { kind: ['auto', 'private', 'group'], about: 'who may use what is written to a directory' },
   retries: { kind: 'count', about: 'how often a call to a storage is repeated' },
   'storage-timeout': { kind: 'seconds', about: 'longest silence of a storage' },
   compress: { kind: 'switch', about: 'store float32 weights smaller, where that helps' },

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { IngotError } from '../errors.ts';
 import type { LocalBlobStoreOptions } from './local.ts';
@@ -24,14 +24,36 @@ const SHARES: ReadonlySet<number> = new Set([
 
 /**
  * Reads how a directory is used: `INGOT_SHARE` (`auto`, `yes`, `no`) says whether it is a network share, which `auto` finds
- * out from the file system; `INGOT_SHARED=group` says that teammates may write, too.
+ * out from the file system; `INGOT_SHARED` (`auto`, `private`, `group`) says whether teammates may write, too, which
+ * `auto` finds out from the directory's mode.
  * @throws IngotError `invalid-config` for other values.
  */
 export async function localOptions(directory: string, env: Environment): Promise<LocalBlobStoreOptions> {
   const share = choiceOf(env, 'INGOT_SHARE', ['auto', 'yes', 'no']) ?? 'auto';
-  const shared = choiceOf(env, 'INGOT_SHARED', ['private', 'group']) ?? 'private';
+  const shared = sharedOf(env);
   const isShare = share === 'auto' ? await isOnShare(resolve(directory)) : share === 'yes';
-  return { share: isShare, ...(shared === 'group' ? { shared } : {}) };
+  const isGroups = shared === 'auto' ? await isMadeForGroup(directory) : shared === 'group';
+  return { share: isShare, ...(isGroups ? { shared: 'group' } : {}) };
+}
+
+/**
+ * Reads who may use what is written to a directory, here or on another machine.
+ * @throws IngotError `invalid-config` for a value that is none.
+ */
+export function sharedOf(env: Environment): 'auto' | 'private' | 'group' {
+  return choiceOf(env, 'INGOT_SHARED', ['auto', 'private', 'group']) ?? 'auto';
+}
+
+/** Says whether a directory of this mode hands its group on and lets the group write: somebody made it for a team. */
+export const isGroupsMode = (mode: number) => (mode & 0o2020) === 0o2020;
+
+// A writer who forgot to say so would shut teammates out of the whole history.
+async function isMadeForGroup(directory: string): Promise<boolean> {
+  try {
+    return isGroupsMode((await stat(directory)).mode);
+  } catch {
+    return false;
+  }
 }
 
 /** A directory that is not there yet will be made on the file system of its nearest parent. */

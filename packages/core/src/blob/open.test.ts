@@ -1,5 +1,9 @@
+import { mkdtemp, chmod, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { STORAGE_SCHEMES } from './address.ts';
+import { bodyOf } from './bytes.ts';
 import { openBlobStore } from './open.ts';
 
 describe('openBlobStore', () => {
@@ -21,6 +25,19 @@ describe('openBlobStore', () => {
     });
     await expect(capabilitiesOf({ INGOT_SHARE: 'perhaps' })).rejects.toMatchObject({ code: 'invalid-config' });
     await expect(capabilitiesOf({ INGOT_SHARED: 'all' })).rejects.toMatchObject({ code: 'invalid-config' });
+  });
+
+  it('writes for the group into a directory that was made for one, unless told otherwise', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'ingot-open-'));
+    const modeOf = async (key: string, env: Record<string, string>) => {
+      await (await openBlobStore(directory, { env })).write(key, bodyOf('x'));
+      return (await stat(join(directory, key))).mode & 0o777;
+    };
+    expect(await modeOf('mine', {})).toBe(0o600);
+    await chmod(directory, 0o2770);
+    expect(await modeOf('ours', {})).toBe(0o660);
+    expect(await modeOf('still-mine', { INGOT_SHARED: 'private' })).toBe(0o600);
+    await rm(directory, { recursive: true });
   });
 
   it('opens an address of every scheme without asking anybody, and shows no secret of it', async () => {

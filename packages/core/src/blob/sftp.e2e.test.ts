@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { stat, writeFile } from 'node:fs/promises';
+import { chmod, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -84,6 +84,10 @@ await needServer('openssh', startOpenssh, (openssh) => {
       assert.deepEqual([await modeOf('store/own'), await modeOf('store/own/blob')], [0o700, 0o600]);
       await (await open({ INGOT_SHARED: 'group' })).write('ours/blob', bodyOf('x'));
       assert.deepEqual([await modeOf('store/ours'), await modeOf('store/ours/blob')], [0o2770, 0o660]);
+      await chmod(join(openssh.directory, 'store'), 0o2770);
+      await (await open()).write('team/blob', bodyOf('x'));
+      assert.deepEqual([await modeOf('store/team'), await modeOf('store/team/blob')], [0o2770, 0o660]);
+      await chmod(join(openssh.directory, 'store'), 0o700);
     });
 
     test('is the same store when its directory is opened as files', async () => {

@@ -8,6 +8,8 @@ import { IngotError } from '../errors.ts';
 import type { BlobBody, BlobEntry, BlobOptions, BlobReadOptions, BlobStat, BlobStore } from './blob-store.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
+import { isGroupsMode, sharedOf } from './local-options.ts';
+import { GROUP_MODES, PRIVATE_MODES } from './local/file-system.ts';
 import { BodyFailure } from './local/fill.ts';
 import { type FileNames, INNER_FILE, STORE_NAMES } from './local/names.ts';
 import { checkRange, fitRange } from './range.ts';
@@ -26,7 +28,7 @@ import { silenceMs } from './silence.ts';
 export interface SftpBlobStoreOptions {
   /**
    * `INGOT_SFTP_KEY` (path of a private key), `INGOT_SFTP_KEY_PASSPHRASE`, `INGOT_SFTP_PASSWORD`, `INGOT_SFTP_KNOWN_HOSTS`
-   * (default: `~/.ssh/known_hosts`), `SSH_AUTH_SOCK`, `HOME`, `USER`, `INGOT_SHARED=group`, `INGOT_STORAGE_TIMEOUT`.
+   * (default: `~/.ssh/known_hosts`), `SSH_AUTH_SOCK`, `HOME`, `USER`, `INGOT_SHARED`, `INGOT_STORAGE_TIMEOUT`.
    */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Age in milliseconds after which the temporary files of a dead writer are removed. Default: one day. */
@@ -221,9 +223,15 @@ export async function openSftpBlobStore(address: string, options: SftpBlobStoreO
     newClient: () => new ssh2.Client(),
     silenceMs: silenceMs(env),
   });
-  const isShared = env.INGOT_SHARED === 'group';
-  const modes = isShared
-    ? { directory: 0o2770, file: 0o660, force: true }
-    : { directory: 0o700, file: 0o600, force: false };
+  const shared = sharedOf(env);
+  const modes = async (files: SftpFiles) => {
+    const isGroups = shared === 'auto' ? await isMadeForGroup(files, parsed.root) : shared === 'group';
+    return isGroups ? GROUP_MODES : PRIVATE_MODES;
+  };
   return new SftpBlobStore(parsed.shown, parsed.root, new SftpFiles(connection, modes), options);
+}
+
+async function isMadeForGroup(files: SftpFiles, root: string): Promise<boolean> {
+  const there = await files.stat(root, { operation: 'blob.write', signal: undefined });
+  return there !== undefined && isGroupsMode(there.mode);
 }

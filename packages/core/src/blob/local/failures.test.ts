@@ -27,6 +27,12 @@ describe('a failure of the file system', () => {
     }
   });
 
+  test('for want of rights names who opens it, and a command that leaves the files of others alone', async () => {
+    const error = await translated(failed('EACCES'), 'blob.read', '/x', '/');
+    const isMine = process.getuid?.() === 0;
+    assert.match(error.hint ?? '', isMine ? /^chmod -R u\+rwX \/$/ : /^user 0, .* find \/ -user 0 -exec chmod g\+rwX/);
+  });
+
   test('of any other kind is unavailable and can be repeated', async () => {
     for (const code of ['EIO', 'ESTALE', 'EMFILE', 'EBUSY', 'ETIMEDOUT']) {
       const error = await translated(failed(code), 'blob.read', '/srv/models/x');

@@ -51,7 +51,8 @@ async function opening(path: string, root: string): Promise<string> {
   const quoted = /^[\w./-]+$/.test(root) ? root : `'${root.replaceAll("'", "'\\''")}'`;
   if (owner === process.getuid?.()) return `chmod -R u+rwX ${quoted}`;
   const who = owner === undefined ? 'its owner' : `user ${owner}, who owns it,`;
-  return `${who} runs: chmod -R g+rwX ${quoted} && find ${quoted} -type d -exec chmod g+s {} +   (and everybody sets INGOT_SHARED=group)`;
+  const mine = owner === undefined ? '' : ` -user ${owner}`;
+  return `${who} runs: find ${quoted}${mine} -exec chmod g+rwX {} +; find ${quoted}${mine} -type d -exec chmod g+s {} +   (and everybody sets INGOT_SHARED=group)`;
 }
 
 async function ownerOf(path: string): Promise<number | undefined> {

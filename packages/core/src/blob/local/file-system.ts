@@ -35,7 +35,7 @@ export interface FileSystem {
 export interface FileModes {
   readonly directory: number;
   readonly file: number;
-  /** Whether they hold whatever the process's umask says. */
+  /** Whether they hold whatever the umask says. */
   readonly force: boolean;
 }
 

@@ -2,25 +2,20 @@
 
 import type { Attributes, DirectoryEntry, SFTPWrapper, StatVfs } from 'ssh2';
 import { IngotError } from '../../errors.ts';
+import type { FileModes } from '../local/file-system.ts';
 import type { CallOptions, SftpConnection } from './connection.ts';
 import { answerError, SFTP_STATUS, statusOf } from './failures.ts';
-
-/** Modes of what is made. */
-export interface SftpModes {
-  readonly directory: number;
-  readonly file: number;
-  /** Whether modes are set whatever the user's mask on the server says. */
-  readonly force: boolean;
-}
 
 /** One remote file system. Methods throw `IngotError` unless they say otherwise. */
 export class SftpFiles {
   readonly #connection: SftpConnection;
-  readonly #modes: SftpModes;
+  readonly #chooseModes: (files: SftpFiles) => Promise<FileModes>;
+  #modes: Promise<FileModes> | undefined;
 
-  constructor(connection: SftpConnection, modes: SftpModes) {
+  /** @param modes finds out which modes are right, when something is made for the first time. */
+  constructor(connection: SftpConnection, modes: (files: SftpFiles) => Promise<FileModes>) {
     this.#connection = connection;
-    this.#modes = modes;
+    this.#chooseModes = modes;
   }
 
   /** Looks at a path; undefined when nothing is there. One request. */
@@ -37,11 +32,11 @@ export class SftpFiles {
 
   /** Makes a file that must not be there and opens it to write; undefined when its directory is not there. */
   async create(path: string, options: CallOptions): Promise<Buffer | undefined> {
-    const mode = this.#modes.file;
+    const { file: mode, force } = await this.#modesOfWrites();
     const handle = await this.#orMissing(path, options, () =>
       this.#connection.call<Buffer>(options, (sftp, done) => sftp.open(path, 'wx', { mode }, done)),
     );
-    if (handle !== undefined && this.#modes.force)
+    if (handle !== undefined && force)
       await this.#told(path, options, () =>
         this.#connection.call<void>(options, (sftp, done) =>
           sftp.fsetstat(handle, { mode }, (e) => done(e, undefined)),
@@ -129,7 +124,7 @@ export class SftpFiles {
 
   /** Makes a directory: `made`, `missing` when its parent is not there, `failed` when it is there itself, for one. */
   async makeDirectory(path: string, options: CallOptions): Promise<'made' | 'missing' | 'failed'> {
-    const mode = this.#modes.directory;
+    const { directory: mode, force } = await this.#modesOfWrites();
     try {
       await this.#connection.call<void>(options, (sftp, done) => sftp.mkdir(path, { mode }, (e) => done(e, undefined)));
     } catch (error) {
@@ -138,7 +133,7 @@ export class SftpFiles {
       if (status === SFTP_STATUS.failure) return 'failed';
       throw answerError(error, options.operation, path);
     }
-    if (this.#modes.force)
+    if (force)
       await this.#told(path, options, () =>
         this.#connection.call<void>(options, (sftp, done) => sftp.setstat(path, { mode }, (e) => done(e, undefined))),
       );
@@ -163,6 +158,14 @@ export class SftpFiles {
       // Whatever it was that failed before is what has to be reported.
       return undefined;
     }
+  }
+
+  async #modesOfWrites(): Promise<FileModes> {
+    this.#modes ??= this.#chooseModes(this).catch((error: unknown) => {
+      this.#modes = undefined;
+      throw error;
+    });
+    return this.#modes;
   }
 
   async #remove(
