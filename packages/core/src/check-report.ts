@@ -1,4 +1,5 @@
 import type { Digest } from './digest.ts';
+import { IngotError } from './errors.ts';
 
 /** Something that is damaged or missing. */
 export interface Damage {
@@ -71,3 +72,20 @@ export const REPAIR_COMMAND = 'ingot check --repair-from STORE';
 
 /** What helps where no other store can: the history, roots and moved files. */
 export const RESTORE_IT = 'restore it from a backup or a mirror of the store';
+
+/** The error that a check with damage ends with, `integrity`: exit 8. Undefined when nothing is damaged. */
+export function damageError({ damage, versions }: CheckResult): IngotError | undefined {
+  const [first] = damage;
+  if (first === undefined) return undefined;
+  const hurt =
+    versions.length === 0 ? '' : `; ${versions.length} ${versions.length === 1 ? 'version is' : 'versions are'} hurt`;
+  return new IngotError(
+    'integrity',
+    `${damage.length} ${damage.length === 1 ? 'object is' : 'objects are'} damaged${hurt}`,
+    {
+      operation: 'check',
+      hint: first.repair,
+      details: { damaged: damage.length, versions: versions.map(({ ref }) => ref) },
+    },
+  );
+}

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
-import { check, damageError } from '@ingot/core/check';
+import { check } from '@ingot/core/check';
 import { type RepairResult, repair } from '@ingot/core/check-repair';
-import type { CheckResult } from '@ingot/core/check-report';
+import { type CheckResult, damageError } from '@ingot/core/check-report';
 import { openBlobStore } from '@ingot/core/blob/open';
 import { IngotError } from '@ingot/core/errors';
 import { addressOf } from '../address.ts';
