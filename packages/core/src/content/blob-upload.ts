@@ -18,14 +18,25 @@ import type { UploadCounts } from './upload-placer.ts';
 const MAX_ROUNDS = 8;
 const FOOTERS_AT_ONCE = 8;
 
+/** How much of an upload is in memory at a time, and in how large pieces it goes out. */
+export interface UploadPace {
+  /** A pack is closed before the pieces in it grow past this. */
+  readonly packBytes: number;
+  /** How many packs may be under way at a time. */
+  readonly writesAtOnce: number;
+  /** Blocks of 1 MiB: those of the packs that are under way or open, and what is being read and worked on. */
+  readonly blocks: number;
+  /** How many of them may be read and not placed yet. The others are for packs. */
+  readonly readAhead: number;
+}
+
 /** What an upload needs to know. */
 export interface BlobUploadContext {
   readonly blobs: BlobStore;
   readonly id: string;
   readonly modelId: string | (() => Promise<string>);
   readonly base: () => Promise<BaseContents>;
-  readonly packBytes: number;
-  readonly writesAtOnce: number;
+  readonly pace: UploadPace;
   readonly parameters: () => Promise<ChunkerParameters>;
   readonly coding: boolean;
   readonly journals: UploadJournals | undefined;
@@ -189,7 +200,8 @@ export class BlobUpload implements Upload {
   }
 
   #begin(): Round {
-    const { blobs, packBytes, writesAtOnce, coding, signal } = this.#context;
+    const { blobs, pace, coding, signal } = this.#context;
+    const { packBytes, writesAtOnce, blocks, readAhead } = pace;
     const [base, parameters] = [this.#base, this.#parameters];
     const packs = new PackWriter({
       blobs,
@@ -218,6 +230,8 @@ export class BlobUpload implements Upload {
       recipe,
       counts: this.#counts,
       parameters,
+      blocks,
+      readAhead,
       coding,
       find,
       hashesFirst,

@@ -20,6 +20,9 @@ export const ROOTS_PREFIX = 'roots/';
 
 const AT_ONCE = 32;
 
+/** From so many packs of one upload on they are looked for in a listing, one request a thousand, and not one by one. */
+const WORTH_LISTING = 5;
+
 /** What an upload in flight relies on. */
 export interface UploadRoot {
   readonly upload: string;
@@ -83,23 +86,69 @@ function parsePacks(fields: CheckedObject, what: string): readonly string[] {
 }
 
 /**
- * Gives those of some packs that must not be relied on: condemned by a collection, or gone. One listing, and one
- * request a list and a pack.
+ * Gives those of some packs that must not be relied on: condemned by a collection, or gone. What is condemned is read
+ * first: a list goes only when its packs are gone, so that whoever does not find it any more finds them gone. One
+ * listing, one request a list, and one or a few for each upload that wrote some of the packs.
+ * @param listedFrom from how many packs of one upload on these are listed. Default: 5.
  */
 export async function absentPacks(
   blobs: BlobStore,
   packs: readonly string[],
   options: BlobOptions,
+  listedFrom = WORTH_LISTING,
 ): Promise<ReadonlySet<string>> {
+  if (packs.length === 0) return new Set();
   const condemned = await condemnedPacks(blobs, options);
-  const absent = packs.filter((pack) => condemned.has(pack));
   const others = packs.filter((pack) => !condemned.has(pack));
-  for (let at = 0; at < others.length; at += AT_ONCE) {
-    const some = others.slice(at, at + AT_ONCE);
+  const gone = await gonePacks(blobs, others, options, listedFrom);
+  return new Set([...packs.filter((pack) => condemned.has(pack)), ...gone]);
+}
+
+async function gonePacks(
+  blobs: BlobStore,
+  packs: readonly string[],
+  options: BlobOptions,
+  listedFrom: number,
+): Promise<readonly string[]> {
+  const isLate = blobs.capabilities.stalenessMs > 0;
+  const listed = isLate ? new Set<string>() : await listedPacks(blobs, packs, options, listedFrom);
+  // A listing may be late: what it does not show is looked at.
+  const unseen = packs.filter((pack) => !listed.has(pack));
+  const gone: string[] = [];
+  for (let at = 0; at < unseen.length; at += AT_ONCE) {
+    const some = unseen.slice(at, at + AT_ONCE);
     const stats = await Promise.all(some.map((pack) => blobs.stat(packKey(pack), options)));
-    absent.push(...some.filter((_, n) => stats[n] === undefined));
+    gone.push(...some.filter((_, n) => stats[n] === undefined));
   }
-  return new Set(absent);
+  return gone;
+}
+
+/** Those of some packs that listings show; packs of uploads that wrote only a few of them are not listed. */
+async function listedPacks(
+  blobs: BlobStore,
+  packs: readonly string[],
+  options: BlobOptions,
+  listedFrom: number,
+): Promise<ReadonlySet<string>> {
+  const wanted = new Map(packs.map((pack) => [packKey(pack), pack]));
+  const uploads = new Map<string, string[]>();
+  for (const key of wanted.keys()) {
+    const prefix = key.slice(0, key.lastIndexOf('/') + 1);
+    const keys = uploads.get(prefix);
+    if (keys === undefined) uploads.set(prefix, [key]);
+    else keys.push(key);
+  }
+  const seen = new Set<string>();
+  const list = async ([prefix, keys]: readonly [string, readonly string[]]): Promise<void> => {
+    const last = keys.reduce((a, b) => (a > b ? a : b));
+    for await (const { key } of blobs.list(prefix, options)) {
+      const pack = wanted.get(key);
+      if (pack !== undefined) seen.add(pack);
+      if (key >= last) return;
+    }
+  };
+  await Promise.all([...uploads].filter(([, keys]) => keys.length >= listedFrom).map(list));
+  return seen;
 }
 
 /** Reads which packs collections have condemned. One listing, and one request a list. */

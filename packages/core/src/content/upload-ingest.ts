@@ -14,14 +14,16 @@ const WHOLE_BYTES = 8 * 1024 * 1024;
 const SMALL_BYTES = 256 * 1024;
 /** Less than this to cut and to hash is done sooner than threads have started. */
 const THREADS_BYTES = 16 * 1024 * 1024;
-/** Blocks of an upload: those of the packs that are under way or open, and what is being read and worked on. */
-const BLOCKS = 24;
-/** How many of them an open pack may hold. So that all do not end up in one pack, and none is left to fill it. */
+/** How many blocks an open pack may hold. So that all do not end up in one pack, and none is left to fill it. */
 export const BLOCKS_HELD = 12;
 
 /** What taking contents needs. */
 export interface IngestContext extends Omit<PlacerContext, 'onFailure'> {
   readonly parameters: ChunkerParameters;
+  /** Blocks of an upload: those of the packs that are under way or open, and what is being read and worked on. */
+  readonly blocks: number;
+  /** How many of them may be read and not placed yet. The others are for packs. */
+  readonly readAhead: number;
   /** Finds a content that need not be read. */
   readonly find: (body: ContentBody) => StoredContent | undefined;
   /** Whether a content should be hashed before it is cut, because an old version has one of its size in one piece. */
@@ -42,6 +44,8 @@ export class Ingest implements AsyncDisposable {
   /** The block that is being filled. */
   #block: Block | undefined;
   #filled = 0;
+  /** Blocks that were handed over and are not placed yet, in their order. */
+  readonly #ahead: Promise<void>[] = [];
   #segments: JobSegment[] = [];
   /** Bytes of waiting contents that have to be cut and hashed. */
   #waitingBytes = 0;
@@ -51,7 +55,7 @@ export class Ingest implements AsyncDisposable {
   constructor(context: IngestContext) {
     this.#context = context;
     this.#engine = createInlineEngine(context.parameters);
-    this.#blocks = heapBlocks(BLOCKS);
+    this.#blocks = heapBlocks(context.blocks);
     this.#placer = new Placer({ ...context, onFailure: (error) => this.#fail(error) });
   }
 
@@ -178,6 +182,7 @@ export class Ingest implements AsyncDisposable {
   }
 
   async #currentBlock(): Promise<Block> {
+    while (this.#block === undefined && this.#ahead.length >= this.#context.readAhead) await this.#ahead.shift();
     this.#block ??= await this.#blocks.acquire();
     return this.#block;
   }
@@ -194,12 +199,12 @@ export class Ingest implements AsyncDisposable {
     this.#block = undefined;
     this.#segments = [];
     this.#filled = 0;
-    if (segments.length > 0) this.#placer.take(block, segments, this.#engine);
+    if (segments.length > 0) this.#ahead.push(this.#placer.take(block, segments, this.#engine));
   }
 
   async #startThreads(): Promise<void> {
     try {
-      const blocks = sharedBlocks(BLOCKS);
+      const blocks = sharedBlocks(this.#context.blocks);
       const engine = await startThreadEngine(blocks.shared, this.#context.parameters);
       this.#submit();
       [this.#blocks, this.#engine, this.#threads] = [blocks, engine, 'started'];

@@ -91,8 +91,8 @@ export class Placer {
     this.#context = context;
   }
 
-  /** Takes a block whose segments the engine works on; gives it back when all of it is placed. */
-  take(block: Block, segments: readonly JobSegment[], engine: Engine): void {
+  /** Takes a block whose segments the engine works on; gives it back when all of it is placed, which is when the promise ends. */
+  take(block: Block, segments: readonly JobSegment[], engine: Engine): Promise<void> {
     const result = segments.some(({ from, to }) => from < to)
       ? engine.submit(block, segments.map(plainSegment))
       : NOTHING;
@@ -106,6 +106,7 @@ export class Placer {
       })
       .catch((error: unknown) => this.#context.onFailure(error));
     for (const promise of [assembled, coded]) promise.catch(() => {});
+    return this.#placed;
   }
 
   /** Waits until everything that was taken is placed. */
