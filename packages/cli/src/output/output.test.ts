@@ -197,6 +197,21 @@ describe('progress', () => {
     expect(written).toEqual(['checking packs  5.0 kB of 9.0 kB  1.0 kB/s  4 s left\n']);
   });
 
+  it('tells no rate below zero when something begins again', () => {
+    const { written, output } = paper(false);
+    let now = 0;
+    const { onProgress } = openProgress(output, () => now);
+    const checked = (doneBytes: number) =>
+      onProgress({ phase: 'check', path: 'packs', doneBytes, totalBytes: 100_000_000 });
+    for (now = 0; now <= 4000; now += 1000) checked(now * 25_000);
+    for (now = 5000; now <= 6000; now += 1000) checked((now - 4000) * 10_000);
+    for (now = 7000; now <= 10_000; now += 1000) checked((now - 4000) * 10_000);
+    expect(written).toEqual([
+      'checking packs  10 MB of 100 MB\n',
+      'checking packs  60 MB of 100 MB  10 MB/s  4 s left\n',
+    ]);
+  });
+
   it('does not foretell hours from the first bytes', () => {
     const { written, output } = paper(false);
     let now = 0;

@@ -56,6 +56,8 @@ export class ProgressTotals {
   add(event: ProgressEvent): void {
     if (event.phase !== this.#phase) this.#begin(event.phase);
     const before = this.#seen.get(event.path);
+    // It began again: a rate from before would be below zero.
+    if (before !== undefined && event.doneBytes < before.doneBytes) this.#samples = [];
     this.done += event.doneBytes - (before?.doneBytes ?? 0);
     this.total += event.totalBytes - (before?.totalBytes ?? 0);
     if (event.newBytes !== undefined) this.fresh = (this.fresh ?? 0) + event.newBytes - (before?.newBytes ?? 0);

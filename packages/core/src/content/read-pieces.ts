@@ -206,24 +206,25 @@ async function* checkedPiece(
   if (held !== undefined) yield held;
 }
 
+const MEND = 'ingot check --read-data --repair-from STORE   (a mirror, or any store with the same contents)';
+
 /** Says of an error about a pack which content it hits, and what helps; other errors stay what they are. */
 export function nameLost(error: unknown, pack: string, what: string, address: string): unknown {
   if (isIngotError(error, 'content-not-found')) {
     return new IngotError('content-not-found', `${what} is lost: its pack ${pack} is missing from ${address}`, {
-      hint: `restore packs/${pack}.pack from a copy of the store`,
+      hint: MEND,
       details: { pack },
       cause: error,
     });
   }
-  if (isIngotError(error, 'integrity') && error.details.pack === undefined)
-    return damagedIn(what, pack, error.message);
+  if (isIngotError(error, 'integrity') && error.details.pack === undefined) return damagedIn(what, pack, error.message);
   return error;
 }
 
 /** An `integrity` error that names a content and the pack in which it is damaged. */
 export function damagedIn(what: string, pack: string, why: string): IngotError {
   return new IngotError('integrity', `${what} is damaged in pack ${pack}: ${why}`, {
-    hint: `restore packs/${pack}.pack from a copy of the store`,
+    hint: MEND,
     details: { pack },
   });
 }
