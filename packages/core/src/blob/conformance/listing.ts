@@ -81,7 +81,8 @@ export const LISTING_CASES: readonly BlobStoreCase[] = [
       await inBatches(store, ODD_KEYS);
       const all = inByteOrder(ODD_KEYS);
       for (const after of [
-        ...all,
+        ...all.filter((_, n) => n % 4 === 0),
+        ...all.slice(-2),
         '',
         'b',
         'ba',
