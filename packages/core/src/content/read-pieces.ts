@@ -5,7 +5,7 @@ import { decodePiece } from './coding.ts';
 import type { Locator } from './content-store.ts';
 import { packKey } from './locator.ts';
 import { type Piece, pieceSize } from './recipe.ts';
-import { followMoved } from './sweep/moved.ts';
+import { readFollowing } from './sweep/moved.ts';
 
 /** Pieces up to this size are checked before any of their bytes are given. */
 const HELD_BYTES = 8 * 1024 * 1024;
@@ -150,7 +150,7 @@ export async function readPieceAgain({ blobs, what, signal }: PieceSource, piece
     gathered(blobs.read(packKey(pack), { range: { start: offset, end: offset + length }, signal }), length);
   let stored: Uint8Array | undefined;
   try {
-    stored = await read(piece).catch(async (error: unknown) => read(await movedPlace(blobs, piece, error, signal)));
+    stored = await readFollowing(blobs, piece, read, { signal });
   } catch (error) {
     throw nameLost(error, piece.pack, what, blobs.address);
   }
@@ -159,49 +159,60 @@ export async function readPieceAgain({ blobs, what, signal }: PieceSource, piece
   return bytes;
 }
 
-/** Where a piece lies now whose pack is gone. Throws the error when it is another one, or when nobody knows. */
-async function movedPlace(blobs: BlobStore, piece: Piece, error: unknown, signal: AbortSignal): Promise<Locator> {
-  if (!isIngotError(error, 'content-not-found')) throw error;
-  const moved = await followMoved(blobs, piece, { signal });
-  if (moved === undefined) throw error;
-  return moved;
-}
-
 /**
  * Streams one piece that is too large to be held, following where its pack went.
  * @throws IngotError `content-not-found`, `integrity` before its last bytes.
  */
 export async function* readLarge(source: PieceSource, piece: Piece): AsyncIterable<Uint8Array> {
   try {
-    const place = await placeOf(source, piece);
-    yield* checkedPiece(source, place, piece);
+    const { blobs, signal } = source;
+    const { pack, bytes } = await readFollowing(blobs, piece, (place) => openPlace(source, place), { signal });
+    yield* checkedPiece(source.what, piece, pack, bytes);
   } catch (error) {
     throw nameLost(error, piece.pack, source.what, source.blobs.address);
   }
 }
 
-/** Where a large piece lies: where its page says unless its pack is gone. One request more, of those that cost nothing. */
-async function placeOf({ blobs, signal }: PieceSource, piece: Piece): Promise<Locator> {
-  if ((await blobs.stat(packKey(piece.pack), { signal })) !== undefined) return piece;
-  return (await followMoved(blobs, piece, { signal })) ?? piece;
+interface OpenPlace {
+  readonly pack: string;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+/** Begins to read where a large piece lies; its pack is there once its first bytes have come. */
+async function openPlace({ blobs, signal }: PieceSource, { pack, offset, length }: Locator): Promise<OpenPlace> {
+  const range = { start: offset, end: offset + length };
+  const rest = blobs.read(packKey(pack), { range, signal })[Symbol.asyncIterator]();
+  return { pack, bytes: continued(await rest.next(), rest) };
+}
+
+async function* continued(
+  first: IteratorResult<Uint8Array>,
+  rest: AsyncIterator<Uint8Array>,
+): AsyncIterable<Uint8Array> {
+  try {
+    for (let next = first; next.done !== true; next = await rest.next()) yield next.value;
+  } finally {
+    await rest.return?.();
+  }
 }
 
 async function* checkedPiece(
-  { blobs, what, signal }: PieceSource,
-  { pack, offset, length }: Locator,
+  what: string,
   piece: Piece,
+  pack: string,
+  stream: AsyncIterable<Uint8Array>,
 ): AsyncIterable<Uint8Array> {
   const digester = createDigester();
   let held: Uint8Array | undefined;
   let count = 0;
-  for await (const bytes of blobs.read(packKey(pack), { range: { start: offset, end: offset + length }, signal })) {
+  for await (const bytes of stream) {
     digester.update(bytes);
     count += bytes.byteLength;
     // The newest bytes are held back, so its reader never sees the end of wrong ones.
     if (held !== undefined) yield held;
     held = bytes;
   }
-  if (count !== length || digester.finish() !== piece.digest)
+  if (count !== piece.length || digester.finish() !== piece.digest)
     throw damagedIn(what, pack, `the piece ${piece.digest} has other bytes now`);
   if (held !== undefined) yield held;
 }
