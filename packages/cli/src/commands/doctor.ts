@@ -80,10 +80,11 @@ async function checkStore(context: Context): Promise<readonly Check[]> {
     blobs = opened;
     if (opened.capabilities.readOnly) return [ok('store', `${opened.address} is read-only`)];
     const options = probeOptions(signal, [await open()]);
+    const from = now();
     const report = await probeStore(opened, { ...options, thorough: true });
     await rememberReport(rememberedDirectory(settings, address), report, now());
     const speed = ok('store', `${opened.address}: ${await measureStore(opened, options)}`);
-    const clock = report.storageTime === undefined ? [] : [checkClock(report.storageTime, now())];
+    const clock = report.storageTime === undefined ? [] : [checkClock(report.storageTime, { from, to: now() })];
     return [...report.findings.map(({ check, ...finding }) => ({ name: check, ...finding })), speed, ...clock];
   } catch (thrown) {
     const error = toIngotError(thrown);

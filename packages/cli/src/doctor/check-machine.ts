@@ -33,10 +33,12 @@ export function checkPort(host: string, port: number): Promise<Check> {
   });
 }
 
-/** Checks that a time the storage gave is near this machine's clock. */
-export function checkClock(storage: Date, here: Date): Check {
-  const skewMs = Math.abs(storage.getTime() - here.getTime());
-  const message = `${(skewMs / 1000).toFixed(1)} s from the storage's clock`;
+/** Checks that a time which the storage gave between two of this machine is near them. Storages tell whole seconds. */
+export function checkClock(storage: Date, { from, to }: { readonly from: Date; readonly to: Date }): Check {
+  const [earliest, latest] = [from.getTime() - 1000, to.getTime() + 1000];
+  const skewMs = Math.max(0, earliest - storage.getTime(), storage.getTime() - latest);
+  const message =
+    skewMs === 0 ? "agrees with the storage's clock" : `${(skewMs / 1000).toFixed(1)} s from the storage's clock`;
   return skewMs > SKEW_MS
     ? failed('clock', message, 'set the clock; a push more than 5 minutes off is refused')
     : ok('clock', message);
