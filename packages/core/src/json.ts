@@ -18,10 +18,20 @@ export function canonicalJson(value: unknown): string {
 
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== 'object') return value;
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return Object.fromEntries(entries.map(([key, entry]) => [key, sorted(entry)]));
+  if (!isRecord(value)) return value;
+  const result: Record<string, unknown> = {};
+  for (const key of Object.keys(value).sort()) {
+    const entry = sorted(value[key]);
+    if (entry === undefined) continue;
+    // Assigned to, this one key would not become an entry.
+    if (key === '__proto__') Object.defineProperty(result, key, { value: entry, enumerable: true });
+    else result[key] = entry;
+  }
+  return result;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Says whether a value is a plain JSON object (not null, not a list). */

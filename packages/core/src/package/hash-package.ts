@@ -1,12 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createDigester, type Digest, type Digester, digestOf } from '../digest.ts';
+import { type Digest, digestOf } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { OnProgress } from '../progress.ts';
 import type { RememberedHashes } from './hash-memory.ts';
 import { type LayerPlan, planLayers } from './layers.ts';
 import type { HashedFile, HashedLayer } from './manifest.ts';
 import { hashSource, readSourceNow, type SourceFile } from './source-file.ts';
-import { TAR_END, tarHeader, tarPadding, tarSize } from './tar.ts';
+import { tarSize } from './tar.ts';
+import { createTarDigester } from './tar-digester.ts';
 
 /** A file that is to be read. */
 export interface FileToRead {
@@ -123,8 +124,8 @@ function tarKey(files: readonly SourceFile[], digests: readonly Digest[]): Diges
 /** The digest of a tar whose files come one after another. */
 class TarDigest {
   readonly #sources: readonly SourceFile[];
-  readonly #digester: Digester = createDigester();
-  /** How many headers were written. */
+  readonly #digester = createTarDigester();
+  /** How many files were begun. */
   #begun = 0;
 
   constructor(sources: readonly SourceFile[]) {
@@ -138,24 +139,15 @@ class TarDigest {
 
   finish(): Digest {
     this.#beginUpTo(this.#sources.length);
-    this.#pad();
-    this.#digester.update(TAR_END);
     return this.#digester.finish();
   }
 
   // Empty files have no bytes that would announce them.
   #beginUpTo(count: number): void {
-    while (this.#begun < count) {
-      this.#pad();
+    for (; this.#begun < count; this.#begun += 1) {
       const source = this.#sources[this.#begun];
-      if (source !== undefined) this.#digester.update(tarHeader(source));
-      this.#begun += 1;
+      if (source !== undefined) this.#digester.begin(source);
     }
-  }
-
-  #pad(): void {
-    const before = this.#sources[this.#begun - 1];
-    if (before !== undefined) this.#digester.update(tarPadding(before.sizeBytes));
   }
 }
 

@@ -8,6 +8,7 @@ export type PackagePath = string & { readonly __brand: 'PackagePath' };
 
 const MAX_PATH_BYTES = 1024;
 const MAX_SEGMENT_BYTES = 255;
+const ASCII = /^[ -~]*$/;
 
 /** Says whether a text is a safe path in a package. */
 export function isPackagePath(path: string): path is PackagePath {
@@ -40,12 +41,21 @@ function hasControlCharacter(text: string): boolean {
 
 /** Orders paths by their UTF-8 bytes, which is the order of every listing of a package. */
 export function comparePaths(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
+  if (at === length) return Math.sign(a.length - b.length);
+  return Math.sign(rankOf(a.charCodeAt(at)) - rankOf(b.charCodeAt(at)));
+}
+
+/** UTF-16 orders as UTF-8 does, but for surrogates: they stand for what comes behind all other characters. */
+function rankOf(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 /** What a file system that ignores case and Unicode form makes of a path. */
 export function foldPath(path: string): string {
-  return path.normalize('NFC').toLowerCase().normalize('NFC');
+  return ASCII.test(path) ? path.toLowerCase() : path.normalize('NFC').toLowerCase().normalize('NFC');
 }
 
 /**
@@ -55,18 +65,34 @@ export function foldPath(path: string): string {
 export function findCollision(paths: Iterable<string>): readonly [string, string] | undefined {
   const files = new Map<string, string>();
   const folders = new Map<string, string>();
+  let lastFolder = '';
   for (const path of paths) {
     const folded = foldPath(path);
     const other = files.get(folded) ?? folders.get(folded);
     if (other !== undefined) return [other, path];
     files.set(folded, path);
-    for (const [folder, original] of foldersOf(path)) {
-      const clash = files.get(foldPath(folder));
-      if (clash !== undefined) return [clash, original];
-      const known = folders.get(foldPath(folder));
-      if (known !== undefined && known.slice(0, folder.length) !== folder) return [known, original];
-      if (known === undefined) folders.set(foldPath(folder), original);
-    }
+    // Most files lie beside the one before: their folders were looked at.
+    const folder = path.slice(0, path.lastIndexOf('/') + 1);
+    if (folder === lastFolder) continue;
+    lastFolder = folder;
+    const clash = folderCollision(path, files, folders);
+    if (clash !== undefined) return clash;
+  }
+  return undefined;
+}
+
+function folderCollision(
+  path: string,
+  files: ReadonlyMap<string, string>,
+  folders: Map<string, string>,
+): readonly [string, string] | undefined {
+  for (const [folder, original] of foldersOf(path)) {
+    const folded = foldPath(folder);
+    const clash = files.get(folded);
+    if (clash !== undefined) return [clash, original];
+    const known = folders.get(folded);
+    if (known !== undefined && known.slice(0, folder.length) !== folder) return [known, original];
+    if (known === undefined) folders.set(folded, original);
   }
   return undefined;
 }

@@ -17,22 +17,21 @@ const MAX_OCTAL_SIZE = 0o77777777777;
 /** The two empty blocks that end a tar. */
 export const TAR_END: Uint8Array = Buffer.alloc(2 * BLOCK);
 
+const ZEROS = Buffer.alloc(BLOCK);
+
 /** Everything that stands before a file's bytes. */
 export function tarHeader(entry: TarEntry): Uint8Array {
-  const records: [string, string][] = [];
   const split = splitName(entry.path);
-  if (split === undefined) records.push(['path', entry.path]);
-  if (entry.sizeBytes > MAX_OCTAL_SIZE) records.push(['size', String(entry.sizeBytes)]);
   const { name, prefix } = split ?? { name: shortName(entry.path), prefix: '' };
   const header = block(name, prefix, entry.mode, Math.min(entry.sizeBytes, MAX_OCTAL_SIZE), '0');
-  if (records.length === 0) return header;
-  const pax = Buffer.from(records.map(([key, value]) => paxRecord(key, value)).join(''));
+  if (split !== undefined && entry.sizeBytes <= MAX_OCTAL_SIZE) return header;
+  const pax = paxOf(entry, split !== undefined);
   return Buffer.concat([block('PaxHeader/entry', '', 0o644, pax.length, 'x'), pax, tarPadding(pax.length), header]);
 }
 
 /** The zeros that fill a file's last block. */
 export function tarPadding(sizeBytes: number): Uint8Array {
-  return Buffer.alloc((BLOCK - (sizeBytes % BLOCK)) % BLOCK);
+  return ZEROS.subarray(0, paddingOf(sizeBytes));
 }
 
 /** Streams the tar of some files, in the order given. */
@@ -51,30 +50,66 @@ export async function* packTar(
 /** The bytes of a tar of these files, headers and padding included. */
 export function tarSize(entries: Iterable<TarEntry>): number {
   let bytes = TAR_END.length;
-  for (const entry of entries) bytes += tarHeader(entry).length + entry.sizeBytes + tarPadding(entry.sizeBytes).length;
+  for (const entry of entries) bytes += headerSize(entry) + entry.sizeBytes + paddingOf(entry.sizeBytes);
+  return bytes;
+}
+
+function headerSize(entry: TarEntry): number {
+  const fits = splitName(entry.path) !== undefined;
+  if (fits && entry.sizeBytes <= MAX_OCTAL_SIZE) return BLOCK;
+  const pax = paxOf(entry, fits).length;
+  return 2 * BLOCK + pax + paddingOf(pax);
+}
+
+function paddingOf(sizeBytes: number): number {
+  return (BLOCK - (sizeBytes % BLOCK)) % BLOCK;
+}
+
+/** What ustar has no room for. */
+function paxOf({ path, sizeBytes }: TarEntry, nameFits: boolean): Buffer {
+  const name = nameFits ? '' : paxRecord('path', path);
+  return Buffer.from(sizeBytes > MAX_OCTAL_SIZE ? name + paxRecord('size', String(sizeBytes)) : name);
+}
+
+/** What is the same in every header. */
+const BLANK = blankHeader();
+
+function blankHeader(): Buffer {
+  const bytes = Buffer.alloc(BLOCK);
+  for (const [offset, width] of [
+    [108, 8],
+    [116, 8],
+    [136, 12],
+    [329, 8],
+    [337, 8],
+  ] as const)
+    writeOctal(bytes, 0, offset, width);
+  bytes.fill(' ', 148, 156);
+  bytes.write('ustar\x0000', 257, 'latin1');
   return bytes;
 }
 
 function block(name: string, prefix: string, mode: number, size: number, type: string): Buffer {
-  const bytes = Buffer.alloc(BLOCK);
-  const octal = (value: number, offset: number, width: number): void => {
-    bytes.write(`${value.toString(8).padStart(width - 1, '0')}\0`, offset, 'ascii');
-  };
+  const bytes = Buffer.from(BLANK);
   bytes.write(name, 0, 100, 'utf8');
-  octal(mode, 100, 8);
-  octal(0, 108, 8);
-  octal(0, 116, 8);
-  octal(size, 124, 12);
-  octal(0, 136, 12);
-  bytes.fill(' ', 148, 156);
+  writeOctal(bytes, mode, 100, 8);
+  writeOctal(bytes, size, 124, 12);
   bytes.write(type, 156, 'ascii');
-  bytes.write('ustar\x0000', 257, 'latin1');
-  octal(0, 329, 8);
-  octal(0, 337, 8);
-  bytes.write(prefix, 345, 155, 'utf8');
-  const sum = bytes.reduce((total, byte) => total + byte, 0);
-  bytes.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'ascii');
+  if (prefix !== '') bytes.write(prefix, 345, 155, 'utf8');
+  let sum = 0;
+  for (let at = 0; at < BLOCK; at += 1) sum += bytes[at] ?? 0;
+  writeOctal(bytes, sum, 148, 7);
   return bytes;
+}
+
+/** Writes digits up to the last byte of a field, which stays zero. */
+function writeOctal(bytes: Buffer, value: number, offset: number, width: number): void {
+  let left = value;
+  for (let at = offset + width - 2; at >= offset; at -= 1) {
+    bytes[at] = 0x30 + (left % 8);
+    left = Math.floor(left / 8);
+  }
+  bytes[offset + width - 1] = 0;
 }
 
 /** Where an ASCII path fits ustar's name and prefix fields. */

@@ -1,10 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { createDigester } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { HashedLayer } from './manifest.ts';
-import { TAR_END, tarHeader, tarPadding } from './tar.ts';
+import { createTarDigester } from './tar-digester.ts';
 
 /** Others get their turn after this much. */
 const TURN_BYTES = 4 * 1024 * 1024;
@@ -19,11 +18,11 @@ export async function verifyTar(
   directory: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const tar = createDigester();
+  const tar = createTarDigester();
   const buffer = Buffer.allocUnsafeSlow(1024 * 1024);
   let [bytes, files] = [0, 0];
   for (const file of layer.files) {
-    tar.update(tarHeader(file));
+    tar.begin(file);
     const fd = openSync(join(directory, file.path), 'r');
     try {
       for (let at = 0; at < file.sizeBytes; ) {
@@ -41,11 +40,9 @@ export async function verifyTar(
     } finally {
       closeSync(fd);
     }
-    tar.update(tarPadding(file.sizeBytes));
     files += 1;
     if (files % TURN_FILES === 0) await setImmediate();
   }
-  tar.update(TAR_END);
   const digest = tar.finish();
   if (digest === layer.digest) return;
   throw new IngotError(
