@@ -3,7 +3,11 @@ import { isJsonObject } from './json.ts';
 import { isIngotError } from './errors.ts';
 import type { ModelName } from './ref.ts';
 import type { Registry } from './registry/registry.ts';
+import { someOf, withoutExtension } from './source/choose.ts';
 import { compareMarks, wholeNumber } from './source/marks.ts';
+import { MODEL_FILE } from './source/model-files.ts';
+import { isTelling } from './source/model-name.ts';
+import { readName } from './source/read-name.ts';
 import type { SourceMatch } from './source/source-match.ts';
 import { sourceOf } from './source-reader.ts';
 
@@ -86,33 +90,45 @@ export function planModel(
   found: readonly SourceMatch[],
   before: readonly PublishedBefore[] | undefined,
 ): ModelPlan {
-  const ordered = [...found].sort(olderFirst);
-  const keepsNumbers = numbersCanStay(ordered);
   const published = before ?? [];
-  let next = Math.max(0, ...published.map(({ number }) => number)) + 1;
-  const there = ordered.map((match) => sameSource(published, match));
-  const lastThere = there.findLastIndex((version) => version !== undefined);
+  const last = Math.max(0, ...published.map(({ number }) => number));
+  const ordered = [...found].sort(olderFirst);
+  const newestThere = ordered.findLastIndex((match) => wasPublished(published, match));
+  const keepsNumbers = numbersCanStay(ordered);
   const items = ordered.map((match, index): ImportItem => {
-    const known = there[index];
-    const facts = { match, createdAt: createdAtOf(match), ...labelOf(match, keepsNumbers) };
-    if (known !== undefined) return { ...facts, number: known.number, action: 'there', retired: false };
     const wanted = keepsNumbers ? wholeNumber(match.marks) : undefined;
-    const conflict = wanted === undefined ? undefined : conflictOf(match, wanted, published);
+    const facts = { match, createdAt: createdAtOf(match), ...labelOf(match, keepsNumbers) };
+    const known = sameSource(published, match);
+    if (known !== undefined) return { ...facts, number: known.number, action: 'there', retired: false };
+    const conflict =
+      mixedUp(match, found, model) ?? (wanted === undefined ? undefined : taken(match, wanted, published));
     if (conflict !== undefined) return { ...facts, ...conflict, retired: false };
-    const isLate = index < lastThere;
-    const number = wanted !== undefined && wanted >= next ? wanted : next;
-    next = number + 1;
-    const moved = wanted !== undefined && wanted !== number;
+    const isLate = index < newestThere || (wanted !== undefined && wanted <= last);
     return {
       ...facts,
-      number,
-      ...(moved && { label: `v${wanted}` }),
+      ...(wanted !== undefined && { number: wanted }),
       action: 'add',
       retired: isLate,
       ...(isLate && { reason: 'older than what is there already, so it is added retired' }),
     };
   });
-  return { model, isNew: before === undefined, items };
+  return { model, isNew: before === undefined, items: numbered(items, last) };
+}
+
+/** Gives numbers to what is added: what keeps its own comes first, then what comes too late for it. */
+function numbered(items: readonly ImportItem[], last: number): ImportItem[] {
+  const isTooLate = ({ action, number }: ImportItem): boolean => action === 'add' && (number ?? last + 1) <= last;
+  let next = last + 1;
+  return [...items.filter((item) => !isTooLate(item)), ...items.filter(isTooLate)].map((item) => {
+    if (item.action !== 'add') return item;
+    const number = Math.max(item.number ?? 0, next);
+    next = number + 1;
+    return {
+      ...item,
+      number,
+      ...(item.number !== undefined && item.number !== number && { label: `v${item.number}` }),
+    };
+  });
 }
 
 /** By what the names say; without that, and for the same, by the time of the last change. */
@@ -156,8 +172,49 @@ function sameSource(published: readonly PublishedBefore[], match: SourceMatch): 
   );
 }
 
+/** Whether an earlier import brought a version from this file, as it is now or as it was. */
+function wasPublished(published: readonly PublishedBefore[], match: SourceMatch): boolean {
+  const { address, objectVersion } = sourceOf(match);
+  return (
+    sameSource(published, match) !== undefined ||
+    (objectVersion === undefined && published.some((version) => version.address === address))
+  );
+}
+
+/** Files that are not one history: of two models that would get one name, or of one version in two formats. */
+function mixedUp(
+  match: SourceMatch,
+  found: readonly SourceMatch[],
+  model: ModelName,
+): Pick<ImportItem, 'action' | 'reason'> | undefined {
+  const called = [...new Set(found.map(wordsOf))];
+  if (called.length > 1) {
+    const names = someOf(called.map((words) => `"${words}"`));
+    return { action: 'conflict', reason: `${names} would all be called ${model}; import each by itself, with --name` };
+  }
+  const other = found.find((one) => isOtherFormat(one, match));
+  return (
+    other && {
+      action: 'conflict',
+      reason: `${other.path} says it is version ${match.version.text}, too; import one format at a time, as in '*.pkl'`,
+    }
+  );
+}
+
+/** The words that give a match its name, as they are written. */
+function wordsOf({ path }: SourceMatch): string {
+  const telling = path.split('/').map(withoutExtension).findLast(isTelling);
+  return telling === undefined ? '' : readName(telling.normalize('NFC')).words.join(' ');
+}
+
+function isOtherFormat(a: SourceMatch, b: SourceMatch): boolean {
+  const formatOf = ({ path }: SourceMatch): string => (MODEL_FILE.exec(path)?.[0] ?? '').toLowerCase();
+  if (a.kind !== 'file' || b.kind !== 'file' || a.marks.length === 0 || formatOf(a) === formatOf(b)) return false;
+  return compareMarks(a.marks, b.marks) === 0;
+}
+
 /** Versions do not change: a number that is taken stays what it is. */
-function conflictOf(
+function taken(
   match: SourceMatch,
   wanted: number,
   published: readonly PublishedBefore[],

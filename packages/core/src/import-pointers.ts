@@ -36,12 +36,20 @@ export function pointersOf(
       path,
       target: (outcomes, read, reader, signal) => targetOf(pointer, model, outcomes, read, reader, signal),
     };
-    const model = given ?? (models.length === 1 ? models[0]?.model : pointer.model);
-    if (model === undefined || !models.some((one) => one.model === model))
-      return { ...plan, reason: 'nothing says which model it belongs to' };
+    const model = given ?? modelOf(pointer, models);
+    if (model === undefined) return { ...plan, reason: 'nothing says which model it belongs to' };
     if (!canBeAlias(alias)) return { ...plan, reason: `${model}:${alias} is always the newest version` };
     return { ...plan, alias, model };
   });
+}
+
+/** The model that its names say, else the only one whose versions lie beside it. */
+function modelOf({ model, path }: Pointer, models: readonly ModelPlan[]): ModelName | undefined {
+  if (models.length === 1) return models[0]?.model;
+  if (models.some((one) => one.model === model)) return model;
+  const directory = path.slice(0, path.lastIndexOf('/') + 1);
+  const beside = models.filter(({ items }) => items.some(({ match }) => match.path.startsWith(directory)));
+  return beside.length === 1 ? beside[0]?.model : undefined;
 }
 
 function canBeAlias(text: string): boolean {

@@ -127,6 +127,46 @@ test('what is older than the newest is added retired, so that latest stays', asy
   expect((await registry.resolve(parseReference('fraud:1.5'))).number).toBe(3);
 });
 
+test('what comes too late for its number takes none from what can keep its own', async () => {
+  await using directory = await testDirectory();
+  const { run, versions, registry } = await world(directory);
+  await fill(directory, { 'churn_v1.h5': 'a', 'churn_v3.h5': 'c' });
+  await run('.');
+  await fill(directory, { 'churn_v2.h5': 'b', 'churn_v3.h5': 'changed', 'churn_v4.h5': 'd' });
+  await run('.');
+  expect(await versions('churn')).toEqual([
+    [1, undefined, 'active'],
+    [3, undefined, 'active'],
+    [4, undefined, 'active'],
+    [5, 'v2', 'retired'],
+  ]);
+  expect((await registry.resolve(parseReference('churn'))).number).toBe(4);
+});
+
+test('what is not one history is not made one', async () => {
+  await using directory = await testDirectory();
+  const { run } = await world(directory);
+  await fill(directory, { 'acme/模型_v1.h5': 'a', 'acme/数据_v2.h5': 'b', 'wine_v1.h5': 'c', 'wine_v1.onnx': 'd' });
+  const { outcomes } = await run('.');
+  expect(outcomes.map(({ state, error }) => [state, error?.message.replace(/^.*\//, '')])).toEqual([
+    ['failed', '模型_v1.h5: "数据", "模型" would all be called acme; import each by itself, with --name'],
+    ['failed', '数据_v2.h5: "数据", "模型" would all be called acme; import each by itself, with --name'],
+    ['failed', "wine_v1.onnx says it is version 1, too; import one format at a time, as in '*.pkl'"],
+    ['failed', "wine_v1.h5 says it is version 1, too; import one format at a time, as in '*.pkl'"],
+  ]);
+});
+
+test('a directory called like its model is not a namespace', async () => {
+  await using directory = await testDirectory();
+  const { run, versions, registry } = await world(directory);
+  await fill(directory, { 'team/fraud/fraud_v1.h5': 'a', 'team/fraud/production.h5': 'a', 'fc/demand_v1.h5': 'b' });
+  await fill(directory, { 'fc/staging.h5': 'b' });
+  await run('.');
+  expect(await versions('team/fraud')).toHaveLength(1);
+  expect((await registry.model(parseModelName('team/fraud'))).aliases).toEqual({ production: 1 });
+  expect((await registry.model(parseModelName('fc/demand'))).aliases).toEqual({ staging: 1 });
+});
+
 test('the same bytes under two names are stored once, and directories that are alike are two versions', async () => {
   await using directory = await testDirectory();
   const { run, versions } = await world(directory);

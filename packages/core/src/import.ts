@@ -17,6 +17,7 @@ import type { Registry } from './registry/registry.ts';
 import { findUnits, type FoundUnits } from './source/find-units.ts';
 import { parsePlainAddress } from './source/plain-address.ts';
 import type { SourcePlace } from './source/place.ts';
+import { notFound } from './source/not-found.ts';
 import { matchesOf, resolveSource } from './source/resolve-source.ts';
 import type { SourceMatch } from './source/source-match.ts';
 import { type SourceReader, sourceOf } from './source-reader.ts';
@@ -114,7 +115,9 @@ async function findAll(text: string, options: ImportOptions): Promise<FoundUnits
     const file = address.isDirectory || path === '' ? undefined : await place.file(path, { signal });
     if (file !== undefined)
       return { units: [await resolveSource(address, place, { signal })], pointers: [], others: [] };
-    return findUnits(address, path, await filesBelow(place, path, { signal }));
+    const files = await filesBelow(place, path, { signal });
+    if (files.length === 0) throw await notFound(address, place, { signal });
+    return findUnits(address, path, files);
   }
 }
 
@@ -250,7 +253,11 @@ async function setAlias(
   const { aliases } = await registry.model(model, { signal });
   if (aliases[alias] === target) return { pointer, state: 'there', number: target };
   if (aliases[alias] !== undefined)
-    return { pointer, state: 'skipped', reason: `${model}@${alias} is set to ${aliases[alias]} already` };
+    return {
+      pointer,
+      state: 'skipped',
+      reason: `for ${model}@${alias} is ${aliases[alias]} and this says ${target}: ingot alias set ${model} ${alias} ${target}`,
+    };
   await registry.setAlias(model, alias, target, { reason: `imported from ${pointer.path}`, expected: null, signal });
   return { pointer, state: 'set', number: target };
 }

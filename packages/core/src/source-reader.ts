@@ -285,7 +285,8 @@ async function refuseHalf(match: SourceMatch, brought: BroughtSource): Promise<v
   if (match.kind !== 'file') return;
   const found = await stat(brought.path);
   if (!found.isFile() || (await isWholeFile(brought.path, found.size))) return;
-  throw new IngotError('invalid-package', `${match.location} ends in the middle: it is not whole`, {
+  const what = found.size === 0 ? 'is empty' : 'ends in the middle: it is not whole';
+  throw new IngotError('invalid-package', `${match.location} ${what}`, {
     operation: 'source',
     hint: 'wait until whatever writes it has finished, or write it again',
   });

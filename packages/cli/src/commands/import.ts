@@ -185,7 +185,7 @@ function resultPage({ outcomes, aliases }: ImportResult, context: Context): stri
     return row(model, item, number, label, item.retired && state === 'added' ? `${what}, retired` : what, context);
   });
   const errors = outcomes.flatMap(({ item, error }) =>
-    error === undefined ? [] : [`${colors.red('failed')}  ${plain(item.match.location)}: ${plain(messageOf(error))}\n`],
+    error === undefined ? [] : [`${colors.red('failed')}  ${plain(messageOf(error, item.match.location))}\n`],
   );
   const moved = aliases.map(({ pointer, state, number, reason }) =>
     state === 'skipped'
@@ -195,8 +195,10 @@ function resultPage({ outcomes, aliases }: ImportResult, context: Context): stri
   return table(rows, context) + moved.join('') + errors.join('');
 }
 
-function messageOf(error: IngotError): string {
-  return error.message.split('\n')[0] ?? error.code;
+/** The first line of what went wrong, and with which file. */
+function messageOf(error: IngotError, location: string): string {
+  const message = error.message.split('\n')[0] ?? error.code;
+  return message.startsWith(location) ? message : `${location}: ${message}`;
 }
 
 function leftOut({ others }: ImportPlan): string[] {

@@ -161,7 +161,10 @@ class Finder implements FoundUnits {
 
   /** The last two names that tell something are namespace and name: `team/churn` of `team/models/churn/v3`. */
   #modelFor(names: readonly string[]): ModelName {
-    const telling = names.filter((name) => !isContainer(name) && isTelling(name)).flatMap((name) => nameOf(name) ?? []);
+    const telling = names
+      .filter((name) => !isContainer(name) && isTelling(name))
+      .flatMap((name) => nameOf(name) ?? [])
+      .filter((name, index, all) => name !== all[index - 1]);
     if (telling.length === 0) return modelNameFrom([...this.#rootNames, ...names]);
     try {
       return parseModelName(telling.slice(-2).join('/'));

@@ -1,6 +1,7 @@
 import { IngotError, isIngotError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { someOf } from './choose.ts';
+import type { GlobPart } from './glob.ts';
 import { locationOf } from './location.ts';
 import type { SourcePlace } from './place.ts';
 import type { PlainAddress } from './plain-address.ts';
@@ -18,16 +19,45 @@ export async function notFound(
   place: SourcePlace,
   options: CallOptions = {},
 ): Promise<IngotError> {
-  const { isPattern, text } = address;
+  const noVersion = await versionNotFound(address, place, options);
+  if (noVersion !== undefined) return noVersion;
+  const { isPattern, isDirectory, parts } = address;
   const { depth, names } = await namesThere(address, place, options);
-  const near = nearestName(address.parts[depth]?.text ?? '', names);
+  const wanted = parts[depth];
+  if (!isPattern && depth === parts.length - 1 && names.includes(wanted?.literal ?? '')) {
+    const isFile =
+      isDirectory && (await place.file(parts.map(({ literal }) => literal).join('/'), options)) !== undefined;
+    return pathNotFound(
+      address,
+      `${address.text} ${isFile ? 'is a file: leave out the / at its end' : 'holds no files'}`,
+    );
+  }
+  const near = nearestName(wanted, names);
   const others = near === undefined && names.length > 0 ? `; there is ${someOf(names)}` : '';
-  const what = isPattern ? `nothing matches ${text}` : `there is nothing at ${text}`;
-  return new IngotError('path-not-found', `${what}${others}`, {
-    operation: 'source',
-    details: { address: text },
-    ...(near !== undefined && { nearest: withName(address, depth, near) }),
-  });
+  const what = isPattern ? `nothing matches ${address.text}` : `there is nothing at ${address.text}`;
+  return pathNotFound(address, `${what}${others}`, near === undefined ? undefined : withName(address, depth, near));
+}
+
+function pathNotFound({ text }: PlainAddress, message: string, nearest?: string): IngotError {
+  const near = nearest === undefined ? {} : { nearest };
+  return new IngotError('path-not-found', message, { operation: 'source', details: { address: text }, ...near });
+}
+
+/** Says that the storage has the file and not this version of it. */
+async function versionNotFound(
+  address: PlainAddress,
+  place: SourcePlace,
+  options: CallOptions,
+): Promise<IngotError | undefined> {
+  const { objectVersion, parts } = address;
+  if (objectVersion === undefined) return undefined;
+  const path = parts.map(({ literal }) => literal).join('/');
+  const newest = await place.file(path, options);
+  if (newest === undefined) return undefined;
+  const { objectVersion: _, ...plain } = address;
+  const file = locationOf(plain, { path, kind: 'file' });
+  const near = newest.objectVersion === undefined ? plain : { ...address, objectVersion: newest.objectVersion };
+  return pathNotFound(address, `${file} has no version "${objectVersion}"`, locationOf(near, { path, kind: 'file' }));
 }
 
 /** The names in the innermost directory of an address that exists, and how deep that is. */
@@ -69,7 +99,15 @@ function withName(address: PlainAddress, depth: number, name: string): string {
   return locationOf(plain, { path, kind: address.isDirectory ? 'directory' : 'file' });
 }
 
-function nearestName(wanted: string, names: readonly string[]): string | undefined {
-  const bare = wanted.replace(/[*?[\]]/g, '');
-  return nearest(bare, names) ?? names.find((name) => bare !== '' && name.toLowerCase().startsWith(bare.toLowerCase()));
+/** For a pattern the nearest is a pattern, too: names with a star where their numbers are. */
+function nearestName(wanted: GlobPart | undefined, names: readonly string[]): string | undefined {
+  if (wanted === undefined) return undefined;
+  const shapes = wanted.isPattern ? names.map((name) => name.replace(/\d(?:[\d._-]*\d)?/g, '*')) : [];
+  const bare = wanted.text.replace(/[*?[\]]/g, '');
+  const start = bare.toLowerCase();
+  return (
+    nearest(wanted.text, [...new Set(shapes)]) ??
+    nearest(bare, names) ??
+    names.find((name) => start !== '' && name.toLowerCase().startsWith(start))
+  );
 }

@@ -114,6 +114,14 @@ describe('resolveSource picks the newest', () => {
     ]);
   });
 
+  it('passes over directories in which nothing lies yet', async () => {
+    const root = await directoryOf('v1/m.pkl', 'v2/m.pkl');
+    for (const name of ['v3', 'v4']) await mkdir(join(root, name));
+    const found = await resolveIn(root, 'v*/');
+    expect(found).toMatchObject({ path: 'v2', notes: ['passed over, for nothing lies in it: v4, v3'] });
+    await expect(resolveIn(root, 'v3/')).rejects.toThrow(/v3\/ holds no files$/);
+  });
+
   it('refuses to guess between models', async () => {
     const root = await directoryOf('churn_v1.pkl', 'fraud_v2.pkl');
     await expect(resolveIn(root, '*.pkl')).rejects.toMatchObject({ code: 'conflict', message: /matches 2 models/ });
@@ -170,6 +178,7 @@ describe('resolveSource finds one file or directory', () => {
   it('takes a file whose name looks like a pattern by its name', async () => {
     const root = await directoryOf('m[1].pkl', 'm1.pkl');
     expect((await resolveIn(root, 'm[1].pkl')).path).toBe('m[1].pkl');
+    expect((await inBucket(await bucketOf('m[1].pkl'), 's3://b/m[1].pkl')).path).toBe('m[1].pkl');
   });
 
   it('gives another revision when a file changes, and the same while none does', async () => {
@@ -190,6 +199,10 @@ describe('resolveSource helps', () => {
     });
     await expect(resolveIn(root, 'modles/v*/')).rejects.toMatchObject({ nearest: `${root}/models` });
     await expect(resolveIn(root, 'models/v2/')).rejects.toMatchObject({ nearest: `${root}/models/v1/` });
+    await expect(resolveIn(root, 'sentimnet_model_v*.pkl')).rejects.toMatchObject({
+      nearest: `${root}/sentiment_model_v*.pkl`,
+    });
+    await expect(resolveIn(root, 'sentiment_model_v1.pkl/')).rejects.toThrow(/is a file: leave out the \/ at its end/);
     await expect(resolveIn(root, 'nothing_v*.pkl')).rejects.toThrow(
       /nothing matches .*there is models, sentiment_model_v1.pkl/,
     );
@@ -198,9 +211,45 @@ describe('resolveSource helps', () => {
   it.each([
     [['v1/m.pkl', 'v2/m.pkl'], '*/'],
     [['churn_v1.pkl', 'churn_v2.pkl', 'README.md'], 'churn_v*.pkl'],
+    [['README.md', 'team/models/v1/m.pkl', 'team/models/v2/m.pkl'], 'team/models/*/'],
   ])('with the pattern for a directory of versions: %j', async (files, pattern) => {
     const root = await directoryOf(...files);
     await expect(resolveIn(root, '')).rejects.toMatchObject({ code: 'conflict', nearest: `${root}/${pattern}` });
+  });
+});
+
+describe('resolveSource finds object versions', () => {
+  const place = async (text: string) => {
+    const blobs = await bucketOf('m.pkl');
+    const stat: BlobStore['stat'] = async (key, { objectVersion = 'b' } = {}) => {
+      const found = await blobs.stat(key);
+      return found && ['a', 'b'].includes(objectVersion) ? { ...found, objectVersion } : undefined;
+    };
+    const versioned: BlobStore = { ...blobs, stat, versions: async function* () {} };
+    return await resolveSource(parsePlainAddress(text, { cwd: '/' }), blobPlace(versioned));
+  };
+
+  it('and names the newest for one that is not there', async () => {
+    expect((await place('s3://b/m.pkl?versionId=a')).location).toBe('s3://b/m.pkl?versionId=a');
+    await expect(place('s3://b/m.pkl?versionId=c')).rejects.toMatchObject({
+      code: 'path-not-found',
+      message: 's3://b/m.pkl has no version "c"',
+      nearest: 's3://b/m.pkl?versionId=b',
+    });
+    await expect(place('s3://b/n.pkl?versionId=c')).rejects.toThrow(/there is nothing at s3:..b.n.pkl/);
+  });
+
+  it('and tells the snapshots of Azure from its versions', async () => {
+    const blobs = await bucketOf('m.pkl');
+    const asked: (string | undefined)[] = [];
+    const stat: BlobStore['stat'] = async (key, options) => {
+      asked.push(options?.objectVersion);
+      return await blobs.stat(key);
+    };
+    const address = parsePlainAddress('az://c/m.pkl?snapshot=2024', { cwd: '/' });
+    const versioned: BlobStore = { ...blobs, stat, versions: async function* () {} };
+    expect((await resolveSource(address, blobPlace(versioned))).location).toBe('az://c/m.pkl?snapshot=2024');
+    expect(asked).toEqual(['snapshot:2024']);
   });
 });
 

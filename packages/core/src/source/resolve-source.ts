@@ -68,11 +68,23 @@ class Resolver {
     const exact = await this.#exact();
     if (exact !== undefined) return this.#match(exact, [], 'only', 'the file of this name', []);
     if (!this.#address.isPattern) return this.#directory();
-    const found = await this.#matches();
+    return this.#newest(await this.#matches());
+  }
+
+  /** The newest of what matched. A directory in which nothing lies yet is no match. */
+  async #newest(found: readonly Found[], empty: readonly string[] = []): Promise<SourceMatch> {
     if (found.length === 0) throw await notFound(this.#address, this.#place, this.#call());
     const choice = await chooseNewest(found, (candidate) => this.#modifiedAt(candidate));
     if ('several' in choice) throw this.#ambiguous(choice.several, found);
-    return this.#match(choice.chosen, choice.marks, choice.rule, choice.because, choice.notes);
+    const { chosen, marks, rule, because, notes } = choice;
+    const files = chosen.kind === 'directory' ? await this.#below(chosen.path) : undefined;
+    if (files?.length === 0)
+      return this.#newest(
+        found.filter((one) => one !== chosen),
+        [...empty, chosen.path],
+      );
+    const passed = empty.length === 0 ? [] : [`passed over, for nothing lies in it: ${someOf(empty)}`];
+    return this.#match(chosen, marks, rule, because, [...notes, ...passed], files);
   }
 
   async all(): Promise<SourceMatch[]> {
@@ -89,13 +101,13 @@ class Resolver {
     return matches;
   }
 
-  /** A file of exactly this name; also one whose name has the signs of a pattern in it, on this machine. */
+  /** A file of exactly this name; also one with the signs of a pattern in it, elsewhere only where they are none: `[1]`. */
   async #exact(): Promise<Found | undefined> {
     const { parts, isPattern, isDirectory, objectVersion } = this.#address;
     if (isDirectory || (isPattern && this.#place.isRemote) || parts.length === 0) return undefined;
     const written = parts.map(({ text }) => text).join('/');
     const meant = parts.map(({ literal }) => literal).join('/');
-    const paths = [...(this.#place.isRemote ? [] : [written]), ...(isPattern ? [] : [meant])];
+    const paths = this.#place.isRemote ? [meant, written] : isPattern ? [written] : [written, meant];
     for (const path of new Set(paths)) {
       const facts = await this.#place.file(path, {
         ...this.#call(),
