@@ -21,7 +21,7 @@ test('every address of the page is looked for where the page says', () => {
     const name = found.parts.map((part) => (found.isPattern ? part.text : part.literal)).join('/');
     const newest = found.isDirectory ? `the newest directory of \`${name}\`` : `the newest of \`${name}\``;
     const said = [
-      ...(found.objectVersion === undefined ? [] : [`the version \`${found.objectVersion}\` of \`${name}\``]),
+      ...(found.objectVersion === undefined ? [] : [`the ${kindOf(found.objectVersion)}\` of \`${name}\``]),
       ...(found.isPattern ? [newest] : found.isDirectory ? [`the directory \`${name}\``] : [`the file \`${name}\``]),
       ...(found.isPattern || found.isDirectory ? [] : [`the file or directory \`${name}\``]),
     ];
@@ -29,6 +29,10 @@ test('every address of the page is looked for where the page says', () => {
     expect(said, address).toContain(what);
   }
 });
+
+function kindOf(objectVersion: string): string {
+  return objectVersion.startsWith('snapshot:') ? objectVersion.replace(':', ' `') : `version \`${objectVersion}`;
+}
 
 test('every name of the page is read as the page says', () => {
   const rows = table('name');

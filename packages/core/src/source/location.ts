@@ -11,10 +11,16 @@ export function locationOf(
   const [base = '', query = ''] = root.split('?');
   const isUrl = !['s3', 'gs', 'az'].includes(scheme);
   const below = isUrl ? path.split('/').map(encodeURIComponent).join('/') : path;
-  const version = objectVersion === undefined || scheme === 'gs' ? [] : [`versionId=${objectVersion}`];
+  const version = objectVersion === undefined || scheme === 'gs' ? [] : [versionOption(objectVersion)];
   const options = [...(query === '' ? [] : [query]), ...version].join('&');
   const generation = objectVersion !== undefined && scheme === 'gs' ? `#${objectVersion}` : '';
   return redactAddress(
     `${base.replace(/\/+$/, '')}/${below}${slash}${options === '' ? '' : `?${options}`}${generation}`,
   );
+}
+
+/** Azure names snapshots and versions apart. */
+function versionOption(objectVersion: string): string {
+  const [, snapshot] = /^snapshot:(.*)$/.exec(objectVersion) ?? [];
+  return snapshot === undefined ? `versionId=${objectVersion}` : `snapshot=${snapshot}`;
 }

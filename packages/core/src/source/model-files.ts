@@ -22,13 +22,13 @@ export const MODEL_FILE =
 
 /**
  * Refuses a directory that holds versions of a model and is none itself: `v1/`, `v2/`, …, or `churn_v1.pkl`,
- * `churn_v2.pkl`, … without any of the files that make a package.
+ * `churn_v2.pkl`, … without any of the files that make a package; also where they lie deeper and no model beside them.
  * @throws IngotError `conflict` with the pattern for the newest.
  */
 export function refuseVersions(address: string, path: string, files: readonly SourceFileFacts[]): void {
   const base = path === '' ? 0 : path.length + 1;
   const names = files.map((file) => file.path.slice(base));
-  const held = versionedDirectories(names) ?? versionedFiles(names);
+  const held = versionsIn(names);
   if (held === undefined) return;
   const pattern = address.replace(/\/*$/, '/') + held.pattern;
   throw new IngotError('conflict', `${address} holds versions (${someOf(held.names)}), not one model`, {
@@ -36,6 +36,23 @@ export function refuseVersions(address: string, path: string, files: readonly So
     hint: `to have the newest: ${pattern}   to have all: ingot import ${address}`,
     nearest: pattern,
   });
+}
+
+function versionsIn(paths: readonly string[]): HeldVersions | undefined {
+  const own = versionedDirectories(paths) ?? versionedFiles(paths);
+  if (own !== undefined) return own;
+  const isPackage = paths.some((path) => !path.includes('/') && (isPart(path) || MODEL_FILE.test(path)));
+  for (const directory of isPackage ? [] : new Set(paths.flatMap((path) => /^[^/]+\//.exec(path)?.[0] ?? []))) {
+    const below = paths.filter((path) => path.startsWith(directory)).map((path) => path.slice(directory.length));
+    const held = below.some((path) => MODEL_FILE.test(path)) ? versionsIn(below) : undefined;
+    if (held !== undefined)
+      return { names: held.names.map((name) => directory + name), pattern: directory + held.pattern };
+  }
+  return undefined;
+}
+
+function isPart(name: string): boolean {
+  return PACKAGE_PARTS.has(name.toLowerCase());
 }
 
 interface HeldVersions {
@@ -51,7 +68,7 @@ function versionedDirectories(paths: readonly string[]): HeldVersions | undefine
 
 function versionedFiles(paths: readonly string[]): HeldVersions | undefined {
   const names = paths.filter((path) => !path.includes('/'));
-  if (names.some((name) => PACKAGE_PARTS.has(name.toLowerCase()))) return undefined;
+  if (names.some(isPart)) return undefined;
   const byKind = new Map<string, string[]>();
   for (const name of names.filter((one) => MODEL_FILE.test(one))) {
     const { words, marks } = readName(withoutExtension(name));

@@ -69,7 +69,7 @@ describe('parsePlainAddress', () => {
     ['gs://b/m.pkl#1706659200', 'gs://b', '1706659200'],
     ['gs://b/m.pkl?generation=17', 'gs://b', '17'],
     ['az://c/m.pkl?versionid=2024-01-31T00:00:00.0Z', 'az://c', '2024-01-31T00:00:00.0Z'],
-    ['az://c/m.pkl?snapshot=2024', 'az://c', '2024'],
+    ['az://c/m.pkl?snapshot=2024', 'az://c', 'snapshot:2024'],
   ])('finds the object version in %s', (text, root, objectVersion) => {
     expect(parse(text)).toMatchObject({ root, objectVersion });
   });

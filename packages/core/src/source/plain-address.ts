@@ -129,8 +129,9 @@ function objectVersionIn(scheme: string, query: string) {
   const options = query.split('&').filter((option) => option !== '');
   const isVersion = (option: string): boolean => keys.includes(option.replace(/=.*/s, '').toLowerCase());
   const found = options.find(isVersion);
+  const value = found === undefined ? undefined : decoded(found.slice(found.indexOf('=') + 1));
   return {
-    objectVersion: found === undefined ? undefined : decoded(found.slice(found.indexOf('=') + 1)),
+    objectVersion: value !== undefined && /^snapshot=/i.test(found ?? '') ? `snapshot:${value}` : value,
     rest: options.filter((option) => !isVersion(option)).join('&'),
   };
 }

@@ -1,7 +1,7 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import type { BlobStat } from '../blob-store.ts';
 import type { Bucket, Call } from './bucket.ts';
-import { isMissing } from './failures.ts';
+import { failureOf, isMissing } from './failures.ts';
 
 /** Gives what is known of an object, or undefined when there is none. One request, and once another for the bucket. */
 export async function lookAt(bucket: Bucket, call: Call, objectVersion?: string): Promise<BlobStat | undefined> {
@@ -14,10 +14,15 @@ export async function lookAt(bucket: Bucket, call: Call, objectVersion?: string)
     );
     return statOf(head.ContentLength, head.LastModified, head.ETag, head.VersionId);
   } catch (error) {
-    if (!isMissing(error)) throw await bucket.explain(error, call);
+    if (!isMissing(error) && !isNoVersion(error, objectVersion)) throw await bucket.explain(error, call);
     await bucket.checkThere(call);
     return undefined;
   }
+}
+
+/** A version id that no version can have is a bad request, and a HEAD has no words for it. */
+function isNoVersion(error: unknown, objectVersion: string | undefined): boolean {
+  return objectVersion !== undefined && failureOf(error).status === 400;
 }
 
 /** Says whether there is an object. */
