@@ -99,7 +99,8 @@ export class SourceReader {
   /** What an address means now; one look, nothing is brought. */
   async match(text: string, options: CallOptions = {}): Promise<SourceMatch> {
     const address = parsePlainAddress(text, this.#options.host);
-    return await resolveSource(address, await this.#place(address), options);
+    const open = (other: PlainAddress): Promise<SourcePlace> => this.#place(other);
+    return await resolveSource(address, await this.#place(address), { ...options, open });
   }
 
   /** As {@link match}, but waits for a file that is still being written. */

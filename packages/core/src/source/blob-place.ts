@@ -39,24 +39,28 @@ async function* listBlobs(
   { enters, signal }: PlaceListing,
 ): AsyncGenerator<PlaceEntry> {
   const base = prefix.lastIndexOf('/') + 1;
-  let after: string | undefined;
-  // A directory that is not entered is passed over by listing again behind it, in case it holds a million files.
-  for (;;) {
-    let left: string | undefined;
-    for await (const blob of blobs.list(prefix, { signal, ...(after !== undefined && { after }) })) {
-      if (isHidden(blob.key, base)) continue;
-      const closed = closedDirectory(blob.key, base, enters);
-      if (closed === undefined) yield { kind: 'file', ...factsOf(blob.key, blob) };
-      else {
-        yield { kind: 'directory', path: closed };
-        left = `${closed}/\u{10ffff}`;
+  let [after, closed, passed]: [string | undefined, string | undefined, number] = [undefined, undefined, 0];
+  do {
+    const behind = after === undefined ? {} : { after };
+    after = undefined;
+    for await (const blob of blobs.list(prefix, { signal, ...behind })) {
+      if (closed !== undefined && blob.key.startsWith(`${closed}/`)) {
+        passed += 1;
+        if (passed < MOST_PASSED) continue;
+        after = `${closed}/\u{10ffff}`;
         break;
       }
+      if (isHidden(blob.key, base)) continue;
+      closed = closedDirectory(blob.key, base, enters);
+      passed = 0;
+      if (closed === undefined) yield { kind: 'file', ...factsOf(blob.key, blob) };
+      else yield { kind: 'directory', path: closed };
     }
-    if (left === undefined) return;
-    after = left;
-  }
+  } while (after !== undefined);
 }
+
+/** What a page of a listing holds: a directory that is not entered and has more is passed over by listing behind it. */
+const MOST_PASSED = 1000;
 
 function isHidden(key: string, base: number): boolean {
   return key.slice(base).split('/').some(isHiddenName);

@@ -8,6 +8,8 @@ import type { PlainAddress } from './plain-address.ts';
 
 interface CallOptions {
   readonly signal?: AbortSignal;
+  /** Opens other directories of the same storage, to find what is near. Default: only the address's own is looked at. */
+  readonly open?: (address: PlainAddress) => Promise<SourcePlace>;
 }
 
 /** Enough to find what was meant; a bucket may hold millions. */
@@ -35,12 +37,47 @@ export async function notFound(
   const near = nearestName(wanted, names);
   const others = near === undefined && names.length > 0 ? `; there is ${someOf(names)}` : '';
   const what = isPattern ? `nothing matches ${address.text}` : `there is nothing at ${address.text}`;
-  return pathNotFound(address, `${what}${others}`, near === undefined ? undefined : withName(address, depth, near));
+  const nearby = near === undefined ? await nearestAbove() : withName(address, depth, near);
+  return pathNotFound(address, `${what}${others}`, nearby);
+
+  /** Where nothing lies below the root, it is the root that is mistyped. */
+  async function nearestAbove(): Promise<string | undefined> {
+    return names.length > 0 || options.open === undefined ? undefined : nearestRoot(address, options.open, options);
+  }
 }
 
-function pathNotFound({ text }: PlainAddress, message: string, nearest?: string): IngotError {
+function pathNotFound({ text, scheme }: PlainAddress, message: string, nearest?: string): IngotError {
   const near = nearest === undefined ? {} : { nearest };
-  return new IngotError('path-not-found', message, { operation: 'source', details: { address: text }, ...near });
+  const hint = /^https?$/.test(scheme) && nearest === undefined ? { hint: WEB_SERVERS } : {};
+  return new IngotError('path-not-found', message, {
+    operation: 'source',
+    details: { address: text },
+    ...near,
+    ...hint,
+  });
+}
+
+const WEB_SERVERS = 'name one file; a web server shows what else there is only with index pages (nginx: autoindex on)';
+
+/** The directory above that exists, with the name in it that is nearest to what the address says. */
+async function nearestRoot(
+  address: PlainAddress,
+  open: (address: PlainAddress) => Promise<SourcePlace>,
+  options: CallOptions,
+): Promise<string | undefined> {
+  const [base = '', ...query] = address.root.split(/(?=\?)/);
+  const segments = base.split('/');
+  for (let kept = address.rootNames.length - 1; kept >= 1; kept -= 1) {
+    const above = segments.slice(0, kept - address.rootNames.length).join('/');
+    const place = await open({ ...address, root: [above, ...query].join('') });
+    const names = await namesIn(place, '', options);
+    const near = nearest(address.rootNames[kept] ?? '', names);
+    const below = [...address.rootNames.slice(kept + 1), ...address.parts.map(({ text }) => text)];
+    if (near === address.rootNames[kept]) return undefined;
+    if (near !== undefined) return withNames({ ...address, root: [above, ...query].join('') }, [near, ...below]);
+    if (names.length > 0) return undefined;
+  }
+  return undefined;
 }
 
 /** Says that the storage has the file and not this version of it. */
@@ -86,7 +123,7 @@ async function namesThere(
 async function namesIn(place: SourcePlace, directory: string, options: CallOptions): Promise<string[]> {
   const names: string[] = [];
   const enters = (path: string): boolean => `${path}/`.length <= directory.length;
-  for await (const entry of place.list(directory, { enters, ...options })) {
+  for await (const entry of place.list(directory, { enters, ...(options.signal && { signal: options.signal }) })) {
     names.push(entry.path.slice(directory.length));
     if (names.length >= MOST_NAMES) break;
   }
@@ -94,7 +131,14 @@ async function namesIn(place: SourcePlace, directory: string, options: CallOptio
 }
 
 function withName(address: PlainAddress, depth: number, name: string): string {
-  const path = address.parts.map((part, index) => (index === depth ? name : part.text)).join('/');
+  return withNames(
+    address,
+    address.parts.map((part, index) => (index === depth ? name : part.text)),
+  );
+}
+
+function withNames(address: PlainAddress, names: readonly string[]): string {
+  const path = names.join('/');
   const { objectVersion: _, ...plain } = address;
   return locationOf(plain, { path, kind: address.isDirectory ? 'directory' : 'file' });
 }

@@ -253,6 +253,49 @@ describe('resolveSource finds object versions', () => {
   });
 });
 
+describe('resolveSource over a storage', () => {
+  it('sees many small directories with one listing', async () => {
+    const keys = Array.from({ length: 40 }, (_, n) => [`v${n}/a.txt`, `v${n}/m.pkl`]).flat();
+    const blobs = await bucketOf(...keys);
+    let listings = 0;
+    const counted: BlobStore = {
+      ...blobs,
+      list: (prefix, options) => {
+        listings += 1;
+        return blobs.list(prefix, options);
+      },
+    };
+    expect((await inBucket(counted, 's3://b/v*/')).path).toBe('v39');
+    // One for all, and one for the files of the newest.
+    expect(listings).toBe(2);
+  });
+
+  it('passes over what lies in a large directory', async () => {
+    const keys = Array.from({ length: 2500 }, (_, n) => `v1/${n}.txt`);
+    const blobs = await bucketOf(...keys, 'v2/m.pkl');
+    expect((await inBucket(blobs, 's3://b/v*/')).path).toBe('v2');
+  });
+
+  it('finds the nearest directory for one that is not there', async () => {
+    const blobs = await bucketOf('team/models/m_v1.pkl');
+    const rooted = (root: string): BlobStore => {
+      const prefix = root.replace(/^s3:\/\/b\/?/, '').replace(/(.)$/, '$1/');
+      return {
+        ...blobs,
+        stat: (key) => blobs.stat(prefix + key),
+        list: async function* (start) {
+          for await (const blob of blobs.list(prefix + start)) yield { ...blob, key: blob.key.slice(prefix.length) };
+        },
+      };
+    };
+    const open = async ({ root }: { readonly root: string }) => blobPlace(rooted(root));
+    const address = parsePlainAddress('s3://b/taem/models/m_v*.pkl', { cwd: '/' });
+    await expect(resolveSource(address, await open(address), { open })).rejects.toMatchObject({
+      nearest: 's3://b/team/models/m_v*.pkl',
+    });
+  });
+});
+
 describe('matchesOf', () => {
   it('gives everything, each with its own version', async () => {
     const blobs = await bucketOf('m_v1.pkl', 'm_v2.pkl');

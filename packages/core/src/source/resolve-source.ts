@@ -17,6 +17,8 @@ import { marksIn, versionOf } from './source-version.ts';
 /** Options of {@link resolveSource}. */
 export interface ResolveOptions {
   readonly signal?: AbortSignal;
+  /** Opens other directories of the same storage, to find what a mistyped address is near to. Default: it is not looked for. */
+  readonly open?: (address: PlainAddress) => Promise<SourcePlace>;
 }
 
 /** More files than any model has: somebody named a whole bucket. */
@@ -33,7 +35,7 @@ export async function resolveSource(
   place: SourcePlace,
   options: ResolveOptions = {},
 ): Promise<SourceMatch> {
-  return new Resolver(address, place, options.signal).resolve();
+  return new Resolver(address, place, options).resolve();
 }
 
 /**
@@ -45,7 +47,7 @@ export async function matchesOf(
   place: SourcePlace,
   options: ResolveOptions = {},
 ): Promise<SourceMatch[]> {
-  return new Resolver(address, place, options.signal).all();
+  return new Resolver(address, place, options).all();
 }
 
 interface Found extends Candidate {
@@ -56,12 +58,12 @@ interface Found extends Candidate {
 class Resolver {
   readonly #address: PlainAddress;
   readonly #place: SourcePlace;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: ResolveOptions;
 
-  constructor(address: PlainAddress, place: SourcePlace, signal: AbortSignal | undefined) {
+  constructor(address: PlainAddress, place: SourcePlace, options: ResolveOptions) {
     this.#address = address;
     this.#place = place;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   async resolve(): Promise<SourceMatch> {
@@ -73,7 +75,7 @@ class Resolver {
 
   /** The newest of what matched. A directory in which nothing lies yet is no match. */
   async #newest(found: readonly Found[], empty: readonly string[] = []): Promise<SourceMatch> {
-    if (found.length === 0) throw await notFound(this.#address, this.#place, this.#call());
+    if (found.length === 0) throw await notFound(this.#address, this.#place, this.#options);
     const choice = await chooseNewest(found, (candidate) => this.#modifiedAt(candidate));
     if ('several' in choice) throw this.#ambiguous(choice.several, found);
     const { chosen, marks, rule, because, notes } = choice;
@@ -89,7 +91,7 @@ class Resolver {
 
   async all(): Promise<SourceMatch[]> {
     const found = await this.#matches();
-    if (found.length === 0) throw await notFound(this.#address, this.#place, this.#call());
+    if (found.length === 0) throw await notFound(this.#address, this.#place, this.#options);
     const dayOrder = dayOrderOf(found.flatMap(({ values }) => values));
     const matches: SourceMatch[] = [];
     for (const one of found) {
@@ -135,7 +137,7 @@ class Resolver {
         },
       );
     }
-    if (files.length === 0) throw await notFound(this.#address, this.#place, this.#call());
+    if (files.length === 0) throw await notFound(this.#address, this.#place, this.#options);
     refuseVersions(this.#address.text, path, files);
     const found: Found = { kind: 'directory', path, values: [], afterV: [] };
     return this.#match(found, [], 'only', 'the directory of this name', [], files);
@@ -251,7 +253,8 @@ class Resolver {
   }
 
   #call(): { readonly signal?: AbortSignal } {
-    return this.#signal === undefined ? {} : { signal: this.#signal };
+    const { signal } = this.#options;
+    return signal === undefined ? {} : { signal };
   }
 }
 
