@@ -5,6 +5,7 @@ import type { Context, Result } from '../context.ts';
 import { describePackage } from '../describe-version.ts';
 import { inferredIn, loadingOf, optional, packageSections } from '../output/package-sections.ts';
 import { sourceDocument, sourceSection } from '../output/source-section.ts';
+import { shellWord } from '../output/shell-word.ts';
 import { formatFacts } from '../output/table.ts';
 import { count, formatBytes, formatTime } from '../output/units.ts';
 import { nameOfSource, openSourceReader } from '../plain-sources.ts';
@@ -34,7 +35,7 @@ export async function showSource(text: string, context: Context): Promise<Result
       ...(staleSince === undefined
         ? []
         : [`the storage does not answer; this is what was known at ${formatTime(staleSince)}`]),
-      `next: ingot serve ${text}   or, to keep its history: ingot import ${text}`,
+      `next: ingot serve ${shellWord(text)}   or, to keep its history: ingot import ${shellWord(text)}`,
     ],
   };
 }

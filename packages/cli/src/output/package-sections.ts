@@ -75,7 +75,7 @@ function codeIn(described: PackageDescription, serializer: VersionRecord['serial
     .map((file) => file.path)
     .filter((path) => path === described.interfacePath || /\.(?:pkl|pickle|joblib|pt|pth|ckpt)$/i.test(path));
   const named = paths.length === 0 ? (described.artifactPath ?? described.flavor) : paths.join(', ');
-  return `${plain(named)}; load it only if you trust who pushed it`;
+  return `${plain(named)}; load it only if you trust who made it`;
 }
 
 function fileSection(described: PackageDescription, context: Context): string {
