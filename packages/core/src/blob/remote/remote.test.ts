@@ -15,6 +15,14 @@ describe('a storage address', () => {
     assert.equal(readStorageUrl('gs://models', 'gs', []).prefix, '');
   });
 
+  test('names the option that was meant', async () => {
+    const error = await failsWith(
+      async () => readStorageUrl('gs://models?userPorject=x', 'gs', ['endpoint', 'userProject']),
+      'usage',
+    );
+    assert.equal(error.nearest, 'userProject');
+  });
+
   test('with an option that nobody knows, or with dots for a segment, is refused, and its query is not repeated', async () => {
     await failsWith(async () => readStorageUrl('gs://models/../x', 'gs', []), 'usage');
     assert.throws(

@@ -1,4 +1,5 @@
 import { IngotError } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
 
 /** The variables that a backend is configured by. */
 export type StorageEnv = Readonly<Record<string, string | undefined>>;
@@ -32,7 +33,8 @@ export function readStorageUrl(address: string, scheme: string, known: readonly 
     throw malformed(address, 'its prefix has a "." or ".." segment');
   const options = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(query)) {
-    if (!known.includes(name)) throw malformed(address, `"${name}" is none of the options ${known.join(', ')}`);
+    if (!known.includes(name))
+      throw malformed(address, `"${name}" is none of the options ${known.join(', ')}`, nearest(name, known));
     if (value !== '') options.set(name, value);
   }
   return { scheme, place, prefix: segments.map((segment) => `${segment}/`).join(''), options };
@@ -44,8 +46,9 @@ export function storageAddress({ scheme, place, prefix, options }: StorageUrl): 
   return `${scheme}://${place}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}${query === '' ? '' : `?${query}`}`;
 }
 
-function malformed(address: string, why: string): IngotError {
+function malformed(address: string, why: string, near?: string): IngotError {
   return new IngotError('usage', `"${address.replace(/\?.*/, '?…')}" is not a storage address: ${why}`, {
     operation: 'open',
+    ...(near === undefined ? {} : { nearest: near }),
   });
 }
