@@ -224,14 +224,14 @@ export async function openSftpBlobStore(address: string, options: SftpBlobStoreO
     silenceMs: silenceMs(env),
   });
   const shared = sharedOf(env);
-  const modes = async (files: SftpFiles) => {
-    const isGroups = shared === 'auto' ? await isMadeForGroup(files, parsed.root) : shared === 'group';
+  const modes = async (files: SftpFiles, options: CallOptions) => {
+    const isGroups = shared === 'auto' ? await isMadeForGroup(files, parsed.root, options) : shared === 'group';
     return isGroups ? GROUP_MODES : PRIVATE_MODES;
   };
   return new SftpBlobStore(parsed.shown, parsed.root, new SftpFiles(connection, modes), options);
 }
 
-async function isMadeForGroup(files: SftpFiles, root: string): Promise<boolean> {
-  const there = await files.stat(root, { operation: 'blob.write', signal: undefined });
+async function isMadeForGroup(files: SftpFiles, root: string, options: CallOptions): Promise<boolean> {
+  const there = await files.stat(root, options);
   return there !== undefined && isGroupsMode(there.mode);
 }

@@ -32,6 +32,8 @@ const STATUS_CODES: Readonly<Record<number, ErrorCode>> = {
 const SAID: Readonly<Record<number, string>> = {
   401: 'the server does not accept the user or password',
   403: 'the server does not allow it',
+  405: 'the server does not do that under this path',
+  501: 'the server cannot do that',
   407: 'a proxy asks for a password',
   413: 'the server refuses bodies of this size; raise its limit (nginx: client_max_body_size, Apache: LimitRequestBody)',
   414: 'the server refuses names of this length',
@@ -40,15 +42,30 @@ const SAID: Readonly<Record<number, string>> = {
   507: 'the server has no space left',
 };
 
+// Apache, for one, answers so to a reader who writes.
+const WRITE_NOT_LET = 'the server does not accept the user or password, or does not let this user write';
+
+const NO_DAV = 'is the path of the address right, and is WebDAV switched on there?';
+const HINTS: Readonly<Record<number, string>> = {
+  403: 'ask who runs the server for the right, or name another user',
+  405: NO_DAV,
+  501: NO_DAV,
+};
+
+const NOBODY_THERE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
+const HOST_HINT = 'look at host and port of the address, and whether the server runs';
+
 /** Gives the error of an answer that nobody expected. */
 export function statusError(status: number, headers: IncomingHttpHeaders, words: RequestWords): IngotError {
   const code = STATUS_CODES[status] ?? (status >= 500 && status !== 501 && status !== 505 ? 'unavailable' : 'refused');
-  const said = SAID[status] ?? `the server answers ${status}`;
+  const isWrite = /\.(?:write|delete)$/.test(words.operation);
+  const said = status === 401 && isWrite ? WRITE_NOT_LET : (SAID[status] ?? 'the server does not do it');
+  const hint = status === 401 ? words.credentialsHint : HINTS[status];
   const retryAfterMs = retryAfter(headers['retry-after']);
   return new IngotError(code, `${verbOf(words.operation)} of ${words.url} failed: ${said} (HTTP ${status})`, {
     operation: words.operation,
     details: { url: words.url, status, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
-    ...(status === 401 ? { hint: words.credentialsHint } : {}),
+    ...(hint === undefined ? {} : { hint }),
   });
 }
 
@@ -79,6 +96,7 @@ export function networkError(error: unknown, words: RequestWords): IngotError {
   return new IngotError('unavailable', `${what}: ${said}`, {
     operation: words.operation,
     details: { url: words.url, ...(system === '' ? {} : { system }) },
+    ...(NOBODY_THERE.has(system) ? { hint: HOST_HINT } : {}),
     cause: error,
   });
 }

@@ -63,7 +63,8 @@ export class SftpConnection {
       const finish = () => {
         session.waiting.delete(reject);
         session.timer.refresh();
-        if (session.waiting.size === 0) session.socket.unref();
+        // A socket that is gone would take a listener instead.
+        if (session.waiting.size === 0 && !session.socket.destroyed) session.socket.unref();
       };
       if (session.waiting.size === 0) {
         session.socket.ref();
@@ -98,7 +99,7 @@ export class SftpConnection {
 
   async #connect(): Promise<Session> {
     const { address, knownHosts, login, newClient, silenceMs } = this.#options;
-    const { shown, host, port } = address;
+    const { host, port } = address;
     const client = newClient();
     // A client may report a broken connection more than once; the first time is dealt with below.
     client.on('error', () => {});
@@ -126,7 +127,7 @@ export class SftpConnection {
       return await this.#startSession(client, socket);
     } catch (error) {
       client.destroy();
-      throw connectError(refusal ?? error, shown);
+      throw connectError(refusal ?? error, address, login);
     }
   }
 

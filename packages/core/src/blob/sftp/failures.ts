@@ -1,6 +1,8 @@
 /** What failures of SSH and SFTP mean for whoever uses a store, in their words. */
 
 import { IngotError, isIngotError, systemErrorCode } from '../../errors.ts';
+import type { AuthMethod } from 'ssh2';
+import type { SftpAddress } from './address.ts';
 import { LOGIN_HINT } from './login.ts';
 
 /** Status codes of the protocol (draft-ietf-secsh-filexfer-02, section 7). */
@@ -20,18 +22,34 @@ export function statusOf(error: unknown): number | undefined {
 }
 
 /** Gives the error of a connection that did not come about. Errors that are explained already stay as they are. */
-export function connectError(error: unknown, shown: string): IngotError {
+export function connectError(
+  error: unknown,
+  { shown, user }: Pick<SftpAddress, 'shown' | 'user'>,
+  login: readonly AuthMethod[],
+): IngotError {
   if (isIngotError(error)) return error;
-  const said = error instanceof Error ? error.message : String(error);
   const level = error instanceof Error && 'level' in error ? error.level : undefined;
-  if (level === 'client-authentication')
-    return new IngotError('forbidden', `${shown} does not let us in: ${said}`, {
+  if (level !== 'client-authentication') return lost(error, shown);
+  const offered = [...new Set(login.map(({ type }) => OFFERED[type]))].filter((name) => name !== undefined);
+  return new IngotError(
+    'forbidden',
+    `${shown} does not let us in: "${user}" was refused with ${offered.join(' and ')}`,
+    {
       operation: 'open',
-      hint: LOGIN_HINT,
+      hint: `the public key must stand in authorized_keys of "${user}" on that host; else ${LOGIN_HINT}`,
       cause: error,
-    });
-  return lost(error, shown);
+    },
+  );
 }
+
+const NOBODY_THERE: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH']);
+const HOST_HINT = 'look at host and port of the address (sftp://USER@HOST:PORT/PATH), and whether the server runs';
+
+const OFFERED: Partial<Record<AuthMethod['type'], string>> = {
+  publickey: 'a key',
+  agent: 'the keys of the SSH agent',
+  password: 'a password',
+};
 
 /** Gives the error of a connection that broke while something was under way. */
 export function lost(error: unknown, shown: string): IngotError {
@@ -41,6 +59,7 @@ export function lost(error: unknown, shown: string): IngotError {
   return new IngotError('unavailable', `no connection to ${shown}: ${said}`, {
     operation: 'open',
     ...(system === undefined ? {} : { details: { system } }),
+    ...(system !== undefined && NOBODY_THERE.has(system) ? { hint: HOST_HINT } : {}),
     cause: error,
   });
 }

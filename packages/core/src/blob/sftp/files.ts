@@ -6,14 +6,16 @@ import type { FileModes } from '../local/file-system.ts';
 import type { CallOptions, SftpConnection } from './connection.ts';
 import { answerError, SFTP_STATUS, statusOf } from './failures.ts';
 
+type ChooseModes = (files: SftpFiles, options: CallOptions) => Promise<FileModes>;
+
 /** One remote file system. Methods throw `IngotError` unless they say otherwise. */
 export class SftpFiles {
   readonly #connection: SftpConnection;
-  readonly #chooseModes: (files: SftpFiles) => Promise<FileModes>;
-  #modes: Promise<FileModes> | undefined;
+  readonly #chooseModes: ChooseModes;
+  #modes: FileModes | undefined;
 
   /** @param modes finds out which modes are right, when something is made for the first time. */
-  constructor(connection: SftpConnection, modes: (files: SftpFiles) => Promise<FileModes>) {
+  constructor(connection: SftpConnection, modes: ChooseModes) {
     this.#connection = connection;
     this.#chooseModes = modes;
   }
@@ -32,7 +34,7 @@ export class SftpFiles {
 
   /** Makes a file that must not be there and opens it to write; undefined when its directory is not there. */
   async create(path: string, options: CallOptions): Promise<Buffer | undefined> {
-    const { file: mode, force } = await this.#modesOfWrites();
+    const { file: mode, force } = await this.#modesOfWrites(options);
     const handle = await this.#orMissing(path, options, () =>
       this.#connection.call<Buffer>(options, (sftp, done) => sftp.open(path, 'wx', { mode }, done)),
     );
@@ -124,7 +126,7 @@ export class SftpFiles {
 
   /** Makes a directory: `made`, `missing` when its parent is not there, `failed` when it is there itself, for one. */
   async makeDirectory(path: string, options: CallOptions): Promise<'made' | 'missing' | 'failed'> {
-    const { directory: mode, force } = await this.#modesOfWrites();
+    const { directory: mode, force } = await this.#modesOfWrites(options);
     try {
       await this.#connection.call<void>(options, (sftp, done) => sftp.mkdir(path, { mode }, (e) => done(e, undefined)));
     } catch (error) {
@@ -160,11 +162,8 @@ export class SftpFiles {
     }
   }
 
-  async #modesOfWrites(): Promise<FileModes> {
-    this.#modes ??= this.#chooseModes(this).catch((error: unknown) => {
-      this.#modes = undefined;
-      throw error;
-    });
+  async #modesOfWrites(options: CallOptions): Promise<FileModes> {
+    this.#modes ??= await this.#chooseModes(this, options);
     return this.#modes;
   }
 
