@@ -52,6 +52,13 @@ await needServer('azurite', startAzurite, (server) => {
   });
 
   describe('the Azure store', () => {
+    test('names the container that was meant where the given one is not there', async () => {
+      const store = await open('az://modells/team');
+      const meant = (error: unknown) => isIngotError(error, 'store-not-found') && error.nearest === 'models';
+      await assert.rejects(store.stat('a'), meant);
+      await assert.rejects(collect(store.read('a')), meant);
+    });
+
     test('opens by connection string, and by a signature that allows what is done', async () => {
       const text = `DefaultEndpointsProtocol=http;AccountName=${AZURITE_ACCOUNT};AccountKey=${AZURITE_KEY};BlobEndpoint=${endpointAt(server.port)}/;`;
       const store = await openAzureBlobStore('az://models/ways', { env: { AZURE_STORAGE_CONNECTION_STRING: text } });

@@ -6,7 +6,7 @@
 import type { BlobClient, ContainerClient } from '@azure/storage-blob';
 import { IngotError } from '../errors.ts';
 import { checkedDownload } from './azure/checked-download.ts';
-import { openAzureClient, suppliedKeyOf } from './azure/client.ts';
+import { type AzureClient, openAzureClient, suppliedKeyOf } from './azure/client.ts';
 import { type AzureConfig, readAzureConfig } from './azure/config.ts';
 import { type AzureRefusal, azureFailure, azureRefusal, type FailedAzureCall } from './azure/failures.ts';
 import { inKeyOrder, type ListedBlob } from './azure/listing.ts';
@@ -27,6 +27,7 @@ import type {
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey, compareKeys, isKey } from './key.ts';
 import { checkRange, fitRange } from './range.ts';
+import { withNearestPlace } from './remote/nearest-place.ts';
 import type { StorageEnv } from './remote/storage-url.ts';
 import { CallWatch } from './remote/watch.ts';
 
@@ -50,11 +51,13 @@ class AzureBlobStore implements BlobStore {
   readonly capabilities = { createIfAbsent: 'yes', stalenessMs: 0, localFiles: false, readOnly: false } as const;
   readonly #config: AzureConfig;
   readonly #container: ContainerClient;
+  readonly #client: AzureClient;
 
-  constructor(config: AzureConfig, container: ContainerClient) {
+  constructor(config: AzureConfig, client: AzureClient) {
     this.address = config.address;
     this.#config = config;
-    this.#container = container;
+    this.#client = client;
+    this.#container = client.container;
   }
 
   async stat(key: string, { signal, objectVersion }: BlobVersionOptions = {}): Promise<BlobStat | undefined> {
@@ -96,7 +99,7 @@ class AzureBlobStore implements BlobStore {
       yield* checkedDownload(reply, { key, range, address: this.address, silenceMs, signal, translate });
     } catch (error) {
       if (azureRefusal(error)?.status === 416) return this.#checkEmptyRange(key, range, signal, objectVersion);
-      throw translate(error);
+      throw await this.#withNearest(translate(error), signal);
     }
   }
 
@@ -222,8 +225,12 @@ class AzureBlobStore implements BlobStore {
     try {
       return await work(watch);
     } catch (error) {
-      throw azureFailure(error, this.#call(operation, key, watch));
+      throw await this.#withNearest(azureFailure(error, this.#call(operation, key, watch)), signal);
     }
+  }
+
+  #withNearest(error: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    return withNearestPlace(error, this.#config.container, (until) => this.#client.containerNames(until), signal);
   }
 
   #watch(operation: string, signal: AbortSignal | undefined): CallWatch {

@@ -63,6 +63,13 @@ await needServer('fake-gcs-server', startFakeGcs, (server) => {
   });
 
   describe('the GCS store', () => {
+    test('names the bucket that was meant where the given one is not there', async () => {
+      const store = await open('gs://modells/team', { GOOGLE_CLOUD_PROJECT: 'test' });
+      const meant = (error: unknown) => isIngotError(error, 'store-not-found') && error.nearest === 'models';
+      await assert.rejects(collect(store.read('a')), meant);
+      await assert.rejects(store.write('a', bodyOf('x')), meant);
+    });
+
     test('takes its emulator from the address too, and shows no more than the address', async () => {
       const store = await openGcsBlobStore(`gs://models/by/address/?endpoint=http://127.0.0.1:${server.port}`, {
         env: {},

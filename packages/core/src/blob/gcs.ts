@@ -25,6 +25,7 @@ import { SINGLE_REQUEST_BYTES, type UploadTarget, uploadAtOnce, uploadInParts } 
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey, compareKeys, isKey } from './key.ts';
 import { checkRange, fitRange } from './range.ts';
+import { withNearestPlace } from './remote/nearest-place.ts';
 import type { StorageEnv } from './remote/storage-url.ts';
 import { CallWatch } from './remote/watch.ts';
 
@@ -83,7 +84,7 @@ class GcsBlobStore implements BlobStore {
     } catch (error) {
       if (error instanceof GcsRefusal && error.status === 416)
         return this.#checkEmptyRange(key, range, signal, objectVersion);
-      throw translate(error);
+      throw await this.#withNearest(translate(error), signal);
     }
   }
 
@@ -263,8 +264,12 @@ class GcsBlobStore implements BlobStore {
     try {
       return await work(watch);
     } catch (error) {
-      throw gcsFailure(error, this.#call(operation, key, watch));
+      throw await this.#withNearest(gcsFailure(error, this.#call(operation, key, watch)), signal);
     }
+  }
+
+  #withNearest(error: unknown, signal: AbortSignal | undefined): Promise<unknown> {
+    return withNearestPlace(error, this.#config.bucket, () => this.#client.bucketNames(), signal);
   }
 
   #watch(operation: string, signal: AbortSignal | undefined): CallWatch {

@@ -86,6 +86,13 @@ function explain(
 }
 
 describe('what Azure says', () => {
+  test('of a missing container names the account in the command that makes it', () => {
+    const missing = { status: 404, code: 'ContainerNotFound' };
+    const hint = 'az storage container create --account-name contoso --name models';
+    assert.equal(explain(missing).hint, hint);
+    assert.equal(explain(missing, 'blob.read', { AZURE_STORAGE_SAS_TOKEN: 'sig=1' }).hint, hint);
+  });
+
   const cases: readonly (readonly [number, string, ErrorCode, boolean])[] = [
     [404, 'ContainerNotFound', 'store-not-found', false],
     [409, 'ContainerBeingDeleted', 'unavailable', true],

@@ -173,11 +173,12 @@ function outOfDate(access: AzureAccess): (() => Explanation) | undefined {
   return undefined;
 }
 
-function noContainer({ container, serviceUrl }: AzureConfig): Explanation {
+function noContainer({ container, serviceUrl, access }: AzureConfig): Explanation {
+  const account = access.kind === 'key' ? access.account : /^https?:\/\/([a-z0-9]+)\.blob\./.exec(serviceUrl)?.[1];
   return {
     code: 'store-not-found',
     text: `there is no container "${container}" at ${serviceUrl}`,
-    hint: `az storage container create --name ${container}`,
+    hint: `az storage container create${account === undefined ? '' : ` --account-name ${account}`} --name ${container}`,
   };
 }
 

@@ -9,6 +9,8 @@ import { SOCKETS } from './transport.ts';
 /** Google's client for one bucket, and the headers that let other requests in. */
 export interface GcsClient {
   readonly bucket: Bucket;
+  /** Names of the project's buckets, the first page of them, for whoever may list them. */
+  bucketNames(): Promise<readonly string[]>;
   /** Connections for requests that do not go through Google's client. */
   readonly https: Agent;
   /** Headers that authenticate a request; a new token is fetched when the old one is about to expire. */
@@ -38,5 +40,11 @@ export async function openGcsClient(config: GcsConfig, env: StorageEnv): Promise
   storage.baseUrl = `${config.endpoint}/storage/v1`;
   const bucket = storage.bucket(config.bucket);
   const https = await httpsAgent({ endpoint: config.endpoint, env }, { keepAlive: true, maxSockets: SOCKETS });
-  return { bucket, https, authorize: () => storage.authClient.getRequestHeaders(config.endpoint) };
+  const bucketNames = async (): Promise<readonly string[]> => {
+    // Buckets are listed by project, and nothing tells of one here: the client would look for a metadata server.
+    if (config.project === undefined && config.credentials === 'none') return [];
+    const [buckets] = await storage.getBuckets({ autoPaginate: false, maxResults: 1000 });
+    return buckets.map(({ name }) => name);
+  };
+  return { bucket, bucketNames, https, authorize: () => storage.authClient.getRequestHeaders(config.endpoint) };
 }

@@ -1,7 +1,7 @@
 import { HeadBucketCommand, ListBucketsCommand, type S3Client } from '@aws-sdk/client-s3';
 import { IngotError } from '../../errors.ts';
-import { nearest } from '../../nearest.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
+import { withNearestPlace } from '../remote/nearest-place.ts';
 import { isMissing, speaksOfObject, translated } from './failures.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -61,7 +61,7 @@ export class Bucket {
   /** Says a failure in the user's words. */
   async explain(error: unknown, { operation, key, signal }: Call): Promise<IngotError> {
     const said = translated(error, { settings: this.settings, operation, key, signal });
-    return said.code === 'store-not-found' ? await this.#withNearest(said, signal) : said;
+    return await withNearestPlace(said, this.settings.bucket, (until) => this.#bucketNames(until), signal);
   }
 
   /** Sends a request and says its failure in the user's words. */
@@ -95,20 +95,8 @@ export class Bucket {
     }
   }
 
-  // Listing buckets is a help: whoever may not do it gets the plain message.
-  async #withNearest(said: IngotError, signal: AbortSignal | undefined): Promise<IngotError> {
-    const options = signal === undefined ? {} : { abortSignal: signal };
-    const listed = await this.client.send(new ListBucketsCommand({}), options).catch(() => undefined);
-    const names = (listed?.Buckets ?? []).flatMap(({ Name }) => (Name === undefined ? [] : [Name]));
-    const near = nearest(this.settings.bucket, names);
-    if (near === undefined) return said;
-    const { code, message, operation, hint, details, cause } = said;
-    return new IngotError(code, message, {
-      nearest: near,
-      details,
-      cause,
-      ...(operation === undefined ? {} : { operation }),
-      ...(hint === undefined ? {} : { hint }),
-    });
+  async #bucketNames(abortSignal: AbortSignal): Promise<readonly string[]> {
+    const { Buckets = [] } = await this.client.send(new ListBucketsCommand({}), { abortSignal });
+    return Buckets.flatMap(({ Name }) => (Name === undefined ? [] : [Name]));
   }
 }
