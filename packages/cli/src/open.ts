@@ -4,7 +4,7 @@ import { openBlobStore } from '@ingot/core/blob/open';
 import type { Coding } from '@ingot/core/content/coding';
 import type { ContentStore } from '@ingot/core/content/content-store';
 import type { StoreFormat } from '@ingot/core/content/store-format';
-import { checkWritable, createStore, openStore as openFormat } from '@ingot/core/content/store-format';
+import { checkWritable, FormatOnce } from '@ingot/core/content/store-format';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import type { Registry } from '@ingot/core/registry/registry';
@@ -19,6 +19,8 @@ import type { Settings } from './settings/settings.ts';
 export interface OpenedStore extends AsyncDisposable {
   readonly address: string;
   readonly blobs: BlobStore;
+  /** What `ingot.json` says, read once for all who ask. */
+  readonly format: FormatOnce;
   readonly registry: Registry;
   readonly contents: ContentStore;
   /** Directory in the cache of what is remembered about the store. */
@@ -42,21 +44,25 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
   const remembered = rememberedDirectory(settings, address);
   const heard = options.onWarning === undefined ? {} : { onWarning: options.onWarning };
   const blobs = await openBlobs(settings, heard);
+  const format = new FormatOnce(blobs);
   const registry = openLogRegistry({
     blobs,
     actor: settings.text('actor') ?? 'unknown',
     clock: options.now,
     memory: openRememberedStates({ directory: remembered }),
+    format,
     ...heard,
   });
   return {
     address: blobs.address,
     blobs,
+    format,
     registry,
     contents: contentsWhenNeeded(async () => {
       const { createBlobContentStore } = await import('@ingot/core/content/blob-content-store');
       return createBlobContentStore(blobs, {
         now: options.now,
+        format,
         journals: join(remembered, 'uploads'),
         ...codingOf(settings),
       });
@@ -110,9 +116,9 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
 }
 
 async function openFormatOf(store: OpenedStore, use: StoreUse, { signal, now }: Context): Promise<StoreFormat> {
-  if (use.creates === true) return createStore(store.blobs, { signal, now });
+  if (use.creates === true) return store.format.create({ signal, now });
   try {
-    return await openFormat(store.blobs, { signal });
+    return await store.format.open({ signal });
   } catch (thrown) {
     // A bucket or folder that is not there has its own next step.
     if (!isIngotError(thrown, 'store-not-found') || thrown.operation !== 'store.open') throw thrown;

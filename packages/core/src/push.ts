@@ -159,7 +159,7 @@ async function pushSame(
   options: PushOptions,
 ): Promise<PushResult | undefined> {
   if (before?.latest?.manifest !== plan.manifestDigest) return undefined;
-  const added = await addToNewest(plan, before.latest.number, options);
+  const added = await addToNewest(plan, options);
   return added && resultOf(plan, added, []);
 }
 
@@ -183,6 +183,7 @@ async function pushNew(
     id ??= (await registry.ensureModel(name, { signal })).id;
     return id;
   };
+  registry.prepareWrite?.({ signal });
   const base = [...(model?.base ?? []), ...(await basesOf(options))];
   await using upload = await contents.openUpload({ modelId, base, signal });
   const { plan, files } = await take(upload);
@@ -211,14 +212,9 @@ function callOptions({ signal, onProgress }: PushOptions): Pick<PushOptions, 'si
  * Adds to the version that has this content already. Undefined when another version became the newest meanwhile: then
  * an upload must say on what the new one relies, for a collection may take what only an old version names.
  */
-async function addToNewest(
-  plan: PackagePlan,
-  number: number,
-  options: PushOptions,
-): Promise<PublishResult | undefined> {
+async function addToNewest(plan: PackagePlan, options: PushOptions): Promise<PublishResult | undefined> {
   try {
-    const recipe = await recipeOf(plan, number, options);
-    return await publish(plan, { recipe }, options, { existingOnly: true });
+    return await publish(plan, {}, options, { existingOnly: true });
   } catch (error) {
     if (isIngotError(error, 'version-not-found', 'model-not-found')) return undefined;
     if (isIngotError(error, 'conflict') && error.details.newest !== undefined) return undefined;
@@ -233,11 +229,6 @@ async function modelNow(name: PackagePlan['name'], { registry, signal }: PushOpt
     if (isIngotError(error, 'model-not-found')) return undefined;
     throw error;
   }
-}
-
-async function recipeOf(plan: PackagePlan, number: number, { registry, signal }: PushOptions): Promise<RecipeRef> {
-  const { recipe } = await registry.version({ name: plan.name, selector: { kind: 'version', number } }, { signal });
-  return recipe;
 }
 
 /** The version that has the label which this push names. */
@@ -287,7 +278,7 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 
 async function publish(
   plan: PackagePlan,
-  stored: Pick<VersionDraft, 'recipe' | 'upload' | 'modelId'>,
+  stored: Pick<VersionDraft, 'recipe' | 'upload' | 'modelId'> | { readonly recipe?: undefined },
   options: PushOptions,
   how: Pick<PublishOptions, 'existingOnly'> = {},
 ): Promise<PublishResult> {

@@ -12,7 +12,7 @@ import { CHUNKER, type ChunkerParameters, parseChunker } from './chunker.ts';
 import type { Coding } from './coding.ts';
 import type { ContentStore } from './content-store.ts';
 import { RecipeReader } from './recipe-reader.ts';
-import { openStore } from './store-format.ts';
+import { FormatOnce } from './store-format.ts';
 import { UploadJournals } from './upload-journal.ts';
 import { restoreContents } from './restore.ts';
 
@@ -22,6 +22,8 @@ export interface BlobContentStoreOptions {
   readonly packBytes?: number;
   /** Where contents are cut. Default: where the store says (`chunker` of `ingot.json`). */
   readonly chunker?: ChunkerParameters;
+  /** What was read of the store's format, for those who share it. Default: the first upload reads it. */
+  readonly format?: FormatOnce;
   /** How pieces are coded where that makes them smaller. Default: not at all. */
   readonly coding?: Coding;
   /** Directory where it is noted what an upload has written, so that one that was cut short can be resumed. Default: it cannot. */
@@ -33,7 +35,7 @@ export interface BlobContentStoreOptions {
 }
 
 /**
- * Makes a content store over a blob store that {@link openStore} or {@link createStore} has opened.
+ * Makes a content store over a blob store that `openStore` or `createStore` has opened.
  *
  * @example
  * await using upload = await contents.openUpload({ modelId: 'churn-0a1b2c3d', base: [] });
@@ -46,7 +48,7 @@ export function createBlobContentStore(blobs: BlobStore, options: BlobContentSto
   const reader = new RecipeReader(blobs);
   const pace = blobs.capabilities.localFiles ? LOCAL : REMOTE;
   const packBytes = options.packBytes ?? pace.packBytes;
-  const parameters = async () => options.chunker ?? (await chunkerOf(blobs));
+  const parameters = async () => options.chunker ?? (await chunkerOf(options.format ?? new FormatOnce(blobs)));
   const now = options.now ?? (() => new Date());
   const randomId = options.randomId ?? (() => randomBytes(16).toString('hex'));
   const journals = options.journals === undefined ? undefined : new UploadJournals(options.journals, now);
@@ -79,9 +81,9 @@ const LOCAL: UploadPace = { packBytes: 8 * MIB, writesAtOnce: 2, blocks: 24, rea
 const REMOTE: UploadPace = { packBytes: 4 * MIB, writesAtOnce: 8, blocks: 36, readAhead: 8 };
 
 /** What the store says; a store that is damaged there is written as new ones are. */
-async function chunkerOf(blobs: BlobStore): Promise<ChunkerParameters> {
+async function chunkerOf(format: FormatOnce): Promise<ChunkerParameters> {
   try {
-    return parseChunker((await openStore(blobs)).chunker);
+    return parseChunker((await format.open()).chunker);
   } catch (error) {
     if (isIngotError(error, 'store-not-found', 'integrity')) return CHUNKER;
     throw error;

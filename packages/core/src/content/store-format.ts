@@ -91,12 +91,61 @@ export async function openStore(blobs: BlobStore, options: BlobOptions = {}): Pr
  * @throws IngotError `conflict` when other files lie there, else as {@link openStore} does.
  */
 export async function createStore(blobs: BlobStore, options: CreateStoreOptions = {}): Promise<StoreFormat> {
+  return (await makeOrOpen(blobs, options)).format;
+}
+
+async function makeOrOpen(
+  blobs: BlobStore,
+  options: CreateStoreOptions,
+): Promise<{ readonly format: StoreFormat; readonly isNew: boolean }> {
   const found = await readFormat(blobs, options);
-  if (found !== undefined) return found;
+  if (found !== undefined) return { format: found, isNew: false };
   const foreign = await firstKey(blobs, options);
-  if (foreign !== undefined) return openAmongOthers(blobs, foreign, options);
-  await writeDocument(blobs, STORE_FORMAT_KEY, newFormat(options), options);
-  return openStore(blobs, options);
+  if (foreign !== undefined) return { format: await openAmongOthers(blobs, foreign, options), isNew: false };
+  const format = newFormat(options);
+  const written = await writeDocument(blobs, STORE_FORMAT_KEY, format, options);
+  if (written === 'created') return { format, isNew: true };
+  return { format: await openStore(blobs, options), isNew: false };
+}
+
+/** The format of one store, read once however many ask. A failure is not kept: the next may find the store. */
+export class FormatOnce {
+  readonly #blobs: BlobStore;
+  #known: Promise<StoreFormat> | undefined;
+  #isNew = false;
+
+  constructor(blobs: BlobStore) {
+    this.#blobs = blobs;
+  }
+
+  /** Whether this process made the store, so that nothing was in it when it was made. */
+  get isNew(): boolean {
+    return this.#isNew;
+  }
+
+  /** As {@link openStore}. */
+  open(options: BlobOptions = {}): Promise<StoreFormat> {
+    return this.#once(() => openStore(this.#blobs, options));
+  }
+
+  /** As {@link createStore}. */
+  create(options: CreateStoreOptions = {}): Promise<StoreFormat> {
+    return this.#once(async () => {
+      const { format, isNew } = await makeOrOpen(this.#blobs, options);
+      this.#isNew = isNew;
+      return format;
+    });
+  }
+
+  async #once(ask: () => Promise<StoreFormat>): Promise<StoreFormat> {
+    this.#known ??= ask();
+    try {
+      return await this.#known;
+    } catch (error) {
+      this.#known = undefined;
+      throw error;
+    }
+  }
 }
 
 function newFormat({ mirrorOf, randomId, now = () => new Date() }: CreateStoreOptions): StoreFormat {
@@ -114,8 +163,13 @@ function newFormat({ mirrorOf, randomId, now = () => new Date() }: CreateStoreOp
   };
 }
 
-async function writeDocument(blobs: BlobStore, key: string, document: object, options: BlobOptions): Promise<void> {
-  await blobs.write(key, bodyOf(`${canonicalJson(withSum(document))}\n`), options);
+async function writeDocument(
+  blobs: BlobStore,
+  key: string,
+  document: object,
+  options: BlobOptions,
+): Promise<'created' | 'exists'> {
+  return await blobs.write(key, bodyOf(`${canonicalJson(withSum(document))}\n`), options);
 }
 
 /**

@@ -19,14 +19,23 @@ export function createClockCheck(
   random: (size: number) => Uint8Array = randomBytes,
 ): (options: BlobOptions) => Promise<void> {
   let checkedAt = Number.NEGATIVE_INFINITY;
+  let checking: Promise<void> | undefined;
   return async (options) => {
     const ownTime = now().getTime();
     if (Math.abs(ownTime - checkedAt) < RECHECK_AFTER_MS) return;
+    // Who comes while somebody looks waits for that; a failure is not kept.
+    checking ??= check(ownTime, options).finally(() => {
+      checking = undefined;
+    });
+    await checking;
+  };
+
+  async function check(ownTime: number, options: BlobOptions): Promise<void> {
     const storageTime = await timeOfStorage(blobs, `changes/clock/${Buffer.from(random(16)).toString('hex')}`, options);
     const skewMs = ownTime - storageTime.getTime();
     if (Math.abs(skewMs) > MAX_CLOCK_SKEW_MS) throw refusal(skewMs, storageTime, blobs.address);
     checkedAt = ownTime;
-  };
+  }
 }
 
 async function timeOfStorage(blobs: BlobStore, key: string, options: BlobOptions): Promise<Date> {

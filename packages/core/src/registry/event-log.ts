@@ -6,7 +6,14 @@ import { IngotError, isIngotError } from '../errors.ts';
 import type { EventDraft, StoredEvent } from './events.ts';
 import { encodeEvent } from './events.ts';
 import type { Fold } from './fold.ts';
-import type { Appended, LogSnapshot, LogTools, RefreshOptions, RememberedPosition } from './log-snapshot.ts';
+import type {
+  AppendOptions,
+  Appended,
+  LogSnapshot,
+  LogTools,
+  RefreshOptions,
+  RememberedPosition,
+} from './log-snapshot.ts';
 import { LogView } from './log-view.ts';
 
 const READ_AHEAD = 64;
@@ -22,11 +29,12 @@ export class EventLog<State> {
 
   /**
    * @param prefix the log's keys are `<prefix>/log/…`, `<prefix>/heads/…` and `<prefix>/segments/…`.
-   * @param remembered where a former process left off; checked against the log before it is relied on.
+   * @param start where a former process left off, checked against the log before it is relied on; or `new` for a log that
+   * was made just now.
    */
-  constructor(tools: LogTools, prefix: string, fold: Fold<State>, remembered?: RememberedPosition<State>) {
+  constructor(tools: LogTools, prefix: string, fold: Fold<State>, start?: RememberedPosition<State> | 'new') {
     this.#tools = tools;
-    this.#view = new LogView(tools, prefix, fold, remembered);
+    this.#view = new LogView(tools, prefix, fold, start);
   }
 
   /** What is known without asking the storage. */
@@ -46,20 +54,20 @@ export class EventLog<State> {
 
   /**
    * Appends what `decide` wants, given the log as it is at that very number; when somebody else takes the number,
-   * `decide` is asked again. Undefined: nothing to do.
+   * `decide` is asked again. Undefined: nothing to do. One round trip to see the log, unless it was `seen`, and one to write.
    */
   async append(
     decide: (snapshot: LogSnapshot<State>) => EventDraft | undefined,
-    options: BlobOptions = {},
+    { seen = false, ...options }: AppendOptions = {},
   ): Promise<Appended<State>> {
     const id = this.#hex(16);
     for (let attempt = 1; ; attempt += 1) {
-      const position = await this.#view.advance(options);
+      const known = seen && attempt === 1 ? this.#view.known : undefined;
+      const position = known ?? (await this.#view.advance({ ...options, toWrite: true }));
       this.#view.refuseUnknown(position, 'write');
       const draft = decide(position);
       if (draft === undefined) return { snapshot: position };
       await this.#tools.checkClock(options);
-      await this.#checkLast(position, options);
       const event = await this.#write(position, draft, id, options);
       if (event === undefined) {
         await this.#pause(attempt, options);
@@ -89,11 +97,6 @@ export class EventLog<State> {
         yield event;
       }
     }
-  }
-
-  // A log that lost its end must not go on with a hole.
-  async #checkLast({ seq }: LogSnapshot<State>, options: BlobOptions): Promise<void> {
-    if (seq > 0 && !(await this.#view.files.has(seq, options))) await this.#view.missing(seq, options);
   }
 
   // A reply can be lost: an event that carries our id is ours, whatever the storage said. Undefined: the number is taken.

@@ -54,4 +54,12 @@ export interface Appended<State> {
 export interface RefreshOptions extends BlobOptions {
   /** Ask only for new events, and take what was remembered for granted. One request when there are none. */
   readonly trusting?: boolean;
+  /** Look for the last known event, too: a log that lost its end must not go on with a hole. */
+  readonly toWrite?: boolean;
+}
+
+/** Options of `append`. */
+export interface AppendOptions extends BlobOptions {
+  /** Whether the log was just refreshed `toWrite`, or appended to, by the same operation: then it is not asked first. */
+  readonly seen?: boolean;
 }

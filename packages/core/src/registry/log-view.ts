@@ -24,12 +24,14 @@ export class LogView<State> {
   #position: LogPosition<State> | undefined;
   #isVerified = false;
 
-  constructor(tools: LogTools, prefix: string, fold: Fold<State>, remembered?: RememberedPosition<State>) {
+  /** @param start what a former process remembers; or `new` for a log that was made just now. Default: heads and segments say. */
+  constructor(tools: LogTools, prefix: string, fold: Fold<State>, start?: RememberedPosition<State> | 'new') {
     this.#tools = tools;
     this.#fold = fold;
     this.files = new LogFiles(tools.blobs, prefix);
     this.runs = new RunKeeper(tools, prefix, fold, this.files);
-    this.#remembered = remembered;
+    this.#remembered = start === 'new' ? undefined : start;
+    if (start === 'new') [this.#position, this.#isVerified] = [this.runs.none(), true];
   }
 
   /** What is known without asking the storage. */
@@ -42,9 +44,14 @@ export class LogView<State> {
   async advance(options: RefreshOptions): Promise<LogPosition<State>> {
     const { known } = this;
     if (known === undefined) return this.#open(options);
-    const checks = this.#isVerified || options.trusting ? undefined : this.#verify(known, options);
-    const [hasNext] = await Promise.all([this.files.has(known.seq + 1, options), checks]);
-    if (checks !== undefined) this.#isVerified = true;
+    const verifies = !this.#isVerified && !options.trusting;
+    const check = verifies
+      ? this.#verify(known, options)
+      : options.toWrite
+        ? this.#checkLast(known, options)
+        : undefined;
+    const [hasNext] = await Promise.all([this.files.has(known.seq + 1, options), check]);
+    if (verifies) this.#isVerified = true;
     return hasNext ? this.#follow(known, options, 1) : known;
   }
 
@@ -133,6 +140,10 @@ export class LogView<State> {
   #keep(position: LogPosition<State>): LogPosition<State> {
     if (this.#position === undefined || position.seq > this.#position.seq) this.#position = position;
     return position;
+  }
+
+  async #checkLast({ seq }: LogSnapshot<State>, options: BlobOptions): Promise<void> {
+    if (seq > 0 && !(await this.files.has(seq, options))) await this.missing(seq, options);
   }
 
   // What was remembered must still be in the log: a log that goes back or says something else was tampered with.

@@ -8,7 +8,7 @@ import type { EventDraft } from './events.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import type { ModelState, VersionEntry } from './model-fold.ts';
 import type { OpenModel } from './record.ts';
-import { readRecord } from './record.ts';
+import { type KnownEvents, readRecord } from './record.ts';
 import type { AliasMove, AliasOptions, Registry, VersionChanges, VersionRecord } from './registry.ts';
 import { aliasNotFound, numbered, selectVersion } from './select.ts';
 
@@ -17,7 +17,7 @@ export interface ReasonOptions extends BlobOptions {
   readonly reason?: string;
 }
 
-/** Appends to a model's log; refuses when the model was deleted meanwhile. */
+/** Appends to the log of a model that was opened `toWrite`, or appended to, by the same operation; refuses when the model was deleted meanwhile. */
 export async function appendTo(
   directory: ModelDirectory,
   model: OpenModel,
@@ -25,13 +25,16 @@ export async function appendTo(
   options: BlobOptions,
 ): Promise<Appended<ModelState>> {
   await directory.writableNames(options);
-  const appended = await model.log.append((snapshot: LogSnapshot<ModelState>) => {
-    if (snapshot.state.closed)
-      throw new IngotError('conflict', `model "${model.name}" was deleted meanwhile`, {
-        details: { model: model.name },
-      });
-    return decide(snapshot.state);
-  }, options);
+  const appended = await model.log.append(
+    (snapshot: LogSnapshot<ModelState>) => {
+      if (snapshot.state.closed)
+        throw new IngotError('conflict', `model "${model.name}" was deleted meanwhile`, {
+          details: { model: model.name },
+        });
+      return decide(snapshot.state);
+    },
+    { ...options, seen: true },
+  );
   await directory.remember();
   return appended;
 }
@@ -47,17 +50,17 @@ export function createVersionWriter(
 ): Pick<Registry, 'update' | 'setAlias' | 'removeAlias' | 'retire' | 'deleteVersion'> {
   return {
     update: async (reference, changes, options = {}) => {
-      const model = await directory.open(reference.name, options);
+      const model = await directory.open(reference.name, { ...options, toWrite: true });
       return updateVersion(directory, model, reference, changes, options);
     },
 
     setAlias: async (name, alias, number, options = {}) => {
-      const model = await directory.open(name, options);
+      const model = await directory.open(name, { ...options, toWrite: true });
       return moveAlias(directory, model, alias, number, options);
     },
 
     async removeAlias(name, alias, options = {}) {
-      const model = await directory.open(name, options);
+      const model = await directory.open(name, { ...options, toWrite: true });
       let from: number | null = null;
       await appendTo(
         directory,
@@ -73,14 +76,14 @@ export function createVersionWriter(
     },
 
     async retire(reference, options = {}) {
-      const model = await directory.open(reference.name, options);
+      const model = await directory.open(reference.name, { ...options, toWrite: true });
       return mark(directory, model, reference, options, (entry) =>
         entry.status === 'retired' ? undefined : { kind: 'version-retired', body: { number: entry.number } },
       );
     },
 
     async deleteVersion(reference, options = {}) {
-      const model = await directory.open(reference.name, options);
+      const model = await directory.open(reference.name, { ...options, toWrite: true });
       await appendTo(
         directory,
         model,
@@ -102,14 +105,16 @@ export async function updateVersion(
   reference: Reference,
   changes: VersionChanges & { readonly label?: string },
   options: ReasonOptions,
+  known: KnownEvents = new Map(),
 ): Promise<VersionRecord> {
   checkMetrics(changes.metrics);
-  const before = await readRecord(model, selectVersion(model.name, model.state, reference.selector), options);
+  const before = await readRecord(model, selectVersion(model.name, model.state, reference.selector), options, known);
   const selector = { kind: 'version', number: before.number } as const;
-  return mark(directory, model, { ...reference, selector }, options, ({ number }) => {
+  const decide = ({ number }: VersionEntry): EventDraft | undefined => {
     const body = effective(before, changes);
     return Object.keys(body).length === 0 ? undefined : { kind: 'version-updated', body: { number, ...body } };
-  });
+  };
+  return mark(directory, model, { ...reference, selector }, options, decide, known);
 }
 
 /** Points an alias at a version; nothing is written when it is there already. */
@@ -164,9 +169,10 @@ async function mark(
   reference: Reference,
   options: ReasonOptions,
   decide: (entry: VersionEntry) => EventDraft | undefined,
+  known: KnownEvents = new Map(),
 ): Promise<VersionRecord> {
   let number = 0;
-  const { snapshot } = await appendTo(
+  const { snapshot, event } = await appendTo(
     directory,
     model,
     (state) => {
@@ -177,8 +183,9 @@ async function mark(
     },
     options,
   );
+  if (event !== undefined) known.set(event.head.seq, event);
   const now = directory.opened(model, snapshot);
-  return readRecord(now, numbered(model.name, now.state, number), options);
+  return readRecord(now, numbered(model.name, now.state, number), options, known);
 }
 
 function aliasNumber(state: ModelState, alias: string): number | null {

@@ -1,6 +1,6 @@
 import type { BlobOptions } from '../blob/blob-store.ts';
 import type { StoreFormat } from '../content/store-format.ts';
-import { checkWritable, createStore, openStore } from '../content/store-format.ts';
+import { checkWritable, type FormatOnce } from '../content/store-format.ts';
 import { IngotError, isIngotError } from '../errors.ts';
 import type { JsonObject } from '../json.ts';
 import type { ModelName } from '../ref.ts';
@@ -28,14 +28,16 @@ interface OpenStore {
 /** The logs of one store: that of the names, and one for each model. */
 export class ModelDirectory {
   readonly tools: LogTools;
+  readonly #format: FormatOnce;
   readonly #memory: RememberedStates | undefined;
   readonly #logs = new Map<string, EventLog<ModelState>>();
   readonly #saved = new Map<string, number>();
   #store: Promise<OpenStore> | undefined;
   #nextSaveAt = 0;
 
-  constructor(tools: LogTools, memory: RememberedStates | undefined) {
+  constructor(tools: LogTools, format: FormatOnce, memory: RememberedStates | undefined) {
     this.tools = tools;
+    this.#format = format;
     this.#memory = memory;
   }
 
@@ -44,7 +46,7 @@ export class ModelDirectory {
    * @throws IngotError `store-not-found`.
    */
   async names(options: BlobOptions): Promise<EventLog<NamesState>> {
-    return (await this.#opened(() => openStore(this.tools.blobs, options))).names;
+    return (await this.#opened(() => this.#format.open(options))).names;
   }
 
   /**
@@ -53,7 +55,7 @@ export class ModelDirectory {
    */
   async writableNames(options: BlobOptions & { readonly create?: boolean }): Promise<EventLog<NamesState>> {
     const { blobs, now } = this.tools;
-    const open = () => (options.create ? createStore(blobs, { ...options, now }) : openStore(blobs, options));
+    const open = () => (options.create ? this.#format.create({ ...options, now }) : this.#format.open(options));
     const { format, names } = await this.#opened(open);
     checkWritable(format, blobs.address);
     return names;
@@ -68,15 +70,24 @@ export class ModelDirectory {
     return log;
   }
 
+  /** The log of a model that this process has just made: nothing was in it then. */
+  newLog(id: string): EventLog<ModelState> {
+    const log = new EventLog(this.tools, `models/${id}`, modelFold, 'new');
+    this.#logs.set(id, log);
+    return log;
+  }
+
   /**
    * Reads a model as it is now: one round trip, of a request to each of two logs, when nothing is new.
+   * To append to it afterwards with `seen`, its last event is looked for, too (`toWrite`).
    * @throws IngotError `model-not-found` with the nearest name, `store-not-found`.
    */
-  async open(name: ModelName, options: BlobOptions): Promise<OpenModel> {
+  async open(name: ModelName, options: BlobOptions & { readonly toWrite?: boolean }): Promise<OpenModel> {
     const names = await this.names(options);
     const guess = names.known?.state.models.get(name);
+    const { toWrite: _, ...reading } = options;
     const [{ state }, early] = await Promise.all([
-      names.refresh(options),
+      names.refresh(reading),
       guess && this.log(guess.id).refresh(options),
     ]);
     const named = state.models.get(name);
@@ -109,16 +120,16 @@ export class ModelDirectory {
 
   /** The address that this store is a mirror of. */
   async follows(options: BlobOptions): Promise<string | undefined> {
-    return (await this.#opened(() => openStore(this.tools.blobs, options))).format.follows;
+    return (await this.#opened(() => this.#format.open(options))).format.follows;
   }
 
   /** Whether this store takes writes from anybody. */
   async isWritable(options: BlobOptions): Promise<boolean> {
-    const { format } = await this.#opened(() => openStore(this.tools.blobs, options));
+    const { format } = await this.#opened(() => this.#format.open(options));
     return !format.governed && format.follows === undefined;
   }
 
-  opened(named: NamedModel, { seq, at, state }: LogSnapshot<ModelState>): OpenModel {
+  opened(named: NamedModel, { seq, at, state }: Pick<LogSnapshot<ModelState>, 'seq' | 'at' | 'state'>): OpenModel {
     return { ...named, log: this.log(named.id), seq, at, state };
   }
 
@@ -168,7 +179,8 @@ export class ModelDirectory {
     const format = await open();
     if (format.follows !== undefined) this.tools.follows = format.follows;
     await this.#memory?.load(format.id);
-    return { format, names: new EventLog(this.tools, NAMES, namesFold, this.#recall(NAMES, namesFold)) };
+    const start = this.#format.isNew ? 'new' : this.#recall(NAMES, namesFold);
+    return { format, names: new EventLog(this.tools, NAMES, namesFold, start) };
   }
 
   #recall<State>(key: string, fold: Fold<State>): RememberedPosition<State> | undefined {

@@ -10,12 +10,27 @@ import { keptVersions } from './select.ts';
 const BASE_VERSIONS = 3;
 
 /** Makes the methods of a registry that make, name and delete models. */
-export function createModelWriter(directory: ModelDirectory): Pick<Registry, 'ensureModel' | 'deleteModel' | 'rename'> {
+export function createModelWriter(
+  directory: ModelDirectory,
+): Pick<Registry, 'ensureModel' | 'prepareWrite' | 'deleteModel' | 'rename'> {
   return {
+    prepareWrite(options = {}) {
+      // The write tells what is wrong.
+      directory.tools.checkClock(options).catch(() => {});
+    },
+
     async ensureModel(name, options = {}) {
       for (;;) {
-        const named = await createdModel(directory, name, options);
-        const { state } = await directory.log(named.id).refresh(options);
+        const [{ named, isNew }, early] = await Promise.all([
+          createdModel(directory, name, options),
+          refreshedGuess(directory, name, options),
+        ]);
+        if (isNew) {
+          directory.newLog(named.id);
+          await directory.remember();
+          return { id: named.id, base: [] };
+        }
+        const { state } = early?.id === named.id ? early.snapshot : await directory.log(named.id).refresh(options);
         await directory.remember();
         if (!state.closed) {
           const base = keptVersions(state).slice(0, BASE_VERSIONS);
@@ -57,15 +72,25 @@ export function createModelWriter(directory: ModelDirectory): Pick<Registry, 'en
   };
 }
 
-async function createdModel(directory: ModelDirectory, name: ModelName, options: BlobOptions): Promise<NamedModel> {
+/** The log of the model that had the name when this process looked last, read meanwhile. */
+async function refreshedGuess(directory: ModelDirectory, name: ModelName, options: BlobOptions) {
+  const id = (await directory.writableNames({ ...options, create: true })).known?.state.models.get(name)?.id;
+  return id === undefined ? undefined : { id, snapshot: await directory.log(id).refresh(options) };
+}
+
+async function createdModel(
+  directory: ModelDirectory,
+  name: ModelName,
+  options: BlobOptions,
+): Promise<{ readonly named: NamedModel; readonly isNew: boolean }> {
   const id = newModelId(name, directory.tools.random);
-  const { snapshot } = await (await directory.writableNames({ ...options, create: true })).append(
+  const { snapshot, event } = await (await directory.writableNames({ ...options, create: true })).append(
     ({ state }) => (state.models.has(name) ? undefined : { kind: 'model-created', body: { name, id } }),
     options,
   );
   const model = snapshot.state.models.get(name);
   if (model === undefined) throw new IngotError('unexpected', `model "${name}" was not made`);
-  return model;
+  return { named: model, isNew: event !== undefined };
 }
 
 /** Whoever deleted the model that has a name may have died before the name was free. */

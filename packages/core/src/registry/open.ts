@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '../blob/blob-store.ts';
+import { FormatOnce } from '../content/store-format.ts';
 import { createClockCheck } from './clock-check.ts';
 import { createLogReader } from './log-reader.ts';
 import { createVersionWriter } from './log-writer.ts';
@@ -20,6 +21,8 @@ export interface LogRegistryOptions {
   readonly random?: (size: number) => Uint8Array;
   /** What is remembered between runs. Default: nothing, so that logs are read from their heads. */
   readonly memory?: RememberedStates;
+  /** What was read of the store's format, for those who share it. Default: the registry reads it. */
+  readonly format?: FormatOnce;
   /** Is told of caches that had to be passed over, each once. Default: nobody is. */
   readonly onWarning?: (message: string) => void;
 }
@@ -47,7 +50,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     checkClock: createClockCheck(blobs, now, random),
     ...(memory ? { forgetHint: hintFor(memory) } : {}),
   };
-  const directory = new ModelDirectory(tools, memory);
+  const directory = new ModelDirectory(tools, options.format ?? new FormatOnce(blobs), memory);
   return {
     ...createLogReader(directory),
     ...createModelWriter(directory),

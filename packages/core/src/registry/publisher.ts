@@ -3,9 +3,8 @@ import { parseAlias, parseLabel } from '../ref.ts';
 import { appendTo, checkMetrics, moveAlias, updateVersion } from './log-writer.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import { MAX_LEFT_OUT, type ModelState, type VersionEntry } from './model-fold.ts';
-import type { OpenModel } from './record.ts';
-import { readRecord } from './record.ts';
-import type { PublishOptions, Registry, VersionDraft } from './registry.ts';
+import { type KnownEvents, type OpenModel, readRecord } from './record.ts';
+import type { AddedDraft, PublishOptions, Registry, VersionDraft } from './registry.ts';
 import { labelled, latestVersion, numbered } from './select.ts';
 import { publishedBody } from './version-body.ts';
 
@@ -14,13 +13,14 @@ export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publ
   return {
     async publish(name, draft, options = {}) {
       checkDraft(draft, options);
-      const model = await directory.open(name, options);
+      const model = await directory.open(name, { ...options, toWrite: true });
       refuseOther(model, draft);
-      const { state, number, existed } = await publishOrFind(directory, model, draft, options);
+      const known: KnownEvents = new Map();
+      const { state, number, existed } = await publishOrFind(directory, model, draft, options, known);
       if (existed) await addTo({ ...model, state }, number);
       for (const alias of options.aliases ?? []) await moveAlias(directory, model, alias, number, options);
-      const now = directory.opened(model, await model.log.refresh(options));
-      return { version: await readRecord(now, numbered(name, now.state, number), options), existed };
+      const now = directory.opened(model, model.log.known ?? model);
+      return { version: await readRecord(now, numbered(name, now.state, number), options, known), existed };
 
       // What is new about the same content: tags, metrics, and a label where it had none.
       async function addTo(found: OpenModel, of: number): Promise<void> {
@@ -30,7 +30,7 @@ export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publ
           ...(draft.label !== undefined && draft.labelFrom === 'flag' ? { label: draft.label } : {}),
         };
         const reference = { name, selector: { kind: 'version', number: of } } as const;
-        await updateVersion(directory, found, reference, changes, options);
+        await updateVersion(directory, found, reference, changes, options, known);
       }
     },
   };
@@ -39,28 +39,34 @@ export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publ
 async function publishOrFind(
   directory: ModelDirectory,
   model: OpenModel,
-  draft: VersionDraft,
+  draft: VersionDraft | AddedDraft,
   options: PublishOptions,
+  known: KnownEvents,
 ) {
   let found: VersionEntry | undefined;
-  const { snapshot } = await appendTo(
+  const { snapshot, event } = await appendTo(
     directory,
     model,
     (state) => {
-      refuseExpired(state, draft);
       found = sameContent(state, draft);
+      // What stands is kept by its own event, whatever became of the upload that stored it.
       if (found !== undefined) return undefined;
-      if (options.existingOnly === true) throw notNewest(model, state);
+      if (draft.recipe === undefined || options.existingOnly === true) throw notNewest(model, state);
+      refuseExpired(state, draft);
       const number = numberFor(model, state, options);
       const shadowed = labelIsTaken(model, state, draft);
       return { kind: 'version-published', body: publishedBody(draft, number, { shadowed }, options.reason) };
     },
     options,
   );
+  if (event !== undefined) known.set(event.head.seq, event);
   const { state } = snapshot;
   return { state, number: found?.number ?? state.versions.length, existed: found !== undefined };
 
-  function sameContent(state: ModelState, { manifest, label, labelFrom }: VersionDraft): VersionEntry | undefined {
+  function sameContent(
+    state: ModelState,
+    { manifest, label, labelFrom }: VersionDraft | AddedDraft,
+  ): VersionEntry | undefined {
     const newest = latestVersion(state);
     if (newest?.manifest !== manifest || options.number !== undefined) return undefined;
     if (label !== undefined && labelFrom === 'flag' && newest.label !== label) refuseLabel(model, state, newest, label);
@@ -113,7 +119,7 @@ function labelTaken(model: OpenModel, label: string, holder: VersionEntry): Ingo
 }
 
 // A root protects an upload only while it can be given up in the log of the model that it names.
-function refuseOther({ name, id }: OpenModel, { modelId }: VersionDraft): void {
+function refuseOther({ name, id }: OpenModel, { modelId }: VersionDraft | AddedDraft): void {
   if (modelId === undefined || modelId === id) return;
   throw new IngotError('conflict', `model "${name}" was deleted or renamed while this was pushed, and made again`, {
     hint: 'push again',
@@ -130,7 +136,7 @@ function refuseExpired(state: ModelState, { upload, recipe }: VersionDraft): voi
   });
 }
 
-function checkDraft(draft: VersionDraft, { aliases }: PublishOptions): void {
+function checkDraft(draft: VersionDraft | AddedDraft, { aliases }: PublishOptions): void {
   for (const alias of aliases ?? []) parseAlias(alias);
   if (draft.label !== undefined) parseLabel(draft.label);
   checkMetrics(draft.metrics);

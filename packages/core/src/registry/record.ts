@@ -1,7 +1,7 @@
 import type { BlobOptions } from '../blob/blob-store.ts';
 import type { ModelName } from '../ref.ts';
 import type { EventLog } from './event-log.ts';
-import { tampered } from './events.ts';
+import { type StoredEvent, tampered } from './events.ts';
 import { compact } from './fields.ts';
 import type { ModelState, VersionEntry } from './model-fold.ts';
 import { changedTags } from './model-fold.ts';
@@ -23,11 +23,20 @@ export interface OpenModel {
   readonly state: ModelState;
 }
 
-/** Reads all that is said of a version: its publication and what was changed since. One read an event. */
-export async function readRecord(model: OpenModel, entry: VersionEntry, options: BlobOptions): Promise<VersionRecord> {
+/** Events that one operation has read or written, by number, so that it reads none twice. */
+export type KnownEvents = Map<number, StoredEvent>;
+
+/** Reads all that is said of a version: its publication and what was changed since. One read an event that is not known. */
+export async function readRecord(
+  model: OpenModel,
+  entry: VersionEntry,
+  options: BlobOptions,
+  known: KnownEvents = new Map(),
+): Promise<VersionRecord> {
   const [event, ...changes] = await Promise.all(
-    [entry.seq, ...entry.updates].map((seq) => model.log.event(seq, options)),
+    [entry.seq, ...entry.updates].map(async (seq) => known.get(seq) ?? (await model.log.event(seq, options))),
   );
+  for (const read of [event, ...changes]) if (read !== undefined) known.set(read.head.seq, read);
   if (event?.body === undefined) throw tampered(`version ${entry.number} of "${model.name}"`, 'has no published event');
   const file = `event ${entry.seq} of "${model.name}"`;
   const { retired: _, ...published } = parsePublished(event.body, file);

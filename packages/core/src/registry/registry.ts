@@ -50,6 +50,11 @@ export interface VersionDraft {
   readonly modelId?: string;
 }
 
+/** A draft that adds to a version which is there already, and publishes none. */
+export interface AddedDraft extends Omit<VersionDraft, 'recipe'> {
+  readonly recipe?: undefined;
+}
+
 /** A version as the log tells it now. */
 export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload' | 'modelId' | 'retired'> {
   readonly model: ModelName;
@@ -138,7 +143,8 @@ export interface PublishOptions extends RegistryOptions {
   readonly reason?: string;
   /**
    * Whether only a version that has this manifest already is added to: when the newest one has another, nothing is
-   * published and the error is `conflict` with `details.newest`. For callers whose recipe nothing keeps. Default: false.
+   * published and the error is `conflict` with `details.newest`. For callers whose recipe nothing keeps; a draft without
+   * a recipe means the same. Default: false.
    */
   readonly existingOnly?: boolean;
   /**
@@ -195,11 +201,13 @@ export interface Registry extends VersionResolver {
     name: ModelName,
     options?: RegistryOptions,
   ): Promise<{ readonly id: string; readonly base: readonly RecipeRef[] }>;
+  /** Begins what the first write waits for (a look at the storage's clock), while something else is done. Default: the write does it. */
+  prepareWrite?(options?: RegistryOptions): void;
   /**
    * Publishes a version: retries until it is numbered. Publishing the newest version's manifest again returns that version.
    * @throws IngotError `label-taken` when `labelFrom` is `flag` and another version has the label.
    */
-  publish(name: ModelName, draft: VersionDraft, options?: PublishOptions): Promise<PublishResult>;
+  publish(name: ModelName, draft: VersionDraft | AddedDraft, options?: PublishOptions): Promise<PublishResult>;
   update(
     reference: Reference,
     changes: VersionChanges,

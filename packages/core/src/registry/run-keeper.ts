@@ -31,7 +31,12 @@ export class RunKeeper<State> {
   async start(options: BlobOptions): Promise<LogPosition<State>> {
     const runs = await this.#cache.load(options);
     const position = await this.#checked(runs, options);
-    return position ?? { seq: 0, digest: null, at: null, state: this.#fold.initial, run: this.#empty(1, null) };
+    return position ?? this.none();
+  }
+
+  /** Where a log begins: before the first event. */
+  none(): LogPosition<State> {
+    return { seq: 0, digest: null, at: null, state: this.#fold.initial, run: this.#empty(1, null) };
   }
 
   /** Adds events to a run; one that reaches 256 is due as a segment, and the next one begins. */
