@@ -12,7 +12,7 @@ import type { Context, Result } from '../context.ts';
 import { readGitState } from '../git-state.ts';
 import { openStore } from '../open.ts';
 import { namedBySource, openPushSource, type PushSource } from '../push-source.ts';
-import { keepHeapSmall } from '../small-heap.ts';
+import { keepHeapSmall, keepYoungSmall } from '../small-heap.ts';
 import { formatInferred, formatProblems } from '../output/problems.ts';
 import { formatTable } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
@@ -21,6 +21,7 @@ import { parseMetrics, parseTags } from '../verbs/parse.ts';
 
 /** `ingot push PATH`: stores a package as a new version. What is wrong with it is said before the store is asked. */
 export async function run(context: Context): Promise<Result> {
+  keepYoungSmall();
   await using source = await openPushSource(context.arguments.argument(0), context);
   const options = await optionsOf(source, context);
   const draft = namedBySource(await draftPackage(source.path, options), source, options);
