@@ -6,7 +6,7 @@ import type { Hands } from './restore-hands.ts';
 /** A hash is fed with at least this much at a time. */
 const HASH_BYTES = 4 * 1024 * 1024;
 /** The disk is told to begin writing each time this much is there, so that the end does not wait for all of it. */
-const FLUSH_BYTES = 128 * 1024 * 1024;
+const FLUSH_BYTES = 32 * 1024 * 1024;
 
 const NEW_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const OLD_FILE = constants.O_RDWR | constants.O_NOFOLLOW;

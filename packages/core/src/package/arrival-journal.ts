@@ -1,5 +1,4 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import type { RestoreJournal } from '../content/restore.ts';
 import { systemErrorCode } from '../errors.ts';
 
@@ -7,15 +6,18 @@ type Range = readonly [from: number, to: number];
 
 /**
  * The journal of a restore in a file: a line for each range that was written. It is not flushed: after a power cut it
- * may promise bytes that are not there, which are then found wrong and fetched.
+ * may promise bytes that are not there, which are then found wrong and fetched. Lines are written beside the transfer,
+ * which never waits for them: a kill may lose those of the last moment.
  */
-export class ArrivalJournal implements RestoreJournal, Disposable {
+export class ArrivalJournal implements RestoreJournal, AsyncDisposable {
   readonly #ranges: ReadonlyMap<number, readonly Range[]>;
-  readonly #fd: number;
+  readonly #file: FileHandle;
+  #waiting = '';
+  #writing: Promise<void> | undefined;
 
-  private constructor(ranges: ReadonlyMap<number, readonly Range[]>, fd: number) {
+  private constructor(ranges: ReadonlyMap<number, readonly Range[]>, file: FileHandle) {
     this.#ranges = ranges;
-    this.#fd = fd;
+    this.#file = file;
   }
 
   /** Opens a journal, or begins it. */
@@ -28,7 +30,7 @@ export class ArrivalJournal implements RestoreJournal, Disposable {
       if (known === undefined) ranges.set(target, [[from, to]]);
       else known.push([from, to]);
     }
-    return new ArrivalJournal(ranges, openSync(path, 'a', 0o600));
+    return new ArrivalJournal(ranges, await open(path, 'a', 0o600));
   }
 
   written(target: number): readonly Range[] {
@@ -37,11 +39,25 @@ export class ArrivalJournal implements RestoreJournal, Disposable {
 
   add(target: number, from: number, to: number): void {
     // The newline before ends a line that a crash cut off.
-    writeSync(this.#fd, `\n${target} ${from} ${to}\n`);
+    this.#waiting += `\n${target} ${from} ${to}\n`;
+    this.#writing ??= this.#write().finally(() => {
+      this.#writing = undefined;
+    });
   }
 
-  [Symbol.dispose](): void {
-    closeSync(this.#fd);
+  async #write(): Promise<void> {
+    while (this.#waiting !== '') {
+      const lines = this.#waiting;
+      this.#waiting = '';
+      // What is not noted is only fetched again; a disk that is full says so to whoever writes the files.
+      await this.#file.appendFile(lines).catch(() => undefined);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#writing;
+    await this.#write();
+    await this.#file.close();
   }
 }
 

@@ -112,7 +112,7 @@ async function fill(directory: string, input: ArriveInput): Promise<Unpacked> {
 
 /** Gives a journal that lies in a directory to some work. */
 export async function journaled<T>(directory: string, work: (journal: ArrivalJournal) => Promise<T>): Promise<T> {
-  using journal = await ArrivalJournal.open(join(directory, JOURNAL));
+  await using journal = await ArrivalJournal.open(join(directory, JOURNAL));
   return await work(journal);
 }
 

@@ -2,6 +2,7 @@ import { Agent } from 'node:http';
 import { state as sdkState } from '@aws-sdk/core/client';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { httpsAgent } from '../remote/agents.ts';
+import { readIntoKeptMemory } from '../remote/kept-reads.ts';
 import { createHttpHandler } from './http-handler.ts';
 import type { S3Settings } from './settings.ts';
 
@@ -29,7 +30,7 @@ export async function createS3Client(settings: S3Settings): Promise<S3Client> {
     disableClockSkewCorrection: true,
     requestHandler: createHttpHandler({
       silenceMs: settings.silenceMs,
-      plain: new Agent(POOL),
+      plain: readIntoKeptMemory(new Agent(POOL)),
       secure: await httpsAgent(settings.connection, POOL),
     }),
     ...(settings.endpoint === undefined ? {} : { endpoint: settings.endpoint }),
