@@ -161,7 +161,8 @@ function createdAtOf({ version, modifiedAt }: SourceMatch): string {
   return version.date ?? modifiedAt.toISOString();
 }
 
-function sameSource(published: readonly PublishedBefore[], match: SourceMatch): PublishedBefore | undefined {
+/** The version that an import made of just this: the same file, not written to since. */
+export function sameSource(published: readonly PublishedBefore[], match: SourceMatch): PublishedBefore | undefined {
   const { address, revision, objectVersion } = sourceOf(match);
   return published.find(
     (version) =>

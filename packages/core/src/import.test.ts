@@ -167,6 +167,15 @@ test('a directory called like its model is not a namespace', async () => {
   expect((await registry.model(parseModelName('fc/demand'))).aliases).toEqual({ staging: 1 });
 });
 
+test('imports at once add every file once, and none fails', async () => {
+  await using directory = await testDirectory();
+  const { run, versions } = await world(directory);
+  await fill(directory, { 'churn_v1.h5': 'a', 'churn_v2.h5': 'b', 'churn_v3.h5': 'c' });
+  const results = await Promise.all([run('.'), run('.'), run('.')]);
+  for (const { outcomes } of results) expect(outcomes.map(({ number }) => number)).toEqual([1, 2, 3]);
+  expect(await versions('churn')).toHaveLength(3);
+});
+
 test('the same bytes under two names are stored once, and directories that are alike are two versions', async () => {
   await using directory = await testDirectory();
   const { run, versions } = await world(directory);

@@ -6,7 +6,7 @@
 import type { ContentStore } from './content/content-store.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import { filesBelow } from './import-files.ts';
-import { type ImportItem, type ModelPlan, planModel, publishedBefore } from './import-plan.ts';
+import { type ImportItem, type ModelPlan, planModel, publishedBefore, sameSource } from './import-plan.ts';
 import { pointersOf, type PointerPlan } from './import-pointers.ts';
 import type { PackagePlan } from './package/package.ts';
 import { packageError } from './package/read.ts';
@@ -192,8 +192,18 @@ async function importItem(
     return { ...known, state: 'added', number: version.number, label: version.label, bytes };
   } catch (error) {
     if (!isIngotError(error) || !isAboutOneFile(error)) throw error;
-    return { ...known, state: 'failed', error };
+    const other = error.code === 'conflict' ? await byAnother(item, model, options) : undefined;
+    return other === undefined ? { ...known, state: 'failed', error } : { ...known, state: 'there', number: other };
   }
+}
+
+/** The number under which another import has just added the same file. */
+async function byAnother(
+  { match }: ImportItem,
+  model: ModelName,
+  { registry, signal }: ImportOptions,
+): Promise<number | undefined> {
+  return sameSource((await publishedBefore(registry, model, signal)) ?? [], match)?.number;
 }
 
 /** What is wrong with one file says nothing about the others; a store that is gone or full does. */
