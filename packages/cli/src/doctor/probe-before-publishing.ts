@@ -17,14 +17,14 @@ export interface PublishProbeOptions {
 }
 
 /**
- * Makes sure, before the first publication from this machine and then once in 30 days, that the storage lets exactly one
+ * Makes sure, before the first change from this machine and then once in 30 days, that the storage lets exactly one
  * writer create a key. A directory of this machine is left to `doctor`: there the kernel decides.
  * @throws IngotError `refused` when it does not, or when the storage takes no writes at all.
  */
 export async function probeBeforePublishing(blobs: BlobStore, options: PublishProbeOptions): Promise<void> {
   const { capabilities, address } = blobs;
   if (capabilities.readOnly)
-    throw new IngotError('refused', `${address} is read-only: nothing can be published there`, {
+    throw new IngotError('refused', `${address} is read-only: nothing can be changed there`, {
       operation: 'store.open',
       hint: 'INGOT_REGISTRY=s3://bucket/team',
     });

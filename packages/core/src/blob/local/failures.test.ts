@@ -33,6 +33,12 @@ describe('a failure of the file system', () => {
     assert.match(error.hint ?? '', isMine ? /^chmod -R u\+rwX \/$/ : /^user 0, .* find \/ -user 0 -exec chmod g\+rwX/);
   });
 
+  test('of a disk or a mount names it, and what to look at', async () => {
+    const error = await translated(failed('EIO'), 'blob.write', '/mnt/models/x');
+    assert.match(error.message, /^write of \/mnt\/models\/x failed: the disk, or what is mounted there, .*\(EIO\)$/);
+    assert.match(error.hint ?? '', /dmesg.*rclone/);
+  });
+
   test('of any other kind is unavailable and can be repeated', async () => {
     for (const code of ['EIO', 'ESTALE', 'EMFILE', 'EBUSY', 'ETIMEDOUT']) {
       const error = await translated(failed(code), 'blob.read', '/srv/models/x');

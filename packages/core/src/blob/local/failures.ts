@@ -20,6 +20,15 @@ const SAID: Partial<Record<ErrorCode, string>> = {
   unavailable: 'failed',
 };
 
+/** What some failures say more than their code does. */
+const CAUSES: Readonly<Record<string, string>> = {
+  EIO: 'failed: the disk, or what is mounted there, reports an error',
+};
+
+const HINTS: Readonly<Record<string, string>> = {
+  EIO: 'look at the disk (dmesg), or at what mounts it; in place of a mount by rclone and the like name the storage itself (s3://…, sftp://…)',
+};
+
 /**
  * Says what a system error means for whoever uses a store, in their words. An {@link IngotError} stays as it is.
  * @param root the store's directory, for the command that opens it to whoever is shut out.
@@ -36,8 +45,9 @@ export async function translated(error: unknown, operation: string, path: string
   const code = CODES[system] ?? 'unavailable';
   if (code === 'disk-full') return diskFull(error, operation, path);
   const verb = operation.slice(operation.indexOf('.') + 1);
-  const hint = code === 'forbidden' && system !== 'EROFS' && root !== undefined ? await opening(path, root) : undefined;
-  return new IngotError(code, `${verb} of ${path} ${SAID[code] ?? 'failed'} (${system})`, {
+  const hint =
+    code === 'forbidden' && system !== 'EROFS' && root !== undefined ? await opening(path, root) : HINTS[system];
+  return new IngotError(code, `${verb} of ${path} ${CAUSES[system] ?? SAID[code] ?? 'failed'} (${system})`, {
     operation,
     details: { path, system },
     ...(hint === undefined ? {} : { hint }),
