@@ -1,16 +1,28 @@
 /** Runs the real `ingot` in a world of its own, on a disk that fails, with a limit, or under a tracer. */
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The binary as npm links it. */
-export const BINARY = fileURLToPath(new URL('../../packages/cli/bin/ingot.js', import.meta.url));
-
 const FAULTY_DISK = fileURLToPath(new URL('../cli/faulty-disk.mjs', import.meta.url));
 const LONGEST_MS = 120_000;
+
+let frozen: string | undefined;
+
+/** The binary, in a copy of its own for this process: a build meanwhile does not change it under a trial. */
+function binary(): string {
+  if (frozen !== undefined) return frozen;
+  const home = mkdtempSync(join(tmpdir(), 'ingot-program-'));
+  const inRepository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+  for (const part of ['package.json', 'bin', 'dist'])
+    cpSync(inRepository(`packages/cli/${part}`), join(home, part), { recursive: true });
+  symlinkSync(inRepository('node_modules'), join(home, 'node_modules'));
+  process.once('exit', () => rmSync(home, { recursive: true, force: true }));
+  frozen = join(home, 'bin/ingot.js');
+  return frozen;
+}
 
 /** What a command gave. */
 export interface Finished {
@@ -52,7 +64,7 @@ export function runIngot(words: readonly string[], options: CommandOptions): Pro
   const { cwd, disk } = options;
   const env = { ...worldOf(cwd), ...(disk === undefined ? {} : diskVariables(cwd, disk)), ...options.env };
   const preload = disk === undefined ? [] : ['--import', FAULTY_DISK];
-  const node = [process.execPath, ...preload, ...(options.nodeFlags ?? []), BINARY, ...words];
+  const node = [process.execPath, ...preload, ...(options.nodeFlags ?? []), binary(), ...words];
   const [program = '', ...args] = [...(options.under ?? []), ...node];
   const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];
