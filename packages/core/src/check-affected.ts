@@ -1,6 +1,9 @@
 import type { BlobOptions, BlobStore } from './blob/blob-store.ts';
 import { type DamagedVersion, REPAIR_COMMAND, RESTORE_IT } from './check-report.ts';
-import type { Locator, Recipe, RecipeRef } from './content/content-store.ts';
+import type { EntryHasher } from './content/check/hash-entries.ts';
+import type { Recipe, RecipeRef } from './content/content-store.ts';
+import { packKey } from './content/locator.ts';
+import { type Piece, pieceSize } from './content/recipe.ts';
 import { type MovedFiles, stops } from './content/sweep/marks.ts';
 import { readPage, readRecipe } from './content/sweep/read-live.ts';
 import { isIngotError } from './errors.ts';
@@ -16,17 +19,22 @@ export interface NeededVersion {
 /** Offsets of what cannot be read, by pack. */
 export type LostRows = ReadonlyMap<string, ReadonlySet<number>>;
 
+/** What {@link damagedVersions} looks things up in. */
+export interface LostContext extends BlobOptions {
+  readonly blobs: BlobStore;
+  readonly lost: LostRows;
+  readonly moved: MovedFiles;
+  readonly hasher: EntryHasher;
+}
+
 /** Says which versions lost something, and which of their files; only what is lost is looked for. */
 export async function damagedVersions(
-  blobs: BlobStore,
   versions: readonly NeededVersion[],
-  lost: LostRows,
-  moved: MovedFiles,
-  options: BlobOptions,
+  context: LostContext,
 ): Promise<readonly DamagedVersion[]> {
   const damaged: DamagedVersion[] = [];
   for (const version of versions) {
-    const hurt = await hurtOf(blobs, version.recipe, lost, moved, options);
+    const hurt = await hurtOf(version.recipe, context);
     if (hurt === undefined) continue;
     const { model, number } = version;
     damaged.push({
@@ -43,24 +51,16 @@ export async function damagedVersions(
 
 type Hurt = Pick<DamagedVersion, 'files' | 'packs'>;
 
-async function hurtOf(
-  blobs: BlobStore,
-  ref: RecipeRef,
-  lost: LostRows,
-  moved: MovedFiles,
-  options: BlobOptions,
-): Promise<Hurt | undefined> {
+async function hurtOf(ref: RecipeRef, context: LostContext): Promise<Hurt | undefined> {
   const packs = new Set<string>();
-  const isLost = (place: Locator): boolean => {
-    const places = [place, ...stops(place, moved)];
-    // A pack that was moved is read at its new place only when it is gone, so any good place may be the one that is read.
-    const at = places.find(({ pack, offset }) => lost.get(pack)?.has(offset));
-    if (at !== undefined) packs.add(at.pack);
-    return at !== undefined;
+  const isLost = async (piece: Piece): Promise<boolean> => {
+    const pack = await lostIn(piece, context);
+    if (pack !== undefined) packs.add(pack);
+    return pack !== undefined;
   };
   try {
-    const recipe = await readRecipe(blobs, ref, options);
-    const files = await lostFiles(blobs, recipe, isLost, options);
+    const recipe = await readRecipe(context.blobs, ref, context.signal ? { signal: context.signal } : {});
+    const files = await lostFiles(recipe, isLost, context);
     return packs.size === 0 ? undefined : { files, packs: [...packs] };
   } catch (error) {
     if (!isIngotError(error, 'integrity', 'content-not-found')) throw error;
@@ -68,11 +68,29 @@ async function hurtOf(
   }
 }
 
+/** The pack in which a piece cannot be read; undefined when it can. */
+async function lostIn(piece: Piece, { blobs, lost, moved, hasher, signal }: LostContext): Promise<string | undefined> {
+  const places = [piece, ...stops(piece, moved)];
+  // A pack that was moved is read at its new place only when it is gone, so any good place may be the one that is read.
+  const at = places.find(({ pack, offset }) => lost.get(pack)?.has(offset));
+  if (at === undefined || piece.coding === undefined) return at?.pack;
+  // Where a footer is damaged, only the page tells that a piece is coded: it was compared as if it were not.
+  const there = await blobs.stat(packKey(at.pack), signal ? { signal } : {});
+  const entry = {
+    digest: piece.digest,
+    offset: at.offset,
+    length: at.length,
+    coding: piece.coding,
+    size: pieceSize(piece),
+  };
+  const isBad = there === undefined || (await hasher.badEntries(at.pack, [entry], there.sizeBytes)).length > 0;
+  return isBad ? at.pack : undefined;
+}
+
 async function lostFiles(
-  blobs: BlobStore,
   recipe: Recipe,
-  isLost: (place: Locator) => boolean,
-  options: BlobOptions,
+  isLost: (piece: Piece) => Promise<boolean>,
+  { blobs, signal }: LostContext,
 ): Promise<readonly string[]> {
   const ends: { readonly name: string; readonly end: number }[] = [];
   let end = 0;
@@ -84,9 +102,9 @@ async function lostFiles(
   let number = 0;
   let content = 0;
   for (const page of recipe.pages) {
-    for (const piece of await readPage(blobs, page, options)) {
+    for (const piece of await readPage(blobs, page, signal ? { signal } : {})) {
       while (number >= (ends[content]?.end ?? Number.POSITIVE_INFINITY)) content += 1;
-      if (isLost(piece)) files.add(ends[content]?.name ?? '');
+      if (await isLost(piece)) files.add(ends[content]?.name ?? '');
       number += 1;
     }
   }

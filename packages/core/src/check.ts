@@ -78,7 +78,13 @@ class Check {
     for (const pack of await this.#recipes(needed)) named.set(pack, 'a version');
     addMovedRows(this.#index, this.#moved);
     await this.#packs(named).check(survey);
-    const hurt = await damagedVersions(run.blobs, needed, run.lost, this.#moved, run.call);
+    const hurt = await damagedVersions(needed, {
+      ...run.call,
+      blobs: run.blobs,
+      lost: run.lost,
+      moved: this.#moved,
+      hasher: this.#hasher,
+    });
     const versions = [...hurt, ...doubtful.filter(({ ref }) => !hurt.some((other) => other.ref === ref))];
     this.#options.onNeeded?.(this.#index);
     const { damage, notes, checked } = run;
