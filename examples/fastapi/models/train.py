@@ -1,7 +1,6 @@
 """Trains the churn model and publishes it: `python models/train.py`. Run it again for the next version."""
 
 import argparse
-import os
 
 import numpy as np
 import pandas as pd
@@ -50,5 +49,4 @@ if __name__ == "__main__":
     parser.add_argument("--regularization", type=float, default=1.0, help="C of the logistic regression")
     parser.add_argument("--alias", default="production", help="the alias to point at the new version")
     arguments = parser.parse_args()
-    os.environ.setdefault("INGOT_REGISTRY", "./models-store")
     print(publish(arguments.regularization, arguments.alias))
