@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
+import { heldBack } from '@ingot/core/blob/layers/held-back';
 import { openBlobStore } from '@ingot/core/blob/open';
 import type { Coding } from '@ingot/core/content/coding';
 import type { ContentStore } from '@ingot/core/content/content-store';
@@ -33,6 +34,8 @@ export interface OpenedStore extends AsyncDisposable {
 export interface OpenOptions {
   readonly now: () => Date;
   readonly onWarning?: (message: string) => void;
+  /** Puts something before the storage. Default: nothing. */
+  readonly guard?: (blobs: BlobStore, remembered: string) => BlobStore;
 }
 
 /**
@@ -43,7 +46,8 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
   const address = storeAddress(settings);
   const remembered = rememberedDirectory(settings, address);
   const heard = options.onWarning === undefined ? {} : { onWarning: options.onWarning };
-  const blobs = await openBlobs(settings, heard);
+  const opened = await openBlobs(settings, heard);
+  const blobs = options.guard?.(opened, remembered) ?? opened;
   const format = new FormatOnce(blobs);
   const registry = openLogRegistry({
     blobs,
@@ -101,18 +105,42 @@ export interface StoreUse {
  * @throws IngotError `store-not-found`, `usage` (an address this release does not open), `refused`.
  */
 export async function openStore(context: Context, use: StoreUse = {}): Promise<OpenedStore> {
-  const store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
-  if (use.writes === true || use.creates === true || use.collects === true) {
-    const another = (): Promise<BlobStore> => openBlobs(context.settings, {});
-    const { probeBeforePublishing } = await import('./doctor/probe-before-publishing.ts');
-    await probeBeforePublishing(store.blobs, { ...context, remembered: store.remembered, another });
-  }
-  const format = await openFormatOf(store, use, context);
+  let probing: Promise<void> | undefined;
+  const guard = (blobs: BlobStore, remembered: string): BlobStore => {
+    if (use.writes !== true && use.creates !== true && use.collects !== true) return blobs;
+    probing = probe(blobs, remembered, context);
+    probing.catch(() => {}); // Told where it is waited for.
+    return heldBack(blobs, probing, isEarly);
+  };
+  const store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context), guard });
+  // A push has gigabytes to send meanwhile; its first event, and what makes a store, wait.
+  if (use.creates !== true) await probing;
+  const format = await openFormatOf(store, use, context).catch(async (error: unknown) => {
+    await probing;
+    throw error;
+  });
   if (use.writes === true || use.creates === true) {
     checkWritable(format, store.address);
     forgetNames(store.names);
   }
-  return store;
+  return { ...store, [Symbol.asyncDispose]: () => disposed(store, probing) };
+}
+
+async function disposed(store: OpenedStore, probing: Promise<void> | undefined): Promise<void> {
+  // What it has found is remembered, also when this command had nothing to write.
+  await probing?.catch(() => {});
+  await store[Symbol.asyncDispose]();
+}
+
+async function probe(blobs: BlobStore, remembered: string, context: Context): Promise<void> {
+  const another = (): Promise<BlobStore> => openBlobs(context.settings, {});
+  const { probeBeforePublishing } = await import('./doctor/probe-before-publishing.ts');
+  await probeBeforePublishing(blobs, { ...context, remembered, another });
+}
+
+/** What nobody names yet, and has a name of its own: it may be written before it is known what the storage honours. */
+function isEarly(key: string): boolean {
+  return key.startsWith('packs/') || key.startsWith('changes/');
 }
 
 async function openFormatOf(store: OpenedStore, use: StoreUse, { signal, now }: Context): Promise<StoreFormat> {

@@ -61,14 +61,22 @@ export async function probeStore(blobs: BlobStore, options: ProbeOptions): Promi
   try {
     const first = { key: canaries.key('first'), text: `canary ${options.id}` };
     await plant(blobs, first, options);
-    const storageTime = (await blobs.stat(first.key, options))?.modifiedAt;
-    const created = await checkCreate(blobs, first, canaries, options);
+    // What does not depend on each other is asked at once, as a line may be late; all of it has ended before canaries go.
+    const asked = [
+      checkRange(blobs, first, options),
+      checkListing(blobs, first.key, options),
+      blobs.stat(first.key, options),
+      checkCreate(blobs, first, canaries, options),
+    ] as const;
+    await Promise.allSettled(asked);
+    const [range, listing, stat, creating] = asked;
+    const created = await creating;
     findings.push(created);
+    const storageTime = created.status === 'failed' ? undefined : (await stat)?.modifiedAt;
     // Nothing that a liar says of anything else is of use; its canaries may be gone.
     if (created.status === 'failed') return { findings, ...(storageTime === undefined ? {} : { storageTime }) };
     if (options.thorough === true) findings.push(await checkLarge(blobs, canaries, options));
-    findings.push(await checkRange(blobs, first, options));
-    findings.push(await checkListing(blobs, first.key, options));
+    findings.push(await range, await listing);
     findings.push(await checkDelete(blobs, first.key, options));
     return { findings, ...(storageTime === undefined ? {} : { storageTime }) };
   } finally {
@@ -105,13 +113,23 @@ async function checkCreate(
   canaries: Canaries,
   options: ProbeOptions,
 ): Promise<Finding> {
-  const again = await blobs.write(first.key, bodyOf('somebody else'), options);
-  const isKept = (await textAt(blobs, first.key, options)) === first.text;
-  if (!isKept) return liar(blobs, 'it overwrites what is there');
-  if (again === 'created') return liar(blobs, 'it says "created" of a key that is taken');
-  const ended = await race([blobs, ...(options.others ?? [])], (round) => canaries.key(`race-${round}`), options);
+  const asked = [
+    writeAgain(blobs, first, options),
+    race([blobs, ...(options.others ?? [])], (round) => canaries.key(`race-${round}`), options),
+  ] as const;
+  await Promise.allSettled(asked);
+  const lie = await asked[0];
+  if (lie !== undefined) return liar(blobs, lie);
+  const ended = await asked[1];
   if (!ended.honest) return liar(blobs, raceText(ended));
   return { check: 'create-if-absent', status: 'ok', message: 'honoured: of several writers exactly one creates' };
+}
+
+/** Writes a key that is taken; says what is wrong about the answer. */
+async function writeAgain(blobs: BlobStore, first: Canary, options: ProbeOptions): Promise<string | undefined> {
+  const again = await blobs.write(first.key, bodyOf('somebody else'), options);
+  if ((await textAt(blobs, first.key, options)) !== first.text) return 'it overwrites what is there';
+  return again === 'created' ? 'it says "created" of a key that is taken' : undefined;
 }
 
 function raceText({ winners, writers, replaced }: RaceResult & { readonly honest: false }): string {
