@@ -41,4 +41,8 @@ it('tells commit, branch, remote without a password, and changes; and runs nothi
   expect(await readGitState(file, options)).toMatchObject({ dirty: true });
   expect(existsSync(trace)).toBe(false);
   expect(await readGitState('/elsewhere/model.pkl', options)).toBeUndefined();
+
+  git('remote', 'remove', 'origin');
+  git('checkout', '--detach', '--force');
+  expect(await readGitState(file, options)).toEqual({ commit: expect.stringMatching(/^[0-9a-f]{40}$/), dirty: false });
 });

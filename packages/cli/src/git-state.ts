@@ -19,23 +19,25 @@ export interface GitOptions {
  * package may bring a `.git` of its own, so no program that its configuration names is run.
  */
 export async function readGitState(path: string, options: GitOptions): Promise<GitState | undefined> {
-  const top = await git(['rev-parse', '--show-toplevel'], options);
-  if (top === undefined || !(await isInside(path, top))) return undefined;
-  const commit = await git(['rev-parse', '--verify', 'HEAD'], options);
-  if (commit === undefined) return undefined;
+  const head = await git(['rev-parse', '--show-toplevel', 'HEAD', '--abbrev-ref', 'HEAD'], options);
+  const [branch = DETACHED, commit, ...top] = head?.split('\n').reverse() ?? [];
+  // A path may hold line feeds.
+  if (commit === undefined || !(await isInside(path, top.reverse().join('\n')))) return undefined;
+  const { remote, filters } = await configured(options);
   const changes = await git(
-    [...(await withoutPrograms(options)), 'status', '--porcelain', '--untracked-files=no', '--ignore-submodules'],
+    [...withoutPrograms(filters), 'status', '--porcelain', '--untracked-files=no', '--ignore-submodules'],
     options,
   );
-  const branch = await git(['symbolic-ref', '--quiet', '--short', 'HEAD'], options);
-  const remote = await git(['config', '--get', 'remote.origin.url'], options);
   return {
     commit,
     dirty: changes !== '',
-    ...(branch !== undefined && { branch }),
+    ...(branch !== DETACHED && { branch }),
     ...(remote !== undefined && { remote: redactAddress(remote).replace('***@', '') }),
   };
 }
+
+/** What git calls the branch when there is none. */
+const DETACHED = 'HEAD';
 
 async function isInside(path: string, top: string): Promise<boolean> {
   const inner = await realpath(path).catch(() => path);
@@ -43,12 +45,24 @@ async function isInside(path: string, top: string): Promise<boolean> {
   return inner === outer || inner.startsWith(outer + sep);
 }
 
+/** Where the repository came from, and the names of its filters. */
+async function configured(
+  options: GitOptions,
+): Promise<{ readonly remote: string | undefined; readonly filters: ReadonlySet<string> }> {
+  const wanted = '^(remote\\.origin\\.url|filter\\..*\\.(clean|process))$';
+  const filters = new Set<string>();
+  let remote: string | undefined;
+  for (const entry of (await git(['config', '--null', '--get-regexp', wanted], options))?.split('\0') ?? []) {
+    const [, key = '', value] = /^([^\n]*)\n?(.*)$/s.exec(entry) ?? [];
+    const filter = /^filter\.(.+)\.(?:clean|process)$/.exec(key)?.[1];
+    if (filter !== undefined) filters.add(filter);
+    else if (key !== '') remote = value;
+  }
+  return { remote, filters };
+}
+
 /** `git status` may run a file monitor and clean filters; what the repository configures of them is replaced. */
-async function withoutPrograms(options: GitOptions): Promise<string[]> {
-  const names = await git(['config', '--name-only', '--get-regexp', '^filter\\..*\\.(clean|process)$'], options);
-  const filters = [
-    ...new Set((names ?? '').split('\n').flatMap((name) => name.match(/^filter\.(.+)\.(?:clean|process)$/)?.[1] ?? [])),
-  ];
+function withoutPrograms(filters: ReadonlySet<string>): string[] {
   const off = ['core.fsmonitor=false', 'core.hooksPath=/dev/null'];
   for (const filter of filters)
     off.push(`filter.${filter}.clean=`, `filter.${filter}.process=`, `filter.${filter}.required=false`);
