@@ -12,7 +12,7 @@ import { SourceReader } from './source-reader.ts';
 const NOW = Date.UTC(2026, 0, 1);
 
 /** A follower whose clock stands still until it is told to go on. */
-async function world(directory: TestDirectory, blobs: BlobStore = createMemoryBlobStore()) {
+async function world(directory: TestDirectory, blobs: BlobStore = createMemoryBlobStore(), patienceMs = 10_000) {
   await mkdir(directory.join('models'), { recursive: true });
   let time = NOW;
   const waits: number[] = [];
@@ -21,6 +21,7 @@ async function world(directory: TestDirectory, blobs: BlobStore = createMemoryBl
     directory: directory.join('cache/sources'),
     open: async () => blobs,
     host: { cwd: directory.join('models') },
+    patienceMs,
     now: () => new Date(time),
     pause: async (milliseconds) => {
       waits.push(milliseconds);
@@ -107,6 +108,23 @@ test('the first look waits for a file that is being written', async () => {
   await write('m_v1.h5', 'one', 0);
   expect(await version('./m_v1.h5')).toBe('1');
   expect(waits).toEqual([1000]);
+});
+
+test('a start does not wait long for a silent storage when something is known of it', async () => {
+  await using directory = await testDirectory();
+  const blobs = createMemoryBlobStore();
+  await blobs.write('m_v1.h5', bodyOf('one'));
+  await (await world(directory, blobs)).follower.open('s3://bucket/m_v*.h5');
+  const silent: BlobStore = {
+    ...blobs,
+    list: async function* (_prefix, { signal } = {}) {
+      await new Promise((_resolve, reject) =>
+        signal?.addEventListener('abort', () => reject(new IngotError('interrupted', 'gave up'))),
+      );
+    },
+  };
+  const { reader } = await world(directory, silent, 1);
+  expect(await reader.open('s3://bucket/m_v*.h5')).toMatchObject({ staleSince: new Date(NOW).toISOString() });
 });
 
 test('a storage that is away leaves what was last known, marked, also after a new start', async () => {

@@ -36,6 +36,8 @@ export interface SourceReaderOptions {
   readonly now?: () => Date;
   /** Waits; given by tests. Default: the system's timer. */
   readonly pause?: (milliseconds: number, signal?: AbortSignal) => Promise<void>;
+  /** How long a storage may be silent before what was last known of it is taken. Default: 10,000 ms. */
+  readonly patienceMs?: number;
   /** Never asks the storage. Default: false. */
   readonly offline?: boolean;
   readonly onProgress?: OnProgress;
@@ -66,6 +68,7 @@ const QUIET_MS = 2000;
 const LOOK_MS = 1000;
 const LOOKS = 60;
 const ATTEMPTS = 3;
+const PATIENCE_MS = 10_000;
 /** How old a note of what an address means may become while it means the same. */
 const RECORD_MS = 60_000;
 
@@ -87,7 +90,8 @@ export class SourceReader {
   async open(text: string, options: CallOptions = {}): Promise<SourcePackage> {
     try {
       if (this.#options.offline === true) throw offline(text);
-      return await this.package(await this.settled(text, options), options);
+      const first = await this.#firstLook(text, options);
+      return await this.package(await this.settled(text, options, first), options);
     } catch (error) {
       if (!isIngotError(error, 'unavailable', 'timeout', 'overloaded', 'store-not-found')) throw error;
       const known = await this.lastKnown(text);
@@ -103,10 +107,28 @@ export class SourceReader {
     return await resolveSource(address, await this.#place(address), { ...options, open });
   }
 
-  /** As {@link match}, but waits for a file that is still being written. */
-  async settled(text: string, options: CallOptions = {}): Promise<SourceMatch> {
+  /** As {@link match}; a storage that is silent is not waited for where there is something to go on with. */
+  async #firstLook(text: string, options: CallOptions): Promise<SourceMatch> {
+    if ((await this.lastKnown(text)) === undefined) return await this.match(text, options);
+    const { patienceMs = PATIENCE_MS } = this.#options;
+    const silence = AbortSignal.timeout(patienceMs);
+    try {
+      return await this.match(text, {
+        signal: AbortSignal.any([silence, ...(options.signal ? [options.signal] : [])]),
+      });
+    } catch (error) {
+      if (!silence.aborted || options.signal?.aborted === true) throw error;
+      throw new IngotError('timeout', `"${redactAddress(text)}" did not answer within ${patienceMs / 1000} s`, {
+        operation: 'source',
+        cause: error,
+      });
+    }
+  }
+
+  /** As {@link match}, but waits for a file that is still being written; `first` is a look taken just now. */
+  async settled(text: string, options: CallOptions = {}, first?: SourceMatch): Promise<SourceMatch> {
     const { pause = sleep } = this.#options;
-    let match = await this.match(text, options);
+    let match = first ?? (await this.match(text, options));
     if (!(await this.isFresh(match))) return match;
     for (let look = 0; look < LOOKS; look += 1) {
       await pause(LOOK_MS, options.signal);
