@@ -14,6 +14,7 @@ import { rememberedDirectory, storeAddress } from './address.ts';
 import { forgetNames, namesFile } from './completion/names.ts';
 import { contentsWhenNeeded } from './contents-when-needed.ts';
 import type { Context } from './context.ts';
+import { nearestStore } from './nearest-store.ts';
 import type { Settings } from './settings/settings.ts';
 
 /** A store that a command works with. Disposing it keeps what was learnt of its logs for the next command. */
@@ -151,7 +152,17 @@ async function openFormatOf(store: OpenedStore, use: StoreUse, { signal, now }: 
     // A bucket or folder that is not there has its own next step.
     if (!isIngotError(thrown, 'store-not-found') || thrown.operation !== 'store.open') throw thrown;
     const { message, operation, details } = thrown;
-    const hint = 'ingot push PATH   (the first push makes the store; `ingot config show --origin` says who named it)';
-    throw new IngotError('store-not-found', message, { hint, details, cause: thrown, ...(operation && { operation }) });
+    const { address, capabilities } = store.blobs;
+    const hint = capabilities.readOnly
+      ? 'ingot config show --origin   (says where the address comes from; it is that of a directory with an ingot.json)'
+      : 'ingot push PATH   (the first push makes the store; `ingot config show --origin` says who named it)';
+    const near = capabilities.localFiles ? await nearestStore(address) : undefined;
+    throw new IngotError('store-not-found', message, {
+      hint,
+      details,
+      cause: thrown,
+      ...(operation && { operation }),
+      ...(near && { nearest: near }),
+    });
   }
 }

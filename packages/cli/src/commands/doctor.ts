@@ -78,7 +78,7 @@ async function checkStore(context: Context): Promise<readonly Check[]> {
     const open = (): Promise<BlobStore> => openBlobStore(address.text, { env: settings.env });
     const opened = await open();
     blobs = opened;
-    if (opened.capabilities.readOnly) return [ok('store', `${opened.address} is read-only`)];
+    if (opened.capabilities.readOnly) return [await checkReadOnly(opened, signal)];
     const options = probeOptions(signal, [await open()]);
     const from = now();
     const report = await probeStore(opened, { ...options, thorough: true });
@@ -93,6 +93,11 @@ async function checkStore(context: Context): Promise<readonly Check[]> {
       return [readOnly(blobs.address, error)];
     return [failedWith('store', error)];
   }
+}
+
+async function checkReadOnly(blobs: BlobStore, signal: AbortSignal): Promise<Check> {
+  await openFormat(blobs, { signal });
+  return ok('store', `${blobs.address} can be read; nothing can be pushed there`);
 }
 
 /** Whether there is a store that can be read, as for those who only pull and serve. */

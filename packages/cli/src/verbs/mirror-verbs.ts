@@ -17,7 +17,7 @@ export const MIRROR_VERBS: readonly VerbSpec[] = [
       },
     ],
     options: [
-      { name: 'model', value: 'NAME', about: 'copy this model only (repeatable)', many: true, complete: 'model' },
+      { name: 'model', value: 'NAME', about: 'copy this model only', many: true, complete: 'model' },
       { name: 'dry-run', about: 'say what would be copied, write nothing' },
       { name: 'detach', about: 'make the mirror SRC a store of its own, for good: it takes writes from then on' },
     ],

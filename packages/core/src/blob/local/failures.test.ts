@@ -15,6 +15,7 @@ describe('a failure of the file system', () => {
       assert.equal(error.code, 'disk-full');
       assert.equal(error.details.path, path);
       assert.ok(Number(error.details.freeBytes) > 0);
+      assert.match(error.hint ?? '', /ingot gc/);
       assert.match(error.message, /not\/there\/yet, \d+ bytes are free/);
     }
   });

@@ -82,6 +82,7 @@ async function diskFull(cause: unknown, operation: string, path: string): Promis
   return new IngotError('disk-full', `no space left to write ${path}${free}`, {
     operation,
     details: { path, ...(freeBytes === undefined ? {} : { freeBytes }) },
+    hint: 'free some space, for one with `ingot gc`; the same command then goes on with what was written',
     cause,
   });
 }
