@@ -1,4 +1,5 @@
 import { stopIfInterrupted } from './blob/interrupt.ts';
+import { REPAIR_BYTES_COMMAND } from './check-report.ts';
 import type { CheckRun } from './check-run.ts';
 import type { EntryHasher } from './content/check/hash-entries.ts';
 import { strangeRows } from './content/check/pack-rows.ts';
@@ -89,7 +90,7 @@ export class PackCheck {
   async #bytes(pack: string, entries: readonly PackedEntry[], sizeBytes: number): Promise<void> {
     try {
       for (const { offset, digest } of await this.#options.hasher.badEntries(pack, entries, sizeBytes))
-        this.#lose(pack, offset, `the entry ${digest} at ${offset} has other bytes now`);
+        this.#lose(pack, offset, `the entry ${digest} at ${offset} has other bytes now`, REPAIR_BYTES_COMMAND);
       this.#run.checked.bytes += entries.reduce((sum, { length }) => sum + length, 0);
     } catch (error) {
       if (!isIngotError(error, 'content-not-found')) throw error;
@@ -128,8 +129,8 @@ export class PackCheck {
     }
   }
 
-  #lose(pack: string, offset: number, message: string): void {
-    this.#run.notePack(pack, message);
+  #lose(pack: string, offset: number, message: string, repair?: string): void {
+    this.#run.notePack(pack, message, repair);
     this.#run.lose(pack, offset);
   }
 }

@@ -70,6 +70,9 @@ export interface CheckResult {
 /** The command that mends contents, wherever a good copy is. */
 export const REPAIR_COMMAND = 'ingot check --repair-from STORE';
 
+/** The same for what only reading all bytes finds. */
+export const REPAIR_BYTES_COMMAND = 'ingot check --read-data --repair-from STORE';
+
 /** What helps where no other store can: the history, roots and moved files. */
 export const RESTORE_IT = 'restore it from a backup or a mirror of the store';
 

@@ -62,8 +62,8 @@ export class CheckRun {
   }
 
   /** Notes damage in a pack. */
-  notePack(pack: string, message: string): void {
-    this.note({ key: packKey(pack), sort: 'contents', message, repair: REPAIR_COMMAND, pack });
+  notePack(pack: string, message: string, repair: string = REPAIR_COMMAND): void {
+    this.note({ key: packKey(pack), sort: 'contents', message, repair, pack });
   }
 
   /** Notes that what versions need at an offset of a pack cannot be read. */

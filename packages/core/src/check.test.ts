@@ -7,7 +7,7 @@ import { check } from './check.ts';
 import { damageError } from './check-report.ts';
 import { repair } from './check-repair.ts';
 import { collect } from './collect.ts';
-import { randomOf } from './collect-trial.ts';
+import { randomOf } from './seeded-random.ts';
 import { pushOnce } from './collect-trial-push.ts';
 import { createStore, detachStore, openStore } from './content/store-format.ts';
 import { publishList } from './content/sweep/condemned.ts';
@@ -146,7 +146,7 @@ describe('a check', () => {
     const { damage, versions } = await check({ blobs, readData: true, threads: 0 });
     assert.deepEqual(
       damage.map(({ key: found, sort, repair }) => [found, sort, repair]),
-      [[key, 'contents', 'ingot check --repair-from STORE']],
+      [[key, 'contents', 'ingot check --read-data --repair-from STORE']],
     );
     assert.deepEqual(
       versions.map(({ ref, files }) => [ref, files.length]),

@@ -36,6 +36,9 @@ export interface CollectResult {
   readonly trimmed: number;
 }
 
+/** The reason of a pack that nothing names and that a later collection will take. */
+export const TOO_YOUNG = 'it is too young';
+
 /** Says of each pack that was seen what became of it: those of `deleted`, with the reason, went. */
 export function fatesOf(
   { survey, marks }: Look,
@@ -44,7 +47,7 @@ export function fatesOf(
 ): Pick<CollectResult, 'packs' | 'deletedBytes' | 'keptBytes'> {
   const whyKept = (pack: string, modifiedMs: number): string =>
     marks.named.get(pack) ??
-    (isOld(modifiedMs) ? 'nothing names it any more: the next collection takes it' : 'it is too young');
+    (isOld(modifiedMs) ? 'nothing names it any more: the next collection takes it' : TOO_YOUNG);
   const packs = [...survey.packs].map(([pack, { sizeBytes, modifiedMs }]): PackFate => {
     const reason = deleted.get(pack);
     if (reason !== undefined) return { pack, sizeBytes, fate: 'deleted', reason };

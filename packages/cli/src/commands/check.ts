@@ -62,7 +62,7 @@ function text(result: CheckResult, repaired: RepairResult | undefined, context: 
   const { green, red, dim, bold } = context.terminal.out.colors;
   const lines = [
     ...(repaired === undefined ? [] : repairLines(repaired)),
-    ...some(result.damage, ({ message, repair: fix }) => `${red('damaged')}  ${plain(message)}\n  ${dim(`→ ${fix}`)}`),
+    ...some(result.damage, (item) => `${red('damaged')}  ${plain(subject(item))}\n  ${dim(`→ ${item.repair}`)}`),
     ...some(result.versions, ({ ref, files, hurt }) => {
       const what = hurt !== 'files' ? HURT[hurt] : some(files.slice(0, 5), plain).join(', ');
       return `${red('hurt')}     ${bold(plain(ref))}  ${what}${files.length > 5 ? ` and ${files.length - 5} more` : ''}`;
@@ -73,6 +73,11 @@ function text(result: CheckResult, repaired: RepairResult | undefined, context: 
     summary(result, result.ok ? green('nothing is damaged') : red(`${count(result.damage.length, 'object')} damaged`)),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What is damaged: most messages name it. */
+function subject({ key, message, pack }: CheckResult['damage'][number]): string {
+  return message.includes(pack ?? key) ? message : `${pack === undefined ? key : `pack ${pack}`}: ${message}`;
 }
 
 function some<T>(items: readonly T[], line: (item: T) => string): string[] {

@@ -1,5 +1,5 @@
 import { collect } from '@ingot/core/collect';
-import type { CollectResult } from '@ingot/core/collect-report';
+import { type CollectResult, TOO_YOUNG } from '@ingot/core/collect-report';
 import { IngotError } from '@ingot/core/errors';
 import { parseModelName } from '@ingot/core/ref';
 import {
@@ -144,9 +144,16 @@ function text({ released, kept }: Released, collected: CollectResult, context: C
   return [...shown, total].map((line) => `${line}\n`).join('');
 }
 
-function notesOf({ repacked, graceMs, dryRun, finished }: CollectResult): readonly string[] {
+function notesOf({ packs, repacked, graceMs, dryRun, finished }: CollectResult): readonly string[] {
   const moved = repacked.filter(({ into }) => into.length > 0);
+  const young = packs.filter(({ reason }) => reason === TOO_YOUNG);
+  const youngBytes = young.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return [
+    ...(young.length === 0
+      ? []
+      : [
+          `${count(young.length, 'pack')} that nothing names ${young.length === 1 ? 'stays until it is' : 'stay until they are'} ${ageText(graceMs)} old (--grace): ${formatBytes(youngBytes)}`,
+        ]),
     ...(finished.length === 0 ? [] : [`finished ${count(finished.length, 'collection')} that had been cut short`]),
     ...(moved.length === 0 || dryRun
       ? []
