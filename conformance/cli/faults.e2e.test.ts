@@ -3,9 +3,10 @@ import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { worldOf } from '../world.ts';
 import { buildOnce } from './build-once.ts';
 import type { Finished } from './run-case.ts';
-import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
+import { BINARY, runIngot, workDirectory } from './run-case.ts';
 
 const FAULTY_DISK = fileURLToPath(new URL('./faulty-disk.mjs', import.meta.url));
 /** More steps than any of these commands has. */

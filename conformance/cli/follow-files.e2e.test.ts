@@ -6,8 +6,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { worldOf } from '../world.ts';
 import { buildOnce } from './build-once.ts';
-import { BINARY, workDirectory, worldOf } from './run-case.ts';
+import { BINARY, workDirectory } from './run-case.ts';
 
 /** The repository's own Python environment, which has scikit-learn. */
 const PYTHON = fileURLToPath(new URL('../../.venv/bin/python', import.meta.url));

@@ -8,8 +8,9 @@ import { createLocalBlobStore } from '@ingot/core/blob/local';
 import { check } from '@ingot/core/check';
 import { mirror } from '@ingot/core/mirror';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { worldOf } from '../world.ts';
 import { buildOnce } from './build-once.ts';
-import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
+import { BINARY, runIngot, workDirectory } from './run-case.ts';
 
 const FAULTY_DISK = fileURLToPath(new URL('./faulty-disk.mjs', import.meta.url));
 const ENDLESS = 400;

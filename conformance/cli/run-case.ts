@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
+import { worldOf } from '../world.ts';
 
 /** One command line and what it must give. Texts between slashes are regular expressions. */
 export interface Step {
@@ -68,17 +69,6 @@ export function runIngot(
     child.on('error', reject);
     child.on('close', (status) => resolve({ status, stdout, stderr }));
   });
-}
-
-/** An environment that knows nothing of the machine's own store, cache and settings. */
-export function worldOf(directory: string): Record<string, string> {
-  return {
-    PATH: process.env.PATH ?? '',
-    HOME: join(directory, 'home'),
-    INGOT_REGISTRY: join(directory, 'store'),
-    INGOT_CACHE: join(directory, 'cache'),
-    INGOT_ACTOR: 'ana@laptop',
-  };
 }
 
 /** Makes a directory for a case, gone when disposed. */

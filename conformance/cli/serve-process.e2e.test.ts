@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { worldOf } from '../world.ts';
 import { buildOnce } from './build-once.ts';
-import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
+import { BINARY, runIngot, workDirectory } from './run-case.ts';
 
 /** A model that takes as long as its row says. */
 const SLOW = {

@@ -5,29 +5,13 @@ import { createInterface } from 'node:readline';
 import { connect } from '@ingot/client/connect';
 import { ModelServerError } from '@ingot/client/errors';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { worldOf } from '../world.ts';
+import { ADDER } from './adder.ts';
 import { buildOnce } from './build-once.ts';
-import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
+import { BINARY, runIngot, workDirectory } from './run-case.ts';
 
-/** A model that needs nothing but Python: it adds, and fails on request. */
-const ADDER = {
-  'add/interface.py': `class Adder:
-    def predict(self, rows):
-        rows = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
-        if any(row["a"] == 13 for row in rows):
-            raise RuntimeError("thirteen")
-        return [row["a"] + row["b"] for row in rows]
-
-
-def load_model():
-    return Adder()
-`,
-  'add/metadata.yaml': `name: add
-input_features:
-- {name: a, type: float}
-- {name: b, type: float}
-output:
-- {name: sum, type: float}
-`,
+const WORK = {
+  ...ADDER,
   'rows.json': '[{"a": 1, "b": 2}, {"a": 3, "b": 4}]',
   'rows.csv': 'a,b\n5,6\n',
   'wrong.json': '[{"a": "one"}]',
@@ -61,7 +45,7 @@ async function serve(cwd: string, ...sources: string[]): Promise<Served> {
 
 describe('ingot serve and ingot predict', () => {
   it('serve a pushed package, answer, follow the alias, go on without the store, and end with 0', async () => {
-    using directory = workDirectory(ADDER);
+    using directory = workDirectory(WORK);
     const cwd = directory.path;
     await runIngot(['push', 'add', '--alias', 'production'], { cwd });
     await using served = await serve(cwd, 'add@production');
@@ -90,7 +74,7 @@ describe('ingot serve and ingot predict', () => {
   });
 
   it('give a caller typed errors, and keep the traceback to the server', async () => {
-    using directory = workDirectory(ADDER);
+    using directory = workDirectory(WORK);
     const cwd = directory.path;
     await runIngot(['push', 'add'], { cwd });
     await using served = await serve(cwd, 'add');
@@ -121,7 +105,7 @@ describe('ingot serve and ingot predict', () => {
   });
 
   it('predict with a model of its own, from JSON, CSV and stdin, into a file', async () => {
-    using directory = workDirectory(ADDER);
+    using directory = workDirectory(WORK);
     const cwd = directory.path;
     const env = { INGOT_ENV: 'none' };
     await runIngot(['push', 'add', '--quiet'], { cwd });

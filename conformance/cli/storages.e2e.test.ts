@@ -13,26 +13,13 @@ import { startOpenssh } from '../../packages/core/test/servers/openssh.ts';
 import { startS3rver } from '../../packages/core/test/servers/s3rver.ts';
 import type { TestServer } from '../../packages/core/test/servers/server.ts';
 import { startVersitygw } from '../../packages/core/test/servers/versitygw.ts';
+import { worldOf } from '../world.ts';
+import { ADDER } from './adder.ts';
 import { buildOnce } from './build-once.ts';
-import { BINARY, runIngot, workDirectory, worldOf } from './run-case.ts';
+import { BINARY, runIngot, workDirectory } from './run-case.ts';
 
 const PACKAGE = {
-  'add/interface.py': `class Adder:
-    def predict(self, rows):
-        rows = rows.to_dict("records") if hasattr(rows, "to_dict") else rows
-        return [row["a"] + row["b"] for row in rows]
-
-
-def load_model():
-    return Adder()
-`,
-  'add/metadata.yaml': `name: add
-input_features:
-- {name: a, type: float}
-- {name: b, type: float}
-output:
-- {name: sum, type: float}
-`,
+  ...ADDER,
   'rows.json': '[{"a": 1, "b": 2}]',
 };
 

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { openBlobStore } from '@ingot/core/blob/open';
 import { createLocalBlobStore } from '@ingot/core/blob/local';
+import { randomOf } from '@ingot/core/seeded-random';
 import { type Toxic, type Toxiproxy, startToxiproxy } from '../../packages/core/test/servers/toxiproxy.ts';
 import type { TestServer } from '../../packages/core/test/servers/server.ts';
 import { startVersitygw } from '../../packages/core/test/servers/versitygw.ts';
 import { errorOf, type Finished, runIngot, workDirectory } from './command.ts';
 import { fingerprintOf, judge, type Ledger, observe } from './judge.ts';
-import { eachOf, type Outcome, randomFrom, sampled, type Trial, type TrialOptions } from './trial.ts';
+import { eachOf, type Outcome, sampled, type Trial, type TrialOptions } from './trial.ts';
 import { collect, Person, removeVersion, setAlias, type Work } from './work.ts';
 
 const MODEL_BYTES = 3_000_000;
@@ -71,7 +72,7 @@ async function tryAll(server: TestServer, proxy: Toxiproxy, { full, seed, say }:
   ).map((one, number) => ({ ...one, number }));
   const figures: Record<string, number> = {};
   const failures: string[] = [];
-  await eachOf(full ? all : sampled(all, 6, randomFrom(seed)), 2, async (one) => {
+  await eachOf(full ? all : sampled(all, 6, randomOf(seed)), 2, async (one) => {
     const { type, stream, toxicity } = one.toxic;
     const label = `${one.command} over ${type} ${stream} of ${toxicity * 100} % of the connections`;
     const began = performance.now();
@@ -101,7 +102,7 @@ class BadLine {
     const address = `${this.#server.address}/line-${this.#seed}-${number}`;
     const env = { ...this.#server.env, INGOT_REGISTRY: address, INGOT_RETRIES: '3', INGOT_STORAGE_TIMEOUT: '2' };
     const blobs = await openBlobStore(address, { env });
-    const person = new Person(cwd, randomFrom(number));
+    const person = new Person(cwd, randomOf(number));
     const before = await prepared(person, blobs, cwd, env);
     const work = COMMANDS[command]?.(person, address) ?? collect();
     const after = work.after(before);

@@ -15,16 +15,17 @@ import { pullToCache } from '@ingot/core/pull';
 import { push } from '@ingot/core/push';
 import { parseModelName, parseReference } from '@ingot/core/ref';
 import { openLogRegistry } from '@ingot/core/registry/open';
+import { randomOf } from '@ingot/core/seeded-random';
 import { workDirectory } from './command.ts';
 import { brought, fingerprintOf, type Ledger, observe } from './judge.ts';
-import { countOf, oneOf, type Outcome, randomFrom, type Trial, type TrialOptions } from './trial.ts';
+import { countOf, oneOf, type Outcome, type Trial, type TrialOptions } from './trial.ts';
 
 /** One store in the short form, ten in the full one: more than 1,000 objects. */
 export const bitFlips: Trial = {
   name: 'bit-flips',
   about: 'one flipped bit in every object of a store: found by check, served to nobody',
   async run(options: TrialOptions): Promise<Outcome> {
-    const random = randomFrom(options.seed);
+    const random = randomOf(options.seed);
     const flips = new Flips(random);
     // Many small stores: each check reads a whole one.
     for (let store = 0; store < (options.full ? 10 : 1); store += 1) {

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { worldOf } from '../world.ts';
 
 const FAULTY_DISK = fileURLToPath(new URL('../cli/faulty-disk.mjs', import.meta.url));
 const LONGEST_MS = 120_000;
@@ -82,17 +83,6 @@ export function runIngot(words: readonly string[], options: CommandOptions): Pro
       resolve({ status, signal, stdout, stderr });
     });
   });
-}
-
-/** An environment that knows nothing of the machine's own store, cache and settings. */
-export function worldOf(directory: string): Record<string, string> {
-  return {
-    PATH: process.env.PATH ?? '',
-    HOME: join(directory, 'home'),
-    INGOT_REGISTRY: join(directory, 'store'),
-    INGOT_CACHE: join(directory, 'cache'),
-    INGOT_ACTOR: 'ana@laptop',
-  };
 }
 
 function diskVariables(cwd: string, { fault, at, lasting, log }: DiskFault): Record<string, string> {

@@ -5,10 +5,11 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createLocalBlobStore } from '@ingot/core/blob/local';
+import { randomOf } from '@ingot/core/seeded-random';
 import { errorOf, type Finished, runIngot, workDirectory } from './command.ts';
 import { judge, NOTHING } from './judge.ts';
 import { disturb, type Prepared, prepareAll } from './prepared.ts';
-import { countOf, eachOf, type Outcome, randomFrom, sampled, type Trial, type TrialOptions } from './trial.ts';
+import { countOf, eachOf, type Outcome, sampled, type Trial, type TrialOptions } from './trial.ts';
 import { Person } from './work.ts';
 
 const run = promisify(execFile);
@@ -56,7 +57,7 @@ async function failEachStep(prepared: Prepared, { seed, full }: TrialOptions, ta
     );
     // By turns a disk that fails once, and one that fails for good.
     const faults = all.map(({ at, line }) => ({ at, line, lasting: (at + index) % 2 === 0 }));
-    const chosen = full ? faults : sampled(faults, 1, randomFrom(seed + index));
+    const chosen = full ? faults : sampled(faults, 1, randomOf(seed + index));
     await eachOf(chosen, 2, async ({ at, line, lasting }) => {
       const label = `${prepared.label}, ${fault} ${lasting ? 'from' : 'at'} step ${at} (${line}) on`;
       const disk = { fault, at, lasting };
@@ -103,7 +104,7 @@ async function fillUp({ seed, full }: TrialOptions, tally: Tally): Promise<void>
     return;
   }
   try {
-    const person = new Person(directory.path, randomFrom(seed));
+    const person = new Person(directory.path, randomOf(seed));
     const bytes = (full ? 120 : 40) * MIB;
     const work = person.push('a', { bytes });
     const after = work.after(NOTHING);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { randomOf } from '@ingot/core/seeded-random';
 import { type Change, type Cut, DiskModel, type Tree } from './disk-model.ts';
-import { randomFrom } from './trial.ts';
 
 const write = (path: string, text: string): Change => ({
   op: 'write',
@@ -46,13 +46,13 @@ describe('a power cut', () => {
   });
 
   it('may leave a name without its contents, or a part of them', () => {
-    const random = randomFrom(1);
+    const random = randomOf(1);
     const seen = new Set(Array.from({ length: 200 }, () => left(CHANGES, { keep: 0.5, random })['d/a']));
     expect([...seen]).toEqual(expect.arrayContaining(['', 'hello', 'h', '\0\0\0\0\0', undefined]));
   });
 
   it('leaves names in their order where there is a journal', () => {
-    const random = randomFrom(1);
+    const random = randomOf(1);
     const seen = Array.from({ length: 200 }, () =>
       Object.keys(left(CHANGES, { model: 'journal', keep: 0.9, random })).join(' '),
     );

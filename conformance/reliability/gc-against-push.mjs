@@ -29,7 +29,7 @@ if (!isWorker) await buildLibraries();
 const { createLocalBlobStore } = await import('@ingot/core/blob/local');
 const { check } = await import('@ingot/core/check');
 const { collect } = await import('@ingot/core/collect');
-const { randomOf, runTrial } = await import('@ingot/core/collect-trial');
+const { runTrial } = await import('@ingot/core/collect-trial');
 const { createBlobContentStore } = await import('@ingot/core/content/blob-content-store');
 const { contentOf, noise } = await import('@ingot/core/content/conformance');
 const { createStore } = await import('@ingot/core/content/store-format');
@@ -37,6 +37,7 @@ const { digestOf } = await import('@ingot/core/digest');
 const { IngotError } = await import('@ingot/core/errors');
 const { parseModelName } = await import('@ingot/core/ref');
 const { openLogRegistry } = await import('@ingot/core/registry/open');
+const { randomOf } = await import('@ingot/core/seeded-random');
 
 const HERE = fileURLToPath(import.meta.url);
 const OPERATIONS_A_TRIAL = 20;

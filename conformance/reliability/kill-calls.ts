@@ -2,10 +2,11 @@
 
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
+import { randomOf } from '@ingot/core/seeded-random';
 import { type CommandOptions, runIngot } from './command.ts';
 import { disturb, type Prepared, prepareAll } from './prepared.ts';
 import { ONE_THREAD, openStrace, pointsOf, type Strace } from './strace.ts';
-import { countOf, eachOf, type Outcome, randomFrom, sampled, type Trial, type TrialOptions } from './trial.ts';
+import { countOf, eachOf, type Outcome, sampled, type Trial, type TrialOptions } from './trial.ts';
 
 /** A moment to be killed at, and how. */
 interface Moment {
@@ -38,7 +39,7 @@ export const killCalls: Trial = {
     for (const prepared of await prepareAll(seed)) {
       using _ = prepared;
       const all = strace === undefined ? await steps(prepared) : await calls(prepared, strace);
-      const moments = full ? all : sampled(all, SAMPLE, randomFrom(seed));
+      const moments = full ? all : sampled(all, SAMPLE, randomOf(seed));
       await eachOf(moments, AT_ONCE, async ({ label, kind, how }) => {
         const aftermath = await disturb(prepared, (words, cwd) => runIngot(words, { cwd, ...how }));
         if (aftermath.finished.status === 0) passed += 1;

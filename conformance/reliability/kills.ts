@@ -6,9 +6,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLocalBlobStore } from '@ingot/core/blob/local';
+import { randomOf } from '@ingot/core/seeded-random';
 import { type Finished, runIngot, workDirectory } from './command.ts';
 import { judge, type Ledger, NOTHING, type Observed, observe } from './judge.ts';
-import { countOf, eachOf, type Outcome, randomFrom, type Trial, type TrialOptions } from './trial.ts';
+import { countOf, eachOf, type Outcome, type Trial, type TrialOptions } from './trial.ts';
 import { Person, type Work } from './work.ts';
 
 /** About how many steps each kind of command has that change the file system. */
@@ -58,7 +59,7 @@ class Life {
 
   constructor(seed: number) {
     this.seed = seed;
-    this.#random = randomFrom(seed);
+    this.#random = randomOf(seed);
   }
 
   async live(): Promise<void> {

@@ -11,11 +11,12 @@ import { createStore } from '@ingot/core/content/store-format';
 import { collect } from '@ingot/core/collect';
 import { push } from '@ingot/core/push';
 import { openLogRegistry } from '@ingot/core/registry/open';
+import { randomOf } from '@ingot/core/seeded-random';
 import { runIngot } from './command.ts';
 import { type Change, type Cut, DiskModel, type Tree, treeOf, writeTree } from './disk-model.ts';
 import { differences, observe } from './judge.ts';
 import { judgeWorld, type Prepared, prepareAll } from './prepared.ts';
-import { oneOf, type Outcome, randomFrom, type Trial, type TrialOptions } from './trial.ts';
+import { oneOf, type Outcome, type Trial, type TrialOptions } from './trial.ts';
 
 const RECORDING_DISK = fileURLToPath(new URL('./recording-disk.mjs', import.meta.url));
 
@@ -31,7 +32,7 @@ export const powerCuts: Trial = {
       const recorded = await Recorded.of(prepared);
       tally.changes += recorded.model.changes.length;
       const seen = new Set<string>();
-      const random = randomFrom(options.seed);
+      const random = randomOf(options.seed);
       for (const cut of cutsOf(recorded, prepared.work.kind === 'push', options, random)) {
         tally.cuts += 1;
         const tree = recorded.model.after(cut);

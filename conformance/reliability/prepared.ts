@@ -3,9 +3,9 @@
 import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLocalBlobStore } from '@ingot/core/blob/local';
+import { randomOf } from '@ingot/core/seeded-random';
 import { type Finished, runIngot, type WorkDirectory, workDirectory } from './command.ts';
 import { judge, type Ledger, NOTHING, observe } from './judge.ts';
-import { randomFrom } from './trial.ts';
 import { collect, mirror, Person, removeVersion, setAlias, type Work } from './work.ts';
 
 /** A command, and the world before it. */
@@ -53,7 +53,7 @@ export async function prepareAll(seed: number): Promise<Prepared[]> {
 
 async function prepare(scene: Scene, seed: number): Promise<Prepared> {
   const directory = workDirectory();
-  const person = new Person(directory.path, randomFrom(seed));
+  const person = new Person(directory.path, randomOf(seed));
   const { label, past, work } = scene(person);
   let before: Ledger = NOTHING;
   for (const step of past) {

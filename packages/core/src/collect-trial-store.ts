@@ -4,7 +4,7 @@ import { collect as bytesOf } from './blob/bytes.ts';
 import { type BlobCall, observed } from './blob/layers/observed.ts';
 import { createMemoryBlobStore } from './blob/memory.ts';
 import { type CollectOptions, collect } from './collect.ts';
-import { randomOf } from './collect-trial.ts';
+import { randomOf } from './seeded-random.ts';
 import { pushOnce } from './collect-trial-push.ts';
 import { Verifier } from './collect-trial-verify.ts';
 import { createStore } from './content/store-format.ts';

@@ -12,6 +12,7 @@ import { collect } from './collect.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import { type ModelName, parseModelName } from './ref.ts';
 import { openLogRegistry } from './registry/open.ts';
+import { randomOf } from './seeded-random.ts';
 import { type PushTools, pushOnce } from './collect-trial-push.ts';
 import { Verifier } from './collect-trial-verify.ts';
 import { Crashed, type Sabotage, sabotaged, Turns, taking } from './collect-trial-turns.ts';
@@ -221,15 +222,4 @@ function isCrash(error: unknown): boolean {
 function isExpected(error: unknown): boolean {
   if (!(error instanceof IngotError)) return false;
   return isIngotError(error, 'conflict', 'model-not-found', 'version-not-found', 'unavailable');
-}
-
-/** A stream of numbers from 0 to 1 that a seed decides (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
