@@ -51,7 +51,10 @@ export interface PublishedBefore {
 /** More numbers are not left out for the sake of keeping one. */
 const MAX_LEFT_OUT = 1000;
 
-/** Reads from a model's history which versions came from where; undefined when there is no such model. */
+/**
+ * Reads from a model's history which versions came from where; undefined when there is no such model, or no store yet.
+ * @throws IngotError as reading a history does.
+ */
 export async function publishedBefore(
   registry: Registry,
   model: ModelName,

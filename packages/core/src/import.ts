@@ -145,8 +145,11 @@ async function versionsOf(unit: SourceMatch, place: SourcePlace, signal?: AbortS
 }
 
 /**
- * Does what a plan says, the oldest version of each model first. What fails is told and left out; the rest goes on.
+ * Does what a plan says, the oldest version of each model first. What fails is told and left out; the rest goes on. Safe
+ * to repeat: what was imported before is `there`.
  * @param onOutcome is told of each version as it is done.
+ * @throws IngotError where going on makes no sense: `interrupted`, `disk-full`, `unavailable`, `timeout`,
+ * `store-not-found`, `refused`, `tampered`; other failures are in the outcome of their version.
  */
 export async function runImport(
   plan: ImportPlan,

@@ -48,6 +48,8 @@ export interface PlanRetentionOptions extends RetentionRules {
 /**
  * Says which versions the rules release, model by model, oldest first. Changes nothing.
  * @throws IngotError `usage` for rules that make no sense, `model-not-found`, and as reading logs does.
+ * @example
+ * const versions = await planRetention({ blobs, keepLast: 10, olderThanMs: 90 * 86_400_000, now: new Date() });
  */
 export async function planRetention(options: PlanRetentionOptions): Promise<readonly ReleasableVersion[]> {
   checkRules(options);
@@ -60,7 +62,11 @@ export async function planRetention(options: PlanRetentionOptions): Promise<read
   return wanted.flatMap((model) => releasableOf(model, options));
 }
 
-/** Releases versions, each unless an alias or a hold names it by now. */
+/**
+ * Releases versions, each unless an alias or a hold names it by now; one that is gone already is left out of the result.
+ * Packs stay until a collection takes them.
+ * @throws IngotError as deleting a version does, but for `conflict` and `refused`: those versions are `kept`.
+ */
 export async function applyRetention(
   versions: readonly ReleasableVersion[],
   options: { readonly registry: Pick<Registry, 'deleteVersion'>; readonly signal?: AbortSignal },

@@ -7,6 +7,8 @@ import type { JsonValue } from './json.ts';
 
 /** The types a feature may have, as `metadata.yaml` spells them. */
 export const FEATURE_TYPES = ['float', 'integer', 'boolean', 'string', 'categorical', 'datetime', 'tensor'] as const;
+
+/** A type of a feature. */
 export type FeatureType = (typeof FEATURE_TYPES)[number];
 
 /** The tensor datatypes of the Open Inference Protocol. */
@@ -25,6 +27,8 @@ export const DATATYPES = [
   'FP64',
   'BYTES',
 ] as const;
+
+/** A datatype of a tensor. */
 export type Datatype = (typeof DATATYPES)[number];
 
 /** One named input or output. */

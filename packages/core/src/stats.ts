@@ -77,6 +77,9 @@ const PACK = /^packs\/.*\.pack$/;
 /**
  * Weighs a store: what versions come to, and what lies there for them. Reads logs, recipes and pages, no contents.
  * @throws IngotError `store-not-found`, `tampered` when logs are damaged.
+ * @example
+ * const { all } = await stats({ blobs });
+ * console.log(all.logicalBytes / all.storedBytes);
  */
 export async function stats(options: StatsOptions): Promise<StatsResult> {
   const call: BlobOptions = options.signal ? { signal: options.signal } : {};

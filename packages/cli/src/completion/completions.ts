@@ -8,8 +8,10 @@ import { namesFile, recallNames } from './names.ts';
 
 const MAX_AGE_MS = 3_600_000;
 
-/** Tells the shell's script to offer files or directories. */
+/** Tells the shell's script to offer files. */
 export const OFFER_FILES = ':files';
+
+/** Tells the shell's script to offer directories. */
 export const OFFER_DIRECTORIES = ':directories';
 
 /**

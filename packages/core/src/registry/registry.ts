@@ -133,10 +133,12 @@ export interface ResolvedVersion {
   readonly staleSince?: string;
 }
 
+/** Options of every call of a registry. */
 export interface RegistryOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of publishing a version. */
 export interface PublishOptions extends RegistryOptions {
   /** Aliases to point at the version, new or existing. */
   readonly aliases?: readonly string[];
@@ -154,18 +156,21 @@ export interface PublishOptions extends RegistryOptions {
   readonly number?: number;
 }
 
+/** What publishing came to. */
 export interface PublishResult {
   readonly version: VersionRecord;
   /** True when the newest version not retired already had this manifest; then nothing was published, but aliases, tags and metrics were applied. */
   readonly existed: boolean;
 }
 
+/** Options of setting and removing an alias. */
 export interface AliasOptions extends RegistryOptions {
   readonly reason?: string;
   /** The version the alias must name now (null: none), else `conflict`. Undefined: move whatever it names. */
   readonly expected?: number | null;
 }
 
+/** What became of an alias. */
 export interface AliasMove {
   readonly alias: string;
   readonly from: number | null;

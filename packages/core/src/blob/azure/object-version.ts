@@ -8,8 +8,10 @@ export interface PointedBlob<Client> {
   readonly conditions: { readonly ifMatch?: string };
 }
 
-/** How a snapshot, and the present state of a blob without versions, are named as object versions. */
+/** Begins the object version that names a snapshot. */
 export const SNAPSHOT = 'snapshot:';
+
+/** Begins the object version that names the present state of a blob without versions. */
 export const ETAG = 'etag:';
 
 /** An ETag without its quotes, which replies have and listings have not. */

@@ -5,6 +5,8 @@ import { describeValue } from '../describe-value.ts';
 
 /** The four forms in which MLflow's scoring protocol wraps input. */
 const ENVELOPES = ['dataframe_split', 'dataframe_records', 'instances', 'inputs'] as const;
+
+/** The name of one of them. */
 export type EnvelopeName = (typeof ENVELOPES)[number];
 
 /** What an envelope held. */
