@@ -62,7 +62,7 @@ export function createBlobContentStore(blobs: BlobStore, options: BlobContentSto
         id: randomId(),
         modelId,
         base: () => BaseContents.open(reader, base, signal ? { signal } : {}),
-        pace: { ...pace, packBytes },
+        pace: { ...pace, packBytes, ...(options.coding !== undefined && codedAhead(pace)) },
         parameters,
         coding: options.coding !== undefined,
         journals,
@@ -79,6 +79,11 @@ const LOCAL: UploadPace = { packBytes: 8 * MIB, writesAtOnce: 2, blocks: 24, rea
 
 /** On a late line what counts is how much is under way, and on how many connections: one carries a window a round trip. */
 const REMOTE: UploadPace = { packBytes: 4 * MIB, writesAtOnce: 8, blocks: 36, readAhead: 8 };
+
+/** Coded pieces take memory beside the blocks that they were in until they are in a pack, and there is more to do for each. */
+function codedAhead({ readAhead }: UploadPace): Pick<UploadPace, 'readAhead'> {
+  return { readAhead: Math.min(readAhead, 6) };
+}
 
 /** What the store says; a store that is damaged there is written as new ones are. */
 async function chunkerOf(format: FormatOnce): Promise<ChunkerParameters> {
