@@ -15,9 +15,11 @@ import { assembleStore, warningsOf } from '../open.ts';
 import { count, formatBytes, formatTime } from '../output/units.ts';
 import { pullPlain } from '../pull-plain.ts';
 import { pulledDocument } from '../pulled-document.ts';
+import { keepYoungSmall } from '../small-heap.ts';
 
 /** `ingot pull SOURCE`: writes a version's files to a directory, or brings them into the cache. */
 export async function run(context: Context): Promise<Result | undefined> {
+  keepYoungSmall();
   const { arguments: given } = context;
   const sources = given.rest(0);
   for (const source of sources) if (!isPlainAddress(source)) parseReference(source);

@@ -9,6 +9,7 @@ import { stopIfInterrupted } from '../blob/interrupt.ts';
 import { isIngotError, systemErrorCode } from '../errors.ts';
 import { WireMemory } from '../wire-memory.ts';
 import { decodePiece } from './coding.ts';
+import { Gate } from './gate.ts';
 import { packKey } from './locator.ts';
 import type { HandResult } from './restore-hands-program.ts';
 import type { Hands } from './restore-hands.ts';
@@ -18,6 +19,11 @@ import { type MovedPack, readMoved } from './sweep/moved.ts';
 
 /** What comes over the wire is written in blocks of this length at least. */
 const BLOCK_BYTES = 512 * 1024;
+/** Shorter ranges cost a round trip and little else, so any number of them may be under way. */
+const SHORT_BYTES = 256 * 1024;
+/** Longer ones at a time: that are written as they come, and that are held in memory. */
+const STREAMS = 12;
+const HELD = 6;
 /** What lies on this machine is copied in steps of this length. */
 const STEP_BYTES = 4 * 1024 * 1024;
 
@@ -47,6 +53,8 @@ export class Transfer {
   /** Memory for ranges that is free again. */
   readonly #slabs: Buffer[] = [];
   readonly #wire = new WireMemory();
+  readonly #streams = new Gate(STREAMS);
+  readonly #holds = new Gate(HELD);
   readonly #moved = new Map<string, Promise<MovedPack | undefined>>();
 
   constructor(context: TransferContext) {
@@ -60,9 +68,9 @@ export class Transfer {
   async range(range: PackRange<RestoreFile>): Promise<void> {
     try {
       const path = await this.#localPath(range.pack);
-      if (range.held) await this.#held(range, path);
-      else if (path === undefined) await this.#stream(range);
-      else await this.#fromPack(range, path);
+      if (path !== undefined && !range.held) await this.#fromPack(range, path);
+      else if (range.end - range.start <= SHORT_BYTES) await this.#bring(range, path);
+      else await (range.held ? this.#holds : this.#streams).through(() => this.#bring(range, path));
     } catch (error) {
       if (isIngotError(error, 'content-not-found')) return await this.#follow(range, error);
       if (!isIngotError(error, 'integrity')) throw error;
@@ -96,6 +104,11 @@ export class Transfer {
       files.map((file) => ({ ...handFile(file), at: file.at })),
     );
     this.#context.events.onSmall(files, results, 'store');
+  }
+
+  async #bring(range: PackRange<RestoreFile>, path: string | undefined): Promise<void> {
+    stopIfInterrupted(this.#context.signal, 'pull');
+    await (range.held ? this.#held(range, path) : this.#stream(range));
   }
 
   async #localPath(pack: string): Promise<string | undefined> {
@@ -158,8 +171,8 @@ export class Transfer {
 
   /** Memory for a range, which threads can read too, so that nothing is copied and nothing is left to the collector. */
   #slab(sizeBytes: number): Buffer {
-    const free = sizeBytes > HELD_BYTES ? undefined : this.#slabs.pop();
-    return free ?? Buffer.from(new SharedArrayBuffer(Math.max(sizeBytes, HELD_BYTES)));
+    if (sizeBytes <= SHORT_BYTES || sizeBytes > HELD_BYTES) return Buffer.from(new SharedArrayBuffer(sizeBytes));
+    return this.#slabs.pop() ?? Buffer.from(new SharedArrayBuffer(HELD_BYTES));
   }
 
   async #unpack(range: PackRange<RestoreFile>, bytes: Uint8Array): Promise<void> {

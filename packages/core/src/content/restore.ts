@@ -75,9 +75,10 @@ const THREAD_FILES = 400;
 const MOST_THREADS = 2;
 /**
  * Requests at a time: over a line that is late a connection takes a while to become fast, and waits a round trip between
- * two answers. On a disk of this machine more would not help.
+ * two answers; on a disk of this machine more would not help. Of long ones fewer, so that memory stays bounded and reads
+ * are long.
  */
-const REMOTE_LANES = 12;
+const REMOTE_LANES = 24;
 const LOCAL_LANES = 4;
 const CHECKED_FILES = 256;
 const EMPTY = digestOf('');
