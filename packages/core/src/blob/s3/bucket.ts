@@ -1,8 +1,9 @@
 import { HeadBucketCommand, ListBucketsCommand, type S3Client } from '@aws-sdk/client-s3';
-import { IngotError } from '../../errors.ts';
+import type { IngotError } from '../../errors.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { withNearestPlace } from '../remote/nearest-place.ts';
-import { isMissing, speaksOfObject, translated } from './failures.ts';
+import { isMissing, speaksOfObject } from './failure-facts.ts';
+import { translated } from './failures.ts';
 import type { S3Settings } from './settings.ts';
 
 /** Options of one call of the SDK. */

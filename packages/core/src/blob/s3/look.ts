@@ -1,7 +1,7 @@
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import type { BlobStat } from '../blob-store.ts';
 import type { Bucket, Call } from './bucket.ts';
-import { failureOf, isMissing } from './failures.ts';
+import { failureOf, isMissing } from './failure-facts.ts';
 
 /** Gives what is known of an object, or undefined when there is none. One request, and once another for the bucket. */
 export async function lookAt(bucket: Bucket, call: Call, objectVersion?: string): Promise<BlobStat | undefined> {

@@ -9,7 +9,7 @@ import { IngotError } from '../../errors.ts';
 import type { BlobBody } from '../blob-store.ts';
 import { type Part, partsOf, payloadOf } from './body.ts';
 import type { Bucket, Call } from './bucket.ts';
-import { isTaken } from './failures.ts';
+import { isTaken } from './failure-facts.ts';
 import { objectExists } from './look.ts';
 import { objectOptions } from './write.ts';
 

@@ -5,7 +5,7 @@ import type { BlobReadOptions, ByteRange } from '../blob-store.ts';
 import { checkRange, fitRange } from '../range.ts';
 import { wholeStream } from '../silence.ts';
 import type { Bucket, Call } from './bucket.ts';
-import { failureOf, isMissing } from './failures.ts';
+import { failureOf, isMissing } from './failure-facts.ts';
 import { lookAt, versionOf } from './look.ts';
 
 /** Streams an object or a range of it. */

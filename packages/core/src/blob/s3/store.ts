@@ -13,7 +13,7 @@ import type {
 import { checkKey } from '../key.ts';
 import { Bucket, type Call } from './bucket.ts';
 import { createS3Client } from './client.ts';
-import { isMissing } from './failures.ts';
+import { isMissing } from './failure-facts.ts';
 import { listObjects, listVersions } from './listing.ts';
 import { lookAt } from './look.ts';
 import { readObject } from './read.ts';

@@ -4,7 +4,7 @@ import { IngotError } from '../../errors.ts';
 import type { BlobBody } from '../blob-store.ts';
 import { type Part, partsOf, payloadOf } from './body.ts';
 import type { Bucket, Call } from './bucket.ts';
-import { failureOf, isTaken, isWriteConflict } from './failures.ts';
+import { failureOf, isTaken, isWriteConflict } from './failure-facts.ts';
 import { objectExists } from './look.ts';
 import { writeInParts } from './multipart.ts';
 import type { S3Settings } from './settings.ts';
