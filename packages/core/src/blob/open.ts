@@ -65,7 +65,9 @@ function retryOptions(address: string, { env, onWarning }: OpenBlobStoreOptions)
   return {
     ...(attempts === undefined ? {} : { attempts }),
     onRetry: (failure, attempt) => {
-      if (attempt === TELL_AFTER) onWarning?.(`${address}: ${failure.message}; trying again`);
+      if (attempt !== TELL_AFTER) return;
+      const named = failure.message.includes(address) ? '' : `${address}: `;
+      onWarning?.(`${named}${failure.message}; trying again`);
     },
   };
 }
