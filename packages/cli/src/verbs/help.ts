@@ -25,7 +25,7 @@ Usage: ingot COMMAND …        ingot COMMAND --help
 ${groups.join('\n')}
 Every command takes
 ${optionLines(GLOBAL_OPTIONS)}
-  --version       print the version
+  --version           print the version
 
 Start with
   ingot push ./churn --alias production
