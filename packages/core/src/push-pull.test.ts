@@ -14,6 +14,7 @@ import { CHURN, testDirectory } from './package/testing/fixtures.ts';
 import { pull, pullToCache } from './pull.ts';
 import { type PushOptions, push } from './push.ts';
 import { parseModelName, parseReference } from './ref.ts';
+import { createUploadExpirer } from './registry/care-expire.ts';
 import { openLogRegistry } from './registry/open.ts';
 import type { Registry } from './registry/registry.ts';
 
@@ -143,6 +144,18 @@ test('a version that is published while the same content is pushed again gets a 
   expect(again.version.recipe).toEqual(first.version.recipe);
   expect(rootsWhenPublished).toBe(1);
   expect(await count(store.blobs, 'roots/')).toBe(0);
+});
+
+test('the same content is pushed again also when the upload that stored it was given up since', async () => {
+  await using directory = await testDirectory();
+  const store = await newStore();
+  await directory.write({ 'one/m.bin': 'one' });
+  const { version } = await push(directory.join('one'), { ...store, name: 'm' });
+  // A pusher that may not delete leaves its root, which a collection ends.
+  const [upload = ''] = version.recipe.pack.split('/');
+  await createUploadExpirer({ blobs: store.blobs, actor: 'gc' })(version.modelId, upload);
+  const again = await push(directory.join('one'), { ...over(store.blobs), name: 'm', tags: { a: 'b' } });
+  expect(again).toMatchObject({ ref: 'm:1', existed: true, version: { tags: { a: 'b' } } });
 });
 
 test('a second version stores only what changed', async () => {
