@@ -183,7 +183,8 @@ async function pushNew(
     id ??= (await registry.ensureModel(name, { signal })).id;
     return id;
   };
-  registry.prepareWrite?.({ signal });
+  // What it writes is over before the push is, also when that fails.
+  await using _ = ended(registry.prepareWrite?.({ signal }));
   const base = [...(model?.base ?? []), ...(await basesOf(options))];
   await using upload = await contents.openUpload({ modelId, base, signal });
   const { plan, files } = await take(upload);
@@ -196,6 +197,11 @@ async function pushNew(
   const published = await publish(plan, stored, options);
   await upload.release();
   return { ...resultOf(plan, published, files), sealed };
+}
+
+/** Waits for work when its block is left. */
+function ended(work: Promise<void> | undefined): AsyncDisposable {
+  return { [Symbol.asyncDispose]: async () => work };
 }
 
 async function basesOf({ bases = [], registry, signal }: PushOptions): Promise<readonly RecipeRef[]> {

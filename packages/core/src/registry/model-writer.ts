@@ -14,9 +14,9 @@ export function createModelWriter(
   directory: ModelDirectory,
 ): Pick<Registry, 'ensureModel' | 'prepareWrite' | 'deleteModel' | 'rename'> {
   return {
-    prepareWrite(options = {}) {
+    async prepareWrite(options = {}) {
       // The write tells what is wrong.
-      directory.tools.checkClock(options).catch(() => {});
+      await directory.tools.checkClock(options).catch(() => {});
     },
 
     async ensureModel(name, options = {}) {

@@ -206,8 +206,11 @@ export interface Registry extends VersionResolver {
     name: ModelName,
     options?: RegistryOptions,
   ): Promise<{ readonly id: string; readonly base: readonly RecipeRef[] }>;
-  /** Begins what the first write waits for (a look at the storage's clock), while something else is done. Default: the write does it. */
-  prepareWrite?(options?: RegistryOptions): void;
+  /**
+   * Begins what the first write waits for (a look at the storage's clock), while something else is done; ends when it
+   * has ended, well or not. Default: the write does it.
+   */
+  prepareWrite?(options?: RegistryOptions): Promise<void>;
   /**
    * Publishes a version: retries until it is numbered. Publishing the newest version's manifest again returns that version.
    * @throws IngotError `label-taken` when `labelFrom` is `flag` and another version has the label.
