@@ -82,7 +82,7 @@ const REMOTE: UploadPace = { packBytes: 4 * MIB, writesAtOnce: 8, blocks: 36, re
 
 /** Coded pieces take memory beside the blocks that they were in until they are in a pack, and there is more to do for each. */
 function codedAhead({ readAhead }: UploadPace): Pick<UploadPace, 'readAhead'> {
-  return { readAhead: Math.min(readAhead, 6) };
+  return { readAhead: Math.min(readAhead, 3) };
 }
 
 /** What the store says; a store that is damaged there is written as new ones are. */
