@@ -20,7 +20,7 @@ import { workDirectory } from './command.ts';
 import { brought, fingerprintOf, type Ledger, observe } from './judge.ts';
 import { countOf, oneOf, type Outcome, type Trial, type TrialOptions } from './trial.ts';
 
-/** One store in the short form, ten in the full one: more than 1,000 objects. */
+/** One store in the short form, eight in the full one: more than 1,000 objects. */
 export const bitFlips: Trial = {
   name: 'bit-flips',
   about: 'one flipped bit in every object of a store: found by check, served to nobody',
@@ -28,7 +28,7 @@ export const bitFlips: Trial = {
     const random = randomOf(options.seed);
     const flips = new Flips(random);
     // Many small stores: each check reads a whole one.
-    for (let store = 0; store < (options.full ? 10 : 1); store += 1) {
+    for (let store = 0; store < (options.full ? 8 : 1); store += 1) {
       using directory = workDirectory();
       const blobs = await filledStore(directory.path, random, options.full ? 9 : 4);
       const whole = await observe(blobs);
