@@ -63,6 +63,9 @@ describe('checkStorageAddress', () => {
 describe('redactAddress', () => {
   it('hides users, passwords and signatures, and leaves the rest alone', () => {
     expect(redactAddress('https://me:hunter2@host/x?token=abc&y=1')).toBe('https://***@host/x?token=***&y=1');
+    expect(redactAddress('sftp://ana@host/x and webdavs://me:hunter2@host')).toBe(
+      'sftp://ana@host/x and webdavs://me:***@host',
+    );
     expect(redactAddress('/plain/path')).toBe('/plain/path');
   });
 });

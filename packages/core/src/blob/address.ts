@@ -115,10 +115,16 @@ function credentialsInAddress(address: string, { about }: StorageScheme): IngotE
   });
 }
 
-/** Hides passwords and signatures in the addresses of a text. */
+/**
+ * Hides passwords and signatures in the addresses of a text. The user of a file server stays, as the address is of no
+ * use without; elsewhere a user may be a token and is hidden, too.
+ */
 export function redactAddress(text: string): string {
   return text
-    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^/@\s]*@/gi, '$1***@')
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)([^/@\s]*)@/gi, (_, scheme: string, login: string) => {
+      if (!/^(sftp|webdavs?):/i.test(scheme)) return `${scheme}***@`;
+      return `${scheme}${login.replace(/:.*/, ':***')}@`;
+    })
     .replace(/([?&;](?:[^=&\s]*(?:token|secret|password|signature|sig|key|credential)[^=&\s]*)=)[^&\s]+/gi, '$1***');
 }
 
