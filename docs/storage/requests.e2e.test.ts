@@ -3,7 +3,7 @@
  * command may cost clearly more than the page says. `INGOT_WRITE_DOCS=1 npx vitest run docs/storage/requests.e2e.test.ts` writes the table.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
@@ -86,6 +86,13 @@ function bytes(sizeBytes: number, seed: string | number): Buffer {
   return Buffer.concat(parts).subarray(0, sizeBytes);
 }
 
+/** Writes a file as it is a minute later: one that was changed just before a push is read again by the next. */
+function writeSettled(path: string, content: Buffer): void {
+  writeFileSync(path, content);
+  const aMinuteAgo = new Date(Date.now() - 60_000);
+  utimesSync(path, aMinuteAgo, aMinuteAgo);
+}
+
 await needServer('versitygw', startVersitygw, (server) => {
   it('no command asks more of a storage than the page says', async () => {
     const counter = await startCounter(server.port);
@@ -102,15 +109,15 @@ await needServer('versitygw', startVersitygw, (server) => {
       const weights = bytes(64 * MIB, 'weights');
       const directory = join(work.path, 'model');
       mkdirSync(directory);
-      writeFileSync(join(directory, 'model.bin'), weights);
-      for (let file = 0; file < 200; file++) writeFileSync(join(directory, `part-${file}.bin`), bytes(10_000, file));
+      writeSettled(join(directory, 'model.bin'), weights);
+      for (let file = 0; file < 200; file++) writeSettled(join(directory, `part-${file}.bin`), bytes(10_000, file));
       await measure(
         '`push` of 64 MiB and 200 small files, the first to this store',
         'push model --name m --alias production',
       );
       await measure('`push` again, nothing changed', 'push model --name m');
       bytes(Math.floor(1.28 * MIB), 'change').copy(weights, 20 * MIB);
-      writeFileSync(join(directory, 'model.bin'), weights);
+      writeSettled(join(directory, 'model.bin'), weights);
       await measure('`push` with 2 % of it changed', 'push model --name m');
       await measure('`promote`, `alias set`, `rollback`', 'promote m:2');
       await measure('`ls`', 'ls');
