@@ -3,10 +3,11 @@
  * command may cost clearly more than the page says. `INGOT_WRITE_DOCS=1 npx vitest run docs/storage/requests.e2e.test.ts` writes the table.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { createServer, request } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { beforeAll, expect, it } from 'vitest';
 import { buildOnce } from '../../conformance/cli/build-once.ts';
 import { runIngot, workDirectory } from '../../conformance/cli/run-case.ts';
@@ -86,12 +87,8 @@ function bytes(sizeBytes: number, seed: string | number): Buffer {
   return Buffer.concat(parts).subarray(0, sizeBytes);
 }
 
-/** Writes a file as it is a minute later: one that was changed just before a push is read again by the next. */
-function writeSettled(path: string, content: Buffer): void {
-  writeFileSync(path, content);
-  const aMinuteAgo = new Date(Date.now() - 60_000);
-  utimesSync(path, aMinuteAgo, aMinuteAgo);
-}
+/** A file that changed less than two seconds before a push is read again by the next. */
+const UNTIL_SETTLED_MS = 2_500;
 
 await needServer('versitygw', startVersitygw, (server) => {
   it('no command asks more of a storage than the page says', async () => {
@@ -109,15 +106,16 @@ await needServer('versitygw', startVersitygw, (server) => {
       const weights = bytes(64 * MIB, 'weights');
       const directory = join(work.path, 'model');
       mkdirSync(directory);
-      writeSettled(join(directory, 'model.bin'), weights);
-      for (let file = 0; file < 200; file++) writeSettled(join(directory, `part-${file}.bin`), bytes(10_000, file));
+      writeFileSync(join(directory, 'model.bin'), weights);
+      for (let file = 0; file < 200; file++) writeFileSync(join(directory, `part-${file}.bin`), bytes(10_000, file));
+      await delay(UNTIL_SETTLED_MS);
       await measure(
         '`push` of 64 MiB and 200 small files, the first to this store',
         'push model --name m --alias production',
       );
       await measure('`push` again, nothing changed', 'push model --name m');
       bytes(Math.floor(1.28 * MIB), 'change').copy(weights, 20 * MIB);
-      writeSettled(join(directory, 'model.bin'), weights);
+      writeFileSync(join(directory, 'model.bin'), weights);
       await measure('`push` with 2 % of it changed', 'push model --name m');
       await measure('`promote`, `alias set`, `rollback`', 'promote m:2');
       await measure('`ls`', 'ls');
