@@ -14,12 +14,13 @@ import { IngotError } from '../errors.ts';
 import type { OnProgress } from '../progress.ts';
 import type { Recipe, RecipeContent } from './content-store.ts';
 import { type KnownPages, type ReadPage, streamPages } from './page-stream.ts';
-import { damagedIn, nameLost, readLarge, readPieceAgain } from './read-pieces.ts';
+import { nameLost, readPieceAgain } from './read-pieces.ts';
 import { type Piece, pieceSize } from './recipe.ts';
 import { type FileMark, LargeFile } from './restore-file.ts';
 import { type Hands, openHands } from './restore-hands.ts';
 import type { HandResult } from './restore-hands-program.ts';
 import type { PlacedFile, RestoreFile, RestoreJob, SmallFile } from './restore-job.ts';
+import { mendFile } from './restore-mend.ts';
 import { type LocalPieces, planRestore } from './restore-plan.ts';
 import { RangePlanner } from './restore-ranges.ts';
 import { Transfer } from './restore-transfer.ts';
@@ -349,69 +350,15 @@ class Restore {
   async #finishWhenWhole(file: PlacedFile): Promise<void> {
     if (!file.planned || file.finished || !file.large.isWhole) return;
     file.finished = true;
-    if (`sha256:${await file.large.digest()}` !== file.digest) await this.#repair(file);
+    if (`sha256:${await file.large.digest()}` !== file.digest) {
+      this.#fetchedBytes += await mendFile(
+        { blobs: this.#blobs, recipe: this.#recipe, signal: this.#signal, known: this.#options.known },
+        file,
+        this.#what(file.target),
+      );
+    }
     this.#marks[file.target] = await file.large.finish();
     this.#open.delete(file.large);
-  }
-
-  /** Finds the pieces of a file that are wrong, and fetches them once more. */
-  async #repair(file: PlacedFile): Promise<void> {
-    let at = 0;
-    for await (const pieces of this.#piecesOf(file.digest)) {
-      const ranges = pieces.map((piece): readonly [number, number] => {
-        const from = at;
-        at += pieceSize(piece);
-        return [from, at];
-      });
-      const found = await file.large.ranges(ranges);
-      for (const [n, piece] of pieces.entries()) {
-        if (`sha256:${found[n]}` !== piece.digest) await this.#mend(file, piece, ranges[n]?.[0] ?? 0);
-      }
-    }
-    if (`sha256:${await file.large.rehash()}` === file.digest) return;
-    throw new IngotError(
-      'integrity',
-      `${this.#what(file.target)} does not have its digest, though each of its pieces does`,
-    );
-  }
-
-  async #mend(file: PlacedFile, piece: Piece, at: number): Promise<void> {
-    stopIfInterrupted(this.#signal, 'pull');
-    const source = { blobs: this.#blobs, what: this.#what(file.target), signal: this.#signal };
-    let done = 0;
-    try {
-      const bytes =
-        piece.length > SMALL_BYTES && piece.coding === undefined
-          ? readLarge(source, piece)
-          : [await readPieceAgain(source, piece)];
-      for await (const some of bytes) {
-        await file.large.put(some, at + done);
-        done += some.byteLength;
-      }
-    } catch (error) {
-      throw nameLost(error, piece.pack, source.what, this.#blobs.address);
-    }
-    this.#fetchedBytes += piece.length;
-    const [found] = await file.large.ranges([[at, at + pieceSize(piece)]]);
-    if (`sha256:${found}` === piece.digest) return;
-    throw damagedIn(source.what, piece.pack, `the piece ${piece.digest} has other bytes now`);
-  }
-
-  async *#piecesOf(digest: Digest): AsyncGenerator<readonly Piece[]> {
-    const { known } = this.#options;
-    const index = this.#recipe.contents.findIndex((content) => content.digest === digest);
-    const first = this.#recipe.contents.slice(0, index).reduce((sum, { chunks }) => sum + chunks, 0);
-    const end = first + (this.#recipe.contents[index]?.chunks ?? 0);
-    let at = 0;
-    for await (const { pieces } of streamPages(this.#blobs, this.#recipe, {
-      signal: this.#signal,
-      ...(known && { known }),
-    })) {
-      const own = pieces.slice(Math.max(0, first - at), Math.max(0, end - at));
-      at += pieces.length;
-      if (own.length > 0) yield own;
-      if (at >= end) return;
-    }
   }
 
   /** Fetches a small file by itself, with an error that names it when it is damaged again. */
