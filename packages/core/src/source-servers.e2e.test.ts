@@ -60,6 +60,14 @@ function describePlainFiles(
   env: Readonly<Record<string, string>>,
   put: (name: string, text: string) => Promise<void>,
 ): void {
+  const readerIn = (cache: string): SourceReader =>
+    new SourceReader({
+      cache: openPackageCache({ directory: cache }),
+      directory: join(cache, 'sources'),
+      open: (root) => openBlobStore(root, { env, names: PLAIN_NAMES }),
+      host: { cwd: '/' },
+      env,
+    });
   describe(`plain files ${where}`, () => {
     beforeAll(async () => {
       for (const [name, text] of Object.entries(FILES)) await put(name, text);
@@ -67,13 +75,7 @@ function describePlainFiles(
 
     test('are found by file, pattern and directory, fetched, and packaged under their own names', async () => {
       await using directory = await testDirectory();
-      const reader = new SourceReader({
-        cache: openPackageCache({ directory: directory.join('cache') }),
-        directory: directory.join('cache/sources'),
-        open: (root) => openBlobStore(root, { env, names: PLAIN_NAMES }),
-        host: { cwd: '/' },
-        env,
-      });
+      const reader = readerIn(directory.join('cache'));
       const isUrl = !/^(?:gs|az):/.test(address);
       const found = async (rest: string) => {
         const { record, cached } = await reader.open(`${address}/${isUrl ? rest.replaceAll(' ', '%20') : rest}`);
@@ -92,13 +94,7 @@ function describePlainFiles(
 
     test('that come later are found by the same pattern', async () => {
       await using directory = await testDirectory();
-      const reader = new SourceReader({
-        cache: openPackageCache({ directory: directory.join('cache') }),
-        directory: directory.join('cache/sources'),
-        open: (root) => openBlobStore(root, { env, names: PLAIN_NAMES }),
-        host: { cwd: '/' },
-        env,
-      });
+      const reader = readerIn(directory.join('cache'));
       const word = `swap-${where.replaceAll(' ', '-')}`;
       const pattern = `${address}/${word}_*.h5`;
       await put(`${word}_2024-01-31.h5`, 'old');

@@ -17,7 +17,7 @@ test('every address of the page is looked for where the page says', () => {
   const rows = table('address');
   expect(rows.length).toBeGreaterThan(15);
   for (const [address = '', root = '', what = ''] of rows) {
-    const found = parsePlainAddress(address.slice(1, -1), { cwd: '/work', home: '/home/ana' });
+    const found = parsePlainAddress(address.slice(1, -1), { cwd: '/srv', home: '/home/ana' });
     const name = found.parts.map((part) => (found.isPattern ? part.text : part.literal)).join('/');
     const newest = found.isDirectory ? `the newest directory of \`${name}\`` : `the newest of \`${name}\``;
     const said = [

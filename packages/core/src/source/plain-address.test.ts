@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseGlob } from './glob.ts';
 import { isPlainAddress, parsePlainAddress } from './plain-address.ts';
 
-const host = { cwd: '/work/here', home: '/home/ana' };
+const host = { cwd: '/srv/here', home: '/home/ana' };
 const parse = (text: string) => parsePlainAddress(text, host);
 const parts = (text: string): string[] => parse(text).parts.map((part) => part.text);
 
@@ -43,7 +43,7 @@ describe('isPlainAddress', () => {
 
 describe('parsePlainAddress', () => {
   it.each([
-    ['./models/m.pkl', '/work/here/models', ['m.pkl']],
+    ['./models/m.pkl', '/srv/here/models', ['m.pkl']],
     ['~/m.pkl', '/home/ana', ['m.pkl']],
     ['file:///models/v2/', '/models', ['v2']],
     ['file:///a%20b/m%23.pkl', '/a b', ['m#.pkl']],
