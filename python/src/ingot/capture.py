@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ._worker.flavors import is_described, predictor
 from .errors import UsageError
 from .example import rows_of, synthetic_row
 from .kinds import comes_from, is_array, is_dataframe, plain
@@ -41,6 +42,10 @@ def capture_signature(model: Any, saved: Saved, data: Any = None, target: Any = 
     _check_count(answer, rows.shape[0] if hasattr(rows, "shape") else len(rows))
     outputs = infer_outputs(answer, model, target) if answer is not None else ()
     return Signature(inputs, outputs, partial=not outputs)
+
+
+def _can_be_asked(saved: Saved) -> bool:
+    return saved.flavor in {"sklearn", "function"} or is_described(saved.flavor)
 
 
 def _signature_or_none(model: Any, saved: Saved, data: Any, target: Any) -> Signature | None:
@@ -79,10 +84,11 @@ def probe(data: Any) -> Any:
 
 def ask(model: Any, saved: Saved, rows: Any) -> Any:
     """Gives what the model answers, None when it cannot; a failing probe never stops a push."""
-    call = getattr(model, "predict", None) or (model if callable(model) else None)
-    if call is None:
-        return None
     try:
+        asked = predictor(model, saved.flavor, dict(saved.description))
+        call = getattr(asked, "predict", None) or (asked if callable(asked) else None)
+        if call is None:
+            return None
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if saved.flavor == "function" and saved.takes == "array" and not is_array(rows) and "numpy" in sys.modules:
@@ -131,7 +137,7 @@ def _answers(model: Any, saved: Saved, signature: Signature, rows: list[dict[str
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answers = Model(model, info, takes=saved.takes).predict(rows)
+            answers = Model(model, info, takes=saved.takes, described=saved.description).predict(rows)
     except Exception:  # noqa: BLE001 - an example that the model cannot answer is left out
         return None
     listed = answers if isinstance(answers, list) else [answers]
@@ -282,14 +288,14 @@ def capture(
 ) -> dict[str, Any]:
     """Gives the whole document for one push."""
     fitted = saved.model if saved.model is not None else model
-    signature = _signature_or_none(fitted, saved, data, target) if saved.flavor in {"sklearn", "function"} else None
+    signature = _signature_or_none(fitted, saved, data, target) if _can_be_asked(saved) else None
     if signature is not None and not ranges:
         signature = replace(signature, inputs=tuple(replace(feature, min=None, max=None) for feature in signature.inputs))
     scores, best = search_results(model)
     document: dict[str, Any] = {
         "flavor": saved.flavor,
-        "params": {**capture_params(fitted), **best, **given_params(params)},
-        "metrics": {**scores, **check_metrics(metrics)},
+        "params": {**capture_params(fitted), **given_params(saved.params), **best, **given_params(params)},
+        "metrics": {**check_metrics(saved.metrics), **scores, **check_metrics(metrics)},
         "tags": {str(key): str(value) for key, value in (tags or {}).items()},
         "lineage": capture_lineage(),
         "environment": dict(environment),
@@ -300,6 +306,8 @@ def capture(
         document["serializer"]["reason"] = saved.reason
     if signature is not None:
         document["signature"] = signature.to_json()
+    if saved.parents:
+        document["lineage"] = {**document["lineage"], "parents": list(saved.parents)}
     sample = capture_example(fitted, saved, signature, data, example)
     if sample is not None:
         document["example"] = sample

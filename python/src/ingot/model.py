@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import convert
+from ._worker import flavors
 from ._worker.inputs import input_kind
 from ._worker.loading import InvalidPackage as _InvalidPackage
 from ._worker.loading import load_native
@@ -89,13 +90,17 @@ class Model:
     ([2, 4], 6)
     """
 
-    def __init__(self, native: Any, info: ModelInfo, *, takes: str | None = None) -> None:
+    def __init__(
+        self, native: Any, info: ModelInfo, *, takes: str | None = None, described: Mapping[str, Any] | None = None
+    ) -> None:
         #: The framework's own object: an estimator, a function, an ``onnxruntime.InferenceSession``.
         self.native = native
         #: Which version this is.
         self.info = info
         features = [feature.to_json() for feature in info.signature.inputs]
-        self._takes = _kind(native, info.flavor, features, takes)
+        description = dict(described or {})
+        self._asked = flavors.predictor(native, info.flavor, description)
+        self._takes = _kind(self._asked, info.flavor, features, takes or description.get("input"))
 
     def predict(self, rows: Any) -> Any:
         """Answers rows.
@@ -106,7 +111,7 @@ class Model:
         return self._call("predict", rows)
 
     def __getattr__(self, name: str) -> Any:
-        if name in METHODS and hasattr(self.__dict__.get("native"), name):
+        if name in METHODS and hasattr(self.__dict__.get("_asked"), name):
             return lambda rows: self._call(name, rows)
         raise AttributeError(f"{type(self).__name__} of {self.__dict__.get('info')!r} has no {name!r}; its own object is .native")
 
@@ -125,8 +130,8 @@ class Model:
     def _ask(self, method: str, data: Any) -> Any:
         if self.info.flavor == "onnx":
             return _run_onnx(self.native, data)
-        call = getattr(self.native, method, None)
-        return call(data) if callable(call) else self.native(data)
+        call = getattr(self._asked, method, None)
+        return call(data) if callable(call) else self._asked(data)
 
 
 def _kind(native: Any, flavor: str, features: list[dict[str, Any]], takes: str | None) -> str:
@@ -191,14 +196,17 @@ def open_model(document: Mapping[str, Any], *, check: str = "warn") -> Model:
     _check_environment(info, check, [f"Python {wanted} wanted, {platform.python_version()} found"] if wanted else [])
     try:
         with _loading:
-            native = load_native(str(info.path), info.flavor, package.get("interfacePath"), package.get("artifactPath"))
+            described = flavors.describe(Path(document["path"]), package.get("artifactPath"))
+            native = load_native(
+                str(info.path), info.flavor, package.get("interfacePath"), package.get("artifactPath"), described
+            )
     except _InvalidPackage as error:
         raise InvalidPackage(f"{info.ref}: {error}", code="invalid-package") from error
     except ModuleNotFoundError as error:
         raise EnvironmentMismatch(
             f"{info.ref} needs the module {error.name}, which is not installed", code="environment-mismatch", hint=_install(info)
         ) from error
-    return Model(native, info)
+    return Model(native, info, described=described)
 
 
 def _other_python(made_with: Any) -> str | None:

@@ -19,6 +19,7 @@ from .kinds import comes_from
 from .lineage import capture_lineage
 from .requirements import split_modules
 from .serializers import Saved, Serializer, choose
+from .serializers.describing import write_flavor
 from .version import Store, Version, version_from_record
 
 
@@ -132,6 +133,7 @@ def _write_package(
     beside = _code_paths(code)
     chosen = choose(model, serializer)
     saved = chosen.save(model, directory, data=data, code=beside)
+    write_flavor(saved, directory)
     _copy_code(beside, directory)
     for notice in (*saved.notices, *_missing_code(saved, beside)):
         warnings.warn(notice, stacklevel=4)

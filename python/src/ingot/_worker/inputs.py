@@ -21,11 +21,16 @@ _NUMERIC_TYPES = ("float", "integer", "boolean")
 _BY_NAME = ("ColumnTransformer", "FunctionTransformer", "HistGradientBoosting", "TargetEncoder", "DictVectorizer")
 
 
-def input_kind(native: Any, flavor: str, features: Sequence[Feature]) -> str:
-    """Says what ``native`` takes: ``dataframe``, ``array``, ``rows`` or, for declared tensors, ``tensors``."""
-    flagged = getattr(native, "ingot_input", None)
-    if isinstance(flagged, str):
-        return flagged
+def input_kind(
+    native: Any, flavor: str, features: Sequence[Feature], description: dict[str, Any] | None = None
+) -> str:
+    """Says what ``native`` takes: ``dataframe``, ``array``, ``rows``, ``texts`` or, for declared tensors, ``tensors``.
+
+    Its own attribute ``ingot_input`` says it, else ``input`` of the package's ``flavor.json``.
+    """
+    for flagged in (getattr(native, "ingot_input", None), (description or {}).get("input")):
+        if isinstance(flagged, str):
+            return flagged
     if any(feature.get("type") == "tensor" for feature in features):
         return "tensors"
     if flavor == "sklearn":

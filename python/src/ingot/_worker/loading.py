@@ -1,6 +1,6 @@
-"""Loads a package's model: the object whose ``predict`` answers.
+"""Loads a package's model: the framework's own object.
 
-``load_native(directory, flavor, interface_path, artifact_path)`` knows four flavors:
+``load_native(directory, flavor, interface_path, artifact_path)`` knows these flavors, and those of the folder ``flavors``:
 
 ``python``
     ``interface_path`` (``interface.py``) is imported under a module name of its own, with its directory on
@@ -37,13 +37,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from . import flavors
+from .flavors import InvalidPackage
+
 __all__ = ["InvalidPackage", "load_native"]
 
 _package_directories: list[str] = []
-
-
-class InvalidPackage(Exception):
-    """The package lacks what its flavor needs; the message says what."""
 
 
 def load_native(
@@ -51,8 +50,9 @@ def load_native(
     flavor: str,
     interface_path: str | None = None,
     artifact_path: str | None = None,
+    description: dict[str, Any] | None = None,
 ) -> Any:
-    """Returns the model's own object. Executes code from the package for every flavor but ``onnx``.
+    """Returns the framework's own object. ``description``: what ``flavor.json`` says, read when it is not given.
 
     Raises InvalidPackage when a file or ``load_model`` is missing; what the package's code raises passes through.
     """
@@ -65,7 +65,7 @@ def load_native(
         return _load_function(root, artifact_path)
     if flavor == "onnx":
         return _open_onnx(root, _needed(artifact_path, "an .onnx file"))
-    raise InvalidPackage(f"cannot load a package of flavor {flavor!r}; known are python, sklearn, function and onnx")
+    return flavors.load(root, flavor, description or flavors.describe(root, artifact_path))
 
 
 def _needed(path: str | None, what: str) -> str:

@@ -7,6 +7,7 @@ import faulthandler
 import gc
 import importlib.util
 import os
+import pathlib
 import signal
 import sys
 import threading
@@ -32,7 +33,7 @@ def _own_modules() -> None:
     sys.dont_write_bytecode = True
     try:
         spec.loader.exec_module(package)
-        for name in ("frames", "loading", "inputs", "outputs", "predicting", "preloading"):
+        for name in ("frames", "flavors", "loading", "inputs", "outputs", "predicting", "preloading"):
             importlib.import_module(f"{_PACKAGE}.{name}")
     finally:
         sys.dont_write_bytecode = written
@@ -68,20 +69,22 @@ def _memory_bytes() -> int:
 
 
 def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    from _ingot_worker.flavors import describe  # noqa: PLC0415
     from _ingot_worker.loading import load_native  # noqa: PLC0415
     from _ingot_worker.predicting import Model  # noqa: PLC0415
     from _ingot_worker.preloading import environment_modules  # noqa: PLC0415
 
     flavor = order["flavor"]
     os.chdir(order["directory"])
-    native = load_native(order["directory"], flavor, order.get("interfacePath"), order.get("artifactPath"))
+    description = describe(pathlib.Path(order["directory"]), order.get("artifactPath"))
+    native = load_native(order["directory"], flavor, order.get("interfacePath"), order.get("artifactPath"), description)
     signature = order.get("signature")
     learned = None
     if signature is None and flavor == "sklearn":
         from _ingot_worker.estimators import estimator_signature  # noqa: PLC0415
 
         learned = signature = estimator_signature(native)
-    model = Model(native, flavor, signature)
+    model = Model(native, flavor, signature, description)
     return model, {"signature": learned, "memoryBytes": _memory_bytes(), "modules": environment_modules()}
 
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+from .flavors import predictor
 from .frames import Tensor
 from .inputs import build_input, import_for, input_kind, missing_features, row_count
 from .outputs import WrongOutput, to_tensors
@@ -25,14 +26,17 @@ class RequestFailed(Exception):
 
 
 class Model:
-    """A loaded model with its declared inputs and outputs."""
+    """A loaded model with its declared inputs and outputs; its flavor says what of it is asked."""
 
-    def __init__(self, native: Any, flavor: str, signature: dict[str, Any] | None) -> None:
+    def __init__(
+        self, native: Any, flavor: str, signature: dict[str, Any] | None, description: dict[str, Any] | None = None
+    ) -> None:
         self.native = native
+        self._asked = predictor(native, flavor, description or {})
         signature = signature or {}
         self._inputs: list[dict[str, Any]] = signature.get("inputs") or []
         self._outputs: list[dict[str, Any]] = signature.get("outputs") or []
-        self._kind = input_kind(native, flavor, self._inputs)
+        self._kind = input_kind(self._asked, flavor, self._inputs, description)
         import_for(self._kind)
         self._batched = all((feature.get("shape") or [-1])[0] == -1 for feature in (*self._inputs, *self._outputs))
 
@@ -50,12 +54,12 @@ class Model:
 
     def _method(self, name: str) -> Any:
         allowed = name.startswith("predict") or name in _OTHER_METHODS
-        call = getattr(self.native, name, None) if allowed else None
+        call = getattr(self._asked, name, None) if allowed else None
         if callable(call):
             return call
-        if name == "predict" and callable(self.native):
-            return self.native
-        offered = [other for other in dir(self.native) if other.startswith("predict") or other in _OTHER_METHODS]
+        if name == "predict" and callable(self._asked):
+            return self._asked
+        offered = [other for other in dir(self._asked) if other.startswith("predict") or other in _OTHER_METHODS]
         raise RequestFailed("invalid-request", f"the model has no method {name!r}; it has {', '.join(offered)}")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,19 +12,29 @@ from typing import Any, Protocol, runtime_checkable
 class Saved:
     """What :meth:`Serializer.save` wrote into the package directory."""
 
-    #: Decides what serves it: ``sklearn``, ``function``, ``onnx``, or ``python`` for a package with an interface.py.
+    #: Decides what loads it: ``sklearn``, ``xgboost``, …, ``python`` for a package with an interface.py; any other name is
+    #: that of an entry point of the group ``ingot.flavors``.
     flavor: str
     #: Top-level modules that loading the files imports.
     modules: frozenset[str] = frozenset()
     #: Whether loading executes code, and why: shown to whoever decides to trust the version.
     executes_code: bool = False
     reason: str | None = None
-    #: ``dataframe``, ``array`` or ``rows``: what ``predict`` takes.
+    #: What ``predict`` takes: ``dataframe``, ``array``, ``rows``, ``texts`` or ``tensors``.
     takes: str | None = None
     #: The object that was saved, where it differs from the one given (the best estimator of a search).
     model: Any = None
     #: Things the user should know.
     notices: tuple[str, ...] = ()
+    #: What ``flavor.json`` says beside the flavor: ``artifact``, ``class``, ``input`` and the flavor's own keys. Without it
+    #: no such file is written.
+    description: Mapping[str, Any] = field(default_factory=dict)
+    #: Hyperparameters that the object tells in its own way (``Booster.save_config``).
+    params: Mapping[str, Any] = field(default_factory=dict)
+    #: Numbers that training left in the object (``best_score``).
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    #: References or addresses of the models this one was made from (the base of an adapter).
+    parents: tuple[str, ...] = ()
 
 
 @runtime_checkable

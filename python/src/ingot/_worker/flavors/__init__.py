@@ -1,0 +1,110 @@
+"""What loads the packages that a ``flavor.json`` describes: one module a flavor, named as the flavor is.
+
+``flavor.json`` lies at the top of a package: ``{"flavor": "xgboost", "artifact": "model.ubj", "input": "dataframe", …}``.
+A flavor's module has two functions::
+
+    load(root: Path, description: dict) -> Any            # the framework's own object
+    predictor(native, description: dict) -> Any           # what is asked: predict(data), and the attribute ingot_input
+
+``description`` is what ``flavor.json`` says; ``{"artifact": path}`` alone for a bare file or folder that was stored without
+one (``"."`` is the package itself). ``load`` gives the same kind of object that was pushed; ``predictor`` gives ``native``
+itself where that has a fitting ``predict``.
+
+The flavor ``plugin`` belongs to somebody else: ``{"flavor": "plugin", "plugin": "name"}`` is loaded by the module that an
+*installed* distribution offers under that name as an entry point of the group ``ingot.flavors``; never by code of the
+package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FLAVOR_FILE", "PLUGINS", "describe", "is_described", "load", "predictor"]
+
+FLAVOR_FILE = "flavor.json"
+#: Entry points of this group offer a module (or object) with ``load`` and ``predictor``.
+PLUGINS = "ingot.flavors"
+#: Flavors that are loaded without a module of this folder, or not at all.
+_ELSEWHERE = ("python", "sklearn", "function", "onnx", "file")
+
+
+class InvalidPackage(Exception):
+    """The package lacks what its flavor needs; the message says what."""
+
+
+def describe(root: Path, artifact_path: str | None = None) -> dict[str, Any]:
+    """Gives what ``flavor.json`` of a package says, else the path of its artifact alone."""
+    file = root / FLAVOR_FILE
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        found = None
+    except ValueError as problem:
+        raise InvalidPackage(f"{FLAVOR_FILE} is not JSON: {problem}") from problem
+    if isinstance(found, dict) and isinstance(found.get("flavor"), str):
+        return {"artifact": artifact_path or ".", **found}
+    return {"artifact": artifact_path or "."}
+
+
+def is_described(flavor: str) -> bool:
+    """Says whether a module of this folder (or a plugin) loads the flavor."""
+    return flavor not in _ELSEWHERE
+
+
+def load(root: Path, flavor: str, description: dict[str, Any]) -> Any:
+    """Loads a package of a flavor: gives the framework's own object.
+
+    Raises InvalidPackage for a flavor nothing here knows and for an artifact that is not in the package.
+    """
+    existing(root, description.get("artifact", "."))
+    return _module(flavor, description).load(root, description)
+
+
+def predictor(native: Any, flavor: str, description: dict[str, Any]) -> Any:
+    """Gives what answers for a loaded object; the object itself where its flavor has nothing to add."""
+    if not is_described(flavor):
+        return native
+    return _module(flavor, description).predictor(native, description)
+
+
+def existing(root: Path, path: str) -> Path:
+    """Gives a file or folder of the package. Raises InvalidPackage for one that is missing or lies outside."""
+    root = root.resolve()
+    place = (root / path).resolve()
+    if not place.is_relative_to(root):
+        raise InvalidPackage(f"{path} lies outside the package")
+    if not place.exists():
+        raise InvalidPackage(f"the package has no file {path}")
+    return place
+
+
+def _module(flavor: str, description: dict[str, Any]) -> Any:
+    if flavor == "plugin":
+        return _plugin(str(description.get("plugin", "")))
+    name = flavor.replace("-", "_")
+    if name.isidentifier() and (Path(__file__).parent / f"{name}.py").is_file():
+        return importlib.import_module(f"{__name__}.{name}")
+    raise InvalidPackage(f"cannot load a package of flavor {flavor!r}; known are {', '.join(_known())}")
+
+
+def _known() -> list[str]:
+    own = [file.stem.replace("_", "-") for file in Path(__file__).parent.glob("[a-z]*.py")]
+    return sorted({"python", "sklearn", "function", "onnx", *own})
+
+
+def _plugin(name: str) -> Any:
+    import importlib.metadata  # noqa: PLC0415
+
+    found = importlib.metadata.entry_points()
+    group = found.select(group=PLUGINS) if hasattr(found, "select") else found.get(PLUGINS, [])
+    for entry in group:
+        if entry.name == name:
+            return entry.load()
+    raise InvalidPackage(
+        f"the package is loaded by the plugin {name!r}, and no distribution installed in {sys.prefix} offers it "
+        f"(an entry point of {PLUGINS})"
+    )
