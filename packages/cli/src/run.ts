@@ -3,7 +3,8 @@ import { loadCommand } from './commands/load-command.ts';
 import type { Context, Format, Result } from './context.ts';
 import { exitCodeOf } from './output/exit-code.ts';
 import { errorDocument, formatError, toIngotError } from './output/format-error.ts';
-import { openProgress } from './output/progress.ts';
+import { openProgress, type ProgressDisplay } from './output/progress.ts';
+import { openProgressEvents } from './output/progress-events.ts';
 import type { StreamLike, Terminal } from './output/terminal.ts';
 import { openOutput } from './output/terminal.ts';
 import { readLayers } from './settings/layers.ts';
@@ -103,7 +104,7 @@ async function execute(
 ): Promise<number> {
   const format = formatOf(parsed);
   const settings = await readSettings(verb, parsed, host, terminal);
-  const progress = openProgress(terminal.err, () => performance.now(), { silent: format === 'quiet' });
+  const progress = openDisplay(format, host, terminal);
   const context: Context = { ...host, arguments: parsed, settings, terminal, format, progress };
   const command = await loadCommand(path);
   try {
@@ -115,6 +116,13 @@ async function execute(
   } finally {
     progress.clear();
   }
+}
+
+/** A program that runs the command (the Python package does) asks for progress that it can read. */
+function openDisplay(format: Format, host: Host, terminal: Terminal): ProgressDisplay {
+  const now = () => performance.now();
+  if (host.env.INGOT_PROGRESS === 'json' && format === 'json') return openProgressEvents(terminal.err, now);
+  return openProgress(terminal.err, now, { silent: format === 'quiet' });
 }
 
 function formatOf(parsed: ParsedArguments): Format {

@@ -91,7 +91,7 @@ function totalLine(totals: ProgressTotals, phase: ProgressEvent['phase'], output
 }
 
 /** `fetching 203 files  512 MB of 1.1 GB  310 MB/s  2 s left  20 MB new, 492 MB already here`: what 80 columns cut is last. */
-function summary(totals: ProgressTotals, phase: ProgressEvent['phase']): string {
+export function summary(totals: ProgressTotals, phase: ProgressEvent['phase']): string {
   const { done, total, files, fresh, known, rate, secondsLeft } = totals;
   const there = phase === 'store' ? 'already stored' : 'already here';
   const parts = [
@@ -104,7 +104,8 @@ function summary(totals: ProgressTotals, phase: ProgressEvent['phase']): string 
   return parts.filter((part) => part !== '').join('  ');
 }
 
-function describe(event: ProgressEvent): string {
+/** `storing model.pkl  5 MB of 10 MB`. */
+export function describe(event: ProgressEvent): string {
   const what = `${VERBS[event.phase]} ${plain(event.path)}`;
   if (event.message !== undefined) return `${what}  ${plain(event.message)}`;
   return event.totalBytes === 0 ? what : `${what}  ${amount(event.doneBytes, event.totalBytes)}`;
