@@ -2,6 +2,7 @@ import type { Capture } from '../capture.ts';
 import { IngotError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import { DATATYPES, FEATURE_TYPES, type Feature, type Row, type Signature } from '../signature.ts';
+import { profileFrom } from './captured-profile.ts';
 import { type Decoder, fields, flag, json, list, maybe, number, oneOf, record, scalar, text } from './decode.ts';
 
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -33,6 +34,7 @@ const row: Decoder<Row> = record(json);
 
 const capture: Decoder<Capture> = fields<Capture>({
   flavor: maybe(text),
+  author: maybe(text),
   signature: maybe((value, at) => signatureFrom(withOrigin(value), at)),
   example: maybe(fields<NonNullable<Capture['example']>>({ inputs: list(row), predictions: maybe(list(json)) })),
   params: maybe(record(json)),
@@ -40,10 +42,20 @@ const capture: Decoder<Capture> = fields<Capture>({
   tags: maybe(record(text)),
   lineage: maybe(
     fields<NonNullable<Capture['lineage']>>({
-      git: maybe(fields({ commit: text, branch: maybe(text), remote: maybe(text), dirty: flag })),
+      git: maybe(fields({ commit: text, branch: maybe(text), remote: maybe(text), dirty: flag, diff: maybe(text) })),
       notebook: maybe(text),
       run: maybe(text),
-      data: maybe(list(fields({ name: text, digest: maybe(text), source: maybe(text) }))),
+      data: maybe(
+        list(
+          fields({
+            name: text,
+            digest: maybe(text),
+            source: maybe(text),
+            rows: maybe(number),
+            columns: maybe(number),
+          }),
+        ),
+      ),
       parents: maybe(list(text)),
       source: maybe(fields({ address: text, revision: text, objectVersion: maybe(text) })),
     }),
@@ -53,6 +65,7 @@ const capture: Decoder<Capture> = fields<Capture>({
       python: maybe(text),
       platform: maybe(text),
       requirements: listOrNothing,
+      lock: maybe(list(text)),
     }),
   ),
   serializer: maybe(
@@ -61,6 +74,8 @@ const capture: Decoder<Capture> = fields<Capture>({
   model: maybe(
     fields<NonNullable<Capture['model']>>({ class: maybe(text), framework: maybe(text), version: maybe(text) }),
   ),
+  profile: maybe(profileFrom),
+  card: maybe(text),
 });
 
 function listOrNothing(value: unknown, at: string): readonly string[] {

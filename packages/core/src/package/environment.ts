@@ -1,8 +1,8 @@
 import type { Capture } from '../capture.ts';
 import { distributionsOf } from './distributions.ts';
-import type { FlavorFinding } from './flavors.ts';
+import type { FlavorFinding } from './flavors/flavor.ts';
 import type { Inference, Metadata, Problem } from './package.ts';
-import { parseRequirements } from './requirements.ts';
+import { normalizeDistribution, parseRequirements } from './requirements.ts';
 
 /** What a package needs around it, as far as its files say it. */
 export interface PackageEnvironment {
@@ -39,24 +39,44 @@ export function findEnvironment(
       problems: [...problems, ...python.problems],
     };
   }
-  const names = finding.flavor === 'onnx' || finding.flavor === 'file' ? [] : inferNames(finding);
+  const names = finding.flavor === 'onnx' || finding.flavor === 'file' ? [] : inferLines(finding);
   const known = captured?.environment?.requirements ?? [];
   if (names.length === 0 || known.length > 0) return { requirements: names, ...python, inferred: [] };
   const value = names.join(', ');
   return {
     requirements: names,
     ...python,
-    inferred: [{ what: 'requirements', value, from: 'the modules that the pickle names, without versions' }],
-    problems: [
-      ...python.problems,
-      {
-        severity: 'warning',
-        rule: 'requirements.missing',
-        message: `there is no requirements.txt; it probably needs ${value}`,
-        fix: `write requirements.txt with one pin a line: ${names[0]}==…`,
-      },
-    ],
+    inferred: [{ what: 'requirements', value, from: sourceOf(finding) }],
+    problems: [...python.problems, ...warnAboutLines(names)],
   };
+}
+
+function sourceOf({ pickles }: FlavorFinding): string {
+  return pickles.length > 0 ? 'the modules that the pickle names, without versions' : 'the format of the artifact';
+}
+
+function warnAboutLines(lines: readonly string[]): readonly Problem[] {
+  const loose = lines.find((line) => !line.includes('=='));
+  if (loose === undefined) return [];
+  return [
+    {
+      severity: 'warning',
+      rule: 'requirements.missing',
+      message: `there is no requirements.txt; it probably needs ${lines.join(', ')}`,
+      fix: `write requirements.txt with one pin a line: ${loose}==…`,
+    },
+  ];
+}
+
+/** What the format implies, then what pickles import beside it. */
+function inferLines(finding: FlavorFinding): string[] {
+  const implied = finding.requirements;
+  const known = new Set(implied.map(nameOf));
+  return [...implied, ...inferNames(finding).filter((name) => !known.has(nameOf(name)))];
+}
+
+function nameOf(line: string): string {
+  return normalizeDistribution(/^[A-Za-z0-9._-]+/.exec(line)?.[0] ?? line);
 }
 
 function inferNames({ pickles, artifactPath }: FlavorFinding): string[] {

@@ -4,7 +4,8 @@ import { IngotError, systemErrorCode } from '../errors.ts';
 import { toModelName } from '../ref.ts';
 import type { Feature, Signature } from '../signature.ts';
 import { distributionsOf } from './distributions.ts';
-import { findFlavor, type FlavorFinding } from './flavors.ts';
+import { findFlavor } from './flavors/find-flavor.ts';
+import type { FlavorFinding } from './flavors/flavor.ts';
 import { type InterfaceTemplate, interfaceFor, isFrameworkFolder } from './interface-templates.ts';
 import { findParts, type Parts } from './parts.ts';
 import { packageError } from './read.ts';
@@ -57,7 +58,7 @@ export async function initPackage(path: string, options: InitOptions = {}): Prom
       ? walk.files
       : walk.files.filter((file) => file.path === only || Object.values(parts).includes(file));
   const finding = await findFlavor(files, { ...parts, interface: undefined }, undefined, undefined);
-  if (finding.artifactPath === undefined) {
+  if (finding.artifact === undefined) {
     throw new IngotError('invalid-package', `${path} holds no trained model`, {
       operation: 'init',
       hint: 'save the model first: pickle.dump, joblib.dump, an ONNX export, …',
@@ -113,7 +114,7 @@ async function chooseTemplate(
   paths: readonly string[],
 ): Promise<InterfaceTemplate> {
   // Frameworks that write a folder may have written this one: then all of it is the artifact.
-  const artifactPath = isFrameworkFolder(paths) ? '.' : (finding.artifactPath ?? '');
+  const artifactPath = isFrameworkFolder(paths) ? '.' : (finding.artifactPath ?? '.');
   const isFolder = (await lstat(join(directory, artifactPath))).isDirectory();
   const prefix = artifactPath === '.' ? '' : `${artifactPath}/`;
   const modules = finding.pickles.flatMap(({ summary }) =>

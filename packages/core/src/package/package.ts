@@ -9,8 +9,41 @@ import type { ModelName } from '../ref.ts';
 import type { EnvironmentVariable, ServablePackage } from '../serving/runtime.ts';
 import type { Feature, Signature } from '../signature.ts';
 
-/** What kind of package it is; decides which runtime serves it. */
-export type Flavor = 'python' | 'sklearn' | 'function' | 'onnx' | 'file';
+/**
+ * The flavors. `python` has an interface.py, `plugin` is loaded by an installed distribution of somebody else, `models`
+ * are several in one package, `object` is any object with methods, `file` cannot be loaded.
+ */
+export const FLAVORS = [
+  'python',
+  'function',
+  'sklearn',
+  'onnx',
+  'xgboost',
+  'lightgbm',
+  'catboost',
+  'statsmodels',
+  'prophet',
+  'gensim',
+  'annoy',
+  'spacy',
+  'shap',
+  'torch',
+  'fastai',
+  'keras',
+  'tensorflow',
+  'transformers',
+  'sentence-transformers',
+  'peft',
+  'diffusers',
+  'mlflow',
+  'object',
+  'models',
+  'plugin',
+  'file',
+] as const;
+
+/** What kind of package it is; decides which runtime serves it, and there which loader. */
+export type Flavor = (typeof FLAVORS)[number];
 
 /** `metadata.yaml`, typed. Unknown keys stay in `raw`. */
 export interface Metadata {
@@ -28,9 +61,6 @@ export interface Metadata {
   /** Everything, losslessly: all keys as JSON, with scalars whose parsed form would lose their text kept as text. */
   readonly raw: JsonObject;
 }
-
-/** The flavors, in the order in which they are looked for. */
-export const FLAVORS: readonly Flavor[] = ['python', 'function', 'sklearn', 'onnx', 'file'];
 
 /** Says whether a text names a flavor. */
 export function isFlavor(text: string | undefined): text is Flavor {

@@ -7,15 +7,15 @@ import { parseMetadata } from './metadata-yaml.ts';
 
 const page = readFileSync(new URL('../../../../docs/packages.md', import.meta.url), 'utf8');
 const room = fileURLToPath(new URL('.', import.meta.url));
-const sources = readdirSync(room)
-  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+const sources = readdirSync(room, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.startsWith('testing'))
   .map((name) => readFileSync(`${room}${name}`, 'utf8'));
 
 function blocks(language: string): string[] {
   return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, text = '']) => text);
 }
 
-const FAMILIES = /'((?:package|path|name|label|interface|pickle|requirements|environment|metadata|onnx)\.[a-z0-9-]+)'/g;
+const FAMILIES = /'((?:package|path|flavor|name|label|interface|pickle|requirements|environment|metadata|onnx)\.[a-z0-9-]+)'/g;
 /** Literals of the same form that are no rules: files, and what the errors of this room say they were doing. */
 const OTHERS = /\.(?:ya?ml|json|py|txt|read|open)$/;
 const REPORTS = /(?:report\(\s*'(?:error|warning)',|\bat\()\s*[`']([^`']+)[`']/g;

@@ -3,8 +3,9 @@ import type { Capture } from '../capture.ts';
 import { type ErrorCode, IngotError, isIngotError } from '../errors.ts';
 import type { JsonValue } from '../json.ts';
 import type { OnProgress } from '../progress.ts';
+import { findContradictions } from './contradictions.ts';
 import { findEnvironment } from './environment.ts';
-import { findFlavor } from './flavors.ts';
+import { findFlavor } from './flavors/find-flavor.ts';
 import type { HashMemory } from './hash-memory.ts';
 import { hashPackage } from './hash-package.ts';
 import { checkInterface } from './interface-check.ts';
@@ -135,6 +136,7 @@ export async function inspectPackage(path: string, options: ReadOptions = {}): P
     ...texts.problems,
     ...names.problems,
     ...metadataProblems,
+    ...findContradictions({ metadata, places, file: parts.metadata?.path }, options.captured),
     ...(parts.interface === undefined || texts.interface === undefined
       ? []
       : checkInterface(texts.interface, parts.interface.path)),

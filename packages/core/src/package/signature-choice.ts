@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Capture } from '../capture.ts';
 import type { Feature, Signature } from '../signature.ts';
-import type { FlavorFinding } from './flavors.ts';
+import type { FlavorFinding } from './flavors/flavor.ts';
 import { metadataSignature, type Places } from './metadata-yaml.ts';
 import { type OnnxGraph, readOnnx } from './onnx.ts';
 import { type Disagreement, fitInputs, fitOutputs } from './onnx-signature.ts';

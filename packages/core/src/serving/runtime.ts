@@ -20,7 +20,7 @@ export interface EnvironmentVariable {
 export interface ServablePackage {
   readonly directory: string;
   readonly manifest: Digest;
-  /** `python` (interface.py), `sklearn`, `function`, `onnx`, or `file` (cannot be served). */
+  /** `python` (interface.py), `sklearn`, `xgboost`, …, `onnx`, or `file` (cannot be served). */
   readonly flavor: string;
   /** For `python`: path of the interface file in the package. */
   readonly interfacePath?: string;

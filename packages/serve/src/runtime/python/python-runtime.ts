@@ -49,7 +49,7 @@ export interface PythonRuntimeOptions {
   /** Requests that may wait for a version. Default 256. */
   readonly queueLimit?: number;
   /**
-   * Up to how many rows of waiting requests become one call, for flavors whose rows are independent (`sklearn`).
+   * Up to how many rows of waiting requests become one call, for flavors whose rows are independent (`sklearn`, `xgboost`, …).
    * Default 1024; 0: never.
    */
   readonly mergeRows?: number;
@@ -57,7 +57,12 @@ export interface PythonRuntimeOptions {
   readonly log: Log;
 }
 
-const FLAVORS = ['python', 'sklearn', 'function'];
+/** Flavors that no Python worker loads: the server runs ONNX itself, and plain files are no models. */
+const OTHERS = ['onnx', 'file'];
+/** Flavors whose rows are independent of each other, so that waiting requests may become one call. */
+const BY_ROW = ['sklearn', 'xgboost', 'lightgbm', 'catboost'];
+/** Flavors that say nothing of the framework behind them. */
+const PLAIN = ['python', 'function', 'object', 'models', 'plugin'];
 
 /** Runs packages in Python workers: a pool of processes for each loaded version. */
 export function pythonRuntime(options: PythonRuntimeOptions): Runtime {
@@ -70,7 +75,7 @@ export function pythonRuntime(options: PythonRuntimeOptions): Runtime {
   });
   return {
     name: 'python',
-    supports: (flavor) => FLAVORS.includes(flavor),
+    supports: (flavor) => !OTHERS.includes(flavor),
     load: (model, { signal, onProgress } = {}) =>
       loadPython(model, options, spares, { ...(signal && { signal }), ...(onProgress && { onProgress }) }),
   };
@@ -105,7 +110,7 @@ async function loadPython(
       },
       requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
       queueLimit: options.queueLimit ?? 256,
-      mergeRows: model.flavor === 'sklearn' ? (options.mergeRows ?? 1024) : 0,
+      mergeRows: BY_ROW.includes(model.flavor) ? (options.mergeRows ?? 1024) : 0,
       clock,
       log: options.log,
     },
@@ -114,7 +119,7 @@ async function loadPython(
   const hold = spares.hold(settings, first.modules);
   return {
     signature: model.signature ?? learnedSignature(first.learned),
-    platform: model.flavor === 'sklearn' ? 'python_sklearn' : 'python',
+    platform: PLAIN.includes(model.flavor) ? 'python' : `python_${model.flavor}`,
     memoryBytes: () => pool.memoryBytes + hold.memoryBytes,
     predict: (request, { signal } = {}) => pool.predict(request, signal),
     async [Symbol.asyncDispose]() {
