@@ -4,6 +4,7 @@
  */
 
 import type { JsonValue } from './json.ts';
+import type { DataProfile } from './profile.ts';
 import type { Row, Signature } from './signature.ts';
 
 /** Where the code of a version came from. */
@@ -13,6 +14,8 @@ export interface GitState {
   readonly remote?: string;
   /** Whether the working tree had uncommitted changes. */
   readonly dirty: boolean;
+  /** Digest of the uncommitted changes, as `git diff HEAD --binary` writes them; set when there were any. */
+  readonly diff?: string;
 }
 
 /** Files that a version was imported or pushed from, as they lay in somebody's directory or bucket. */
@@ -25,12 +28,22 @@ export interface PlainSource {
   readonly objectVersion?: string;
 }
 
+/** Data that a version was made with. */
+export interface DataSource {
+  readonly name: string;
+  /** Of the rows, whatever their order: the same data has the same digest. */
+  readonly digest?: string;
+  readonly source?: string;
+  readonly rows?: number;
+  readonly columns?: number;
+}
+
 /** What a version came from. */
 export interface Lineage {
   readonly git?: GitState;
   readonly notebook?: string;
   readonly run?: string;
-  readonly data?: readonly { readonly name: string; readonly digest?: string; readonly source?: string }[];
+  readonly data?: readonly DataSource[];
   /** References of versions this one was made from (`fine-tuned from`). */
   readonly parents?: readonly string[];
   /** Set for what was taken from a plain address. */
@@ -45,12 +58,19 @@ export interface EnvironmentSummary {
   readonly platform?: string;
   /** One pin a line, as `requirements.txt` has them. */
   readonly requirements: readonly string[];
+  /**
+   * The requirements with all that they need in turn, as installed where the model was made: one pin a line, with the
+   * hashes of the index's files (`--hash=sha256:…`) where these were at hand. Kept in the captured document only.
+   */
+  readonly lock?: readonly string[];
 }
 
 /** The document that `ingot push --captured FILE` reads and the SDK writes. Every part may be missing. */
 export interface Capture {
   /** The flavor the SDK saved: `sklearn`, `function`, `onnx`. */
   readonly flavor?: string;
+  /** Who made it. */
+  readonly author?: string;
   readonly signature?: Signature;
   /** A few input rows and what the model answered to them, as `/predict` would. */
   readonly example?: { readonly inputs: readonly Row[]; readonly predictions?: readonly JsonValue[] };
@@ -63,4 +83,8 @@ export interface Capture {
   readonly serializer?: { readonly name: string; readonly executesCode: boolean; readonly reason?: string };
   /** The framework's own class and version: `sklearn.ensemble._forest.RandomForestClassifier`, `1.9.1`. */
   readonly model?: { readonly class?: string; readonly framework?: string; readonly version?: string };
+  /** How the training data was distributed. Kept in the captured document only. */
+  readonly profile?: DataProfile;
+  /** The model card as it was generated, in Markdown. Kept in the captured document only. */
+  readonly card?: string;
 }

@@ -194,7 +194,7 @@ test('what was captured is in the event and in a content, and the same manifest 
     environment: { python: '3.11.7' },
   });
   const pulled = await pull('m', { ...store, output: directory.join('out') });
-  expect(pulled.captured).toEqual(captured);
+  expect(pulled.captured).toEqual({ ...captured, card: expect.stringContaining('# m') });
   expect(pulled.files).toEqual(['model.pkl']);
   expect(pulled.description).toMatchObject({ requirements: ['scikit-learn==1.9.1'], pythonVersion: '3.11.7' });
 });

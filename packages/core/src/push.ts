@@ -4,7 +4,7 @@
  * whole version or none.
  */
 
-import type { Capture } from './capture.ts';
+import type { Capture, EnvironmentSummary } from './capture.ts';
 import type { ContentStore, PutResult, RecipeRef, SealedUpload, Upload } from './content/content-store.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
@@ -13,6 +13,7 @@ import type { HashMemory, RememberedHashes } from './package/hash-memory.ts';
 import { type FileToRead, hashPackage, type ReadFiles, rememberedLayers } from './package/hash-package.ts';
 import type { HashedLayer } from './package/manifest.ts';
 import type { PackagePlan } from './package/package.ts';
+import { isModelCard, writeModelCard } from './package/model-card.ts';
 import { completePackage, draftPackage, type PackageDraft, packageError } from './package/read.ts';
 import { openSourceBlocks, readSource, readSourceNow } from './package/source-file.ts';
 import type { OnProgress } from './progress.ts';
@@ -190,13 +191,34 @@ async function pushNew(
   const { plan, files } = await take(upload);
   const pushed = await pushSame(plan, before, options);
   if (pushed !== undefined) return pushed;
-  await putDocuments(upload, plan, options);
+  const carded = withCard(plan, options);
+  await putDocuments(upload, plan, carded);
   const sealed = await upload.seal(callOptions(options));
   // The root names this model: published under another, which took the name meanwhile, nothing would keep the contents.
   const stored = { recipe: sealed.recipe, upload: upload.id, modelId: await modelId() };
-  const published = await publish(plan, stored, options);
+  const published = await publish(plan, stored, carded);
   await upload.release();
   return { ...resultOf(plan, published, files), sealed };
+}
+
+/** Adds a generated model card to what was captured, unless the package brings one of its own. */
+function withCard(plan: PackagePlan, options: PushOptions): PushOptions {
+  const { captured } = options;
+  if (captured === undefined || captured.card !== undefined || plan.files.some(({ path }) => isModelCard(path)))
+    return options;
+  const { name, flavor, executesCode, metadata, signature } = plan;
+  const card = writeModelCard({
+    name,
+    flavor,
+    executesCode,
+    signature,
+    captured,
+    description: metadata?.description,
+    author: metadata?.author ?? captured.author,
+    metrics: merged(captured.metrics, options.metrics),
+    params: merged(metadata?.hyperparameters, captured.params),
+  });
+  return { ...options, captured: { ...captured, card } };
 }
 
 /** Waits for work when its block is left. */
@@ -299,7 +321,7 @@ async function publish(
 }
 
 function draftOf(plan: PackagePlan, { captured, tags, metrics, message }: PushOptions): Omit<VersionDraft, 'recipe'> {
-  const environment = captured?.environment ?? { python: plan.pythonVersion, requirements: plan.requirements };
+  const environment = environmentOf(plan, captured);
   return present({
     manifest: plan.manifestDigest,
     sizeBytes: plan.sizeBytes,
@@ -308,18 +330,24 @@ function draftOf(plan: PackagePlan, { captured, tags, metrics, message }: PushOp
     label: plan.label,
     labelFrom: plan.labelFrom,
     description: plan.metadata?.description,
-    author: plan.metadata?.author,
+    author: plan.metadata?.author ?? captured?.author,
     message,
     signature: plan.signature,
     metrics: merged(captured?.metrics, metrics),
     params: merged(plan.metadata?.hyperparameters, captured?.params),
     tags: merged(captured?.tags, tags),
     lineage: captured?.lineage,
-    environment: present(environment),
+    environment,
     serializer: captured?.serializer ?? { name: serializerOf(plan), executesCode: plan.executesCode },
     captured: captured === undefined ? undefined : digestOf(captureBytes(captured)),
     scan: 'not scanned',
   });
+}
+
+/** What an event says of the environment; the lock would make it long and stays in the captured document. */
+function environmentOf(plan: PackagePlan, captured: Capture | undefined): EnvironmentSummary {
+  const { python = plan.pythonVersion, platform, requirements = [] } = captured?.environment ?? {};
+  return present({ python, platform, requirements: requirements.length > 0 ? requirements : plan.requirements });
 }
 
 function serializerOf({ artifactPath, flavor }: PackagePlan): string {

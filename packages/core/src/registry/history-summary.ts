@@ -60,6 +60,7 @@ function originOf({ createdAt, lineage, retired }: JsonObject): string {
 function changesOf(body: JsonObject): string {
   const parts = [
     typeof body.description === 'string' ? 'description changed' : '',
+    typeof body.card === 'string' ? 'model card changed' : '',
     typeof body.label === 'string' ? `label ${body.label} given` : '',
     ...pairs('tag', body.tags),
     ...pairs('metric', body.metrics),

@@ -210,9 +210,10 @@ function checkExpected(
 function effective(before: VersionRecord, changes: VersionChanges & { readonly label?: string }): JsonObject {
   const tags = Object.entries(changes.tags ?? {}).filter(([key, value]) => (own(before.tags, key) ?? null) !== value);
   const metrics = Object.entries(changes.metrics ?? {}).filter(([key, value]) => own(before.metrics, key) !== value);
-  const { description, label } = changes;
+  const { description, card, label } = changes;
   return {
     ...(description === undefined || description === before.description ? {} : { description }),
+    ...(card === undefined || card === (before.card ?? '') ? {} : { card }),
     ...(label === undefined || label === before.label ? {} : { label }),
     ...(tags.length === 0 ? {} : { tags: Object.fromEntries(tags) }),
     ...(metrics.length === 0 ? {} : { metrics: Object.fromEntries(metrics) }),

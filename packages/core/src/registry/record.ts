@@ -56,13 +56,14 @@ export async function readRecord(
   });
 }
 
-function withUpdate<T extends Pick<VersionRecord, 'description' | 'tags' | 'metrics'>>(
+function withUpdate<T extends Pick<VersionRecord, 'card' | 'description' | 'tags' | 'metrics'>>(
   record: T,
   update: VersionUpdate,
 ): T {
   return {
     ...record,
     ...(update.description === undefined ? {} : { description: update.description }),
+    ...(update.card === undefined ? {} : { card: update.card === '' ? undefined : update.card }),
     ...(update.tags ? { tags: changedTags(record.tags ?? {}, update.tags) } : {}),
     ...(update.metrics ? { metrics: { ...record.metrics, ...update.metrics } } : {}),
   };

@@ -68,6 +68,8 @@ export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload'
   readonly aliases: readonly string[];
   /** Set when a label of the metadata was already taken by another version. */
   readonly labelShadowed?: boolean;
+  /** The model card, where somebody wrote another than that of the package. Markdown. */
+  readonly card?: string;
 }
 
 /** Slim facts of a version, enough for `ls` and resolution. Kept in heads. */
@@ -180,6 +182,8 @@ export interface AliasMove {
 /** Changes to what is said of a version. Null removes a tag. */
 export interface VersionChanges {
   readonly description?: string;
+  /** Another model card, in Markdown; an empty text gives back that of the package. */
+  readonly card?: string;
   readonly tags?: Readonly<Record<string, string | null>>;
   readonly metrics?: Readonly<Record<string, number>>;
 }

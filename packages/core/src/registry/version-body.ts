@@ -17,6 +17,7 @@ export interface PublishedVersion extends Omit<VersionDraft, 'labelFrom' | 'uplo
 export interface VersionUpdate {
   readonly number: number;
   readonly description?: string;
+  readonly card?: string;
   readonly label?: string;
   readonly tags?: Readonly<Record<string, string | null>>;
   readonly metrics?: Readonly<Record<string, number>>;
@@ -57,6 +58,7 @@ export function parseUpdate(body: JsonObject, file: string): VersionUpdate {
   return compact({
     number: fields.positive('number'),
     description: fields.optionalText('description'),
+    card: fields.optionalText('card'),
     label: fields.optionalText('label'),
     tags: fields.optionalTagChanges('tags'),
     metrics: fields.optionalNumberMap('metrics'),
@@ -132,6 +134,7 @@ function parseGit(fields: Fields): GitState {
     branch: fields.optionalText('branch'),
     remote: fields.optionalText('remote'),
     dirty: fields.boolean('dirty'),
+    diff: fields.optionalText('diff'),
   });
 }
 
@@ -140,6 +143,8 @@ function parseData(fields: Fields) {
     name: fields.text('name'),
     digest: fields.optionalText('digest'),
     source: fields.optionalText('source'),
+    rows: fields.optionalNumber('rows'),
+    columns: fields.optionalNumber('columns'),
   });
 }
 
