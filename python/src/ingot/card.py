@@ -1,14 +1,19 @@
-"""The card that a version shows of itself in a notebook: one piece of HTML without scripts, fonts or addresses."""
+"""The cards that versions and models show of themselves in a notebook: HTML without scripts, fonts or addresses.
+
+Colours are the notebook's own, so that cards are as readable in a dark theme as in a light one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .signature import Feature
 
 if TYPE_CHECKING:
+    from .model import Model
+    from .signature import Signature
     from .version import Version
 
 #: Metrics that are better when they are lower, by a word in their name.
@@ -24,8 +29,23 @@ _CODE = "display:block;white-space:pre;overflow-x:auto;padding:6px 8px;margin:4p
 
 def card(version: Version, production: Version | None = None) -> str:
     """Draws a version; its metrics are compared with those of the production version where that is another one."""
-    parts = [_heading(version), _metrics(version, production), _schema(version), _snippets(version)]
+    parts = [_heading(version), _metrics(version, production), _schema(version.signature), _snippets(version)]
     return f'<div class="ingot-card" style="{_STYLE}">{"".join(parts)}</div>'
+
+
+def model_card(model: Model[Any, Any]) -> str:
+    """Draws a loaded model: which version it is, what it takes, and how to ask it."""
+    info = model.info
+    native = getattr(model, "native", None)
+    kind = getattr(native, "__name__", type(native).__name__)
+    lines = [f"{info.flavor} {kind}", info.digest[:19] + "…" if info.digest else "not published"]
+    lines += [f"store silent since {info.stale_since}"] if info.stale_since else []
+    label = f" <span>({escape(info.label)})</span>" if info.label else ""
+    small = " · ".join(escape(line) for line in lines)
+    head = f'<div><strong style="font-size:16px">{escape(info.ref or kind)}</strong>{label}</div><div style="opacity:.75">{small}</div>'
+    asked = ["model.predict(rows)", *(f"model.{name}(rows)" for name in ("predict_proba", "transform") if hasattr(native, name))]
+    code = f'<code style="{_CODE}">{escape(chr(10).join(asked))}</code>'
+    return f'<div class="ingot-card" style="{_STYLE}">{head}{_schema(info.signature)}{code}</div>'
 
 
 def delta(name: str, value: float, other: float) -> tuple[str, str]:
@@ -65,12 +85,13 @@ def _heading(version: Version) -> str:
 def _metrics(version: Version, production: Version | None) -> str:
     if not version.metrics:
         return ""
-    rows = [(name, f"{value:.6g}", _compared(name, value, production)) for name, value in version.metrics.items()]
+    rows = [(name, f"{value:.6g}", compared(name, value, production)) for name, value in version.metrics.items()]
     header = ("metric", "value", f"against {production.ref}" if production is not None else "")
-    return _table("Metrics", header if production is not None else header[:2], rows)
+    return table("Metrics", header if production is not None else header[:2], rows)
 
 
-def _compared(name: str, value: float, production: Version | None) -> str:
+def compared(name: str, value: float, production: Version | None) -> str:
+    """Says in words how a metric differs from that of the production version; empty where there is nothing to compare."""
     if production is None or name not in production.metrics:
         return ""
     text, verdict = delta(name, value, production.metrics[name])
@@ -78,8 +99,7 @@ def _compared(name: str, value: float, production: Version | None) -> str:
     return f"{text} {mark}"
 
 
-def _schema(version: Version) -> str:
-    signature = version.signature
+def _schema(signature: Signature) -> str:
     if not signature.inputs:
         return ""
     rows = [("in", *_feature(feature)) for feature in signature.inputs[:_SHOWN_FEATURES]]
@@ -88,7 +108,7 @@ def _schema(version: Version) -> str:
     rows += [("out", *_feature(feature)) for feature in signature.outputs]
     partial = ", partly known" if signature.partial else ""
     title = f"Schema ({len(signature.inputs)} in, {len(signature.outputs)} out{partial})"
-    return f"<details><summary>{title}</summary>{_table('', ('', 'name', 'type', 'values'), rows)}</details>"
+    return f"<details><summary>{title}</summary>{table('', ('', 'name', 'type', 'values'), rows)}</details>"
 
 
 def _feature(feature: Feature) -> tuple[str, str, str]:
@@ -112,11 +132,16 @@ def _snippets(version: Version) -> str:
     return f"<details><summary>Use it</summary>{body}</details>"
 
 
-def _table(title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    cell = 'style="text-align:left;padding:1px 12px 1px 0"'
+def table(title: str, header: Iterable[str], rows: Iterable[Iterable[str]], *, bold: frozenset[int] = frozenset()) -> str:
+    """Draws a table; everything in it is escaped. The rows whose index is in ``bold`` stand out."""
+    cell = 'style="text-align:left;padding:1px 12px 1px 0;white-space:pre-wrap"'
     columns = list(header)
     head = "".join(f"<th {cell}>{escape(text)}</th>" for text in columns)
-    lines = [list(row)[: len(columns)] for row in rows]
-    body = "".join("<tr>" + "".join(f"<td {cell}>{escape(text)}</td>" for text in line) + "</tr>" for line in lines)
+    body = "".join(_row(list(row)[: len(columns)], cell, index in bold) for index, row in enumerate(rows))
     caption = f'<caption style="text-align:left;font-weight:600">{escape(title)}</caption>' if title else ""
     return f'<table style="border-collapse:collapse;margin:6px 0">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _row(texts: list[str], cell: str, bold: bool) -> str:
+    mark = ' style="font-weight:600"' if bold else ""
+    return f"<tr{mark}>" + "".join(f"<td {cell}>{escape(text)}</td>" for text in texts) + "</tr>"

@@ -9,17 +9,29 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from . import convert
 from ._worker import flavors
 from ._worker.inputs import input_kind
 from ._worker.loading import InvalidPackage as _InvalidPackage
 from ._worker.loading import load_native
+from .card import model_card
 from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
 from .kinds import is_dataframe, plain
 from .requirements import mismatches, pickle_globals
 from .signature import Signature
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    In = TypeVar("In", default=Any, contravariant=True)
+    Out = TypeVar("Out", default=Any, covariant=True)
+else:
+    from typing import TypeVar
+
+    In = TypeVar("In", contravariant=True)
+    Out = TypeVar("Out", covariant=True)
 
 #: Other methods than ``predict`` that a model may offer, if its own object has them.
 METHODS = ("predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
@@ -77,12 +89,16 @@ class ModelInfo:
         )
 
 
-class Model:
+class Model(Generic[In, Out]):
     """A loaded version.
 
     ``predict`` takes rows as JSON has them (a dict, or a list of dicts) and gives plain Python values; or a DataFrame or
     an array, and gives what the framework gives. ``native`` is the framework's own object. Methods like
     ``predict_proba`` are there when the object has them.
+
+    ``Model[In, Out]`` says to type checkers what ``predict`` takes and gives; ``Model`` alone is ``Model[Any, Any]``::
+
+        model: ingot.Model[pandas.DataFrame, numpy.ndarray] = ingot.load("churn@production")
 
     >>> def double(rows): return [row["x"] * 2 for row in rows]
     >>> model = Model(double, ModelInfo.unpublished("function", Signature()), takes="rows")
@@ -102,13 +118,23 @@ class Model:
         self._asked = flavors.predictor(native, info.flavor, description)
         self._takes = _kind(self._asked, info.flavor, features, takes or description.get("input"))
 
-    def predict(self, rows: Any) -> Any:
+    def predict(self, rows: In) -> Out:
         """Answers rows.
 
         :param rows: a dict (one row, one answer), a list of dicts, a dict of columns, a DataFrame, or an array.
         :raises SignatureMismatch: when rows lack a feature or have one the model does not know.
         """
-        return self._call("predict", rows)
+        answer: Out = self._call("predict", rows)
+        return answer
+
+    async def apredict(self, rows: In) -> Out:
+        """Answers rows as :meth:`predict` does, in a thread, so that an event loop goes on meanwhile."""
+        import asyncio
+
+        return await asyncio.to_thread(self.predict, rows)
+
+    def _repr_html_(self) -> str:
+        return model_card(self)
 
     def __getattr__(self, name: str) -> Any:
         if name in METHODS and hasattr(self.__dict__.get("_asked"), name):
