@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from . import engine
+from .checks import reference, store_or_none, text, text_or_none, version_of
+from .errors import UsageError
+from .listing import Listing, listing_of_history, listing_of_models, listing_of_versions
 from .version import Store, Version, version_from_record
 
 
@@ -26,18 +29,26 @@ class HistoryEntry:
     body: Mapping[str, Any]
 
 
-def models(*, store: Store = None) -> list[str]:
-    """Names all models."""
-    return [model["name"] for model in engine.run(["ls"], store=store)["models"]]
+def models(*, store: Store = None) -> Listing[str]:
+    """Names all models. The list shows itself as a table, with versions, aliases and metrics.
+
+    :param store: where models live; default: ``INGOT_REGISTRY``, else ``~/.ingot/store``.
+
+    >>> ingot.models()  # doctest: +SKIP
+    model  versions  newest     aliases          metrics    changed
+    churn  8         8 sklearn  @production → 7  auc 0.974  2026-11-21 17:57
+    """
+    return listing_of_models(engine.run(["ls"], store=store_or_none(store))["models"])
 
 
-def versions(name: str, *, store: Store = None) -> list[Version]:
-    """Lists a model's versions, newest first.
+def versions(name: str, *, store: Store = None) -> Listing[Version]:
+    """Lists a model's versions, newest first. The list shows itself as a table, with metrics against production.
 
     :raises NotFound: with the nearest name.
     """
-    view = engine.run(["ls", name], store=store)["model"]
-    return [_listed(view, slim, store) for slim in view["all"]]
+    name = text("name", name, 'ingot.versions("churn")')
+    view = engine.run(["ls", name], store=store_or_none(store))["model"]
+    return listing_of_versions([_listed(view, slim, store) for slim in view["all"]])
 
 
 def _listed(view: Mapping[str, Any], slim: Mapping[str, Any], store: Store) -> Version:
@@ -45,53 +56,73 @@ def _listed(view: Mapping[str, Any], slim: Mapping[str, Any], store: Store) -> V
     return version_from_record({**slim, "model": view["name"], "aliases": aliases}, store=store)
 
 
-def show(ref: str, *, store: Store = None) -> Version:
-    """Gives a version with all that is known of it: ``show("churn@production").signature``."""
-    document = engine.run(["show", ref], store=store)
+def show(ref: str | Version, *, store: Store = None) -> Version:
+    """Gives a version with all that is known of it: ``show("churn@production").signature``.
+
+    :raises NotFound: with the nearest name, version or alias.
+    """
+    document = engine.run(["show", reference(ref)], store=store_or_none(store))
+    if "version" not in document:
+        raise UsageError(f"{ref} is an address of files, not a version of a model", code="invalid-reference", hint=f"ingot show {ref}")
     return version_from_record(document["version"], store=store, _shown=document)
 
 
-def promote(ref: str, alias: str = "production", *, reason: str | None = None, store: Store = None) -> Version:
-    """Points an alias (default: ``production``) at a version; servers follow within two seconds."""
-    return _moved(["promote", ref, alias, *_because(reason)], store)
+def promote(ref: str | Version, alias: str = "production", *, reason: str | None = None, store: Store = None) -> Version:
+    """Points an alias (default: ``production``) at a version; servers follow within two seconds.
+
+    :raises UsageError: for an alias that is a number, or ``latest``.
+    """
+    alias = text("alias", alias, 'ingot.promote("churn:8", "production")')
+    return _moved(["promote", reference(ref), alias, *_because(reason)], store)
 
 
 def rollback(
-    name: str, *, alias: str = "production", to: str | int | None = None, reason: str | None = None, store: Store = None
+    name: str, *, alias: str = "production", to: str | int | Version | None = None, reason: str | None = None, store: Store = None
 ) -> Version:
-    """Points an alias back at the version that held it before, or at ``to`` (a reference or a number)."""
-    target = [] if to is None else ["--to", f"{name}:{to}" if isinstance(to, int) else to]
+    """Points an alias back at the version that held it before, or at ``to`` (a reference, a number or a version)."""
+    name = text("name", name, 'ingot.rollback("churn")')
+    alias = text("alias", alias, 'ingot.rollback("churn", alias="production")')
+    target = [] if to is None else ["--to", version_of(name, to, "to")]
     return _moved(["rollback", f"{name}@{alias}", *target, *_because(reason)], store)
 
 
-def alias(name: str, alias: str, ref: str | int | None, *, store: Store = None) -> Version | None:
+@overload
+def alias(name: str, alias: str, ref: None, *, store: Store = None) -> None: ...
+@overload
+def alias(name: str, alias: str, ref: str | int | Version, *, store: Store = None) -> Version: ...
+def alias(name: str, alias: str, ref: str | int | Version | None, *, store: Store = None) -> Version | None:
     """Points an alias at a version; with ``None`` removes it."""
+    name = text("name", name, 'ingot.alias("churn", "candidate", 8)')
+    alias = text("alias", alias, 'ingot.alias("churn", "candidate", 8)')
     if ref is None:
-        engine.run(["alias", "rm", name, alias], store=store)
+        engine.run(["alias", "rm", name, alias], store=store_or_none(store))
         return None
-    return _moved(["alias", "set", name, alias, f"{name}:{ref}" if isinstance(ref, int) else ref], store)
+    return _moved(["alias", "set", name, alias, version_of(name, ref)], store)
 
 
 def aliases(name: str, *, store: Store = None) -> dict[str, int]:
     """Gives a model's aliases and the versions they name."""
-    named: dict[str, int] = engine.run(["alias", "ls", name], store=store)["aliases"]
+    name = text("name", name, 'ingot.aliases("churn")')
+    named: dict[str, int] = engine.run(["alias", "ls", name], store=store_or_none(store))["aliases"]
     return named
 
 
-def history(name: str, *, store: Store = None) -> list[HistoryEntry]:
-    """Tells what happened to a model, in the order the engine tells it."""
-    entries = engine.run(["history", name], store=store)["events"]
-    return [
+def history(name: str, *, store: Store = None) -> Listing[HistoryEntry]:
+    """Tells what happened to a model, in the order the engine tells it. The list shows itself as a table."""
+    name = text("name", name, 'ingot.history("churn")')
+    entries = engine.run(["history", name], store=store_or_none(store))["events"]
+    return listing_of_history(
         HistoryEntry(
             entry["seq"], entry["at"], entry["actor"], entry["kind"], entry["summary"], entry.get("reason"), entry["digest"], entry["body"]
         )
         for entry in entries
-    ]
+    )
 
 
 def _moved(command: list[str], store: Store) -> Version:
-    return version_from_record(engine.run(command, store=store)["version"], store=store)
+    return version_from_record(engine.run(command, store=store_or_none(store))["version"], store=store)
 
 
 def _because(reason: str | None) -> list[str]:
-    return [] if reason is None else ["--message", reason]
+    said = text_or_none("reason", reason, 'reason="better AUC"')
+    return [] if said is None else [f"--message={said}"]
