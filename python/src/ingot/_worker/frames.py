@@ -101,10 +101,19 @@ def pack_text(values: Iterable[Any]) -> bytes:
 class Connection:
     """One end of the socket."""
 
-    def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.connect(path)
+    def __init__(self, peer: str | socket.socket) -> None:
+        """Connects to the socket at a path, or takes one that is connected."""
+        if isinstance(peer, str):
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._socket.connect(peer)
+        else:
+            self._socket = peer
         self._reader = self._socket.makefile("rb", buffering=1 << 16)
+
+    def close(self) -> None:
+        """Closes this end; the other one sees the end of the connection."""
+        self._reader.close()
+        self._socket.close()
 
     def is_waiting(self) -> bool:
         """Whether a frame, or the end of the connection, can be received without waiting."""
