@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import threading
 import warnings
 from collections.abc import Mapping
@@ -17,13 +16,13 @@ from ._worker.inputs import input_kind
 from ._worker.loading import InvalidPackage as _InvalidPackage
 from ._worker.loading import load_native
 from .card import model_card
+from .environment_check import environment_mismatches, mending
 from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
 from .kinds import is_dataframe, plain
-from .requirements import mismatches, pickle_globals
 from .signature import Signature
 
 if TYPE_CHECKING:
-    from typing_extensions import TypeVar
+    from typing_extensions import Self, TypeVar
 
     In = TypeVar("In", default=Any, contravariant=True)
     Out = TypeVar("Out", default=Any, covariant=True)
@@ -133,6 +132,15 @@ class Model(Generic[In, Out]):
 
         return await asyncio.to_thread(self.predict, rows)
 
+    def close(self) -> None:
+        """Ends what belongs to the model outside this process, if anything does: see ``env="isolated"``."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _repr_html_(self) -> str:
         return model_card(self)
 
@@ -212,14 +220,7 @@ def open_model(document: Mapping[str, Any], *, check: str = "warn") -> Model:
             code="invalid-package",
             hint=f"ingot pull {info.ref}",
         )
-    wanted = _other_python(package.get("pythonVersion"))
-    if wanted and _holds_bytecode(info.path, package.get("artifactPath")):
-        raise EnvironmentMismatch(
-            f"{info.ref} holds functions compiled by Python {wanted}; this is Python {platform.python_version()}",
-            code="environment-mismatch",
-            hint=f"use python{wanted}   (or ingot serve {info.ref})",
-        )
-    _check_environment(info, check, [f"Python {wanted} wanted, {platform.python_version()} found"] if wanted else [])
+    _check_environment(info, check, package)
     try:
         with _loading:
             described = flavors.describe(Path(document["path"]), package.get("artifactPath"))
@@ -230,42 +231,31 @@ def open_model(document: Mapping[str, Any], *, check: str = "warn") -> Model:
         raise InvalidPackage(f"{info.ref}: {error}", code="invalid-package") from error
     except ModuleNotFoundError as error:
         raise EnvironmentMismatch(
-            f"{info.ref} needs the module {error.name}, which is not installed", code="environment-mismatch", hint=_install(info)
+            f"{info.ref} needs the module {error.name}, which is not installed", code="environment-mismatch", hint=_install(info, error.name)
         ) from error
     return Model(native, info, described=described)
 
 
-def _other_python(made_with: Any) -> str | None:
-    """Gives major and minor version of the Python a package was made with, None where it is this one's or not known."""
-    wanted = ".".join(str(made_with or "").split(".")[:2])
-    return wanted if wanted and wanted != ".".join(platform.python_version_tuple()[:2]) else None
-
-
-def _holds_bytecode(directory: Path | None, artifact: str | None) -> bool:
-    """Says whether a pickle stores functions by value: their bytecode crashes any other minor version of Python."""
-    path = directory / artifact if directory is not None and artifact is not None else None
-    if path is None or not path.is_file() or path.suffix not in {".pkl", ".pickle"}:
-        return False
-    try:
-        return any("cloudpickle" in module for module, _ in pickle_globals(path))
-    except ValueError:
-        return False
-
-
-def _check_environment(info: ModelInfo, check: str, python: list[str]) -> None:
+def _check_environment(info: ModelInfo, check: str, package: Mapping[str, Any]) -> None:
     if check not in {"warn", "strict", "off"}:
         raise UsageError(f'check="{check}" is none of "warn", "strict" and "off"', code="usage")
-    if check == "off":
-        return
-    other, missing = mismatches(info.requirements)
-    other = [*(python if info.flavor != "onnx" else []), *other]
-    if missing and info.flavor != "onnx" or other and check == "strict":
-        lines = "; ".join([*missing, *other])
-        raise EnvironmentMismatch(f"{info.ref} does not fit this interpreter: {lines}", code="environment-mismatch", hint=_install(info))
-    if other:
-        message = f"{info.ref} was made with other versions: {'; '.join(other)}"
-        warnings.warn(EnvironmentWarning(message), stacklevel=4)
+    found = environment_mismatches(info.ref, package, info.path or Path())
+    # Bytecode of another Python would crash the process: that is not for the caller to allow.
+    fatal = [each for each in found if each.fatal and (check != "off" or "compiled" in each.text)]
+    told = found if check == "strict" else fatal
+    if told:
+        lines = "".join(f"\n  {each}" for each in told)
+        raise EnvironmentMismatch(
+            f"{info.ref} does not fit this interpreter:{lines}",
+            code="environment-mismatch",
+            hint=mending(told, info.ref),
+            details={"mismatches": [each.to_json() for each in told]},
+        )
+    if found and check == "warn":
+        lines = "".join(f"\n  {each}" for each in found)
+        warnings.warn(EnvironmentWarning(f"{info.ref} was made with other versions:{lines}"), stacklevel=4)
 
 
-def _install(info: ModelInfo) -> str:
-    return "pip install " + " ".join(f"'{line}'" for line in info.requirements) if info.requirements else f"ingot serve {info.ref}"
+def _install(info: ModelInfo, module: str | None) -> str:
+    isolated = f'ingot.load("{info.ref}", env="isolated")'
+    return f"pip install {module or ' '.join(info.requirements)}   (or {isolated})"

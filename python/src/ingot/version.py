@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import engine
 from .card import card
 from .signature import Signature
+
+if TYPE_CHECKING:
+    from .loading import Check, LoadEnvironment, Verify
 
 Store = str | os.PathLike[str] | None
 
@@ -138,11 +141,11 @@ class Version:
         where = [] if directory is None else ["--output", os.fspath(directory)]
         return Path(engine.run(["pull", self.ref, *where], store=self.store)["path"])
 
-    def load(self, *, check: str = "warn") -> Any:
+    def load(self, *, check: Check = "warn", env: LoadEnvironment = "current", verify: Verify = "marks") -> Any:
         """Loads it, as :func:`ingot.load` does."""
         from .loading import load
 
-        return load(self.ref, check=check, store=self.store)
+        return load(self.ref, check=check, env=env, verify=verify, store=self.store)
 
     def _said(self, key: str) -> Mapping[str, Any]:
         value = self.record.get(key) or self.captured.get(key) or {}
