@@ -12,6 +12,10 @@ bucket named by ``INGOT_REGISTRY``. References are ``churn`` (the newest), ``chu
 ``churn@production`` and ``churn@sha256:…``.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ._version import __version__
 from .errors import (
     Conflict,
@@ -37,6 +41,11 @@ from .pushing import push
 from .registry import HistoryEntry, alias, aliases, history, models, promote, rollback, show, versions
 from .signature import Feature, Signature
 from .version import File, Version
+
+if TYPE_CHECKING:
+    from . import callbacks
+    from .aio import aload, apush
+    from .autologging import autolog
 
 __all__ = [
     "Conflict",
@@ -64,6 +73,10 @@ __all__ = [
     "Version",
     "alias",
     "aliases",
+    "aload",
+    "apush",
+    "autolog",
+    "callbacks",
     "history",
     "load",
     "models",
@@ -73,3 +86,21 @@ __all__ = [
     "show",
     "versions",
 ]
+
+#: What is imported when it is first used: it needs an event loop, or hooks into frameworks.
+_LATER = {"aload": "aio", "apush": "aio", "autolog": "autologging", "callbacks": "callbacks"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'ingot' has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(f".{_LATER[name]}", __name__)
+    found = module if name == _LATER[name] else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

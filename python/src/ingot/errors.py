@@ -50,6 +50,14 @@ class IngotError(Exception):
             lines.append(f"  try           {self.hint}")
         return "\n".join(lines)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show instead of a traceback: the user's own lines, then what failed and what to do."""
+        from .tracebacks import own_lines
+
+        kind = f"{type(self).__module__.partition('.')[0]}.{type(self).__name__}"
+        code = f" [{self.code}]" if self.code != "unexpected" else ""
+        return [*own_lines(self.__traceback__), f"{kind}{code}: {self}"]
+
     def __reduce__(self) -> tuple[Any, ...]:
         return (_rebuild, (type(self), self.message, {key: value for key, value in vars(self).items() if key != "message"}))
 

@@ -7,6 +7,7 @@ without it there is a line of HTML in a notebook and a line of text in a termina
 from __future__ import annotations
 
 import contextlib
+import importlib
 import importlib.util
 import json
 import sys
@@ -98,7 +99,7 @@ class _Tqdm:
     def __init__(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from tqdm.auto import tqdm
+            tqdm: Any = importlib.import_module("tqdm.auto").tqdm
         self._bar: Any = tqdm(total=0, unit="B", unit_scale=True, leave=False, file=sys.stderr)
         self._phase: str | None = None
 
@@ -118,8 +119,7 @@ class _Html:
     """One output of a notebook that is replaced, and emptied in the end."""
 
     def __init__(self) -> None:
-        from IPython.display import display
-
+        display: Any = importlib.import_module("IPython.display").display
         self._handle: Any = display(_Shown("…", None), display_id=True)
 
     def show(self, event: Mapping[str, Any]) -> None:
