@@ -113,9 +113,9 @@ class Model(Generic[In, Out]):
         #: Which version this is.
         self.info = info
         features = [feature.to_json() for feature in info.signature.inputs]
-        description = dict(described or {})
-        self._asked = flavors.predictor(native, info.flavor, description)
-        self._takes = _kind(self._asked, info.flavor, features, takes or description.get("input"))
+        part, self._flavor, description = flavors.asked_part(native, info.flavor, dict(described or {}))
+        self._asked = flavors.predictor(part, self._flavor, description) if self._flavor != "onnx" else part
+        self._takes = _kind(self._asked, self._flavor, features, takes or description.get("input"))
 
     def predict(self, rows: In) -> Out:
         """Answers rows.
@@ -144,6 +144,12 @@ class Model(Generic[In, Out]):
     def _repr_html_(self) -> str:
         return model_card(self)
 
+    def __getitem__(self, name: str | int) -> Any:
+        """Gives a part of several models that were pushed together: ``model["explainer"]``."""
+        if self.info.flavor != "models":
+            raise TypeError(f"{self.info.ref} is one model, without parts; its own object is .native")
+        return self.native[name]
+
     def __getattr__(self, name: str) -> Any:
         if name in METHODS and hasattr(self.__dict__.get("_asked"), name):
             return lambda rows: self._call(name, rows)
@@ -162,8 +168,8 @@ class Model(Generic[In, Out]):
         return answers[0] if convert.is_one_row(rows, self.info.signature.inputs) and isinstance(answers, list) and len(answers) == 1 else answers
 
     def _ask(self, method: str, data: Any) -> Any:
-        if self.info.flavor == "onnx":
-            return _run_onnx(self.native, data)
+        if self._flavor == "onnx":
+            return _run_onnx(self._asked, data)
         call = getattr(self._asked, method, None)
         return call(data) if callable(call) else self._asked(data)
 

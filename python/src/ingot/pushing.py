@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from . import engine
-from .capture import Environment, capture, capture_environment, check_metrics, given_params
+from .agreement import check_lengths
+from .capture import Environment, add_profile, capture, capture_environment, check_metrics, data_signature
 from .errors import InvalidPackage, NotFound, UsageError
+from .hyperparameters import given_params
 from .kinds import comes_from
-from .lineage import capture_lineage
+from .lineage import author_name, capture_lineage, check_clean
+from .lock import Hashing
 from .requirements import split_modules
 from .serializers import Saved, Serializer, choose
-from .serializers.describing import write_flavor
+from .serializers.describing import plugin_names, settled, write_flavor
 from .version import Store, Version, version_from_record
 
 
@@ -41,6 +44,10 @@ def push(
     code: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None = None,
     serializer: str | Serializer | None = None,
     ranges: bool = True,
+    profile: bool = True,
+    author: str | None = None,
+    lock: bool = False,
+    require_clean: bool = False,
     store: Store = None,
     dry_run: bool = False,
 ) -> Version:
@@ -51,7 +58,9 @@ def push(
 
     :param X: training data (DataFrame, array, list of dicts): read for names, types, ranges; its rows are never kept.
     :param ranges: False keeps the least and greatest value of each column of ``X`` out of the signature, too.
-    :param y: the target, for its name.
+    :param profile: False keeps neither the digest of the data nor how its columns are distributed (histograms, quantiles,
+        frequent values; never a row, nor anything that fewer than ten rows share).
+    :param y: the target, for its name and how it is distributed.
     :param metrics: numbers to compare versions by: ``{"auc": 0.97}``.
     :param params: hyperparameters beside those the estimator tells itself.
     :param alias: one or more aliases to point at the version.
@@ -60,19 +69,25 @@ def push(
     :param env: ``"infer"`` (what the saved object imports), ``"none"``, a requirements file, or a list of requirements.
     :param code: files or folders of your own modules that the model needs.
     :param serializer: name of a serializer, in place of the one chosen for the object.
+    :param author: who made it; default: ``INGOT_AUTHOR``, else what git is told, else the user of the machine.
+    :param lock: True asks the package index for the hashes of everything the model needs; without it they are recorded
+        where uv has them in its cache.
+    :param require_clean: True refuses (``PolicyRefused``, naming the files) when the working tree has uncommitted changes.
     :param store: where models live; default: ``INGOT_REGISTRY``, else ``~/.ingot/store``.
     :param dry_run: stores nothing; the version that comes back has number 0.
     """
-    X = _as_pandas(X)
+    X, y = _as_pandas(X), _as_pandas(y)
     given = {"metrics": check_metrics(metrics), "tags": _check_tags(tags)}
     path = _as_path(model)
+    if require_clean:
+        check_clean(_where(path))
     with tempfile.TemporaryDirectory(prefix="ingot-push-") as scratch:
         if path is not None:
-            document = _capture_path(path, given, params, example)
+            document = _capture_path(path, given, params, example, X, y, ranges, profile, author)
             source = path
         else:
             source = Path(scratch, "package")
-            document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges)
+            document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges, profile, author, lock)
         if name is None:
             name = _default_name(model, path)
         version = _publish(source, name, document, Path(scratch), alias, label, message, store, dry_run)
@@ -105,13 +120,36 @@ def _as_path(model: Any) -> Path | None:
     raise NotFound(f'there is no file or folder "{model}"', code="path-not-found")
 
 
-def _capture_path(path: Path, given: Mapping[str, Any], params: Mapping[str, Any] | None, example: Any) -> dict[str, Any]:
-    where = path if path.is_dir() else path.resolve().parent
+def _where(path: Path | None) -> Path | None:
+    """Gives the directory whose repository a package belongs to; None: the working directory."""
+    return path if path is None or path.is_dir() else path.resolve().parent
+
+
+def _capture_path(
+    path: Path,
+    given: Mapping[str, Any],
+    params: Mapping[str, Any] | None,
+    example: Any,
+    data: Any,
+    target: Any,
+    ranges: bool,
+    profile: bool,
+    author: str | None,
+) -> dict[str, Any]:
+    where = _where(path)
     document: dict[str, Any] = {**given, "lineage": capture_lineage(where)}
+    document["author"] = author if author is not None else author_name(where)
     if params:
         document["params"] = given_params(params)
     if isinstance(example, Mapping | list):
         document["example"] = {"inputs": [example] if isinstance(example, Mapping) else example}
+    if data is not None:
+        check_lengths(data, target)
+        signature = data_signature(data, ranges=ranges)
+        if signature.inputs:
+            document["signature"] = signature.to_json()
+        if profile:
+            add_profile(document, data, target, None)
     return {key: value for key, value in document.items() if value}
 
 
@@ -128,33 +166,55 @@ def _write_package(
     serializer: str | Serializer | None,
     description: str | None,
     ranges: bool,
+    profile: bool,
+    author: str | None,
+    lock: bool,
 ) -> dict[str, Any]:
     directory.mkdir()
     beside = _code_paths(code)
     chosen = choose(model, serializer)
-    saved = chosen.save(model, directory, data=data, code=beside)
+    saved = settled(chosen.save(model, directory, data=data, code=beside), chosen.name)
     write_flavor(saved, directory)
     _copy_code(beside, directory)
     for notice in (*saved.notices, *_missing_code(saved, beside)):
         warnings.warn(notice, stacklevel=4)
-    environment = capture_environment(saved, chosen.pip_names(model), env, data)
+    environment = capture_environment(saved, [*chosen.pip_names(model), *plugin_names(saved)], env, data, beside)
+    hashing = Hashing.start(environment.get("lock", []), online=lock)
     if environment["requirements"]:
         (directory / "requirements.txt").write_text("\n".join(environment["requirements"]) + "\n", encoding="utf-8")
     if description is not None:
         text = f"description: {json.dumps(description, ensure_ascii=False)}\n"
         (directory / "metadata.yaml").write_text(text, encoding="utf-8")
-    return capture(
-        model,
-        saved,
-        serializer=chosen.name,
-        environment=environment,
-        data=data,
-        target=target,
-        example=example,
-        params=params,
-        ranges=ranges,
-        **given,
-    )
+    try:
+        document = capture(
+            *_described(model, saved),
+            serializer=chosen.name,
+            environment=environment,
+            data=data,
+            target=target,
+            example=example,
+            params=params,
+            ranges=ranges,
+            profile=profile,
+            author=author,
+            **given,
+        )
+        if "lock" in environment:
+            document["environment"]["lock"] = hashing.lines()
+    finally:
+        hashing.close()
+    if saved.main is not None:
+        document["flavor"] = saved.flavor
+        document["serializer"] = {"name": chosen.name, "executesCode": saved.executes_code, "reason": saved.reason or ""}
+    return document
+
+
+def _described(model: Any, saved: Saved) -> tuple[Any, Saved]:
+    """Gives what a version is described by: of several models the one that predict asks."""
+    if saved.main is None:
+        return model, saved
+    name = saved.description["main"]
+    return (model[name] if isinstance(model, Mapping) else model[int(name)]), saved.main
 
 
 def _publish(

@@ -38,9 +38,12 @@ from types import ModuleType
 from typing import Any
 
 from . import flavors
-from .flavors import InvalidPackage
+from .flavors import InvalidPackage, onnx
 
 __all__ = ["InvalidPackage", "load_native"]
+
+#: Names types, separated by commas, that a skops archive may hold beside those skops trusts by itself.
+TRUSTED_TYPES = "INGOT_TRUSTED_TYPES"
 
 _package_directories: list[str] = []
 
@@ -60,11 +63,11 @@ def load_native(
     if flavor == "python":
         return _load_interface(root, interface_path or "interface.py")
     if flavor == "sklearn":
-        return _read_artifact(root, _needed(artifact_path, "an artifact file"))
+        return read_artifact(root, _needed(artifact_path, "an artifact file"))
     if flavor == "function":
         return _load_function(root, artifact_path)
     if flavor == "onnx":
-        return _open_onnx(root, _needed(artifact_path, "an .onnx file"))
+        return onnx.load(root, {"artifact": _needed(artifact_path, "an .onnx file")})
     return flavors.load(root, flavor, description or flavors.describe(root, artifact_path))
 
 
@@ -94,7 +97,7 @@ def _load_function(root: Path, artifact_path: str | None) -> Any:
         if not callable(function):
             raise InvalidPackage(f"{source} has no function {description.get('function')!r}, named in function.json")
     else:
-        function = _read_artifact(root, description.get("artifact") or artifact_path or "model.pkl")
+        function = read_artifact(root, description.get("artifact") or artifact_path or "model.pkl")
     return _flagged(function, description.get("input"))
 
 
@@ -107,13 +110,14 @@ def _flagged(function: Any, takes: str | None) -> Any:
     return function
 
 
-def _read_artifact(root: Path, path: str) -> Any:
+def read_artifact(root: Path, path: str) -> Any:
+    """Reads a pickle, a joblib file or a skops archive of a package."""
     file = _existing(root, path)
     if file.suffix == ".skops":
         return _read_skops(file)
     if file.suffix == ".joblib":
         return _read_joblib(file)
-    _allow_imports_from(root)
+    allow_imports_from(root)
     try:
         with file.open("rb") as stream:
             return pickle.load(stream)
@@ -136,15 +140,17 @@ def _read_joblib(file: Path) -> Any:
 
 
 def _read_skops(file: Path) -> Any:
+    """Reads a skops archive by an allow-list that comes from whoever loads it, never from the archive itself."""
     from skops import io  # noqa: PLC0415
 
-    return io.load(file, trusted=io.get_untrusted_types(file=file))
-
-
-def _open_onnx(root: Path, path: str) -> Any:
-    import onnxruntime  # noqa: PLC0415
-
-    return onnxruntime.InferenceSession(os.fspath(_existing(root, path)), providers=["CPUExecutionProvider"])
+    trusted = [name.strip() for name in os.environ.get(TRUSTED_TYPES, "").split(",") if name.strip()]
+    untrusted = [name for name in io.get_untrusted_types(file=file) if name not in trusted]
+    if untrusted:
+        raise InvalidPackage(
+            f"{file.name} holds types that are not trusted here: {', '.join(untrusted)}. If you trust them, say so where it "
+            f"is loaded: {TRUSTED_TYPES}={','.join([*trusted, *untrusted])}"
+        )
+    return io.load(file, trusted=trusted)
 
 
 def _existing(root: Path, path: str) -> Path:
@@ -158,7 +164,7 @@ def _existing(root: Path, path: str) -> Path:
 
 def _import_file(root: Path, path: str) -> ModuleType:
     file = _existing(root, path)
-    _allow_imports_from(file.parent)
+    allow_imports_from(file.parent)
     name = f"ingot_package_{hashlib.sha256(os.fsencode(file)).hexdigest()[:16]}"
     loader = _SourceLoader(name, os.fspath(file))
     spec = importlib.util.spec_from_file_location(name, file, loader=loader)
@@ -174,7 +180,7 @@ def _import_file(root: Path, path: str) -> ModuleType:
     return module
 
 
-def _allow_imports_from(directory: Path) -> None:
+def allow_imports_from(directory: Path) -> None:
     """Puts a package's directory first on ``sys.path`` and forgets same-named modules of packages loaded before."""
     text = os.fspath(directory)
     if not _package_directories:
@@ -185,11 +191,16 @@ def _allow_imports_from(directory: Path) -> None:
     if text in sys.path:
         sys.path.remove(text)
     sys.path.insert(0, text)
-    others = tuple(other + os.sep for other in _package_directories if other != text)
+    others = tuple(other + os.sep for other in _package_directories if not _is_within(text, other))
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if others and not name.startswith("ingot_package_") and isinstance(file, str) and file.startswith(others):
             del sys.modules[name]
+
+
+def _is_within(path: str, other: str) -> bool:
+    """Whether one directory lies in the other: a folder of a package and the package are one."""
+    return (path + os.sep).startswith(other + os.sep) or (other + os.sep).startswith(path + os.sep)
 
 
 class _SourceLoader(importlib.machinery.SourceFileLoader):

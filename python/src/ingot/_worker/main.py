@@ -69,7 +69,7 @@ def _memory_bytes() -> int:
 
 
 def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    from _ingot_worker.flavors import describe  # noqa: PLC0415
+    from _ingot_worker.flavors import asked_part, describe  # noqa: PLC0415
     from _ingot_worker.loading import load_native  # noqa: PLC0415
     from _ingot_worker.predicting import Model  # noqa: PLC0415
     from _ingot_worker.preloading import environment_modules  # noqa: PLC0415
@@ -78,6 +78,7 @@ def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     os.chdir(order["directory"])
     description = describe(pathlib.Path(order["directory"]), order.get("artifactPath"))
     native = load_native(order["directory"], flavor, order.get("interfacePath"), order.get("artifactPath"), description)
+    native, flavor, description = asked_part(native, flavor, description)
     signature = order.get("signature")
     learned = None
     if signature is None and flavor == "sklearn":

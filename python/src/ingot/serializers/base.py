@@ -35,6 +35,8 @@ class Saved:
     metrics: Mapping[str, float] = field(default_factory=dict)
     #: References or addresses of the models this one was made from (the base of an adapter).
     parents: tuple[str, ...] = ()
+    #: Of several models: what was saved of the one that ``predict`` asks.
+    main: Saved | None = None
 
 
 @runtime_checkable

@@ -31,7 +31,7 @@ class FunctionSerializer:
 
     def save(self, model: Any, directory: Path, *, data: Any = None, code: Iterable[Path] = ()) -> Saved:
         """Extracts the source with everything it refers to; falls back to a pickle by value (cloudpickle)."""
-        _check_arguments(model)
+        check_arguments(model, model.__name__)
         takes = what_it_takes(model, data)
         source = extract_source(model)
         if source is not None:
@@ -39,17 +39,17 @@ class FunctionSerializer:
             _describe(directory, {"function": source.name, "source": "function.py", "input": takes})
             modules = frozenset(top_modules(source.modules))
             return Saved("function", modules, executes_code=True, reason="it is Python source", takes=takes)
-        modules, notices = write_pickle(model, directory / "model.pkl", code=code)
+        pickled = write_pickle(model, directory / "model.pkl", code=code)
         _describe(directory, {"function": model.__name__, "artifact": "model.pkl", "input": takes})
         reason = "a pickle can run any code when it is loaded"
-        return Saved("function", modules, executes_code=True, reason=reason, takes=takes, notices=notices)
+        return Saved("function", pickled.modules, executes_code=True, reason=reason, takes=takes, notices=pickled.notices)
 
     def pip_names(self, model: Any) -> list[str]:
         """None beyond what the function imports."""
         return []
 
 
-def what_it_takes(function: FunctionType, data: Any) -> str:
+def what_it_takes(function: Any, data: Any) -> str:
     """Says what the function is called with: told by the data it was pushed with, else by its annotation, else rows."""
     if is_dataframe(data):
         return "dataframe"
@@ -64,16 +64,23 @@ def what_it_takes(function: FunctionType, data: Any) -> str:
     return "array" if "ndarray" in text or "NDArray" in text else "rows"
 
 
-def _check_arguments(function: FunctionType) -> None:
+def check_arguments(function: Any, name: str) -> None:
+    """Raises when something callable cannot be called with rows alone, or answers later.
+
+    :raises InvalidPackage: naming the function with its arguments.
+    """
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise InvalidPackage(f"{function.__name__} is async; a model answers at once", code="invalid-package", hint=_HOW)
-    parameters = list(inspect.signature(function).parameters.values())
-    positional = [item for item in parameters if item.kind in {item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD}]
+        raise InvalidPackage(f"{name} is async; a model answers at once", code="invalid-package", hint=_HOW)
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some builtins do not tell
+        return
+    parameters = list(signature.parameters.values())
+    positional = [item for item in parameters if item.kind in {item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD, item.VAR_POSITIONAL}]
     needed = [item for item in parameters if item.default is item.empty and item.kind is not item.VAR_POSITIONAL]
     needed = [item for item in needed if item.kind is not item.VAR_KEYWORD]
     if not positional or len(needed) > 1 or (needed and needed[0] is not positional[0]):
-        called = f"{function.__name__}{inspect.signature(function)}"
-        raise InvalidPackage(f"{called} cannot be called with rows alone", code="invalid-package", hint=_HOW)
+        raise InvalidPackage(f"{name}{signature} cannot be called with rows alone", code="invalid-package", hint=_HOW)
 
 
 def _describe(directory: Path, description: dict[str, str]) -> None:

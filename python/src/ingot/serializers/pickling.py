@@ -9,36 +9,75 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import InvalidPackage
 from ..requirements import pickle_globals, split_modules, top_modules
+from .culprit import find_culprit, what_it_is
+from .holdings import check_holdings
 
 PROTOCOL = 5
 #: Where cloudpickle may be found: on its own, or the copy inside joblib, which scikit-learn brings.
 _CLOUDPICKLES = ("cloudpickle", "joblib.externals.cloudpickle")
 
 
-def write_pickle(model: Any, path: Path, *, code: Iterable[Path] = ()) -> tuple[frozenset[str], tuple[str, ...]]:
-    """Pickles an object and gives the top-level modules that loading it imports, and what the user should know.
+class Pickled(NamedTuple):
+    """What a pickle imports when it is loaded (top-level modules), and what the user should know of it."""
 
-    :raises InvalidPackage: when it cannot be pickled, naming the class that refuses.
+    modules: frozenset[str]
+    notices: tuple[str, ...]
+
+
+def write_pickle(model: Any, path: Path, *, code: Iterable[Path] = ()) -> Pickled:
+    """Pickles an object (protocol 5). What only exists here is stored by value where cloudpickle is installed.
+
+    :raises InvalidPackage: when it cannot be pickled: names the part that refuses by its path (``model.steps[1][1].func``)
+        and what to do; also for a tensor on a GPU.
     """
+    held = check_holdings(model)
     beside = {part.resolve().stem if part.is_file() else part.resolve().name for part in code}
     failed = _dump(pickle, model, path)
     local = set() if failed else _local(path) - beside
     if not failed and not local:
-        return _modules(path), ()
+        return Pickled(_modules(path), held)
     cloudpickle = find_cloudpickle()
     if cloudpickle is None:
-        raise InvalidPackage(
-            f"the {type(model).__name__} holds code that only exists here ({failed or _listed(local)}), so it would not load elsewhere",
-            code="invalid-package",
-            hint="pip install cloudpickle   (or move the code to a file and pass code=[…])",
-        )
+        raise _without_cloudpickle(model, failed, local)
     stored = _dump_by_value(cloudpickle, model, path, local, beside)
     notice = f"code that only exists here is stored inside the pickle: {_listed(stored)}"
-    return _modules(path), (notice,) if stored else ()
+    return Pickled(_modules(path), (notice, *held) if stored else held)
+
+
+def _without_cloudpickle(model: Any, failed: Exception | None, local: set[str]) -> InvalidPackage:
+    if failed is not None:
+        return _refusal(model, pickle, failed)
+    return InvalidPackage(
+        f"the {type(model).__name__} holds code that only exists here ({_listed(local)}), so it would not load elsewhere",
+        code="invalid-package",
+        hint="pip install cloudpickle   (or move the code to a file and pass code=[…])",
+    )
+
+
+def _refusal(model: Any, pickler: Any, failed: Exception) -> InvalidPackage:
+    """Names the part that cannot be pickled, and what to do about it."""
+    if isinstance(failed, RecursionError):
+        return InvalidPackage(
+            f"the {type(model).__name__} is nested too deeply to be pickled",
+            code="invalid-package",
+            hint="sys.setrecursionlimit(100_000) before pushing, and where it is loaded",
+        )
+    path, part, error = find_culprit(model, lambda part: _dump(pickler, part, None))
+    what, advice = what_it_is(part)
+    return InvalidPackage(
+        f"{path} is {what}, which cannot be pickled ({type(error or failed).__name__}: {_first_line(error or failed)})",
+        code="invalid-package",
+        hint=advice,
+        details={"path": path},
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return next((line for line in str(error).splitlines() if line.strip()), "")[:200]
 
 
 def _dump_by_value(cloudpickle: ModuleType, model: Any, path: Path, local: set[str], beside: set[str]) -> set[str]:
@@ -48,21 +87,34 @@ def _dump_by_value(cloudpickle: ModuleType, model: Any, path: Path, local: set[s
         stored |= local
         with by_value(cloudpickle, stored):
             failed = _dump(cloudpickle, model, path)
-        if failed:
-            raise InvalidPackage(f"the {type(model).__name__} cannot be pickled: {failed}", code="invalid-package")
+            if failed is not None:
+                raise _refusal(model, cloudpickle, failed) from failed
         local = _local(path) - beside
         if local <= stored:
             return stored
 
 
-def _dump(pickler: Any, model: Any, path: Path) -> str | None:
-    """Writes the file; gives what went wrong when the object cannot be pickled."""
+def _dump(pickler: Any, model: Any, path: Path | None) -> Exception | None:
+    """Writes the file (nothing at all without a path); gives what went wrong when the object cannot be pickled."""
     try:
-        with path.open("wb") as file:
-            pickler.dump(model, file, protocol=PROTOCOL)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        return f"{type(error).__name__}: {error}"
+        if path is None:
+            pickler.dump(model, _Nowhere(), protocol=PROTOCOL)
+        else:
+            with path.open("wb") as file:
+                pickler.dump(model, file, protocol=PROTOCOL)
+    except (OSError, MemoryError):  # the disk or the machine, not the object
+        raise
+    except Exception as error:  # noqa: BLE001 - an object may refuse with whatever its class raises
+        return error
     return None
+
+
+class _Nowhere:
+    """Takes what is written and keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        """Says that all was written."""
+        return len(data) if isinstance(data, bytes) else memoryview(data).nbytes
 
 
 def _modules(path: Path) -> frozenset[str]:

@@ -26,14 +26,9 @@ class SklearnSerializer:
     def save(self, model: Any, directory: Path, *, data: Any = None, code: Iterable[Path] = ()) -> Saved:
         """Writes ``model.pkl``; of a search (GridSearchCV) its best estimator."""
         best = best_estimator(model)
-        if not is_fitted(best):
-            raise InvalidPackage(
-                f"this {type(best).__name__} is not fitted yet, so it cannot predict",
-                code="invalid-package",
-                hint="call model.fit(X, y) before ingot.push(model, …)",
-            )
+        check_fitted(best)
         takes = what_it_takes(best, data)
-        modules, notices = write_pickle(_marked(best, takes), directory / "model.pkl", code=code)
+        modules, notices = write_pickle(marked(best, takes), directory / "model.pkl", code=code)
         return Saved(
             flavor="sklearn",
             modules=modules,
@@ -41,12 +36,22 @@ class SklearnSerializer:
             reason="a pickle can run any code when it is loaded",
             takes=takes,
             model=best,
-            notices=(*notices, *_cannot_answer(best)),
+            notices=(*notices, *cannot_answer(best)),
         )
 
     def pip_names(self, model: Any) -> list[str]:
         """scikit-learn always, pandas where the model was fitted on DataFrames."""
         return ["scikit-learn", "pandas"] if takes_dataframe(best_estimator(model)) else ["scikit-learn"]
+
+
+def check_fitted(model: Any) -> None:
+    """Raises InvalidPackage for an estimator that learned nothing yet."""
+    if not is_fitted(model):
+        raise InvalidPackage(
+            f"this {type(model).__name__} is not fitted yet, so it cannot predict",
+            code="invalid-package",
+            hint="call model.fit(X, y) before ingot.push(model, …)",
+        )
 
 
 def best_estimator(model: Any) -> Any:
@@ -71,7 +76,7 @@ def _first_step(model: Any) -> Any:
     return model
 
 
-def _marked(model: Any, takes: str) -> Any:
+def marked(model: Any, takes: str) -> Any:
     """Notes in the stored copy what the estimator cannot tell by itself; the user's own object stays as it is."""
     if takes == "array" or (takes == "dataframe" and takes_dataframe(model)):
         return model
@@ -80,7 +85,8 @@ def _marked(model: Any, takes: str) -> Any:
     return marked
 
 
-def _cannot_answer(model: Any) -> list[str]:
+def cannot_answer(model: Any) -> list[str]:
+    """Gives a notice where an estimator has no predict: it can be stored, not served."""
     if callable(getattr(model, "predict", None)):
         return []
     others = [name for name in ("transform", "score_samples") if callable(getattr(model, name, None))]

@@ -23,11 +23,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FLAVOR_FILE", "PLUGINS", "describe", "is_described", "load", "predictor"]
+__all__ = ["FLAVOR_FILE", "PLUGINS", "InvalidPackage", "asked_part", "describe", "existing", "is_described", "load", "predictor"]
 
 FLAVOR_FILE = "flavor.json"
 #: Entry points of this group offer a module (or object) with ``load`` and ``predictor``.
 PLUGINS = "ingot.flavors"
+#: Flavors whose objects answer by themselves.
+_AS_THEY_ARE = ("python", "sklearn", "function", "file")
 #: Flavors that are loaded without a module of this folder, or not at all.
 _ELSEWHERE = ("python", "sklearn", "function", "onnx", "file")
 
@@ -66,9 +68,19 @@ def load(root: Path, flavor: str, description: dict[str, Any]) -> Any:
 
 def predictor(native: Any, flavor: str, description: dict[str, Any]) -> Any:
     """Gives what answers for a loaded object; the object itself where its flavor has nothing to add."""
-    if not is_described(flavor):
+    if flavor in _AS_THEY_ARE:
         return native
     return _module(flavor, description).predictor(native, description)
+
+
+def asked_part(native: Any, flavor: str, description: dict[str, Any]) -> tuple[Any, str, dict[str, Any]]:
+    """Object, flavor and description of what is asked: of several models those of the one that predict asks."""
+    if flavor != "models":
+        return native, flavor, description
+    from .models import main_part  # noqa: PLC0415
+
+    part = main_part(native, description)
+    return asked_part(part[0], part[1]["flavor"], part[1])
 
 
 def existing(root: Path, path: str) -> Path:
