@@ -30,11 +30,10 @@ class CatboostSerializer:
             raise not_fitted(model)
         model.save_model(str(directory / "model.cbm"), format="cbm")
         params, left = storable(model.get_params())
-        description = {
-            "artifact": "model.cbm",
-            "class": own_class(model, "catboost"),
-            "estimator": write_estimator(directory, {"params": params}),
-        }
+        description: dict[str, Any] = {"artifact": "model.cbm", "class": own_class(model, "catboost")}
+        if not left:
+            # Else those that CatBoost keeps in its own file have to do.
+            description["estimator"] = write_estimator(directory, {"params": params})
         best = model.get_best_iteration()
         return Saved(
             flavor="catboost",

@@ -46,7 +46,7 @@ class StatsmodelsSerializer:
             executes_code=True,
             reason="a pickle can run any code when it is loaded",
             takes="rows" if series else "dataframe",
-            notices=(*notices, *_holds_data(model)),
+            notices=notices,
             description={
                 "artifact": "model.pkl",
                 "class": f"{type(model).__module__}.{type(model).__qualname__}",
@@ -57,8 +57,8 @@ class StatsmodelsSerializer:
         )
 
     def pip_names(self, model: Any) -> list[str]:
-        """pandas, which statsmodels itself needs."""
-        return ["pandas"]
+        """pandas and scipy, which statsmodels computes with."""
+        return ["pandas", "scipy"]
 
 
 def _is_result(model: Any) -> bool:
@@ -103,10 +103,3 @@ def _metrics(model: Any) -> dict[str, float]:
             found[name] = value
     return found
 
-
-def _holds_data(model: Any) -> tuple[str, ...]:
-    """Results hold the data they were fitted on; a forecast needs it, a regression does not."""
-    rows = getattr(model, "nobs", None)
-    if hasattr(model, "forecast") or rows is None:
-        return ()
-    return (f"the results hold the {int(rows)} rows they were fitted on; results.remove_data() takes them out",)

@@ -62,8 +62,7 @@ def _given_categories(booster: Any, data: Any) -> dict[str, list[Any]]:
 
 
 def _describe_wrapper(model: Any, directory: Path, description: dict[str, Any]) -> tuple[str, ...]:
-    given = {key: value for key, value in model.get_params(deep=False).items() if value is not None}
-    params, left = storable(given)
+    params, left = storable(model.get_params(deep=False))
     document: dict[str, Any] = {"params": params}
     if getattr(model, "evals_result_", None):
         document["evals_result"] = model.evals_result_

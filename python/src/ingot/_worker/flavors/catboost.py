@@ -26,8 +26,8 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     model = kind_of(kind, "catboost")()
     model.load_model(str(file), format=form)
     if description.get("estimator"):
-        params = json.loads(existing(root, description["estimator"]).read_text("utf-8"))["params"]
-        model._init_params.update(params)
+        # CatBoost's own file holds other spellings of them, which it would not take twice.
+        model._init_params = json.loads(existing(root, description["estimator"]).read_text("utf-8"))["params"]
     return model
 
 
