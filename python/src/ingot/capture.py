@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import math
 import platform
 import sys
@@ -14,16 +13,21 @@ from pathlib import Path
 from typing import Any
 
 from ._worker.flavors import is_described, predictor
-from .errors import UsageError
+from .agreement import check_lengths, disagreement
+from .errors import IngotError, InvalidPackage, UsageError
 from .example import rows_of, synthetic_row
+from .fingerprint import fingerprint
+from .hyperparameters import capture_params, given_params, is_json
+from .imports import imported_modules
 from .kinds import comes_from, is_array, is_dataframe, plain
-from .lineage import capture_lineage
+from .lineage import author_name, capture_lineage
+from .lock import installed_closure
+from .profile import profile_data
 from .requirements import pins, split_modules
+from .searches import search_results
 from .serializers.base import Saved
 from .signature import Feature, Signature, infer_inputs, infer_outputs
 
-#: Parameter values whose JSON is longer are shortened.
-MAX_PARAMETER = 500
 #: Rows of X that are used to see what comes out. They are not kept.
 PROBE_ROWS = 8
 
@@ -36,7 +40,7 @@ def capture_signature(model: Any, saved: Saved, data: Any = None, target: Any = 
     listed = [str(name) for name in names] if names is not None else None
     inputs = infer_inputs(data, listed) if data is not None else ()
     if not inputs:
-        return _partial(model, listed, target)
+        return _told(model, saved) or _partial(model, listed, target)
     rows = probe(data)
     answer = plain(ask(model, saved, rows))
     _check_count(answer, rows.shape[0] if hasattr(rows, "shape") else len(rows))
@@ -48,13 +52,28 @@ def _can_be_asked(saved: Saved) -> bool:
     return saved.flavor in {"sklearn", "function"} or is_described(saved.flavor)
 
 
+def data_signature(data: Any, *, ranges: bool = True) -> Signature:
+    """Describes the columns of data alone, for a package whose model is not asked; without rows it is empty."""
+    inputs = infer_inputs(data)
+    kept = inputs if ranges else tuple(replace(feature, min=None, max=None) for feature in inputs)
+    return Signature(kept, (), partial=True)
+
+
 def _signature_or_none(model: Any, saved: Saved, data: Any, target: Any) -> Signature | None:
     """Data of an unforeseen shape costs the signature, never the push."""
     try:
         return capture_signature(model, saved, data, target)
+    except IngotError:
+        raise
     except Exception as error:  # noqa: BLE001 - X may be anything
         warnings.warn(f"X could not be described, so there is no signature: {type(error).__name__}: {error}", stacklevel=4)
         return None
+
+
+def _told(model: Any, saved: Saved) -> Signature | None:
+    """Gives what the flavor itself knows of the model: names and categories inside a booster, a pipeline's text."""
+    told = getattr(predictor(model, saved.flavor, dict(saved.description)), "ingot_signature", None)
+    return Signature.from_json(told) if told is not None else None
 
 
 def _partial(model: Any, names: list[str] | None, target: Any) -> Signature | None:
@@ -95,6 +114,14 @@ def ask(model: Any, saved: Saved, rows: Any) -> Any:
                 rows = sys.modules["numpy"].asarray(rows)
             return call(rows)
     except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        differs = disagreement(model, rows)
+        if differs is not None:
+            raise InvalidPackage(
+                f"X contradicts the model: {differs}",
+                code="invalid-package",
+                operation="push",
+                hint="pass as X what the model was fitted on, or leave X out",
+            ) from error
         warnings.warn(f"the model could not predict the first rows of X: {type(error).__name__}: {error}", stacklevel=4)
         return None
 
@@ -141,28 +168,27 @@ def _answers(model: Any, saved: Saved, signature: Signature, rows: list[dict[str
     except Exception:  # noqa: BLE001 - an example that the model cannot answer is left out
         return None
     listed = answers if isinstance(answers, list) else [answers]
-    return listed if _is_json(listed) else None
+    return listed if is_json(listed) else None
 
 
-def _is_json(value: Any) -> bool:
-    """Says whether JSON can carry a value; it knows no infinity."""
-    try:
-        json.dumps(value, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return True
+def capture_environment(
+    saved: Saved, extra: Iterable[str], wanted: Environment, data: Any = None, code: Iterable[Path] = ()
+) -> dict[str, Any]:
+    """Gives interpreter, platform, one pin a line (inferred, listed, or from a requirements file), and the lock.
 
-
-def capture_environment(saved: Saved, extra: Iterable[str], wanted: Environment, data: Any = None) -> dict[str, Any]:
-    """Gives Python version, platform and one pin a line: inferred, listed, or from a requirements file."""
-    return {
+    The lock is what the requirements need in turn, at the versions installed here, without hashes.
+    """
+    requirements = _requirements(saved, extra, wanted, data, code)
+    environment = {
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
-        "requirements": _requirements(saved, extra, wanted, data),
+        "requirements": requirements,
+        "lock": installed_closure(requirements),
     }
+    return {key: value for key, value in environment.items() if key != "lock" or value}
 
 
-def _requirements(saved: Saved, extra: Iterable[str], wanted: Environment, data: Any) -> list[str]:
+def _requirements(saved: Saved, extra: Iterable[str], wanted: Environment, data: Any, code: Iterable[Path]) -> list[str]:
     if wanted is None or wanted == "none":
         return []
     if isinstance(wanted, Path) or (isinstance(wanted, str) and wanted != "infer"):
@@ -172,71 +198,13 @@ def _requirements(saved: Saved, extra: Iterable[str], wanted: Environment, data:
         return [line.strip() for line in path.read_text("utf-8").splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not isinstance(wanted, str):
         return [str(line) for line in wanted]
-    known, _ = split_modules(saved.modules)
+    known, _ = split_modules(saved.modules | imported_modules(code))
     names = [*known.values(), *extra]
     if saved.takes == "dataframe" or (saved.flavor in {"sklearn", "function"} and is_dataframe(data)):
         names.append("pandas")
     if saved.flavor == "function" and saved.takes == "array":
         names.append("numpy")
     return pins(names)
-
-
-def capture_params(model: Any) -> dict[str, Any]:
-    """Gives an estimator's hyperparameters that JSON can say; objects are left out, long values shortened."""
-    try:
-        params = model.get_params(deep=True)
-    except (AttributeError, TypeError, ValueError):
-        return {}
-    return {str(key): shown for key, value in params.items() if (shown := _parameter(value)) is not _UNSAYABLE}
-
-
-class _Unsayable:
-    """Marks a value that JSON cannot say."""
-
-
-_UNSAYABLE = _Unsayable()
-
-
-def _parameter(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, str):
-        return value if len(value) <= MAX_PARAMETER else f"{value[:MAX_PARAMETER]}…"
-    if is_array(value) or isinstance(value, list | tuple | dict):
-        try:
-            text = json.dumps(plain(value) if is_array(value) else value, allow_nan=False)
-        except (TypeError, ValueError):
-            return _UNSAYABLE
-        return json.loads(text) if len(text) <= MAX_PARAMETER else f"{text[:MAX_PARAMETER]}…"
-    return _UNSAYABLE
-
-
-def given_params(params: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Gives the caller's own parameters as JSON can say them.
-
-    >>> given_params({"depth": 3, "limit": float("inf")})
-    {'depth': 3, 'limit': 'inf'}
-    """
-    return {str(key): value if _is_json(value := plain(item)) else str(item) for key, item in (params or {}).items()}
-
-
-def search_results(model: Any) -> tuple[dict[str, float], dict[str, Any]]:
-    """Gives the cross-validation scores and best parameters of a search (GridSearchCV); empty for anything else."""
-    results = getattr(model, "cv_results_", None)
-    index = getattr(model, "best_index_", None)
-    if not isinstance(results, Mapping) or index is None:
-        return {}, {}
-    scores: dict[str, float] = {}
-    for key, column in results.items():
-        if key.startswith(("mean_test_", "std_test_")):
-            kind, _, name = key.partition("_test_")
-            value = float(column[index])
-            if math.isfinite(value):
-                scores[f"cv_{name}" if kind == "mean" else f"cv_{name}_std"] = value
-    best = {str(key): _parameter(value) for key, value in getattr(model, "best_params_", {}).items()}
-    return scores, {key: value for key, value in best.items() if value is not _UNSAYABLE}
 
 
 def describe_model(model: Any) -> dict[str, Any]:
@@ -285,8 +253,11 @@ def capture(
     params: Mapping[str, Any] | None = None,
     tags: Mapping[str, Any] | None = None,
     ranges: bool = True,
+    profile: bool = True,
+    author: str | None = None,
 ) -> dict[str, Any]:
     """Gives the whole document for one push."""
+    check_lengths(data, target)
     fitted = saved.model if saved.model is not None else model
     signature = _signature_or_none(fitted, saved, data, target) if _can_be_asked(saved) else None
     if signature is not None and not ranges:
@@ -301,6 +272,7 @@ def capture(
         "environment": dict(environment),
         "serializer": {"name": serializer, "executesCode": saved.executes_code},
         "model": describe_model(fitted),
+        "author": author if author is not None else author_name(),
     }
     if saved.reason is not None:
         document["serializer"]["reason"] = saved.reason
@@ -308,7 +280,25 @@ def capture(
         document["signature"] = signature.to_json()
     if saved.parents:
         document["lineage"] = {**document["lineage"], "parents": list(saved.parents)}
+    if profile:
+        add_profile(document, data, target, [feature.name for feature in signature.inputs] if signature is not None else None)
     sample = capture_example(fitted, saved, signature, data, example)
     if sample is not None:
         document["example"] = sample
-    return {key: value for key, value in document.items() if value != {}}
+    return {key: value for key, value in document.items() if value not in ({}, None)}
+
+
+def add_profile(document: dict[str, Any], data: Any, target: Any, names: list[str] | None) -> None:
+    """Adds digest, shape and distributions of ``X`` and ``y``; data of an unforeseen shape has none."""
+    if data is None:
+        return
+    try:
+        printed, profile = fingerprint(data, target), profile_data(data, target, names)
+    except Exception as error:  # noqa: BLE001 - X may be anything
+        warnings.warn(f"X could not be profiled: {type(error).__name__}: {error}", stacklevel=4)
+        return
+    if printed is not None:
+        described = {"name": "X and y" if target is not None else "X", "digest": printed.digest, "rows": printed.rows, "columns": printed.columns}
+        document["lineage"] = {**document.get("lineage", {}), "data": [described]}
+    if profile is not None:
+        document["profile"] = profile

@@ -86,7 +86,7 @@ def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
         learned = signature = estimator_signature(native)
     model = Model(native, flavor, signature, description)
-    return model, {"signature": learned, "memoryBytes": _memory_bytes(), "modules": environment_modules()}
+    return model, {"signature": learned or model.learned, "memoryBytes": _memory_bytes(), "modules": environment_modules()}
 
 
 def _load_failure(problem: BaseException) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .outputs import WrongOutput, to_tensors
 
 __all__ = ["Model", "RequestFailed", "described"]
 
-_OTHER_METHODS = ("decision_function", "score_samples", "transform")
+_OTHER_METHODS = ("decision_function", "score_samples", "transform", "explain")
 
 
 class RequestFailed(Exception):
@@ -33,7 +33,9 @@ class Model:
     ) -> None:
         self.native = native
         self._asked = predictor(native, flavor, description or {})
-        signature = signature or {}
+        #: What the flavor itself knows of inputs and outputs, where nobody declared them.
+        self.learned: dict[str, Any] | None = getattr(self._asked, "ingot_signature", None) if signature is None else None
+        signature = signature or self.learned or {}
         self._inputs: list[dict[str, Any]] = signature.get("inputs") or []
         self._outputs: list[dict[str, Any]] = signature.get("outputs") or []
         self._kind = input_kind(self._asked, flavor, self._inputs, description)

@@ -23,9 +23,9 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     import spacy  # noqa: PLC0415
 
     if description.get("imports"):
-        from ..loading import _allow_imports_from  # noqa: PLC0415
+        from ..loading import allow_imports_from  # noqa: PLC0415
 
-        _allow_imports_from(root)
+        allow_imports_from(root)
         for name in description["imports"]:
             importlib.import_module(name)
     return spacy.load(existing(root, description["artifact"]))
