@@ -171,7 +171,7 @@ def name_of(model: Any) -> str:
     'gradient-booster-xl'
     """
     while True:
-        inner = getattr(model, "best_estimator_", None) or getattr(model, "estimator", None)
+        inner = getattr(model, "estimator", None) if type(model).__name__.endswith("SearchCV") else None
         steps = getattr(model, "steps", None)
         if isinstance(steps, list) and steps:
             inner = steps[-1][1]

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, cast
 
+from .quietly import quietly
+
 #: Frameworks that can be hooked into, and the modules whose import is waited for.
 FRAMEWORKS: Mapping[str, tuple[str, ...]] = {
     "sklearn": ("sklearn.base",),
@@ -55,13 +57,12 @@ class Fitted:
         return {name: number for name, value in found.items() if (number := _number(value)) is not None}
 
     def _score(self) -> dict[str, Any]:
-        kind = _kind_of(self.model)
-        if kind is None or self.X is None or self.y is None or _rows(self.X) > SCORED_ROWS:
+        if self.X is None or self.y is None or _rows(self.X) > SCORED_ROWS:
             return {}
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return {kind: self.model.score(self.X, self.y)}
+            kind = _kind_of(self.model)
+            with quietly():
+                return {} if kind is None else {kind: self.model.score(self.X, self.y)}
         except Exception:  # noqa: BLE001 - a score that cannot be had is left out
             return {}
 
@@ -289,15 +290,15 @@ def _told(model: Any) -> dict[str, Any]:
 
 
 def _flat(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives the last values of what was watched: ``{"valid": {"auc": [0.8, 0.9]}}`` is ``{"valid_auc": 0.9}``.
+    """Gives the last values of what was watched: ``{"valid": {"auc": [0.8, 0.9]}}`` is ``{"valid-auc": 0.9}``.
 
     >>> _flat({"valid": {"auc": [0.8, 0.9]}, "loss": 0.5})
-    {'valid_auc': 0.9, 'loss': 0.5}
+    {'valid-auc': 0.9, 'loss': 0.5}
     """
     flat: dict[str, Any] = {}
     for name, value in told.items():
         if isinstance(value, Mapping):
-            flat.update({f"{name}_{inner}": number for inner, number in _flat(value).items()})
+            flat.update({f"{name}-{inner}": number for inner, number in _flat(value).items()})
         else:
             flat[str(name)] = value[-1] if isinstance(value, list | tuple) and value else value
     return flat
