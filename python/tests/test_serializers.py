@@ -196,7 +196,7 @@ def test_an_unknown_serializer_is_refused_with_the_nearest() -> None:
 def test_parameters_are_what_json_can_say() -> None:
     params = capture_params(make_pipeline(Doubler(), LogisticRegression(C=2.0, max_iter=7)))
     assert (params["logisticregression__C"], params["logisticregression__max_iter"]) == (2.0, 7)
-    assert "logisticregression" not in params
+    assert (params["logisticregression"], params["doubler"]) == ("LogisticRegression", "Doubler")
     json.dumps(params, allow_nan=False)
 
 

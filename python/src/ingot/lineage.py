@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
+import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+
+from .errors import PolicyRefused
 
 
 def capture_lineage(directory: str | os.PathLike[str] | None = None) -> dict[str, Any]:
@@ -23,19 +28,109 @@ def capture_lineage(directory: str | os.PathLike[str] | None = None) -> dict[str
 
 
 def git_state(directory: str | os.PathLike[str] | None = None) -> dict[str, Any] | None:
-    """Asks git for commit, branch, remote and whether files differ from the commit; None outside a repository."""
+    """Asks git for commit, branch, remote, and whether and how files differ from the commit; None outside a repository.
+
+    ``diff`` is the digest of ``git diff HEAD --binary``: two pushes from the same uncommitted changes have the same one.
+    """
     where = os.fspath(directory) if directory is not None else os.getcwd()
-    commit = _git(where, "rev-parse", "--verify", "HEAD")
+    commit, _, branch = (_git(where, "rev-parse", "HEAD", "--abbrev-ref", "HEAD") or "").partition("\n")
     if not commit:
         return None
-    state: dict[str, Any] = {"commit": commit, "dirty": bool(_git(where, "status", "--porcelain", "--untracked-files=no"))}
-    branch = _git(where, "rev-parse", "--abbrev-ref", "HEAD")
+    dirty = bool(_git(where, *_STATUS, "--untracked-files=no"))
+    state: dict[str, Any] = {"commit": commit, "dirty": dirty}
+    if dirty and (diff := _diff_digest(where)) is not None:
+        state["diff"] = diff
     if branch and branch != "HEAD":
         state["branch"] = branch
     remote = _git(where, "config", "--get", "remote.origin.url")
     if remote:
         state["remote"] = without_credentials(remote)
     return state
+
+
+_STATUS = ("status", "--porcelain", "--ignore-submodules")
+_DIFF = ("diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules")
+#: Uncommitted changes are hashed as they come; more than this many seconds are not waited for.
+_DIFF_SECONDS = 10.0
+
+
+def _diff_digest(where: str) -> str | None:
+    """Hashes the uncommitted changes without holding them; None when git fails or takes too long."""
+    hashed = hashlib.sha256()
+    ends = time.monotonic() + _DIFF_SECONDS
+    try:
+        with subprocess.Popen(
+            ["git", "-C", where, *_DIFF], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=_environment()
+        ) as process:
+            assert process.stdout is not None
+            while piece := process.stdout.read(1 << 20):
+                hashed.update(piece)
+                if time.monotonic() > ends:
+                    process.kill()
+                    return None
+    except OSError:
+        return None
+    return f"sha256:{hashed.hexdigest()}" if process.returncode == 0 else None
+
+
+def check_clean(directory: str | os.PathLike[str] | None = None) -> None:
+    """Passes when the working tree is what its commit says; code that git does not know yet counts, too.
+
+    :raises PolicyRefused: naming the files that differ, or when there is no repository to tell.
+    """
+    where = os.fspath(directory) if directory is not None else os.getcwd()
+    told = _git(where, *_STATUS, "--untracked-files=all", "-z")
+    if told is None or not _git(where, "rev-parse", "--verify", "HEAD"):
+        raise PolicyRefused(
+            f"require_clean=True, but {where} is in no git repository with a commit", code="refused", operation="push", hint="git commit"
+        )
+    files = changed_files(told)
+    if not files:
+        return
+    shown = ", ".join(files[:10]) + (f" and {len(files) - 10} more" if len(files) > 10 else "")
+    raise PolicyRefused(
+        f"require_clean=True, but the working tree has uncommitted changes: {shown}",
+        code="refused",
+        operation="push",
+        hint="git commit, or git stash",
+        details={"files": files},
+    )
+
+
+def changed_files(status: str) -> list[str]:
+    """Reads ``git status --porcelain -z``: changed files, and new ones that hold code.
+
+    >>> changed_files(" M train.py\\0?? notes.txt\\0?? new.py\\0R  to.py\\0from.py\\0")
+    ['train.py', 'new.py', 'to.py']
+    """
+    files: list[str] = []
+    entries = iter(status.split("\0"))
+    for entry in entries:
+        kind, path = entry[:2], entry[3:]
+        if not path:
+            continue
+        if kind != "??" or path.endswith((".py", ".ipynb")):
+            files.append(path)
+        if "R" in kind or "C" in kind:
+            next(entries, None)
+    return files
+
+
+def author_name(directory: str | os.PathLike[str] | None = None) -> str | None:
+    """Gives who makes the model: ``INGOT_AUTHOR``, else git's configured name and address, else the user of the machine."""
+    told = os.environ.get("INGOT_AUTHOR") or os.environ.get("GIT_AUTHOR_NAME")
+    if told:
+        return told
+    where = os.fspath(directory) if directory is not None else os.getcwd()
+    pairs = (line.partition(" ") for line in (_git(where, "config", "--get-regexp", r"^user\.(name|email)$") or "").splitlines())
+    said = {key: value for key, _, value in pairs}
+    name, address = said.get("user.name"), said.get("user.email")
+    if name or address:
+        return f"{name} <{address}>" if name and address else name or address
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return None
 
 
 def without_credentials(address: str) -> str:
@@ -65,18 +160,22 @@ def notebook_name() -> str | None:
     return Path(told).name if isinstance(told, str) else None
 
 
+def _environment() -> dict[str, str]:
+    return {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
 def _git(directory: str, *arguments: str) -> str | None:
-    environ = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
     try:
         done = subprocess.run(
             ["git", "-C", directory, *arguments],
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             timeout=10,
             check=False,
-            env=environ,
+            env=_environment(),
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.rstrip("\n") if done.returncode == 0 else None

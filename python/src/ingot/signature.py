@@ -13,6 +13,8 @@ from .kinds import is_array, is_dataframe, is_missing, is_series, loaded, plain
 MAX_ARRAY_FEATURES = 1024
 #: Categories beyond this number are not listed; the feature is a string then.
 MAX_CATEGORIES = 200
+#: A category that fewer rows share is not listed, and neither are the others then, where there are many rows.
+SHARED_BY, MANY_ROWS, FEW_CATEGORIES = 5, 50, 5
 
 _DATATYPES = {
     "bool": "BOOL",
@@ -172,7 +174,7 @@ def _series_feature(name: str, series: Any) -> Feature:
     nullable = True if missing else None
     if str(series.dtype) == "category":
         categories = plain(series.cat.categories)
-        if len(categories) <= MAX_CATEGORIES:
+        if len(categories) <= MAX_CATEGORIES and not _tells_of_persons(series, len(categories)):
             return Feature(name, "categorical", categories=tuple(categories), nullable=nullable)
         return Feature(name, "string", nullable=nullable)
     kind = _type_of_dtype(series.dtype)
@@ -181,6 +183,20 @@ def _series_feature(name: str, series: Any) -> Feature:
     if str(series.dtype) == "object":
         return describe_values(name, series.tolist())
     return Feature(name, kind, nullable=nullable)
+
+
+def _tells_of_persons(series: Any, categories: int) -> bool:
+    """Says whether categories are rather names: a list of them would tell who is in the data.
+
+    One that fewer than five of many rows share is enough. In a handful of rows everything is rare; there categories
+    count as a list of choices while rows share them.
+    """
+    rows = len(series)
+    if rows < MANY_ROWS:
+        return categories > FEW_CATEGORIES and 2 * categories > rows
+    codes = series.cat.codes
+    shared = codes[codes >= 0].value_counts()
+    return bool((shared < SHARED_BY).any())
 
 
 def _ranged(name: str, kind: str, column: Any, *, missing: bool) -> Feature:
