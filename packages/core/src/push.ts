@@ -9,6 +9,8 @@ import type { ContentStore, PutResult, RecipeRef, SealedUpload, Upload } from '.
 import { type Digest, digestOf } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import { captureBytes } from './package/captured.ts';
+import { withForeign } from './package/foreign/adapt.ts';
+import { openForeign } from './package/foreign/open-foreign.ts';
 import type { HashMemory, RememberedHashes } from './package/hash-memory.ts';
 import { type FileToRead, hashPackage, type ReadFiles, rememberedLayers } from './package/hash-package.ts';
 import type { HashedLayer } from './package/manifest.ts';
@@ -69,17 +71,20 @@ export interface PushResult extends PublishResult {
 /**
  * Pushes a package. The same content again stores nothing and gives the same version, but still moves aliases and adds
  * tags and metrics.
- * @throws IngotError as {@link draftPackage}, `label-taken`, `invalid-name` (alias), `source-changed`, and as stores do.
+ * @throws IngotError as {@link openForeign} and {@link draftPackage}, `label-taken`, `invalid-name` (alias), `source-changed`, and as stores do.
  * @example
  * const { ref } = await push('./churn', { registry, contents, aliases: ['staging'] });
  */
 export async function push(path: string, options: PushOptions): Promise<PushResult> {
   for (const alias of options.aliases ?? []) parseAlias(alias);
-  return await pushDraft(await draftPackage(path, options), options);
+  await using foreign = await openForeign(path, options);
+  return await pushDraft(await draftPackage(path, { ...options, ...(foreign && { foreign }) }), options);
 }
 
 /** Pushes a package that was looked at already; as {@link push}. */
-export async function pushDraft(draft: PackageDraft, options: PushOptions): Promise<PushResult> {
+export async function pushDraft(draft: PackageDraft, given: PushOptions): Promise<PushResult> {
+  const captured = withForeign(given.captured, draft.captured);
+  const options = captured === undefined ? given : { ...given, captured };
   const hashes = await options.hashes?.open(draft.root);
   const before = await modelNow(draft.name, options);
   const layers = hashes && rememberedLayers(draft.sources, hashes);

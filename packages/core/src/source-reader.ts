@@ -10,6 +10,7 @@ import type { PlainSource } from './capture.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
 import type { Inference, PackagePlan } from './package/package.ts';
+import { type ForeignPackage, openForeign } from './package/foreign/open-foreign.ts';
 import { type PackageCheck, checkPackage, packageError } from './package/read.ts';
 import type { OnProgress } from './progress.ts';
 import type { ModelName } from './ref.ts';
@@ -246,16 +247,22 @@ export class SourceReader {
   async #readOnce(match: SourceMatch, naming: { readonly name?: string }, call: CallOptions): Promise<SourceCheck> {
     const options = { ...call, ...this.#progress() };
     const brought = await this.bring(match, call);
+    let foreign: ForeignPackage | undefined;
+    const dispose = async (): Promise<void> => {
+      await foreign?.[Symbol.asyncDispose]();
+      await brought[Symbol.asyncDispose]();
+    };
     try {
-      const check = await checkPackage(brought.path, { ...options, ...naming });
+      foreign = await openForeign(brought.path, { ...call, scratch: join(this.#options.directory, 'arriving') });
+      const check = await checkPackage(brought.path, { ...options, ...naming, ...(foreign && { foreign }) });
       return {
         match,
         path: brought.path,
         check: named(check, match.name, naming.name),
-        [Symbol.asyncDispose]: () => brought[Symbol.asyncDispose](),
+        [Symbol.asyncDispose]: dispose,
       };
     } catch (error) {
-      await brought[Symbol.asyncDispose]();
+      await dispose();
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Capture } from '@ingot/core/capture';
 import { readCapture } from '@ingot/core/package/captured';
+import { openForeign } from '@ingot/core/package/foreign/open-foreign';
 import { openHashMemory } from '@ingot/core/package/hash-memory';
 import { draftPackage } from '@ingot/core/package/read';
 import type { PushedFile, PushResult } from '@ingot/core/push';
@@ -23,7 +24,10 @@ import { parseMetrics, parseTags } from '../verbs/parse.ts';
 export async function run(context: Context): Promise<Result> {
   keepYoungSmall();
   await using source = await openPushSource(context.arguments.argument(0), context);
-  const options = await optionsOf(source, context);
+  await using foreign = await openForeign(source.path, { signal: context.signal });
+  const { hashes, ...given } = await optionsOf(source, context);
+  // Of a copy that is gone afterwards nothing need be remembered.
+  const options = { ...given, ...(foreign?.isUnpacked === true ? {} : { hashes }), ...(foreign && { foreign }) };
   const draft = namedBySource(await draftPackage(source.path, options), source, options);
   if (draft.sources.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) >= LARGE_BYTES) keepHeapSmall();
   await using store = await openStore(context, { creates: true });

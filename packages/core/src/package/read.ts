@@ -5,6 +5,8 @@ import type { JsonValue } from '../json.ts';
 import type { OnProgress } from '../progress.ts';
 import { findContradictions } from './contradictions.ts';
 import { findEnvironment } from './environment.ts';
+import { adaptedFiles, adaptedInferences, isReplaced } from './foreign/adapt.ts';
+import type { ForeignPackage } from './foreign/open-foreign.ts';
 import { findFlavor } from './flavors/find-flavor.ts';
 import type { HashMemory } from './hash-memory.ts';
 import { hashPackage } from './hash-package.ts';
@@ -33,6 +35,8 @@ export interface ReadOptions {
   readonly label?: string;
   /** What was known when the model was made. Default: nothing. */
   readonly captured?: Capture;
+  /** What another system wrote, opened; its `path` is what is read. Default: the path is read as it is. */
+  readonly foreign?: ForeignPackage;
   /** Remembers the digests of files, so that those that were not touched since are not read again. Default: nothing is remembered. */
   readonly hashes?: HashMemory;
   readonly signal?: AbortSignal;
@@ -51,6 +55,8 @@ export interface PackageDraft {
   readonly root: string;
   readonly facts: PackageFacts;
   readonly metadata?: Metadata;
+  /** What another system's files say of the version: metrics, tags, lineage, sample rows. */
+  readonly captured?: Capture;
   readonly inferred: readonly Inference[];
   /** Warnings only. */
   readonly problems: readonly Problem[];
@@ -109,7 +115,8 @@ export async function draftPackage(path: string, options: ReadOptions = {}): Pro
 
 /** Finds all problems that a package has before its files are read. Throws `interrupted` only. */
 export async function inspectPackage(path: string, options: ReadOptions = {}): Promise<PackageInspection> {
-  const located = await locateFiles(path, options.signal);
+  const { foreign } = options;
+  const located = adaptedFiles(await locateFiles(foreign?.path ?? path, options.signal), foreign);
   const { parts, problems: partProblems } = findParts(located.files);
   const texts = await readPartTexts(parts);
   const { metadata, places, problems: metadataProblems } = readMetadata(parts, texts);
@@ -132,7 +139,8 @@ export async function inspectPackage(path: string, options: ReadOptions = {}): P
   );
   const problems = [
     ...located.problems,
-    ...partProblems,
+    ...partProblems.filter((problem) => !isReplaced(problem, foreign)),
+    ...(foreign?.finding.problems ?? []),
     ...texts.problems,
     ...names.problems,
     ...metadataProblems,
@@ -165,10 +173,11 @@ export async function inspectPackage(path: string, options: ReadOptions = {}): P
       labelFrom,
       sources: located.files,
       sizeBytes: located.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
-      root: resolve(path),
+      root: resolve(foreign?.path ?? path),
       facts,
       metadata,
-      inferred: [...names.inferred, ...facts.inferred],
+      ...(foreign?.finding.captured && { captured: foreign.finding.captured }),
+      inferred: [...adaptedInferences(foreign), ...names.inferred, ...facts.inferred],
       problems,
     },
   };

@@ -1,0 +1,105 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import type { Capture } from '../../capture.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../../json.ts';
+import { parseCapture } from '../captured.ts';
+import type { Inference } from '../package.ts';
+import { type ForeignFolder, parseJson } from './foreign-folder.ts';
+import { flavorText, type ForeignFinding, mapOf, metadataText, pinnedText, telling, textOf } from './foreign.ts';
+
+const FILE = 'model-info.json';
+
+/** What modelstore's managers write, and what loads it here; others are recognised by their files. */
+const LIBRARIES: Readonly<Record<string, { readonly flavor: string; readonly file: RegExp }>> = {
+  sklearn: { flavor: 'sklearn', file: /^model\.joblib$/ },
+  xgboost: { flavor: 'xgboost', file: /^(?:model|config)\.xgboost$|^model\.(?:ubj|json|xgboost)$/ },
+  lightgbm: { flavor: 'lightgbm', file: /^model\.txt$/ },
+  catboost: { flavor: 'catboost', file: /^model\.cbm$/ },
+  onnx: { flavor: 'onnx', file: /^model\.onnx$/ },
+};
+
+/** Reads an archive that modelstore uploaded, with the metadata that its store keeps beside it. */
+export async function readModelstore(folder: ForeignFolder): Promise<ForeignFinding | undefined> {
+  const info = await folder.json(FILE);
+  if (!isJsonObject(info) || typeof info.library !== 'string') return undefined;
+  const { library } = info;
+  const { record, id } = await readRecord(folder);
+  const model = mapOf(record.model);
+  const code = mapOf(record.code);
+  const known = LIBRARIES[library];
+  const file = folder.files.find(({ path }) => known?.file.test(path))?.path;
+  return {
+    kind: `a modelstore archive${typeof record.modelstore === 'string' ? ` (modelstore ${record.modelstore})` : ''}`,
+    from: FILE,
+    written: {
+      ...(known === undefined || file === undefined
+        ? {}
+        : { 'flavor.json': flavorText({ flavor: known.flavor, artifact: file }) }),
+      'requirements.txt': pinnedText(distributions(mapOf(code.dependencies))),
+      'metadata.yaml': metadataText({
+        name: textOf(model.domain),
+        author: textOf(code.user),
+        created_date: textOf(code.created)?.slice(0, 10).replaceAll('/', '-'),
+        python_version: /^python:([\d.]+)/.exec(textOf(code.runtime) ?? '')?.[1],
+        hyperparameters: telling(mapOf(model.parameters)),
+        modelstore: telling({ library, type: info.type, model_id: id, extra: record.extra, data: model.data }),
+      }),
+    },
+    captured: capturedOf(info, record),
+    understood: understood(info, id),
+  };
+}
+
+function understood(info: JsonObject, id: string | undefined): Inference[] {
+  return [
+    { what: 'model', value: `${info.library} ${textOf(info.type) ?? ''}`.trim(), from: `from ${FILE}` },
+    ...(id === undefined ? [] : [{ what: 'model id', value: id, from: 'from the metadata that modelstore keeps' }]),
+  ];
+}
+
+function capturedOf(info: JsonObject, record: JsonObject): Capture {
+  const git = mapOf(mapOf(record.code).git);
+  const tags = Object.entries(mapOf(record.extra)).flatMap(([key, value]): [string, string][] =>
+    typeof value === 'string' ? [[key, value]] : [],
+  );
+  return parseCapture(
+    telling({
+      tags: Object.fromEntries(tags),
+      lineage: telling({
+        git:
+          typeof git.sha === 'string'
+            ? { commit: git.sha, dirty: git.local_changes === true, ...telling({ branch: git.branch }) }
+            : undefined,
+      }),
+      model: telling({ class: textOf(info.type), framework: info.library }),
+    }),
+  );
+}
+
+/** The names that modules are imported by, as distributions. */
+function distributions(modules: JsonObject): JsonObject {
+  return Object.fromEntries(
+    Object.entries(modules)
+      .filter(([, version]) => typeof version === 'string')
+      .map(([name, version]): [string, JsonValue] => [NAMES[name] ?? name, version]),
+  );
+}
+
+const NAMES: Readonly<Record<string, string>> = { sklearn: 'scikit-learn', skimage: 'scikit-image', PIL: 'pillow' };
+
+/** `<domain>/versions/<id>.json`, two folders above `<domain>/<time>/<id>/artifacts.tar.gz`, or a JSON file beside it. */
+async function readRecord(folder: ForeignFolder): Promise<{ readonly record: JsonObject; readonly id?: string }> {
+  if (folder.archive === undefined) return { record: {} };
+  const above = dirname(folder.archive);
+  const id = basename(above);
+  for (const place of [
+    join(above, '..', '..', 'versions', `${id}.json`),
+    join(above, `${id}.json`),
+    join(above, 'metadata.json'),
+  ]) {
+    const record = parseJson(await readFile(place, 'utf8').catch(() => undefined));
+    if (!isJsonObject(record) || !isJsonObject(record.model)) continue;
+    return { record, id: textOf(record.model.model_id) ?? id };
+  }
+  return { record: {} };
+}

@@ -1,0 +1,102 @@
+import { type ByteStream, broken, openByteStream } from './byte-stream.ts';
+
+/** An entry of a tar, as it comes by. */
+export interface TarItem {
+  readonly path: string;
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  readonly sizeBytes: number;
+  readonly executable: boolean;
+  /** The bytes of a file; what is not read is stepped over. */
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+const BLOCK = 512;
+const MAX_HEADER_BYTES = 1024 * 1024;
+
+/**
+ * Walks the entries of a tar stream (ustar, pax and GNU long names), each before its bytes. Nothing is decided about
+ * paths here: they are as the archive says.
+ * @throws IngotError `invalid-package` for what is no tar or ends in the middle.
+ */
+export async function* readTar(source: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<TarItem> {
+  const input = openByteStream(source, what);
+  let long: { path?: string; sizeBytes?: number } = {};
+  for (;;) {
+    if (await input.ended()) return;
+    const header = await input.take(BLOCK);
+    if (header.every((byte) => byte === 0)) return await drain(input);
+    checkSum(header, what);
+    const type = String.fromCharCode(header[156] ?? 0);
+    const sizeBytes = long.sizeBytes ?? readSize(header.subarray(124, 136), what);
+    if ('xgLK'.includes(type)) {
+      if (sizeBytes > MAX_HEADER_BYTES) throw broken(what, 'a name in it is longer than 1 MiB');
+      const text = (await input.take(sizeBytes)).toString('utf8');
+      await input.take(paddingOf(sizeBytes));
+      if (type === 'L') long = { ...long, path: text.replace(/\0.*$/s, '') };
+      if (type === 'x') long = { ...long, ...readPax(text) };
+      continue;
+    }
+    const path = long.path ?? nameOf(header);
+    long = {};
+    const end = input.position() + sizeBytes;
+    const kind = kindOf(type);
+    yield {
+      path,
+      kind: kind === 'file' && path.endsWith('/') ? 'folder' : kind,
+      sizeBytes,
+      executable: (Number.parseInt(header.toString('latin1', 100, 107), 8) & 0o100) !== 0,
+      body: input.pieces(sizeBytes),
+    };
+    for await (const _ of input.pieces(end - input.position())) void _;
+    await input.take(paddingOf(sizeBytes));
+  }
+}
+
+function kindOf(type: string): TarItem['kind'] {
+  if (type === '0' || type === '\0' || type === '7') return 'file';
+  if (type === '5') return 'folder';
+  return type === '1' || type === '2' ? 'link' : 'other';
+}
+
+function nameOf(header: Buffer): string {
+  const text = (from: number, length: number): string =>
+    header.toString('utf8', from, from + length).replace(/\0.*$/s, '');
+  const prefix = header.toString('latin1', 257, 262) === 'ustar' && header[263] === 0x30 ? text(345, 155) : '';
+  return prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`;
+}
+
+function readSize(field: Buffer, what: string): number {
+  if (((field[0] ?? 0) & 0x80) !== 0) return Number(field.readBigUInt64BE(4));
+  const text = field.toString('latin1').replaceAll('\0', ' ').trim();
+  const size = text === '' ? 0 : Number.parseInt(text, 8);
+  if (!Number.isSafeInteger(size) || size < 0) throw broken(what, 'a size in it is no number');
+  return size;
+}
+
+function checkSum(header: Buffer, what: string): void {
+  let sum = 8 * 32;
+  header.forEach((byte, at) => {
+    if (at < 148 || at >= 156) sum += byte;
+  });
+  const said = Number.parseInt(header.toString('latin1', 148, 156).replaceAll('\0', ' ').trim(), 8);
+  if (said !== sum) throw broken(what, 'it is not a tar, or it is damaged');
+}
+
+/** `<length> key=value\n` records. */
+function readPax(text: string): { path?: string; sizeBytes?: number } {
+  const found: { path?: string; sizeBytes?: number } = {};
+  for (const record of text.split('\n')) {
+    const [, key, value] = /^\d+ ([^=]+)=(.*)$/s.exec(record) ?? [];
+    if (key === 'path' && value !== undefined) found.path = value;
+    if (key === 'size' && value !== undefined) found.sizeBytes = Number(value);
+  }
+  return found;
+}
+
+function paddingOf(sizeBytes: number): number {
+  return (BLOCK - (sizeBytes % BLOCK)) % BLOCK;
+}
+
+async function drain(input: ByteStream): Promise<void> {
+  while (!(await input.ended())) await input.take(1);
+}

@@ -1,0 +1,148 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, open, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { IngotError, systemErrorCode } from '../../errors.ts';
+import { whyUnsafePath } from '../paths.ts';
+import { diskError } from '../unpack.ts';
+import { broken } from './byte-stream.ts';
+import { readTar } from './tar-read.ts';
+import { isXz, unpackXz } from './xz.ts';
+import { readZip } from './zip-read.ts';
+
+/** What an archive may hold at most. */
+export interface ArchiveLimits {
+  /** Default: 100,000. */
+  readonly files?: number;
+  /** Default: 200 times the archive's own size, and 64 MiB. */
+  readonly sizeBytes?: number;
+}
+
+/** What was unpacked. */
+export interface UnpackedArchive {
+  /** In the order of the archive. */
+  readonly paths: readonly string[];
+  readonly sizeBytes: number;
+}
+
+const MAX_FILES = 100_000;
+const MAX_GROWTH = 200;
+const SPARE_BYTES = 64 * 1024 * 1024;
+
+/** Says how a file is packed by its first bytes; undefined when it is no archive that is known here. */
+export async function archiveKind(path: string): Promise<'zip' | 'gzip' | 'xz' | 'tar' | undefined> {
+  const handle = await open(path, 'r');
+  try {
+    const head = Buffer.alloc(512);
+    const { bytesRead } = await handle.read(head, 0, head.length, 0);
+    const start = head.subarray(0, bytesRead);
+    if (start.length >= 4 && start.readUInt32LE(0) === 0x04034b50) return 'zip';
+    if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip';
+    if (isXz(start)) return 'xz';
+    return start.toString('latin1', 257, 262) === 'ustar' ? 'tar' : undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+/**
+ * Unpacks a zip, tar, tar.gz or tar.xz into an empty directory, streaming. Refused before a byte is written for it:
+ * a path that leaves the directory, links, devices, two names for one file, more files or bytes than allowed.
+ * @throws IngotError `invalid-package`, `disk-full`, `interrupted`.
+ */
+export async function unpackArchive(
+  path: string,
+  directory: string,
+  options: { readonly what: string; readonly limits?: ArchiveLimits; readonly signal?: AbortSignal },
+): Promise<UnpackedArchive> {
+  const { what, signal } = options;
+  const kind = await archiveKind(path);
+  if (kind === undefined) throw broken(what, 'it is no zip, tar, tar.gz or tar.xz');
+  const { size } = await stat(path);
+  const keeper = new Keeper(directory, what, {
+    files: options.limits?.files ?? MAX_FILES,
+    sizeBytes: options.limits?.sizeBytes ?? size * MAX_GROWTH + SPARE_BYTES,
+  });
+  if (kind === 'zip') {
+    for (const item of await readZip(path, what)) await keeper.take(item, item.open(), signal);
+    return keeper;
+  }
+  const raw = createReadStream(path);
+  try {
+    for await (const item of readTar(unpacked(raw, kind, what), what)) await keeper.take(item, item.body, signal);
+  } catch (error) {
+    const code = systemErrorCode(error);
+    throw code?.startsWith('Z_') === true || code === 'ERR_STREAM_PREMATURE_CLOSE' ? broken(what, `${code}`) : error;
+  } finally {
+    raw.destroy();
+  }
+  return keeper;
+}
+
+function unpacked(raw: Readable, kind: 'gzip' | 'xz' | 'tar', what: string): AsyncIterable<Uint8Array> {
+  if (kind === 'tar') return raw;
+  if (kind === 'xz') return unpackXz(raw, what);
+  const gunzip = createGunzip();
+  raw.on('error', (error) => gunzip.destroy(error));
+  return raw.pipe(gunzip);
+}
+
+interface Item {
+  readonly path: string;
+  readonly kind: 'file' | 'folder' | 'link' | 'other';
+  readonly sizeBytes: number;
+  readonly executable: boolean;
+}
+
+/** Writes what an archive brings, as long as it keeps to the limits. */
+class Keeper implements UnpackedArchive {
+  readonly paths: string[] = [];
+  readonly #seen = new Set<string>();
+  sizeBytes = 0;
+  readonly #directory: string;
+  readonly #what: string;
+  readonly #limits: Required<ArchiveLimits>;
+
+  constructor(directory: string, what: string, limits: Required<ArchiveLimits>) {
+    this.#directory = directory;
+    this.#what = what;
+    this.#limits = limits;
+  }
+
+  async take(item: Item, body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted === true) throw new IngotError('interrupted', `unpacking ${this.#what} was interrupted`);
+    const path = item.path.replace(/^(?:\.\/)+/, '').replace(/\/+$/, '');
+    if (item.kind === 'folder' || path === '' || path === '.') return;
+    if (item.kind !== 'file') throw broken(this.#what, `${path} in it is a link or a device`);
+    const unsafe = whyUnsafePath(path);
+    if (unsafe !== undefined) throw broken(this.#what, `the path "${path.slice(0, 80)}" cannot be used: ${unsafe}`);
+    this.#count(item.sizeBytes);
+    if (this.#seen.has(path)) throw broken(this.#what, `it holds ${path} twice`);
+    this.#seen.add(path);
+    this.paths.push(path);
+    await this.#write(join(this.#directory, path), item, body);
+  }
+
+  #count(sizeBytes: number): void {
+    this.sizeBytes += sizeBytes;
+    if (this.paths.length >= this.#limits.files)
+      throw broken(this.#what, `it holds more than ${this.#limits.files} files`);
+    if (!(this.sizeBytes <= this.#limits.sizeBytes))
+      throw broken(this.#what, `unpacked it would be larger than ${this.#limits.sizeBytes} bytes`);
+  }
+
+  async #write(target: string, item: Item, body: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      await mkdir(dirname(target), { recursive: true });
+      const mode = item.executable ? 0o755 : 0o644;
+      await pipeline(Readable.from(body), createWriteStream(target, { flags: 'wx', mode }));
+    } catch (error) {
+      const code = systemErrorCode(error);
+      if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'EISDIR')
+        throw broken(this.#what, `${item.path} in it stands where another file does`);
+      throw code?.startsWith('E') === true && !code.startsWith('ERR_') ? diskError(error, target, 'unpack') : error;
+    }
+  }
+}
