@@ -1,13 +1,12 @@
-import { openPackageCache } from '@ingot/core/package/cache';
 import type { PullResult, PullSourceOptions } from '@ingot/core/pull';
 import { pullToCache } from '@ingot/core/pull';
 import type { PackageCache } from '@ingot/core/package/cache';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
 import { SourceFollower } from '@ingot/core/source-follow';
 import type { SourcePackage } from '@ingot/core/source-reader';
-import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
-import { lastKnownResolver } from './last-known-resolver.ts';
+import { openCache } from './open-cache.ts';
+import { openResolver } from './open-resolver.ts';
 import { assembleStore, warningsOf } from './open.ts';
 import { errorDocument, formatError, toIngotError } from './output/format-error.ts';
 import { formatTime } from './output/units.ts';
@@ -24,8 +23,8 @@ const INTERVAL_MS = 750;
  */
 export async function followSources(sources: readonly string[], context: Context): Promise<void> {
   await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
-  const registry = lastKnownResolver(store, { now: context.now, offline: context.settings.isOn('offline') });
+  await using cache = openCache(context.settings, context.now);
+  const registry = await openResolver(store, context.settings, context);
   const ended = new AbortController();
   const signal = AbortSignal.any([context.signal, ended.signal]);
   context.onInputClosed(() => ended.abort());

@@ -1,12 +1,12 @@
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Log } from '@ingot/serve/log';
 import type { ModelServer } from '@ingot/serve/server';
 import { startModelServer } from '@ingot/serve/server';
-import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
 import { createModelSource } from './model-source.ts';
 import { assembleStore } from './open.ts';
+import { openCache } from './open-cache.ts';
+import { environmentKeeper, environmentSettings } from './package-environment.ts';
 import type { Settings } from './settings/settings.ts';
 import { toolVersion } from './tool-version.ts';
 import { workerDirectory } from './worker-directory.ts';
@@ -29,12 +29,14 @@ export interface RunningServer extends AsyncDisposable {
 export async function startServer(plan: ServerPlan, context: Context): Promise<RunningServer> {
   const { settings } = context;
   const store = await assembleStore(settings, { now: context.now, onWarning: (message) => plan.log('warn', message) });
+  const cache = openCache(settings, context.now);
   try {
     const memoryLimitBytes = settings.number('memory');
     const server = await startModelServer({
       source: createModelSource(store, settings, {
         now: context.now,
         cwd: context.cwd,
+        cache,
         onProgress: context.progress.onProgress,
         onWarning: (message) => plan.log('warn', message),
       }),
@@ -42,7 +44,7 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
       host: plan.host,
       port: plan.port,
       load: plan.load,
-      python: pythonOptions(settings, context.env),
+      python: { ...pythonOptions(settings, context.env), keeper: environmentKeeper(cache) },
       log: plan.log,
       version: toolVersion(),
       onProgress: context.progress.onProgress,
@@ -51,10 +53,12 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
     });
     const end = async (): Promise<void> => {
       await server.close();
+      await cache[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     };
     return { server, [Symbol.asyncDispose]: end };
   } catch (error) {
+    await cache[Symbol.asyncDispose]();
     await store[Symbol.asyncDispose]();
     throw error;
   }
@@ -66,15 +70,13 @@ function pythonOptions(settings: Settings, environment: Context['env']): PythonO
   const workers = settings.number('workers');
   const spareWorkers = settings.number('spare');
   const timeout = settings.number('timeout');
+  const { cacheDirectory, checkScript: _, ...environments } = environmentSettings(settings, environment);
   return {
+    ...environments,
     workerDirectory: workerDirectory(),
-    environmentsDirectory: join(cacheRoot(settings), 'environments'),
-    environment,
+    environmentsDirectory: cacheDirectory,
     temporaryDirectory: tmpdir(),
     env: environmentMode(settings.text('env')),
-    python: settings.text('python') ?? (environment.PYTHON || undefined),
-    allowSetup: settings.isOn('allow-setup'),
-    allowSource: settings.isOn('allow-source'),
     ...(workers !== undefined && { workers }),
     ...(spareWorkers !== undefined && { spareWorkers }),
     ...(timeout !== undefined && { requestTimeoutMs: timeout * 1000 }),

@@ -1,14 +1,13 @@
 import { isIngotError } from '@ingot/core/errors';
 import type { CachedPackage, PackageCache } from '@ingot/core/package/cache';
-import { openPackageCache } from '@ingot/core/package/cache';
 import type { OnProgress } from '@ingot/core/progress';
 import { parseReference } from '@ingot/core/ref';
-import type { ResolvedVersion } from '@ingot/core/registry/registry';
+import type { ResolvedVersion, VersionResolver } from '@ingot/core/registry/registry';
 import type { ModelSource, ResolvedModel } from '@ingot/core/serving/runtime';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
 import { SourceFollower } from '@ingot/core/source-follow';
-import { cacheRoot } from './address.ts';
-import { lastKnownResolver } from './last-known-resolver.ts';
+import { openCache } from './open-cache.ts';
+import { openResolver } from './open-resolver.ts';
 import type { OpenedStore } from './open.ts';
 import { asResolvedModel, openSourceReader } from './plain-sources.ts';
 import { meantAsPath } from './meant-as-path.ts';
@@ -41,7 +40,7 @@ export function createModelSource(
   settings: Settings,
   options: ModelSourceOptions,
 ): CachedModelSource {
-  const cache = options.cache ?? openPackageCache({ directory: cacheRoot(settings), clock: options.now });
+  const cache = options.cache ?? openCache(settings, options.now);
   const registry = registrySource(store, settings, cache, options);
   const plain = plainSource(settings, cache, options);
   const of = (source: string): CachedModelSource => (isPlainAddress(source) ? plain : registry);
@@ -59,13 +58,19 @@ function registrySource(
   cache: PackageCache,
   { now, cwd }: ModelSourceOptions,
 ): CachedModelSource {
-  const resolver = lastKnownResolver(store, { now, offline: settings.isOn('offline') });
+  let opening: Promise<VersionResolver> | undefined;
+  const resolver = (): Promise<VersionResolver> => {
+    opening ??= openResolver(store, settings, { now, cwd });
+    return opening;
+  };
   const located = new Map<string, ResolvedVersion>();
 
   async function locate(source: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<ResolvedVersion> {
-    const version = await resolver.resolve(parseSource(source, cwd), { ...(signal && { signal }) }).catch((error) => {
-      throw isIngotError(error) ? meantAsPath(source, cwd, error) : error;
-    });
+    const version = await (await resolver())
+      .resolve(parseSource(source, cwd), { ...(signal && { signal }) })
+      .catch((error) => {
+        throw isIngotError(error) ? meantAsPath(source, cwd, error) : error;
+      });
     located.set(keyOf(version), version);
     return version;
   }

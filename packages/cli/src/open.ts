@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { heldBack } from '@ingot/core/blob/layers/held-back';
+import { outOfReach } from '@ingot/core/blob/layers/out-of-reach';
 import { openBlobStore } from '@ingot/core/blob/open';
 import type { Coding } from '@ingot/core/content/coding';
 import type { ContentStore } from '@ingot/core/content/content-store';
@@ -78,8 +79,17 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
   };
 }
 
-function openBlobs(settings: Settings, heard: Pick<OpenOptions, 'onWarning'>): Promise<BlobStore> {
-  return openBlobStore(storeAddress(settings).text, { env: settings.env, ...heard });
+/** With `INGOT_OFFLINE` nothing is ever asked of the storage, not even whether it is there. */
+async function openBlobs(settings: Settings, heard: Pick<OpenOptions, 'onWarning'>): Promise<BlobStore> {
+  const opened = await openBlobStore(storeAddress(settings).text, { env: settings.env, ...heard });
+  return settings.isOn('offline') ? outOfReach(opened, () => offlineError(opened.address)) : opened;
+}
+
+function offlineError(address: string): IngotError {
+  return new IngotError('unavailable', `INGOT_OFFLINE keeps from asking the store ${address}`, {
+    retryable: false,
+    hint: 'INGOT_OFFLINE=0 ingot …   (what pull --cached brought once is used without asking)',
+  });
 }
 
 function codingOf(settings: Settings): { readonly coding?: Coding } {

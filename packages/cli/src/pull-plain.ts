@@ -1,20 +1,20 @@
 import { resolve } from 'node:path';
 import type { CachedPackage, PackageCache } from '@ingot/core/package/cache';
-import { openPackageCache } from '@ingot/core/package/cache';
 import { pull } from '@ingot/core/pull';
 import { cachedContents } from '@ingot/core/source-contents';
 import type { SourcePackage } from '@ingot/core/source-reader';
 import type { SourceRecord } from '@ingot/core/source-record';
-import { cacheRoot } from './address.ts';
 import type { Context, Result } from './context.ts';
 import { describePackage } from './describe-version.ts';
+import { openCache } from './open-cache.ts';
 import { sourceDocument } from './output/source-section.ts';
 import { count, formatTime } from './output/units.ts';
+import { packageEnvironment } from './package-environment.ts';
 import { nameOfSource, openSourceReader } from './plain-sources.ts';
 
 /** `ingot pull ADDRESS`: the files of a plain address as a package, in a directory or in the cache. */
 export async function pullPlain(text: string, context: Context): Promise<Result> {
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  await using cache = openCache(context.settings, context.now);
   return context.arguments.isOn('cached')
     ? await intoCache(text, cache, context)
     : await intoDirectory(text, cache, context);
@@ -26,9 +26,28 @@ function readerFor(cache: PackageCache, context: Context) {
 }
 
 async function intoCache(text: string, cache: PackageCache, context: Context): Promise<Result> {
-  const found = await readerFor(cache, context).open(text, { signal: context.signal });
+  const { arguments: given, signal, progress } = context;
+  const first = await readerFor(cache, context).open(text, { signal });
+  const found = given.text('verify') === 'always' ? await verified(first, text, cache, context) : first;
   const { directory, description } = found.cached;
-  return told(found, directory, count(description.files.length, 'file'), context);
+  const result = told(found, directory, count(description.files.length, 'file'), context);
+  if (!given.isOn('environment')) return result;
+  const environment = await packageEnvironment(description, directory, cache, context);
+  progress.clear();
+  return { ...result, json: { ...plainDocument(found, directory), environment } };
+}
+
+/** Reads every byte that lies in the cache; what is damaged comes again. */
+async function verified(
+  found: SourcePackage,
+  text: string,
+  cache: PackageCache,
+  context: Context,
+): Promise<SourcePackage> {
+  const { signal, progress } = context;
+  const [checked] = await cache.verify({ only: found.record.manifest, signal, onProgress: progress.onProgress });
+  if (checked === undefined || checked.damaged.length === 0) return found;
+  return await readerFor(cache, context).open(text, { signal });
 }
 
 async function intoDirectory(text: string, cache: PackageCache, context: Context): Promise<Result> {

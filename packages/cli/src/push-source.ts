@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
 import type { PlainSource } from '@ingot/core/capture';
-import { openPackageCache } from '@ingot/core/package/cache';
 import type { PackageDraft } from '@ingot/core/package/read';
 import type { ModelName } from '@ingot/core/ref';
 import { namedFromAddress, sourceOf } from '@ingot/core/source-reader';
-import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
+import { openCache } from './open-cache.ts';
 import { addressOfPackage, openSourceReader } from './plain-sources.ts';
 
 /** What a push reads: a path of this machine, and what is known when it was brought there. */
@@ -39,7 +38,7 @@ export async function openPushSource(text: string, context: Context): Promise<Pu
   const { cwd, now, progress, signal, settings } = context;
   const address = addressOfPackage(text, cwd);
   if (address === undefined) return { path: resolve(cwd, text), notes: [], [Symbol.asyncDispose]: async () => {} };
-  await using cache = openPackageCache({ directory: cacheRoot(settings), clock: now });
+  await using cache = openCache(settings, now);
   const reader = openSourceReader(settings, { cache, cwd, now, onProgress: progress.onProgress });
   const match = await reader.settled(address, { signal });
   const brought = await reader.bring(match, { signal });

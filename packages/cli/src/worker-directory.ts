@@ -3,13 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { IngotError } from '@ingot/core/errors';
 
 /** Where the Python worker may lie: seen from a chunk of the bundle, from the bundle, from both in a wheel, and from the sources. */
-const PLACES = [
-  '../worker/',
-  './worker/',
-  '../../../_worker/',
-  '../../_worker/',
-  '../../../python/src/ingot/_worker/',
-];
+const PLACES = ['../worker/', './worker/', '../../../_worker/', '../../_worker/', '../../../python/src/ingot/_worker/'];
 
 /** Finds the directory of the Python worker. Throws `unexpected` when the installation is not whole. */
 export function workerDirectory(): string {

@@ -11,7 +11,7 @@ import type { OnProgress } from '@ingot/core/progress';
 import type { ModelSource, Runtime } from '@ingot/core/serving/runtime';
 import { type App, type AppOptions, createApp } from './app.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { findEnvironment } from './environment/environment.ts';
+import { type EnvironmentKeeper, findEnvironment } from './environment/environment.ts';
 import { freePort } from './free-port.ts';
 import type { Log } from './log.ts';
 import type { ModelHost } from './model-host.ts';
@@ -36,6 +36,8 @@ export interface PythonOptions {
   readonly env?: 'auto' | 'current' | 'none';
   /** `--python` or `$PYTHON`. */
   readonly python?: string | undefined;
+  /** Looks after the directory of environments. Default: nobody does. */
+  readonly keeper?: EnvironmentKeeper;
   readonly allowSetup?: boolean;
   readonly allowSource?: boolean;
   /** Worker processes a version. Default 1. */
@@ -162,6 +164,7 @@ function python({ python: settings, log, clock = systemClock }: ModelServerOptio
     allowSource,
     clock,
     log,
+    ...(settings.keeper && { keeper: settings.keeper }),
   };
   return pythonRuntime({
     ...settings,

@@ -1,38 +1,35 @@
-import type { PackageCache } from '@ingot/core/package/cache';
-import type { CacheEntry } from '@ingot/core/package/cache-shelf';
-import { openPackageCache } from '@ingot/core/package/cache';
-import { cacheRoot } from '../address.ts';
+import { DEFAULT_CACHE_BYTES } from '@ingot/core/package/cache';
 import type { Context, Result } from '../context.ts';
+import { openCache } from '../open-cache.ts';
 import { plain } from '../output/terminal.ts';
 import { count, formatBytes, parseBytes } from '../output/units.ts';
 
-const DEFAULT_KEEP = '20GB';
-
-/** `ingot cache prune`: removes the packages that were not used for longest. */
+/** `ingot cache prune`: removes the packages and environments that were not used for longest; what is in use stays. */
 export async function run(context: Context): Promise<Result> {
-  const maxBytes = parseBytes(context.arguments.text('keep') ?? DEFAULT_KEEP);
+  const keep = context.arguments.text('keep');
+  const maxBytes =
+    keep === undefined ? (context.settings.number('cache-size') ?? DEFAULT_CACHE_BYTES) : parseBytes(keep);
   const dryRun = context.arguments.isOn('dry-run');
-  const cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
-  const removed = dryRun ? await wouldRemove(cache, maxBytes) : (await cache.prune({ maxBytes })).removed;
-  const bytes = removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  await using cache = openCache(context.settings, context.now);
+  const { removed, neighbours, inUse } = await cache.prune({ maxBytes, dryRun });
+  const all = [...removed, ...neighbours];
+  const bytes = all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const verb = dryRun ? 'would remove' : 'removed';
+  const lines = [
+    ...removed.map((entry) => `${verb} ${plain(entry.model ?? entry.digest)}  ${formatBytes(entry.sizeBytes)}\n`),
+    ...neighbours.map((entry) => `${verb} environment ${plain(entry.path)}  ${formatBytes(entry.sizeBytes)}\n`),
+  ];
   return {
-    json: { removed: removed.map((entry) => ({ ...entry, model: entry.model ?? null })), bytes, dryRun },
-    quiet: removed.map((entry) => entry.path),
+    json: {
+      removed: removed.map((entry) => ({ ...entry, model: entry.model ?? null })),
+      environments: neighbours,
+      bytes,
+      inUse,
+      dryRun,
+    },
+    quiet: all.map((entry) => entry.path),
     human: () =>
-      `${removed.map((entry) => `${verb} ${plain(entry.model ?? entry.digest)}  ${formatBytes(entry.sizeBytes)}\n`).join('')}${verb} ${count(removed.length, 'package')}, ${formatBytes(bytes)}\n`,
+      `${lines.join('')}${verb} ${count(removed.length, 'package')} and ${count(neighbours.length, 'environment')}, ${formatBytes(bytes)}\n`,
+    notes: inUse === 0 ? [] : [`${inUse} more would go, and stay: they were used within the last 15 minutes`],
   };
-}
-
-/** What pruning takes first; packages that a server holds now it would leave. */
-async function wouldRemove(cache: PackageCache, maxBytes: number): Promise<readonly CacheEntry[]> {
-  const entries = await cache.list();
-  let bytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const removed: CacheEntry[] = [];
-  for (const entry of [...entries].reverse()) {
-    if (bytes <= maxBytes) break;
-    removed.push(entry);
-    bytes -= entry.sizeBytes;
-  }
-  return removed;
 }

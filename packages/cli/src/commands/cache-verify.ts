@@ -1,7 +1,7 @@
 import { IngotError } from '@ingot/core/errors';
-import { openPackageCache, type VerifiedEntry } from '@ingot/core/package/cache';
-import { cacheRoot } from '../address.ts';
+import type { VerifiedEntry } from '@ingot/core/package/cache';
 import type { Context, Result } from '../context.ts';
+import { openCache } from '../open-cache.ts';
 import { plain } from '../output/terminal.ts';
 import { count, formatBytes } from '../output/units.ts';
 
@@ -10,7 +10,7 @@ const DAY_MS = 24 * 60 * 60_000;
 /** `ingot cache verify`: reads cached packages, and removes those that are not what arrived. */
 export async function run(context: Context): Promise<Result> {
   const before = dueBefore(context);
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  await using cache = openCache(context.settings, context.now);
   const { signal, progress } = context;
   const packages = await cache.verify({ signal, onProgress: progress.onProgress, ...(before && { before }) });
   const bytes = packages.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);

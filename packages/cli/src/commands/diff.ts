@@ -1,13 +1,12 @@
 import { isIngotError } from '@ingot/core/errors';
-import { openPackageCache } from '@ingot/core/package/cache';
 import { parseReference } from '@ingot/core/ref';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
-import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { describeVersion } from '../describe-version.ts';
 import { type ComparedVersion, compareVersions } from '../diff/compare-versions.ts';
 import { formatDifference } from '../diff/format-difference.ts';
 import { meantAsPath } from '../meant-as-path.ts';
+import { openCache } from '../open-cache.ts';
 import { openStore } from '../open.ts';
 import { nameOfSource, openSourceReader } from '../plain-sources.ts';
 
@@ -40,7 +39,7 @@ async function sideOf(text: string, context: Context): Promise<Side> {
 }
 
 async function plainSide(text: string, context: Context): Promise<Side> {
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  await using cache = openCache(context.settings, context.now);
   const { cwd, now, progress, signal } = context;
   const reader = openSourceReader(context.settings, { cache, cwd, now, onProgress: progress.onProgress });
   const found = await reader.open(text, { signal });

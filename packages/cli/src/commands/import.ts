@@ -2,10 +2,9 @@ import type { IngotError } from '@ingot/core/errors';
 import type { AliasOutcome, ImportOptions, ImportOutcome, ImportPlan, ImportResult } from '@ingot/core/import';
 import { planImport, runImport } from '@ingot/core/import';
 import type { ImportItem } from '@ingot/core/import-plan';
-import { openPackageCache } from '@ingot/core/package/cache';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
-import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
+import { openCache } from '../open-cache.ts';
 import { assembleStore, openStore } from '../open.ts';
 import { exitCodeOf } from '../output/exit-code.ts';
 import { formatTable } from '../output/table.ts';
@@ -19,7 +18,7 @@ export async function run(context: Context): Promise<Result> {
   const text = given.argument(0);
   const address = isPlainAddress(text) ? text : `./${text}`;
   const name = given.text('name');
-  await using cache = openPackageCache({ directory: cacheRoot(settings), clock: now });
+  await using cache = openCache(settings, now);
   const reader = openSourceReader(settings, { cache, cwd, now, onProgress: progress.onProgress });
   const options = {
     reader,

@@ -6,6 +6,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   validate: () => import('./validate.ts'),
   push: () => import('./push.ts'),
   pull: () => import('./pull.ts'),
+  lock: () => import('./lock.ts'),
   import: () => import('./import.ts'),
   ls: () => import('./ls.ts'),
   show: () => import('./show.ts'),

@@ -1,16 +1,17 @@
 import { resolve } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
-import { openPackageCache } from '@ingot/core/package/cache';
+import type { PackageCache } from '@ingot/core/package/cache';
 import { LINK_MODES, type LinkMode } from '@ingot/core/package/place-files';
 import type { PullResult } from '@ingot/core/pull';
 import { pull, pullToCache } from '@ingot/core/pull';
 import type { Reference } from '@ingot/core/ref';
 import { parseReference } from '@ingot/core/ref';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
-import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { followSources } from '../follow-sources.ts';
-import { lastKnownResolver } from '../last-known-resolver.ts';
+import { openCache } from '../open-cache.ts';
+import { openResolver } from '../open-resolver.ts';
+import { type PackageEnvironment, packageEnvironment } from '../package-environment.ts';
 import { assembleStore, warningsOf } from '../open.ts';
 import { count, formatBytes, formatTime } from '../output/units.ts';
 import { pullPlain } from '../pull-plain.ts';
@@ -28,6 +29,7 @@ export async function run(context: Context): Promise<Result | undefined> {
     throw new IngotError('usage', '--follow goes with --cached', {
       hint: `ingot pull ${sources.join(' ')} --cached --follow`,
     });
+  checkCachedOnly(context, cached, follow);
   if (cached && output !== undefined) throw new IngotError('usage', '--cached and --output exclude each other');
   if (follow) {
     await followSources(sources, context);
@@ -44,9 +46,22 @@ export async function run(context: Context): Promise<Result | undefined> {
   return told(pulled, context);
 }
 
-type TimedPull = PullResult & { readonly seconds: number };
+/** Refuses flags that say something about the cache alone. */
+function checkCachedOnly({ arguments: given }: Context, cached: boolean, follow: boolean): void {
+  for (const flag of ['environment', 'verify'] as const) {
+    if (flag === 'verify' ? given.text(flag) === undefined : !given.isOn(flag)) continue;
+    if (!cached) throw new IngotError('usage', `--${flag} goes with --cached`);
+    if (follow) throw new IngotError('usage', `--${flag} and --follow exclude each other`);
+  }
+  const how = given.text('verify') ?? 'marks';
+  if (how !== 'marks' && how !== 'always')
+    throw new IngotError('usage', `--verify takes marks or always, not "${how}"`);
+}
 
-async function timed(work: () => Promise<PullResult>): Promise<TimedPull> {
+type Pulled = PullResult & { readonly environment?: PackageEnvironment };
+type TimedPull = Pulled & { readonly seconds: number };
+
+async function timed(work: () => Promise<Pulled>): Promise<TimedPull> {
   const started = performance.now();
   const pulled = await work();
   return { ...pulled, seconds: (performance.now() - started) / 1000 };
@@ -61,26 +76,47 @@ function linkMode(context: Context): LinkMode {
   return mode;
 }
 
-async function intoCache(reference: Reference, context: Context): Promise<PullResult> {
-  await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
-  const offline = context.settings.isOn('offline');
-  const registry = lastKnownResolver(store, { now: context.now, offline });
-  return await pullToCache(reference, {
-    registry,
-    contents: store.contents,
-    cache,
-    signal: context.signal,
-    onProgress: context.progress.onProgress,
-  });
+async function intoCache(reference: Reference, context: Context): Promise<Pulled> {
+  const { arguments: given, settings, signal, progress } = context;
+  await using store = await assembleStore(settings, { now: context.now, onWarning: warningsOf(context) });
+  await using cache = openCache(settings, context.now);
+  const registry = await openResolver(store, settings, context);
+  const { onProgress } = progress;
+  const again = () => pullToCache(reference, { registry, contents: store.contents, cache, signal, onProgress });
+  const first = await again();
+  const pulled = given.text('verify') === 'always' ? await verified(first, cache, again, context) : first;
+  if (!given.isOn('environment')) return pulled;
+  return { ...pulled, environment: await packageEnvironment(pulled.description, pulled.path, cache, context) };
+}
+
+/** Reads every byte of a package that lay in the cache already; a damaged one is fetched anew. */
+async function verified<P extends PullResult>(
+  pulled: P,
+  cache: PackageCache,
+  again: () => Promise<P>,
+  { signal, progress }: Context,
+): Promise<P> {
+  if (pulled.bytes.fetched > 0) return pulled; // hashed while it came
+  const only = pulled.resolved.manifest;
+  const [found] = await cache.verify({ only, signal, onProgress: progress.onProgress });
+  if (found === undefined || found.damaged.length === 0) return pulled;
+  try {
+    return await again();
+  } catch (cause) {
+    throw new IngotError(
+      'integrity',
+      `the cached copy of ${pulled.ref} had other bytes (${found.damaged.slice(0, 3).join(', ')}) and was removed, and it cannot be fetched again: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { operation: 'cache.verify', cause, details: { damaged: found.damaged } },
+    );
+  }
 }
 
 async function intoDirectory(reference: Reference, context: Context): Promise<PullResult> {
   const link = linkMode(context);
   await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  await using cache = openCache(context.settings, context.now);
   const output = resolve(context.cwd, context.arguments.text('output') ?? directoryOf(reference));
-  const registry = lastKnownResolver(store, { now: context.now });
+  const registry = await openResolver(store, context.settings, context);
   return await pull(reference, {
     registry,
     contents: store.contents,
@@ -101,9 +137,15 @@ function told(pulled: TimedPull, context: Context): Result {
   const { colors } = context.terminal.out;
   const { bytes, seconds } = pulled;
   return {
-    json: { ...pulledDocument(pulled), bytes, seconds: Number(seconds.toFixed(3)) },
+    json: {
+      ...pulledDocument(pulled),
+      ...(pulled.environment && { environment: pulled.environment }),
+      bytes,
+      seconds: Number(seconds.toFixed(3)),
+    },
     quiet: [pulled.ref],
-    human: () => `${colors.bold(pulled.ref)}  ${stateOf(pulled)}\n${pulled.path}\n`,
+    human: () =>
+      `${colors.bold(pulled.ref)}  ${stateOf(pulled)}\n${pulled.path}\n${pulled.environment ? `${pulled.environment.python}  Python ${pulled.environment.version}\n` : ''}`,
     notes: notesOn(pulled, context),
   };
 }
@@ -123,7 +165,11 @@ function notesOn({ resolved, existed }: TimedPull, context: Context): string[] {
   return [
     ...(staleSince === undefined
       ? []
-      : [`the store does not answer; this is what was known at ${formatTime(staleSince)}`]),
+      : [
+          context.settings.isOn('offline')
+            ? `the store is not asked (INGOT_OFFLINE); this is what was known at ${formatTime(staleSince)}`
+            : `the store does not answer; this is what was known at ${formatTime(staleSince)} (INGOT_OFFLINE=1 does not wait for it)`,
+        ]),
     ...(context.arguments.text('link') === 'hard' && !existed
       ? ['these files are those of the cache, so they are read-only; copy one before you change it']
       : []),

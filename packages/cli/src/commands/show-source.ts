@@ -1,8 +1,7 @@
-import { openPackageCache } from '@ingot/core/package/cache';
 import type { SourcePackage } from '@ingot/core/source-reader';
-import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { describePackage } from '../describe-version.ts';
+import { openCache } from '../open-cache.ts';
 import { inferredIn, loadingOf, optional, packageSections } from '../output/package-sections.ts';
 import { sourceDocument, sourceSection } from '../output/source-section.ts';
 import { shellWord } from '../output/shell-word.ts';
@@ -12,7 +11,7 @@ import { nameOfSource, openSourceReader } from '../plain-sources.ts';
 
 /** A model in a plain directory or bucket has no history; everything else is shown the same way. */
 export async function showSource(text: string, context: Context): Promise<Result> {
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  await using cache = openCache(context.settings, context.now);
   const { cwd, now, progress, signal } = context;
   const reader = openSourceReader(context.settings, { cache, cwd, now, onProgress: progress.onProgress });
   const found = await reader.open(text, { signal });

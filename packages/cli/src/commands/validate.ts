@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import type { PackagePlan, Problem } from '@ingot/core/package/package';
 import type { PackageCheck } from '@ingot/core/package/read';
+import { openForeign } from '@ingot/core/package/foreign/open-foreign';
 import { checkPackage, packageError } from '@ingot/core/package/read';
-import { openPackageCache } from '@ingot/core/package/cache';
-import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
+import { openCache } from '../open-cache.ts';
 import { sourceDocument, sourceSection } from '../output/source-section.ts';
 import { addressOfPackage, openSourceReader } from '../plain-sources.ts';
 import { formatInferred, formatProblems } from '../output/problems.ts';
@@ -18,7 +18,9 @@ export async function run(context: Context): Promise<Result> {
   const naming = name === undefined ? {} : { name };
   const address = addressOfPackage(path, context.cwd);
   if (address !== undefined) return await validateAddress(address, naming, context);
+  await using foreign = await openForeign(resolve(context.cwd, path), { signal: context.signal });
   const checked = await checkPackage(resolve(context.cwd, path), {
+    ...(foreign && { foreign }),
     signal: context.signal,
     onProgress: context.progress.onProgress,
     ...naming,
@@ -33,7 +35,7 @@ export async function run(context: Context): Promise<Result> {
 
 /** What an address means is brought here for it, and is gone afterwards. */
 async function validateAddress(address: string, naming: { readonly name?: string }, context: Context): Promise<Result> {
-  await using cache = openPackageCache({ directory: cacheRoot(context.settings), clock: context.now });
+  await using cache = openCache(context.settings, context.now);
   const { cwd, now, progress, signal } = context;
   const reader = openSourceReader(context.settings, { cache, cwd, now, onProgress: progress.onProgress });
   await using found = await reader.check(address, naming, { signal });

@@ -1,3 +1,4 @@
+import { LOCK_OPTIONS } from './lock-options.ts';
 import type { OptionSpec, VerbSpec } from './verb.ts';
 
 const NAME: OptionSpec = {
@@ -87,7 +88,34 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
       },
       { name: 'cached', about: 'give a read-only directory in the cache instead' },
       { name: 'follow', about: 'with --cached: go on, and say when the source names another version' },
+      { name: 'environment', about: 'with --cached: build its Python environment too, and say where it is' },
+      {
+        name: 'verify',
+        value: 'HOW',
+        about: 'with --cached: marks trusts what was verified and not touched since; always reads every byte',
+        complete: ['marks', 'always'],
+      },
+      ...LOCK_OPTIONS,
     ],
     examples: ['ingot pull churn@production -o ./churn'],
+  },
+  {
+    name: 'lock',
+    about: 'pin references to the versions they name now, in ingot.lock',
+    group: 'package',
+    args: [
+      {
+        name: 'REF',
+        about: 'what to pin (default: compare what is pinned with the store)',
+        optional: true,
+        many: true,
+        complete: 'reference',
+      },
+    ],
+    options: [
+      { name: 'update', about: 'pin anew what is pinned already' },
+      { name: 'lock', value: 'FILE', about: 'the file (default: ingot.lock)', complete: 'file', setting: 'lock' },
+    ],
+    examples: ['ingot lock churn@production wine', 'ingot lock --update', 'ingot lock'],
   },
 ];

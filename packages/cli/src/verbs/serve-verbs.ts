@@ -1,3 +1,4 @@
+import { LOCK_OPTIONS } from './lock-options.ts';
 import type { VerbSpec } from './verb.ts';
 
 /** Verbs that run models. */
@@ -47,6 +48,7 @@ export const SERVE_VERBS: readonly VerbSpec[] = [
       },
       { name: 'timeout', value: 'SECONDS', about: 'longest time for one prediction', setting: 'timeout' },
       { name: 'memory', value: 'SIZE', about: 'unload the least used models above this, like 4GB', setting: 'memory' },
+      ...LOCK_OPTIONS,
     ],
     examples: [
       'ingot serve churn@production',

@@ -38,7 +38,7 @@ export const TOOL_VERBS: readonly VerbSpec[] = [
         about: 'remove what was not used for longest',
         group: 'tool',
         options: [
-          { name: 'keep', value: 'SIZE', about: 'keep at most this much (default: 20GB)' },
+          { name: 'keep', value: 'SIZE', about: 'keep at most this much (default: INGOT_CACHE_SIZE, else 20GB)' },
           { name: 'dry-run', about: 'say what would be removed' },
         ],
         examples: ['ingot cache prune --keep 5GB'],

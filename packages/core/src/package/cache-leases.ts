@@ -1,4 +1,4 @@
-import { stat, utimes } from 'node:fs/promises';
+import { stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** A package asked for within this time counts as in use; holders renew it three times as often. */
@@ -41,6 +41,6 @@ export class CacheLeases implements Disposable {
   /** Tolerated: a read-only cache still serves; it only cannot say that it was used. */
   async #touch(path: string): Promise<void> {
     const now = this.#now();
-    await utimes(path, now, now).catch(() => undefined);
+    await utimes(path, now, now).catch(() => writeFile(path, '').catch(() => undefined));
   }
 }

@@ -17,6 +17,7 @@ import type { OnProgress } from '../progress.ts';
 import type { ServablePackage } from '../serving/runtime.ts';
 import { arrive, awaitPlace } from './cache-arrive.ts';
 import { CacheLeases } from './cache-leases.ts';
+import { type CacheNeighbours, type PruneResult, pruneCache } from './cache-prune.ts';
 import { writeRecord } from './cache-record.ts';
 import { arrivalsOf, type CacheEntry, copyInCache, discardFromCache, listCache, sweepCache } from './cache-shelf.ts';
 import { verifyEntry } from './cache-verify.ts';
@@ -49,20 +50,24 @@ export interface CachedPackage {
   readonly arrived?: { readonly fetchedBytes: number; readonly foundBytes: number };
 }
 
-/** What pruning did. */
-export interface PruneResult {
-  readonly removed: readonly CacheEntry[];
-  readonly kept: readonly CacheEntry[];
-}
-
 /** Options of {@link openPackageCache}. */
 export interface PackageCacheOptions {
   /** The cache's root; made when missing, readable by its owner only. */
   readonly directory: string;
   /** What pruning leaves. Default: 20 GB. */
   readonly maxBytes?: number;
+  /** What lies beside the packages and is counted and pruned with them. Default: nothing. */
+  readonly neighbours?: CacheNeighbours;
   /** Default: the system clock. */
   readonly clock?: () => Date;
+}
+
+/** Options of {@link PackageCache.prune}. */
+export interface PruneCacheOptions {
+  /** Default: that of the cache. */
+  readonly maxBytes?: number;
+  /** Only says what would go. Default: false. */
+  readonly dryRun?: boolean;
 }
 
 /** Brings packages to this machine and keeps them; packages it handed out are not pruned while it is open. */
@@ -82,8 +87,10 @@ export interface PackageCache extends AsyncDisposable {
   ): Promise<CachedPackage>;
   /** All packages here, the most recently used first. */
   list(): Promise<CacheEntry[]>;
-  /** Removes the least recently used packages until `maxBytes` are left; those in use stay. */
-  prune(options?: { readonly maxBytes?: number }): Promise<PruneResult>;
+  /** Removes the least recently used packages and neighbours until `maxBytes` are left; what is in use stays. */
+  prune(options?: PruneCacheOptions): Promise<PruneResult>;
+  /** Marks a neighbour's directory as in use, now and until the cache is disposed. */
+  hold(directory: string): Promise<void>;
   /** Reads packages and compares every byte with what arrived. One that is damaged is removed, so that it is fetched again. */
   verify(options?: VerifyCacheOptions): Promise<readonly VerifiedEntry[]>;
   /** What this machine has of earlier versions of a model: in the cache, and in directories that pulls have made. */
@@ -104,6 +111,8 @@ export interface VerifyCacheOptions {
   readonly onProgress?: OnProgress;
   /** Only packages that were not verified since then. Default: all. */
   readonly before?: Date;
+  /** Only this package. Default: all. */
+  readonly only?: Digest;
 }
 
 /** What verifying found of a package. */
@@ -112,7 +121,8 @@ export interface VerifiedEntry extends CacheEntry {
   readonly damaged: readonly string[];
 }
 
-const DEFAULT_MAX_BYTES = 20_000_000_000;
+/** What a cache may hold where nobody says otherwise: 20 GB. */
+export const DEFAULT_CACHE_BYTES = 20_000_000_000;
 /** So many earlier versions are looked at for bytes: of the cache, and of other directories. */
 const LOCAL_COPIES = 3;
 
@@ -125,14 +135,17 @@ class DirectoryCache implements PackageCache {
   readonly outputs: OutputNotes;
   readonly #root: string;
   readonly #maxBytes: number;
+  readonly #neighbours: CacheNeighbours | undefined;
   readonly #now: () => Date;
   readonly #leases: CacheLeases;
   readonly #arriving = new Map<string, Promise<CachedPackage>>();
 
-  constructor({ directory, maxBytes = DEFAULT_MAX_BYTES, clock = () => new Date() }: PackageCacheOptions) {
+  constructor(options: PackageCacheOptions) {
+    const { directory, maxBytes = DEFAULT_CACHE_BYTES, clock = () => new Date() } = options;
     this.#root = join(directory, 'packages');
     this.outputs = new OutputNotes(directory);
     this.#maxBytes = maxBytes;
+    this.#neighbours = options.neighbours;
     this.#now = clock;
     this.#leases = new CacheLeases(clock);
   }
@@ -162,28 +175,29 @@ class DirectoryCache implements PackageCache {
     return listCache(this.#root);
   }
 
-  async prune(options: { readonly maxBytes?: number } = {}): Promise<PruneResult> {
-    const limit = options.maxBytes ?? this.#maxBytes;
-    const entries = await this.list();
-    let bytes = entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    const removed: CacheEntry[] = [];
-    for (const entry of [...entries].reverse()) {
-      if (bytes <= limit) break;
-      if (await this.#leases.isHeld(entry.path)) continue;
-      await discardFromCache(this.#root, entry.path);
-      removed.push(entry);
-      bytes -= entry.sizeBytes;
-    }
-    await sweepCache(this.#root, this.#now());
-    return { removed, kept: entries.filter((entry) => !removed.includes(entry)) };
+  async prune({ maxBytes = this.#maxBytes, dryRun = false }: PruneCacheOptions = {}): Promise<PruneResult> {
+    const pruned = await pruneCache({
+      root: this.#root,
+      entries: await this.list(),
+      neighbours: this.#neighbours,
+      maxBytes,
+      dryRun,
+      isHeld: (path) => this.#leases.isHeld(path),
+    });
+    if (!dryRun) await sweepCache(this.#root, this.#now());
+    return pruned;
+  }
+
+  hold(directory: string): Promise<void> {
+    return this.#leases.hold(directory);
   }
 
   async verify(options: VerifyCacheOptions = {}): Promise<readonly VerifiedEntry[]> {
-    const entries = await this.list();
-    const due =
-      options.before === undefined
-        ? entries
-        : entries.filter(({ verifiedAt }) => Date.parse(verifiedAt) < (options.before?.getTime() ?? 0));
+    const { before, only } = options;
+    const due = (await this.list()).filter(
+      ({ digest, verifiedAt }) =>
+        (only === undefined || digest === only) && (before === undefined || Date.parse(verifiedAt) < before.getTime()),
+    );
     const verified: VerifiedEntry[] = [];
     for (const entry of due) {
       const found = await verifyEntry(this.#root, entry, this.#now, options);

@@ -14,6 +14,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { checkCurrent } from './current.ts';
 import { withDirectoryLock } from './directory-lock.ts';
+import { directorySize } from './directory-size.ts';
 import { findInstaller, type Installer, type InstallerOptions } from './installer.ts';
 import { type Interpreter, minorOf } from './interpreter.ts';
 import { keepPinnedHashes } from './pinned-hashes.ts';
@@ -37,8 +38,18 @@ export interface EnvironmentOptions {
   readonly allowSetup?: boolean;
   /** Admit requirements that are not named wheels. Default false. */
   readonly allowSource?: boolean;
+  /** Is told what is used and made, so that it is kept, and what is in excess goes. Default: nobody is. */
+  readonly keeper?: EnvironmentKeeper;
   readonly clock?: Clock;
   readonly log: Log;
+}
+
+/** Looks after the directory of environments. */
+export interface EnvironmentKeeper {
+  /** An environment's directory is used from now on; it may not be there yet. */
+  hold(directory: string): Promise<void>;
+  /** One was made. */
+  made(): Promise<void>;
 }
 
 /** The interpreter to run a package with. */
@@ -143,7 +154,7 @@ function environmentMaker(
   options: EnvironmentOptions,
   { signal, onProgress }: PrepareOptions,
 ): EnvironmentMaker {
-  const { cacheDirectory, allowSource = false, clock = systemClock } = options;
+  const { cacheDirectory, allowSource = false, clock = systemClock, keeper } = options;
   const tell = (message: string): void =>
     onProgress?.({ phase: 'environment', path: 'environment', doneBytes: 0, totalBytes: 0, message });
   const onLine = (line: string): void => tell(line);
@@ -194,9 +205,11 @@ function environmentMaker(
       const directory = join(cacheDirectory, name);
       const ready = join(directory, 'ready.json');
       const python = pythonOf(join(directory, 'venv'));
+      // Held before it is looked for: what is in use is not removed under whoever found it.
+      await keeper?.hold(directory);
       if (await exists(ready)) return python;
-      return locked(`${directory}.lock`, async () => {
-        if (await exists(ready)) return python;
+      await locked(`${directory}.lock`, async () => {
+        if (await exists(ready)) return;
         // A virtual environment cannot be moved once made: what was left half-made goes, and the marker comes last.
         await rm(directory, { recursive: true, force: true });
         await mkdir(directory, { mode: 0o700 });
@@ -210,14 +223,17 @@ function environmentMaker(
           python: interpreter.version,
           platform: interpreter.platform,
           installer: chosen.name,
+          sizeBytes: await directorySize(directory),
         });
-        return python;
       });
+      await keeper?.hold(directory);
+      await keeper?.made();
+      return python;
     },
   };
 }
 
-async function writeReady(path: string, facts: Readonly<Record<string, string>>): Promise<void> {
+async function writeReady(path: string, facts: Readonly<Record<string, string | number>>): Promise<void> {
   await writeFile(`${path}.new`, `${canonicalJson(facts)}\n`, { mode: 0o600 });
   await rename(`${path}.new`, path);
 }

@@ -1,4 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
+import { installedPythons } from './installed-pythons.ts';
 import { runCommand } from './run-command.ts';
 
 /** A Python interpreter that runs. */
@@ -40,7 +41,8 @@ export async function findInterpreter(options: InterpreterOptions): Promise<Inte
     const what = found === undefined ? 'does not run' : `is ${found.version}; Ingot needs 3.10 or newer`;
     throw new IngotError('environment-failed', `the Python interpreter ${python} ${what}`);
   }
-  for (const candidate of candidates(options)) {
+  const installed = await installedPythons(options);
+  for (const candidate of candidates(options, installed)) {
     const found = await probe(candidate, options);
     if (found !== undefined && isNewEnough(found.version)) return found;
   }
@@ -58,9 +60,12 @@ export function minorOf(version: string): string {
   return version.split('.').slice(0, 2).join('.');
 }
 
-function candidates({ wanted, environment, preferActive }: InterpreterOptions): readonly string[] {
+function candidates(
+  { wanted, environment, preferActive }: InterpreterOptions,
+  installed: readonly string[],
+): readonly string[] {
   const named = MINORS.map((minor) => `python3.${minor}`);
-  const first = wanted === undefined ? [] : [`python${minorOf(wanted)}`];
+  const first = wanted === undefined ? [] : [`python${minorOf(wanted)}`, ...installed];
   const active = environment.VIRTUAL_ENV ? [`${environment.VIRTUAL_ENV}/bin/python`] : [];
   return [...new Set(preferActive ? [...active, 'python3', ...named] : [...first, ...named, 'python3'])];
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canonicalJson, isJsonObject } from '@ingot/core/json';
+import { installedPythons } from './installed-pythons.ts';
 import { findInterpreter, type Interpreter, type InterpreterOptions } from './interpreter.ts';
 
 /**
@@ -11,7 +12,9 @@ import { findInterpreter, type Interpreter, type InterpreterOptions } from './in
 export async function rememberedInterpreter(directory: string, options: InterpreterOptions): Promise<Interpreter> {
   const { PATH, VIRTUAL_ENV, PYENV_VERSION } = options.environment;
   const { python, wanted, preferActive } = options;
-  const asked = canonicalJson({ PATH, VIRTUAL_ENV, PYENV_VERSION, python, wanted, preferActive });
+  // A Python that was installed since is found: it changes what there is to choose from.
+  const installed = await installedPythons(options);
+  const asked = canonicalJson({ PATH, VIRTUAL_ENV, PYENV_VERSION, python, wanted, preferActive, installed });
   const file = join(directory, `${createHash('sha256').update(asked).digest('hex').slice(0, 32)}.json`);
   const remembered = await read(file);
   if (remembered !== undefined) return remembered;
