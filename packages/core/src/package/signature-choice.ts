@@ -23,8 +23,8 @@ export interface WrittenMetadata {
 }
 
 /**
- * Chooses the signature: what was written by hand, each side that is missing there from what was captured. An ONNX
- * graph must agree with it, else the graph is the truth about itself.
+ * Chooses the signature: what was written by hand, each side that is missing there from what was captured, else from
+ * the model file itself. An ONNX graph must agree with it, else the graph is the truth about itself.
  */
 export async function chooseSignature(
   finding: FlavorFinding,
@@ -40,9 +40,11 @@ export async function chooseSignature(
     const choice = fitGraph(graph, declared, written);
     return { ...choice, graph, problems: [...problems, ...external, ...choice.problems] };
   }
-  if (declared === undefined) return { inferred: [], problems: [] };
-  const inferred = declared.origin === 'captured' ? [inference(declared, 'from the model and its data')] : [];
-  return { signature: declared, inferred, problems: [] };
+  const signature = completed(declared, finding.signature);
+  if (signature === undefined) return { inferred: [], problems: [] };
+  const from = declared === undefined ? 'from the model file' : 'from the model and its data';
+  const inferred = signature.origin === 'captured' ? [inference(signature, from)] : [];
+  return { signature, inferred, problems: [] };
 }
 
 function fitGraph(graph: OnnxGraph, declared: Signature | undefined, written: WrittenMetadata): SignatureChoice {

@@ -38,6 +38,7 @@ export async function findFlavor(
     ...place,
     pickles: glance.pickles,
     requirements: decided.requirements ?? [],
+    ...(decided.signature === undefined ? {} : { signature: decided.signature }),
     executesCode: executesCode(decided, glance, parts, said, captured),
     inferred: [...inferences(decided), ...(decided.understood ?? [])],
     problems: [

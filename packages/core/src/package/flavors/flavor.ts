@@ -1,4 +1,5 @@
 import type { JsonValue } from '../../json.ts';
+import type { Signature } from '../../signature.ts';
 import type { Flavor, Inference, Metadata, Problem } from '../package.ts';
 import type { PickleSummary } from '../pickle-globals.ts';
 import type { SourceFile } from '../source-file.ts';
@@ -14,6 +15,8 @@ export interface FlavorFinding {
   readonly pickles: readonly SniffedPickle[];
   /** Requirements that the format implies: `xgboost==3.0.2` where the file says its version, else `xgboost`. */
   readonly requirements: readonly string[];
+  /** Inputs and outputs, where the file itself names them. */
+  readonly signature?: Signature;
   readonly executesCode: boolean;
   readonly inferred: readonly Inference[];
   readonly problems: readonly Problem[];
@@ -51,6 +54,8 @@ export interface Detected {
   readonly requirements?: readonly string[];
   /** Whether loading it executes code it carries. Default: what the extension of its files says. */
   readonly executesCode?: boolean;
+  /** Inputs and outputs, where the file itself names them. */
+  readonly signature?: Signature;
   /** What else was understood: class, base model, version of the format. */
   readonly understood?: readonly Inference[];
   readonly problems?: readonly Problem[];
