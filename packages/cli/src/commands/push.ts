@@ -10,7 +10,8 @@ import { pushDraft } from '@ingot/core/push';
 import { parseAlias } from '@ingot/core/ref';
 import { cacheRoot } from '../address.ts';
 import type { Context, Result } from '../context.ts';
-import { readGitState } from '../git-state.ts';
+import { captureForPush } from '../capture-for-push.ts';
+import { lockForPush } from '../lock-for-push.ts';
 import { openStore } from '../open.ts';
 import { namedBySource, openPushSource, type PushSource } from '../push-source.ts';
 import { keepHeapSmall, keepYoungSmall } from '../small-heap.ts';
@@ -29,9 +30,10 @@ export async function run(context: Context): Promise<Result> {
   // Of a copy that is gone afterwards nothing need be remembered.
   const options = { ...given, ...(foreign?.isUnpacked === true ? {} : { hashes }), ...(foreign && { foreign }) };
   const draft = namedBySource(await draftPackage(source.path, options), source, options);
+  const captured = await lockForPush(options.captured, draft, context);
   if (draft.sources.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) >= LARGE_BYTES) keepHeapSmall();
   await using store = await openStore(context, { creates: true });
-  const pushed = await pushDraft(draft, { ...options, registry: store.registry, contents: store.contents });
+  const pushed = await pushDraft(draft, { ...options, captured, registry: store.registry, contents: store.contents });
   return {
     json: document(pushed),
     quiet: [pushed.ref],
@@ -46,13 +48,12 @@ const LARGE_BYTES = 128 * 1024 * 1024;
 async function optionsOf({ path, source }: PushSource, context: Context) {
   const { arguments: given } = context;
   const [name, label, message] = [given.text('name'), given.text('label'), given.text('message')];
-  const known = (await readCaptured(context)) ?? (source === undefined ? await captureGit(path, context) : undefined);
-  const captured = source === undefined ? known : { ...known, lineage: { ...known?.lineage, source } };
+  const captured = await captureForPush(path, source, await readCaptured(context), context);
   return {
     ...(name !== undefined && { name }),
     ...(label !== undefined && { label }),
     ...(message !== undefined && { message }),
-    ...(captured !== undefined && { captured }),
+    captured,
     aliases: given.list('alias').map(parseAlias),
     tags: parseTags(given.list('tag')),
     metrics: parseMetrics(given.list('metric')),
@@ -67,12 +68,6 @@ async function readCaptured(context: Context): Promise<Capture | undefined> {
   const file = context.arguments.text('captured');
   if (file === undefined) return undefined;
   return readCapture(file === '-' ? await context.readStdin() : await readFile(resolve(context.cwd, file)));
-}
-
-/** Without a captured document there is still the repository that the package lies in. */
-async function captureGit(path: string, context: Context): Promise<Capture | undefined> {
-  const git = await readGitState(path, context);
-  return git === undefined ? undefined : { lineage: { git } };
 }
 
 function document({ ref, version, existed, plan, files, bytes, sealed }: PushResult): unknown {

@@ -11,11 +11,13 @@ import { openStore } from '../open.ts';
 import { inferredIn, loadingOf, optional, packageSections } from '../output/package-sections.ts';
 import { formatFacts } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
+import { versionCard } from '../version-card.ts';
 import { count, formatAge, formatBytes, formatTime } from '../output/units.ts';
 
 /** `ingot show SOURCE`: shows all that is known of a version. */
 export async function run(context: Context): Promise<Result> {
   const text = context.arguments.argument(0);
+  if (context.arguments.isOn('card')) return await showCard(text, context);
   if (isPlainAddress(text)) return await (await import('./show-source.ts')).showSource(text, context);
   const shown = await shownVersion(text, context).catch((error: unknown) => {
     throw isIngotError(error) ? meantAsPath(text, context.cwd, error) : error;
@@ -25,6 +27,14 @@ export async function run(context: Context): Promise<Result> {
     quiet: [`${shown.version.model}:${shown.version.number}`],
     human: () => page(shown, context),
   };
+}
+
+/** The card as it is, so that it can be redirected into a file and edited. */
+async function showCard(text: string, context: Context): Promise<Result> {
+  await using store = await openStore(context);
+  const { version, card, from } = await versionCard(store, parseReference(text), context);
+  const ref = `${version.model}:${version.number}`;
+  return { json: { ref, card, from }, quiet: [ref], human: () => (card.endsWith('\n') ? card : `${card}\n`) };
 }
 
 async function shownVersion(text: string, context: Context): Promise<Shown> {

@@ -1,16 +1,19 @@
+import type { Capture } from '@ingot/core/capture';
 import type { JsonValue } from '@ingot/core/json';
 import { canonicalJson } from '@ingot/core/json';
 import type { PackageDescription } from '@ingot/core/package/package';
 import type { VersionRecord } from '@ingot/core/registry/registry';
 import type { Signature } from '@ingot/core/signature';
 import { betterOf } from '../output/metrics.ts';
+import { compareData, type DataDifference } from './compare-profiles.ts';
 import type { SignatureDifference } from './compare-signatures.ts';
 import { compareSignatures } from './compare-signatures.ts';
 
 /** A version as it is compared. */
 export interface ComparedVersion {
-  readonly version: Pick<VersionRecord, 'manifest' | 'signature' | 'metrics' | 'params' | 'environment'>;
+  readonly version: Pick<VersionRecord, 'manifest' | 'signature' | 'metrics' | 'params' | 'environment' | 'lineage'>;
   readonly package: PackageDescription;
+  readonly captured?: Capture | null;
 }
 
 /** A value of both sides; null where a side has none. */
@@ -36,8 +39,19 @@ export interface VersionDifference {
   >;
   readonly params: Readonly<Record<string, ValueChange>>;
   readonly signature: Omit<SignatureDifference, 'breaks'> | null;
-  readonly environment: { readonly python: ValueChange | null; readonly requirements: SetDifference };
+  readonly environment: {
+    readonly python: ValueChange | null;
+    readonly platform: ValueChange | null;
+    readonly requirements: SetDifference;
+    /** What the requirements need in turn; empty unless both versions tell it. */
+    readonly lock: SetDifference;
+  };
+  /** Commit, branch and uncommitted changes of the code that made them; null where no side tells any. */
+  readonly code: Readonly<Record<string, ValueChange>> | null;
+  readonly data: DataDifference | null;
   readonly files: SetDifference;
+  /** Bytes of each, and of the files that both have. */
+  readonly bytes: { readonly a: number; readonly b: number; readonly shared: number };
 }
 
 /** Compares two versions. */
@@ -53,9 +67,14 @@ export function compareVersions(a: ComparedVersion, b: ComparedVersion): Version
     signature: signature === undefined ? null : { inputs: signature.inputs, outputs: signature.outputs },
     environment: {
       python: changeOf(pythonOf(a), pythonOf(b)),
+      platform: changeOf(a.version.environment?.platform, b.version.environment?.platform),
       requirements: compareSets(requirementsOf(a), requirementsOf(b)),
+      lock: compareLocks(a, b),
     },
+    code: compareCode(a, b),
+    data: compareData(a.captured, b.captured),
     files: compareSets(filesOf(a), filesOf(b)),
+    bytes: compareBytes(a.package, b.package),
   };
 }
 
@@ -112,6 +131,39 @@ function changeOf(a: JsonValue | undefined, b: JsonValue | undefined): ValueChan
 
 function pythonOf({ version, package: described }: ComparedVersion): string | undefined {
   return version.environment?.python ?? described.pythonVersion;
+}
+
+function compareCode(a: ComparedVersion, b: ComparedVersion): VersionDifference['code'] {
+  const [before, after] = [a.version.lineage?.git, b.version.lineage?.git];
+  return before === undefined && after === undefined ? null : changesOf({ ...before }, { ...after });
+}
+
+function compareLocks(a: ComparedVersion, b: ComparedVersion): SetDifference {
+  const [before, after] = [a.captured?.environment?.lock, b.captured?.environment?.lock];
+  const known = before !== undefined && after !== undefined;
+  return known ? compareSets(pinsOf(before), pinsOf(after)) : { added: {}, removed: {}, changed: {} };
+}
+
+/** Name and version of each line of a lock; that an index offers other files for a version makes no difference here. */
+function pinsOf(lock: readonly string[]): ReadonlyMap<string, JsonValue> {
+  return new Map(
+    lock.map((line) => {
+      const [pin = ''] = line.split(/\s/, 1);
+      const [name = '', version = ''] = pin.split('==');
+      return [name.toLowerCase().replace(/[._-]+/g, '-'), `==${version}`];
+    }),
+  );
+}
+
+function compareBytes(a: PackageDescription, b: PackageDescription): VersionDifference['bytes'] {
+  const digests = new Set(a.files.map(({ digest }) => digest));
+  const sizeOf = (files: PackageDescription['files']): number =>
+    files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return {
+    a: sizeOf(a.files),
+    b: sizeOf(b.files),
+    shared: sizeOf(b.files.filter(({ digest }) => digests.has(digest))),
+  };
 }
 
 /** Splits each requirement into its name and the rest: `numpy` and `==2.4.6`. */

@@ -41,7 +41,9 @@ export function formatDifference(a: string, b: string, difference: VersionDiffer
     section('INPUTS', sideRows(difference.signature?.inputs), output),
     section('OUTPUTS', sideRows(difference.signature?.outputs), output),
     section('ENVIRONMENT', environmentRows(difference), output),
-    section('FILES', setRows(difference.files), output),
+    section('CODE', codeRows(difference), output),
+    section('TRAINING DATA', dataRows(difference, output), output),
+    section('FILES', fileRows(difference), output),
   ];
   return [head + breaks, ...sections.filter((part) => part !== '')].join('\n');
 }
@@ -92,7 +94,51 @@ function details(a: SideDifference['added'][number], b: SideDifference['added'][
 function environmentRows({ environment }: VersionDifference): Row[] {
   const python =
     environment.python === null ? [] : [['~', 'python', text(environment.python.a), '→', text(environment.python.b)]];
-  return [...python, ...setRows(environment.requirements)];
+  const { platform } = environment;
+  const machine = platform === null ? [] : [['~', 'platform', text(platform.a), '→', text(platform.b)]];
+  const named = new Set([...Object.values(environment.requirements)].flatMap((set) => Object.keys(set)));
+  const indirect = setRows(environment.lock).filter(([, name = '']) => !named.has(name));
+  return [...python, ...machine, ...setRows(environment.requirements), ...indirect];
+}
+
+function codeRows({ code }: VersionDifference): Row[] {
+  const words: Readonly<Record<string, string>> = { diff: 'uncommitted changes', dirty: 'has uncommitted changes' };
+  return Object.entries(code ?? {}).map(([name, { a, b }]) => ['~', words[name] ?? name, short(a), '→', short(b)]);
+}
+
+function short(value: JsonValue): string {
+  return text(value)
+    .replace(/^sha256:/, '')
+    .replace(/^([0-9a-f]{12})[0-9a-f]{28,}$/, '$1');
+}
+
+/** Of many columns those that moved, and the first few that did not. */
+function dataRows({ data }: VersionDifference, { colors }: Output): Row[] {
+  if (data === null) return [];
+  const { rows, same } = data;
+  const known = same === true ? colors.green('the same data') : same === false ? 'other data' : '';
+  const size = rows.a === null && rows.b === null ? [] : [['', 'rows', number(rows.a), '→', number(rows.b), known]];
+  const drifts = [...Object.entries(data.features), ...Object.entries(data.target)]
+    .filter(([, { level }]) => level !== 'same')
+    .sort(([, a], [, b]) => b.psi - a.psi);
+  const painted = { same: colors.dim, moved: colors.yellow, shifted: colors.red };
+  return [
+    ...size,
+    ...drifts.map(([name, { psi, level }]) => [
+      '~',
+      plain(name),
+      painted[level](level),
+      '',
+      `PSI ${formatNumber(psi)}`,
+    ]),
+  ];
+}
+
+function fileRows({ files, bytes }: VersionDifference): Row[] {
+  const rows = setRows(files);
+  if (rows.length === 0) return [];
+  const shared = `${formatBytes(bytes.shared)} in files of both`;
+  return [...rows, ['', 'in all', formatBytes(bytes.a), '→', formatBytes(bytes.b), shared]];
 }
 
 function setRows(set: SetDifference): Row[] {

@@ -55,6 +55,8 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
         many: true,
         complete: 'reference',
       },
+      { name: 'require-clean', about: 'refuse when git has uncommitted changes, naming the files' },
+      { name: 'lock', about: 'resolve all that the requirements need, with hashes, and record it' },
       { name: 'compress', about: 'store float32 weights smaller, where that helps', setting: 'compress' },
     ],
     examples: ['ingot push churn/ --alias staging --metric auc=0.97', 'ingot push model.onnx --name churn'],

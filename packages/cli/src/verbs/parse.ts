@@ -47,9 +47,13 @@ function commanderOption(spec: OptionSpec): Option {
   const value = spec.value === undefined ? '' : ` <${spec.value}>`;
   const short = spec.short === undefined ? '' : `-${spec.short}, `;
   const option = new Option(`${short}--${spec.name}${value}`);
-  if (spec.many === true)
-    option.argParser((text: string, before: readonly string[] | undefined) => [...(before ?? []), text]);
   if (Array.isArray(spec.complete)) option.choices(spec.complete);
+  const choose = option.parseArg;
+  if (spec.many === true)
+    option.argParser((text: string, before: readonly string[] | undefined) => {
+      choose?.(text, undefined);
+      return [...(before ?? []), text];
+    });
   return option.makeOptionMandatory(spec.required === true);
 }
 

@@ -24,7 +24,8 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'show all that is known of a version',
     group: 'store',
     args: [REF],
-    examples: ['ingot show churn@production'],
+    options: [{ name: 'card', about: 'print the model card alone, as Markdown' }],
+    examples: ['ingot show churn@production', 'ingot show churn --card > card.md'],
   },
   {
     name: 'diff',
@@ -34,15 +35,30 @@ export const STORE_VERBS: readonly VerbSpec[] = [
       { ...REF, name: 'A' },
       { ...REF, name: 'B' },
     ],
-    examples: ['ingot diff churn@production churn'],
+    options: [
+      {
+        name: 'fail-on',
+        value: 'WHAT',
+        about: 'exit 6 when B is that, by a metric (worse) or its training data (drift)',
+        many: true,
+        complete: ['breaking', 'unknown', 'different', 'worse', 'drift'],
+      },
+    ],
+    examples: ['ingot diff churn@production churn', 'ingot diff churn@production churn --fail-on breaking'],
   },
   {
     name: 'edit',
-    about: "change a version's description, tags or metrics",
+    about: "change a version's description, model card, tags or metrics",
     group: 'store',
     args: [REF],
     options: [
       { name: 'description', value: 'TEXT', about: 'what it is' },
+      {
+        name: 'card',
+        value: 'FILE',
+        about: 'another model card (Markdown); an empty file gives back the first one',
+        complete: 'file',
+      },
       { name: 'tag', value: 'K=V', about: 'set a tag; K= removes it', many: true },
       { name: 'metric', value: 'K=V', about: 'set a metric', many: true },
     ],
