@@ -250,6 +250,9 @@ def _unwrapped(found: Any, wanted: Any) -> tuple[Any, Any]:
         return found, wanted[0]
     if isinstance(found, list) and len(found) == 1 and not isinstance(wanted, list | dict):
         return found[0], wanted
+    if isinstance(found, dict) and isinstance(wanted, list):
+        # Columns that the answer did not name have the names of the signature when they are served.
+        return list(found.values()), wanted
     if isinstance(found, dict) and len(found) == 1 and not isinstance(wanted, dict):
         return next(iter(found.values())), wanted
     return found, wanted

@@ -1,0 +1,113 @@
+/**
+ * Runs the matrix of frameworks, each group in an environment of its own under .cache/frameworks: every model is saved,
+ * loaded, served, and run in isolation.
+ *
+ *     npm run frameworks                        the light group
+ *     npm run frameworks -- torch mlflow        other groups: one file each in python/frameworks
+ *     npm run frameworks -- --all --docs        everything, and record it in docs/frameworks.json and docs/frameworks.md
+ *     npm run frameworks -- --isolated all      every case in isolation, not only the first of each framework; or none
+ *     npm run frameworks -- --page              writes docs/frameworks.md again from docs/frameworks.json
+ */
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fingerprintOfBytes, readOr } from './lib/files.mjs';
+import { frameworksPage } from './lib/frameworks-page.mjs';
+import { inRoot, pythonOf, VENV } from './lib/paths.mjs';
+import { findPython } from './lib/python.mjs';
+import { run } from './lib/run.mjs';
+import { bold, red, step } from './lib/terminal.mjs';
+import { setup } from './setup.mjs';
+
+const LISTS = inRoot('python/frameworks');
+const RECORD = inRoot('docs/frameworks.json');
+const PAGE = inRoot('docs/frameworks.md');
+const STAMP = '.ingot-frameworks.json';
+
+/** The groups: one list of requirements each. */
+export const GROUPS = readdirSync(LISTS)
+  .filter((name) => name.endsWith('.txt'))
+  .map((name) => name.slice(0, -'.txt'.length))
+  .sort();
+
+/** Runs one group and gives its document; `failures` has one line for each step that failed. */
+async function runGroup(group, isolated) {
+  const python = await environmentOf(group);
+  const results = inRoot('.cache/frameworks', `${group}.json`);
+  rmSync(results, { force: true });
+  const env = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('INGOT_'))),
+    PYTHONPATH: inRoot('python/src'),
+    INGOT_MATRIX: 'all',
+    INGOT_MATRIX_GROUP: group,
+    INGOT_MATRIX_ONLY: frameworksOf(group),
+    INGOT_MATRIX_ISOLATED: isolated,
+    INGOT_MATRIX_RESULTS: results,
+  };
+  const args = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', inRoot('python/tests/frameworks')];
+  const { code } = await run(python, args, { cwd: inRoot('python'), env, inherit: true, check: false });
+  const text = readOr(results, '');
+  if (text === '') throw new Error(`the ${group} group ended with ${code} and recorded nothing`);
+  return { document: JSON.parse(text), passed: code === 0 };
+}
+
+/** The frameworks that a list names (`# frameworks: torch,lightning`); without that line all that can be imported. */
+function frameworksOf(group) {
+  return /^# frameworks: (.*)$/m.exec(readOr(join(LISTS, `${group}.txt`), ''))?.[1].replaceAll(' ', '') ?? '';
+}
+
+/** The interpreter of a group's environment, made or brought up to date when its list changed. */
+async function environmentOf(group) {
+  const list = join(LISTS, `${group}.txt`);
+  const place = inRoot('.cache/frameworks', group);
+  const wanted = fingerprintOfBytes([list, inRoot('python/requirements-dev.txt')], [place]);
+  const stamp = join(place, STAMP);
+  if (existsSync(pythonOf(place)) && readOr(stamp, '') === wanted) return pythonOf(place);
+  await step(`environment of the ${group} group`, () => makeEnvironment(place, list));
+  writeFileSync(stamp, wanted);
+  return pythonOf(place);
+}
+
+async function makeEnvironment(place, list) {
+  const found = await findPython();
+  if (found.python === undefined) throw new Error(found.reason);
+  mkdirSync(inRoot('.cache/frameworks'), { recursive: true });
+  const uv = join(VENV, process.platform === 'win32' ? 'Scripts/uv.exe' : 'bin/uv');
+  const env = { UV_SYSTEM_CERTS: 'true', UV_NATIVE_TLS: 'true', ...process.env };
+  if (!existsSync(pythonOf(place))) await run(uv, ['venv', '--python', found.python.executable, place], { env, label: 'uv venv' });
+  await run(uv, ['pip', 'install', '--python', pythonOf(place), '-r', list], { env, label: 'uv pip install' });
+}
+
+/** Puts a group's document in place of the one that was recorded before. */
+function recordGroups(documents) {
+  const known = JSON.parse(readOr(RECORD, '{"groups": {}}')).groups;
+  for (const { group, ...rest } of documents) known[group] = rest;
+  const sorted = Object.fromEntries(Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1)));
+  writeFileSync(RECORD, `${JSON.stringify({ groups: sorted }, null, 1)}\n`);
+  writeFileSync(PAGE, frameworksPage(sorted));
+}
+
+async function main(words) {
+  if (words.includes('--page')) return recordGroups([]);
+  const at = words.indexOf('--isolated');
+  const isolated = at < 0 ? 'first' : (words[at + 1] ?? 'first');
+  const named = words.filter((word, index) => !word.startsWith('--') && (at < 0 || index !== at + 1));
+  const unknown = named.find((name) => !GROUPS.includes(name));
+  if (unknown !== undefined) throw new Error(`there is no group ${unknown}; there are ${GROUPS.join(', ')}`);
+  const groups = words.includes('--all') ? GROUPS : named.length > 0 ? named : ['light'];
+  await setup();
+  const documents = [];
+  for (const group of groups) {
+    console.log(bold(`\n${group}`));
+    const { document, passed } = await runGroup(group, isolated);
+    documents.push(document);
+    if (!passed) process.exitCode = 1;
+    if (words.includes('--docs')) recordGroups([document]);
+  }
+  const cases = documents.flatMap(({ results }) => results);
+  console.log(`${cases.length} models of ${new Set(cases.map(({ framework }) => framework)).size} frameworks`);
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(red(error.message, process.stderr));
+  process.exitCode = 1;
+});
