@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,17 @@ class _BuiltIn:
 
 #: In the order in which they are asked: special classes before general ones.
 _BUILT_IN: tuple[_BuiltIn, ...] = (
+    _BuiltIn("mlflow", "mlflow:MlflowSerializer", ("mlflow",)),
+    # Before PyTorch: on that backend Keras models are its modules, too.
+    _BuiltIn("keras", "keras:KerasSerializer", ("keras",)),
+    _BuiltIn("tensorflow", "tensorflow:TensorflowSerializer", ("tensorflow",)),
+    _BuiltIn("peft", "peft:PeftSerializer", ("peft",)),
+    _BuiltIn("sentence-transformers", "sentence_transformers:SentenceTransformersSerializer", ("sentence_transformers",)),
+    _BuiltIn("transformers", "transformers:TransformersSerializer", ("transformers",)),
+    _BuiltIn("diffusers", "diffusers:DiffusersSerializer", ("diffusers",)),
+    _BuiltIn("fastai", "fastai:FastaiSerializer", ("fastai",)),
+    _BuiltIn("skorch", "skorch:SkorchSerializer", ("skorch",)),
+    _BuiltIn("torch", "torch:TorchSerializer", ("torch",)),
     _BuiltIn("models", "several:SeveralSerializer", ("builtins",)),
     _BuiltIn("onnx", "onnx:OnnxSerializer", ("onnx", "builtins")),
     _BuiltIn("xgboost", "xgboost:XgboostSerializer", ("xgboost",)),
@@ -63,7 +75,10 @@ _BUILT_IN: tuple[_BuiltIn, ...] = (
 )
 
 #: Asked for by name only, never chosen.
-_BY_NAME: tuple[_BuiltIn, ...] = (_BuiltIn("skops", "skops:SkopsSerializer"),)
+_BY_NAME: tuple[_BuiltIn, ...] = (
+    _BuiltIn("skops", "skops:SkopsSerializer"),
+    _BuiltIn("torch-pickle", "torch:TorchPickleSerializer"),
+)
 
 
 def choose(model: Any, wanted: str | Serializer | None = None) -> Serializer:
@@ -79,7 +94,7 @@ def choose(model: Any, wanted: str | Serializer | None = None) -> Serializer:
         return _named(wanted)
     if wanted is not None:
         return wanted
-    roots = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    roots = _roots(model)
     *special, general = _BUILT_IN
     for entry in special:
         if not entry.roots or roots.intersection(entry.roots):
@@ -94,6 +109,16 @@ def choose(model: Any, wanted: str | Serializer | None = None) -> Serializer:
     if last.can_handle(model):
         return last
     raise InvalidPackage(_unknown(model), code="invalid-package", hint=_advice(model))
+
+
+def _roots(model: Any, depth: int = 3) -> set[str]:
+    """Gives the top-level modules of an object's classes; of a dict or tuple, those of what is in it, too."""
+    roots = {base.__module__.partition(".")[0] for base in type(model).__mro__}
+    inside = model.values() if isinstance(model, dict) else model if isinstance(model, tuple) else ()
+    if depth > 0:
+        for item in itertools.islice(inside, 64):
+            roots |= _roots(item, depth - 1)
+    return roots
 
 
 def _named(name: str) -> Serializer:

@@ -1,0 +1,64 @@
+"""sentence-transformers: a folder with ``modules.json``; texts to embeddings, pairs of texts to scores."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import InvalidPackage, existing
+
+__all__ = ["load", "predictor"]
+
+_KINDS = ("SentenceTransformer", "CrossEncoder", "SparseEncoder")
+
+
+def load(root: Path, description: dict[str, Any]) -> Any:
+    """Gives the SentenceTransformer, CrossEncoder or SparseEncoder. Nothing is downloaded, no code of the folder is run."""
+    folder = existing(root, description["artifact"])
+    folder = folder if folder.is_dir() else folder.parent
+    import sentence_transformers  # noqa: PLC0415
+
+    name = str(description.get("class") or _kind_of(folder)).rpartition(".")[2]
+    if name not in _KINDS:
+        raise InvalidPackage(f"{name} is no model of sentence-transformers; known are {', '.join(_KINDS)}")
+    model = getattr(sentence_transformers, name)(str(folder), device="cpu", local_files_only=True)
+    return model.eval()
+
+
+def _kind_of(folder: Path) -> str:
+    file = folder / "config_sentence_transformers.json"
+    said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return str(said.get("model_type") or "SentenceTransformer")
+
+
+def predictor(native: Any, description: dict[str, Any]) -> Any:
+    """Gives what answers texts with embeddings, or pairs with scores."""
+    return _Asked(native, by_pair=not callable(getattr(native, "encode", None)))
+
+
+class _Asked:
+    def __init__(self, model: Any, *, by_pair: bool) -> None:
+        self.ingot_input = "rows" if by_pair else "texts"
+        self._model = model
+        self._by_pair = by_pair
+
+    def predict(self, data: Any) -> Any:
+        """Gives one embedding a text as an array, or one score a pair."""
+        if self._by_pair:
+            return self._model.predict([_pair(row) for row in data], show_progress_bar=False)
+        found = self._model.encode(_texts(data), show_progress_bar=False)
+        return found.to_dense().cpu().numpy() if getattr(found, "is_sparse", False) else found
+
+
+def _texts(data: Any) -> list[Any]:
+    if isinstance(data, str):
+        return [data]
+    if hasattr(data, "columns"):
+        data = data.iloc[:, 0]
+    return [next(iter(row.values())) if isinstance(row, Mapping) else row for row in data]
+
+
+def _pair(row: Any) -> list[Any]:
+    return list(row.values()) if isinstance(row, Mapping) else list(row)

@@ -1,0 +1,197 @@
+"""PyTorch: modules (data and a tree, or one pickle), TorchScript, exported programs, skorch nets, and bare weights.
+
+``flavor.json`` says by ``kind`` what the artifact is; without it the artifact itself tells:
+
+``module``
+    ``artifact`` is a safetensors file with every tensor, ``structure`` the tree that :mod:`._torch_tree` rebuilds,
+    ``source`` the file with the user's own classes, where there are some.
+``skorch``
+    The same for the net's module; ``net`` describes the net itself.
+``pickle``, ``script``, ``export``
+    What ``torch.save(model)``, ``torch.jit.save`` and ``torch.export.save`` write.
+``weights``
+    A dict of tensors (safetensors), or a checkpoint, read with ``weights_only=True``. It answers nothing.
+
+A model stands on the CPU and in evaluation mode after loading; it is asked without gradients.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import InvalidPackage, existing
+from ._tensors import Asked
+
+__all__ = ["load", "predictor"]
+
+
+def load(root: Path, description: dict[str, Any]) -> Any:
+    """Gives the module, script module, exported program, net, or dict of tensors.
+
+    Raises InvalidPackage for a file that is none of these.
+    """
+    artifact = existing(root, description["artifact"])
+    kind = description.get("kind") or _kind_of(artifact)
+    if kind in ("module", "skorch"):
+        module = _rebuilt(root, artifact, description)
+        return module if kind == "module" else _net(module, root, description)
+    if kind == "weights":
+        return _weights(artifact, description)
+    import torch  # noqa: PLC0415
+
+    if kind == "script":
+        return torch.jit.load(str(artifact), map_location="cpu").eval()
+    if kind == "export":
+        return torch.export.load(str(artifact))
+    if kind == "pickle":
+        return _unpickled(root, artifact)
+    raise InvalidPackage(f"flavor.json names the kind {kind!r} of a torch model, which is not known here")
+
+
+def predictor(native: Any, description: dict[str, Any]) -> Any:
+    """Gives what answers arrays (``array``: rows of numbers; ``tensors``: one array, or a dict of them by argument)."""
+    if description.get("kind") == "skorch":
+        return _AskedNet(native, description)
+    if hasattr(native, "graph_module") and callable(getattr(native, "module", None)):
+        return Asked(native.module(), description)
+    if callable(native):
+        return Asked(native, description)
+    return _OnlyWeights(description)
+
+
+class _OnlyWeights:
+    """Stands for a dict of tensors, which cannot answer."""
+
+    def __init__(self, description: Mapping[str, Any]) -> None:
+        self.ingot_input = "tensors"
+        self._artifact = description.get("artifact")
+
+    def predict(self, data: Any) -> Any:
+        """Says that weights alone answer nothing."""
+        raise InvalidPackage(
+            f"{self._artifact} holds weights and no architecture, so nothing can be computed with it; push the module itself"
+        )
+
+
+def _kind_of(artifact: Path) -> str:
+    if artifact.suffix == ".safetensors":
+        return "weights"
+    if artifact.suffix == ".pt2":
+        return "export"
+    if artifact.is_file() and zipfile.is_zipfile(artifact):
+        with zipfile.ZipFile(artifact) as archive:
+            names = archive.namelist()
+        if any(name.endswith("/constants.pkl") for name in names):
+            return "script"
+        if any(name.endswith("archive_format") for name in names):
+            return "export"
+    return "weights"
+
+
+def _weights(artifact: Path, description: Mapping[str, Any]) -> Any:
+    if artifact.suffix == ".safetensors":
+        tensors = read_tensors(artifact)
+        shared = {str(name): str(kept) for name, kept in (description.get("shared") or {}).items()}
+        everything = {**tensors, **{name: tensors[kept] for name, kept in shared.items()}}
+        order = description.get("order") or list(everything)
+        ordered = {name: everything[name] for name in order}
+        if description.get("class") != "collections.OrderedDict":
+            return ordered
+        import collections  # noqa: PLC0415
+
+        return collections.OrderedDict(ordered)
+    import pickle  # noqa: PLC0415
+
+    import torch  # noqa: PLC0415
+
+    try:
+        return torch.load(artifact, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(artifact))
+    except pickle.UnpicklingError:
+        if description.get("kind") == "weights":
+            raise
+        return _unpickled(artifact.parent, artifact)
+
+
+def _unpickled(root: Path, artifact: Path) -> Any:
+    import torch  # noqa: PLC0415
+
+    from ..loading import allow_imports_from  # noqa: PLC0415
+
+    allow_imports_from(root)
+    made = torch.load(artifact, map_location="cpu", weights_only=False)
+    return made.eval() if hasattr(made, "eval") else made
+
+
+def read_tensors(artifact: Path) -> dict[str, Any]:
+    """Gives the tensors of a safetensors file; they are mapped, so that only what is used is read."""
+    from safetensors.torch import load_file  # noqa: PLC0415
+
+    return dict(load_file(str(artifact)))
+
+
+def _rebuilt(root: Path, artifact: Path, description: Mapping[str, Any]) -> Any:
+    from ._torch_tree import Malformed, rebuild  # noqa: PLC0415
+
+    structure = existing(root, description.get("structure", "module.json"))
+    try:
+        tree = json.loads(structure.read_text("utf-8"))
+        return rebuild(tree, read_tensors(artifact), own_source(root, description))
+    except (Malformed, KeyError) as problem:
+        raise InvalidPackage(f"{structure.name} does not describe the module: {problem}") from problem
+
+
+def own_source(root: Path, description: Mapping[str, Any]) -> Any:
+    """Imports the package's file of the user's own classes; None where it has none."""
+    from ..loading import allow_imports_from, _import_file  # noqa: PLC0415
+
+    allow_imports_from(root)
+    source = description.get("source")
+    return None if source is None else _import_file(root, source)
+
+
+def _net(module: Any, root: Path, description: Mapping[str, Any]) -> Any:
+    from ._torch_tree import _Builder  # noqa: PLC0415
+
+    builder = _Builder({}, own_source(root, description))
+    said = description["net"]
+    kind = builder._class(said["class"])
+    net = kind(**{name: builder.value(value) for name, value in said["params"].items()})
+    net.initialize()
+    net.module_.load_state_dict(module.state_dict())
+    net.module_.eval()
+    for name, value in said.get("learned", {}).items():
+        setattr(net, name, _array(value))
+    return net
+
+
+def _array(value: Any) -> Any:
+    import numpy as np  # noqa: PLC0415
+
+    return np.asarray(value) if isinstance(value, list) else value
+
+
+class _AskedNet:
+    """A skorch net takes arrays of exactly the type that its module was trained with."""
+
+    def __init__(self, net: Any, description: Mapping[str, Any]) -> None:
+        self.ingot_input = str(description.get("input", "array"))
+        self._net = net
+        self._dtype = str(description.get("dtype") or "float32")
+        if hasattr(net, "predict_proba") and hasattr(net, "classes_inferred_"):
+            self.predict_proba = lambda data: net.predict_proba(self._cast(data))
+
+    def predict(self, data: Any) -> Any:
+        """Gives what the net's own predict gives."""
+        return self._net.predict(self._cast(data))
+
+    def _cast(self, data: Any) -> Any:
+        import numpy as np  # noqa: PLC0415
+
+        if isinstance(data, dict):
+            return {name: self._cast(value) for name, value in data.items()}
+        values = np.asarray(data.to_numpy() if hasattr(data, "to_numpy") else data)
+        return values.astype(self._dtype) if values.dtype.kind in "biuf" else values
