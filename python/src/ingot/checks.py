@@ -119,3 +119,44 @@ def one_of(what: str, value: object, known: Iterable[str]) -> str:
     raise UsageError(
         f"{what}={value!r} is none of {listed}", code="usage", hint=f'{what}="{words[0]}"', nearest=nearest[0] if nearest else None
     )
+
+
+def push_options(name: object, given: Mapping[str, object]) -> None:
+    """Looks at what ``push`` was given beside the model and its data.
+
+    :raises UsageError: for the first option of a wrong type.
+    """
+    if name is not None:
+        text("name", name, 'ingot.push(model, "churn")')
+    mapping("metrics", given["metrics"], 'metrics={"auc": 0.97}')
+    mapping("params", given["params"], 'params={"depth": 3}')
+    mapping("tags", given["tags"], 'tags={"team": "growth"}')
+    for what, hint in _TEXTS.items():
+        text_or_none(what, given[what], hint)
+    for what in ("ranges", "profile", "lock", "require_clean", "dry_run"):
+        flag(what, given[what])
+    store_or_none(given["store"])
+    _paths("code", given["code"], 'code=["features.py"]')
+    _paths("env", given["env"], 'env=["scikit-learn==1.9.1"] or env="requirements.txt"')
+    chosen = given["serializer"]
+    if not (chosen is None or isinstance(chosen, str) or callable(getattr(chosen, "save", None))):
+        raise wrong("serializer", chosen, "a name, or an object with save()", 'serializer="sklearn"')
+
+
+_TEXTS = {
+    "label": 'label="1.2.0"',
+    "message": 'message="first"',
+    "description": 'description="predicts 30-day churn"',
+    "author": 'author="Ada"',
+}
+
+
+def _paths(what: str, value: object, hint: str) -> None:
+    if value is None or isinstance(value, str | os.PathLike):
+        return
+    if isinstance(value, Mapping | bytes) or not isinstance(value, Iterable):
+        raise wrong(what, value, "text, or a list of texts", hint)
+    if isinstance(value, list | tuple):
+        for each in value:
+            if not isinstance(each, str | os.PathLike):
+                raise wrong(f"{what}[…]", each, "text", hint)

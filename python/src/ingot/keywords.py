@@ -33,6 +33,10 @@ class PushOptions(TypedDict, total=False):
     code: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None
     serializer: str | Serializer | None
     ranges: bool
+    profile: bool
+    author: str | None
+    lock: bool
+    require_clean: bool
     store: Store
     dry_run: bool
 

@@ -10,11 +10,12 @@ import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from . import engine
 from .agreement import check_lengths
 from .capture import Environment, add_profile, capture, capture_environment, check_metrics, data_signature
+from .checks import aliases, push_options
 from .errors import InvalidPackage, NotFound, UsageError
 from .hyperparameters import given_params
 from .kinds import comes_from
@@ -25,7 +26,16 @@ from .serializers import Saved, Serializer, choose
 from .serializers.describing import plugin_names, settled, write_flavor
 from .version import Store, Version, version_from_record
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
+    from .keywords import Pushable, PushOptions
+
+
+@overload
+def push(model: Pushable, name: str | None = None, **options: Unpack[PushOptions]) -> Version: ...
+@overload
+def push(model: object, name: str, **options: Unpack[PushOptions]) -> Version: ...
 def push(
     model: Any,
     name: str | None = None,
@@ -76,6 +86,8 @@ def push(
     :param store: where models live; default: ``INGOT_REGISTRY``, else ``~/.ingot/store``.
     :param dry_run: stores nothing; the version that comes back has number 0.
     """
+    alias = aliases(alias)
+    push_options(name, locals())
     X, y = _as_pandas(X), _as_pandas(y)
     given = {"metrics": check_metrics(metrics), "tags": _check_tags(tags)}
     path = _as_path(model)
@@ -92,7 +104,7 @@ def push(
             name = _default_name(model, path)
         version = _publish(source, name, document, Path(scratch), alias, label, message, store, dry_run)
     if path is not None and description is not None and not dry_run:
-        edited = engine.run(["edit", version.ref, "--description", description], store=store)
+        edited = engine.run(["edit", version.ref, f"--description={description}"], store=store)
         return version_from_record(edited["version"], store=store, existed=version.existed)
     return version
 
@@ -233,11 +245,11 @@ def _publish(
     captured = scratch / "captured.json"
     captured.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
     command = ["push", str(source), "--name", name, "--captured", str(captured)]
-    command += [word for each in _listed(alias) for word in ("--alias", each)]
-    command += ["--label", label] if label is not None else []
-    command += ["--message", message] if message is not None else []
-    command += [word for key, value in document.get("metrics", {}).items() for word in ("--metric", f"{key}={value!r}")]
-    command += [word for key, value in document.get("tags", {}).items() for word in ("--tag", f"{key}={value}")]
+    command += [f"--alias={each}" for each in aliases(alias)]
+    command += [f"--label={label}"] if label is not None else []
+    command += [f"--message={message}"] if message is not None else []
+    command += [f"--metric={key}={value!r}" for key, value in document.get("metrics", {}).items()]
+    command += [f"--tag={key}={value}" for key, value in document.get("tags", {}).items()]
     pushed = engine.run(command, store=store)
     version = _published(pushed, document, store)
     _tell(version)
@@ -290,10 +302,6 @@ def _check_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
     if wrong is not None:
         raise UsageError(f'a tag cannot be called "{wrong}"', code="usage")
     return {str(key): str(value) for key, value in (tags or {}).items()}
-
-
-def _listed(alias: str | Iterable[str] | None) -> list[str]:
-    return [] if alias is None else [alias] if isinstance(alias, str) else list(alias)
 
 
 def _code_paths(code: Any) -> list[Path]:
