@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .errors import SignatureMismatch
-from .kinds import is_dataframe, is_missing
+from .kinds import is_array, is_dataframe, is_missing
 from .signature import Feature, column_names
 
 
@@ -34,14 +34,16 @@ def is_one_row(rows: Any, features: Sequence[Feature] = ()) -> bool:
 
 
 def _is_columns(rows: Mapping[str, Any], features: Sequence[Feature]) -> bool:
-    """Says whether a dict holds columns. A list is one row's value where the feature is a vector, or more."""
-    if not rows or not all(isinstance(value, list | tuple) for value in rows.values()):
+    """Says whether a dict holds columns. A list or array is one row's value where the feature is a vector, or more."""
+    if not rows or not all(isinstance(value, list | tuple) or is_array(value) for value in rows.values()):
         return False
     ranks = {feature.name: len(feature.shape or (-1,)) for feature in features if feature.type == "tensor"}
     return all(_depth(value) >= ranks.get(name, 1) for name, value in rows.items())
 
 
 def _depth(value: Any) -> int:
+    if is_array(value):
+        return int(value.ndim)
     return 1 + (_depth(value[0]) if value else 0) if isinstance(value, list | tuple) else 0
 
 
