@@ -69,8 +69,7 @@ def _header(distribution: importlib.metadata.Distribution) -> tuple[str, str, li
     head = text.partition("\n\n")[0].splitlines()
     said = {key: next((line[len(key) + 2 :].strip() for line in head if line.startswith(f"{key}: ")), "") for key in ("Name", "Version")}
     needs = [line[len("Requires-Dist: ") :] for line in head if line.startswith("Requires-Dist: ")]
-    # A local version (`2.3.0+cpu`) names a build that no index may offer; the public one is what can be asked for.
-    return said["Name"], said["Version"].partition("+")[0], needs
+    return said["Name"], said["Version"], needs
 
 
 def _normal(name: str) -> str:

@@ -1,5 +1,6 @@
 import type { Capture } from '@ingot/core/capture';
 import { isIngotError } from '@ingot/core/errors';
+import { isModelCard } from '@ingot/core/package/model-card';
 import type { PackageDescription } from '@ingot/core/package/package';
 import { parseReference } from '@ingot/core/ref';
 import type { VersionRecord } from '@ingot/core/registry/registry';
@@ -8,6 +9,7 @@ import type { Context, Result } from '../context.ts';
 import { describeVersion } from '../describe-version.ts';
 import { meantAsPath } from '../meant-as-path.ts';
 import { openStore } from '../open.ts';
+import { capturedSections } from '../output/captured-sections.ts';
 import { inferredIn, loadingOf, optional, packageSections } from '../output/package-sections.ts';
 import { formatFacts } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
@@ -69,6 +71,7 @@ function page(shown: Shown, context: Context): string {
       },
       context,
     ),
+    ...capturedSections(shown.captured, out),
   );
   return sections.join('\n');
 }
@@ -86,7 +89,8 @@ function headline({ version }: Shown, context: Context): string {
   return `${parts.filter((part) => part !== '').join('  ')}\n`;
 }
 
-function facts({ version, package: described, captured }: Shown, context: Context): [string, string | undefined][] {
+function facts(shown: Shown, context: Context): [string, string | undefined][] {
+  const { version, package: described, captured } = shown;
   const git = version.lineage?.git;
   const model = captured?.model;
   return [
@@ -111,15 +115,18 @@ function facts({ version, package: described, captured }: Shown, context: Contex
         : plain([model.class, model.framework, model.version].filter(Boolean).join(' ')),
     ],
     ['size', `${formatBytes(version.sizeBytes)} in ${count(version.fileCount, 'file')}`],
-    ['python', optional(version.environment?.python ?? described.pythonVersion)],
+    ['python', pythonOf(shown)],
+    ['lock', lockOf(captured)],
     [
       'git',
       git === undefined
         ? undefined
         : plain(
-            `${git.commit}${git.branch === undefined ? '' : ` on ${git.branch}`}${git.dirty ? ', with uncommitted changes' : ''}`,
+            `${git.commit}${git.branch === undefined ? '' : ` on ${git.branch}`}${git.dirty ? `, with uncommitted changes${git.diff === undefined ? '' : ` ${git.diff.slice(0, 19)}`}` : ''}`,
           ),
     ],
+    ['repository', optional(git?.remote)],
+    ['trained on', trainedOn(shown)],
     ['taken from', optional(version.lineage?.source?.address)],
     ['notebook', optional(version.lineage?.notebook)],
     ['made from', optional(version.lineage?.parents?.join(', '))],
@@ -132,7 +139,35 @@ function facts({ version, package: described, captured }: Shown, context: Contex
       ),
     ],
     ['inferred', inferredIn(described)],
+    ['model card', cardOf(shown)],
     ['scan', version.scan],
     ['loading', loadingOf(described, version.serializer, context)],
   ];
+}
+
+function pythonOf({ version, package: described }: Shown): string | undefined {
+  const python = version.environment?.python ?? described.pythonVersion;
+  const platform = version.environment?.platform;
+  return optional([python, platform && `on ${platform}`].filter(Boolean).join(' ') || undefined);
+}
+
+function lockOf(captured: Capture | null): string | undefined {
+  const lock = captured?.environment?.lock ?? [];
+  if (lock.length === 0) return undefined;
+  const hashed = lock.every((line) => line.includes('--hash='));
+  return `${count(lock.length, 'distribution')}, ${hashed ? 'with the hashes of their files' : 'without hashes'}`;
+}
+
+function trainedOn({ version }: Shown): string | undefined {
+  const lines = version.lineage?.data?.map(({ name, rows, columns, digest, source }) =>
+    [name, rows !== undefined && `${rows} × ${columns ?? '?'}`, digest, source].filter(Boolean).join('  '),
+  );
+  return optional(lines?.join('\n'));
+}
+
+/** Where the card is from; the card itself is asked for with `--card`. */
+function cardOf({ version, package: described }: Shown): string {
+  const own = described.files.find(({ path }) => isModelCard(path));
+  const from = version.card === undefined ? (own?.path ?? 'generated') : 'edited';
+  return `${plain(from)}; ingot show ${version.model}:${version.number} --card`;
 }

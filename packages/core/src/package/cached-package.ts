@@ -119,5 +119,14 @@ export function toServable(description: PackageDescription, directory: string, c
     environmentVariables,
     description: description.description,
     example: captured?.example,
+    ...lockOf(captured),
+  };
+}
+
+function lockOf(captured: Capture | undefined): Pick<ServablePackage, 'lock'> {
+  const { lock, python, platform } = captured?.environment ?? {};
+  if (lock === undefined || lock.length === 0) return {};
+  return {
+    lock: { lines: lock, ...(python !== undefined && { python }), ...(platform !== undefined && { platform }) },
   };
 }

@@ -138,7 +138,7 @@ export interface PackagePlan {
 }
 
 /** A stored package, as its manifest describes it. */
-export interface PackageDescription extends Omit<ServablePackage, 'directory' | 'example'> {
+export interface PackageDescription extends Omit<ServablePackage, 'directory' | 'example' | 'lock'> {
   readonly flavor: Flavor;
   readonly files: readonly Omit<PackageFile, 'open'>[];
   readonly metadata?: Metadata;

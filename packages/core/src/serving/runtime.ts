@@ -29,6 +29,13 @@ export interface ServablePackage {
   readonly signature?: Signature;
   /** Lines of requirements.txt, or the captured ones. */
   readonly requirements: readonly string[];
+  /** The requirements with all that they need in turn, as recorded where the model was made. */
+  readonly lock?: {
+    /** Pins, one a distribution, with hashes where they were at hand. */
+    readonly lines: readonly string[];
+    readonly python?: string;
+    readonly platform?: string;
+  };
   /** `3.11` or `3.11.7` when known. */
   readonly pythonVersion?: string;
   /** `setup.sh` or `setup.py` in the package, run only when the operator allows it. */

@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isIngotError } from '@ingot/core/errors';
 import { canonicalJson } from '@ingot/core/json';
 import type { OnProgress } from '@ingot/core/progress';
 import type { ServablePackage } from '@ingot/core/serving/runtime';
@@ -18,6 +19,7 @@ import { directorySize } from './directory-size.ts';
 import { findInstaller, type Installer, type InstallerOptions } from './installer.ts';
 import { type Interpreter, minorOf } from './interpreter.ts';
 import { keepPinnedHashes } from './pinned-hashes.ts';
+import { recordedLock } from './recorded-lock.ts';
 import { rememberedInterpreter } from './remembered-interpreter.ts';
 import { checkNamed, readRequirements } from './requirements.ts';
 import { runSetup } from './setup.ts';
@@ -175,11 +177,51 @@ function environmentMaker(
       action,
     );
 
+  const resolve = async (lockFile: string, lines: readonly string[]): Promise<void> => {
+    const source = `${lockFile}.in`;
+    await writeFile(source, `${lines.join('\n')}\n`, { mode: 0o600 });
+    try {
+      await (await installer()).lock(source, lockFile, workingDirectory);
+    } finally {
+      await rm(source, { force: true });
+    }
+  };
+  const resolveTo = async (
+    lockFile: string,
+    requirements: readonly string[],
+    constraints: readonly string[],
+  ): Promise<void> => {
+    if (constraints.length === 0) return resolve(lockFile, requirements);
+    const file = `${lockFile}.constraints`;
+    await writeFile(file, `${constraints.join('\n')}\n`, { mode: 0o600 });
+    try {
+      await resolve(lockFile, [...requirements, `-c ${file}`]);
+    } catch (error) {
+      if (!isIngotError(error, 'environment-failed')) throw error;
+      options.log(
+        'warn',
+        'the versions that were recorded with the model cannot be had; others that it allows are taken',
+      );
+      await resolve(lockFile, requirements);
+    } finally {
+      await rm(file, { force: true });
+    }
+  };
+
   return {
     async lock() {
       const wanted = readRequirements(model.requirements);
       const requirements = wanted.map(({ text }) => text);
-      const inputs = { requirements, python: interpreter.version, platform: interpreter.platform, allowSource };
+      const recorded = allowSource ? undefined : recordedLock({ lock: model.lock, requirements: wanted }, interpreter);
+      if (recorded?.lock !== undefined) return recorded.lock;
+      const constraints = recorded?.constraints ?? [];
+      const inputs = {
+        requirements,
+        ...(constraints.length > 0 && { constraints }),
+        python: interpreter.version,
+        platform: interpreter.platform,
+        allowSource,
+      };
       // Paths in requirements are relative to the package, so that such a lock is the package's own.
       const key = digestOf(allowSource ? { ...inputs, manifest: model.manifest } : inputs);
       const file = join(cacheDirectory, 'locks', `${key}.txt`);
@@ -188,13 +230,7 @@ function environmentMaker(
       return locked(`${file}.lock`, async () => {
         if (await exists(file)) return readFile(file, 'utf8');
         tell(`resolving ${requirements.length} requirements for Python ${interpreter.version}`);
-        const source = `${file}.in`;
-        await writeFile(source, `${requirements.join('\n')}\n`, { mode: 0o600 });
-        try {
-          await (await installer()).lock(source, `${file}.new`, workingDirectory);
-        } finally {
-          await rm(source, { force: true });
-        }
+        await resolveTo(`${file}.new`, requirements, constraints);
         const resolved = keepPinnedHashes(await readFile(`${file}.new`, 'utf8'), wanted);
         await writeFile(`${file}.new`, resolved, { mode: 0o600 });
         await rename(`${file}.new`, file);
