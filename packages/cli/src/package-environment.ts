@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Capture } from '@ingot/core/capture';
 import type { PackageCache } from '@ingot/core/package/cache';
 import { toServable } from '@ingot/core/package/cached-package';
 import type { PackageDescription } from '@ingot/core/package/package';
@@ -59,14 +60,14 @@ export function environmentKeeper(cache: PackageCache): EnvironmentKeeper {
  * @throws IngotError `environment-failed`, `environment-mismatch` (a variable is not set), `refused`, `interrupted`.
  */
 export async function packageEnvironment(
-  description: PackageDescription,
+  { description, captured }: { readonly description: PackageDescription; readonly captured?: Capture },
   directory: string,
   cache: PackageCache,
   context: Context,
 ): Promise<PackageEnvironment> {
   const { settings, env, signal, progress } = context;
   const warn = warningsOf(context);
-  const model = toServable(description, directory);
+  const model = toServable(description, directory, captured);
   const variables = resolveVariables(model.environmentVariables, env);
   const found = await prepareEnvironment(
     model,

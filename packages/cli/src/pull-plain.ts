@@ -32,7 +32,7 @@ async function intoCache(text: string, cache: PackageCache, context: Context): P
   const { directory, description } = found.cached;
   const result = told(found, directory, count(description.files.length, 'file'), context);
   if (!given.isOn('environment')) return result;
-  const environment = await packageEnvironment(description, directory, cache, context);
+  const environment = await packageEnvironment({ description }, directory, cache, context);
   progress.clear();
   return { ...result, json: { ...plainDocument(found, directory), environment } };
 }

@@ -86,7 +86,7 @@ async function intoCache(reference: Reference, context: Context): Promise<Pulled
   const first = await again();
   const pulled = given.text('verify') === 'always' ? await verified(first, cache, again, context) : first;
   if (!given.isOn('environment')) return pulled;
-  return { ...pulled, environment: await packageEnvironment(pulled.description, pulled.path, cache, context) };
+  return { ...pulled, environment: await packageEnvironment(pulled, pulled.path, cache, context) };
 }
 
 /** Reads every byte of a package that lay in the cache already; a damaged one is fetched anew. */
