@@ -317,7 +317,7 @@ def _kind_of(model: Any) -> str | None:
     base = sys.modules.get("sklearn.base")
     if base is None:
         return None
-    if getattr(model, "scoring", None) is not None:
+    if hasattr(model, "best_estimator_") and getattr(model, "scoring", None) is not None:
         return "training_score"
     return "training_accuracy" if base.is_classifier(model) else "training_r2" if base.is_regressor(model) else None
 
