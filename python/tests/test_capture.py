@@ -21,7 +21,7 @@ import ingot
 from ingot.fingerprint import fingerprint
 from ingot.imports import imported_modules
 from ingot.lineage import check_clean, git_state
-from ingot.lock import Hashing, installed_closure
+from ingot.environment_lock import Hashing, installed_closure
 from ingot.markers import applies
 from ingot.profile import SMALLEST_CELL, profile_data
 from ingot.searches import search_results
@@ -177,7 +177,7 @@ def test_hashes_come_from_the_installer_or_the_pins_stay_bare(monkeypatch: pytes
     lines = Hashing.start(pins).lines()
     assert [line.partition(" ")[0].lower() for line in lines] == [pin.lower() for pin in pins]
     assert len({"--hash=sha256:" in line for line in lines}) == 1
-    monkeypatch.setattr("ingot.lock.find_uv", lambda: None)
+    monkeypatch.setattr("ingot.environment_lock.find_uv", lambda: None)
     assert Hashing.start(pins).lines() == pins
     with pytest.raises(ingot.EnvironmentFailed, match="needs uv"):
         Hashing.start(pins, online=True)

@@ -21,7 +21,7 @@ from .hyperparameters import capture_params, given_params, is_json
 from .imports import imported_modules
 from .kinds import comes_from, is_array, is_dataframe, plain
 from .lineage import author_name, capture_lineage
-from .lock import installed_closure
+from .environment_lock import installed_closure
 from .profile import profile_data
 from .requirements import pins, split_modules
 from .searches import search_results

@@ -20,7 +20,7 @@ from .errors import InvalidPackage, NotFound, UsageError
 from .hyperparameters import given_params
 from .kinds import comes_from
 from .lineage import author_name, capture_lineage, check_clean
-from .lock import Hashing
+from .environment_lock import Hashing
 from .requirements import split_modules
 from .serializers import Saved, Serializer, choose
 from .serializers.describing import plugin_names, settled, write_flavor

@@ -14,6 +14,7 @@ from .card import card
 from .signature import Signature
 
 if TYPE_CHECKING:
+    from .difference import Difference
     from .loading import Check, LoadEnvironment, Verify
 
 Store = str | os.PathLike[str] | None
@@ -129,6 +130,29 @@ class Version:
         """Whether loading it runs code from the package (a pickle does)."""
         serializer = self._said("serializer")
         return bool((self.details.get("package") or {}).get("executesCode", serializer.get("executesCode", False)))
+
+    @property
+    def author(self) -> str | None:
+        """Who made it."""
+        text = self.record.get("author") or self.captured.get("author")
+        return text if isinstance(text, str) else None
+
+    @property
+    def profile(self) -> Mapping[str, Any]:
+        """How the training data was distributed: ``{"rows", "columns", "features", "target"}``; empty when nothing was kept."""
+        profile: Mapping[str, Any] = self.captured.get("profile") or {}
+        return profile
+
+    @property
+    def model_card(self) -> str:
+        """The model card, in Markdown: as edited, else the package's ``README.md``, else the generated one."""
+        return str(engine.run(["show", self.ref, "--card"], store=self.store)["card"])
+
+    def compare(self, other: str | Version) -> Difference:
+        """Compares this version, which callers use now, with another that would answer them instead; see :func:`ingot.diff`."""
+        from .difference import diff
+
+        return diff(self, other, store=self.store)
 
     def promote(self, alias: str = "production", *, reason: str | None = None) -> Version:
         """Points an alias at this version and gives the version as it is then."""
