@@ -17,6 +17,7 @@ from typing import Any
 
 from ._worker.frames import Connection
 from ._worker.values import NotCarried, decode, encode
+from ._worker.loading import TRUSTED_TYPES
 from .errors import EnvironmentFailed, IngotError, PredictionError, UsageError, error_from_document
 
 _SCRIPT = Path(__file__).resolve().parent / "_worker" / "isolated.py"
@@ -232,9 +233,14 @@ def _is_there(document: Mapping[str, Any]) -> bool:
     return os.path.isdir(document["path"]) and os.path.exists(document["environment"]["python"])
 
 
+def _may_pass(name: str) -> bool:
+    """What the caller trusts its models' processes have to know; where models live is the caller's own business."""
+    return name == TRUSTED_TYPES or (not name.startswith("INGOT_") and name not in _NOT_PASSED)
+
+
 def _variables(environment: Mapping[str, Any]) -> dict[str, str]:
     """The variables of the process: the caller's own, but not where models live, and not what steers another Python."""
-    passed = {name: value for name, value in os.environ.items() if not name.startswith("INGOT_") and name not in _NOT_PASSED}
+    passed = {name: value for name, value in os.environ.items() if _may_pass(name)}
     if environment.get("isBuilt"):
         passed.pop("PYTHONDONTWRITEBYTECODE", None)
     return {**passed, **(environment.get("variables") or {})}

@@ -164,7 +164,14 @@ CASES = [
     Case("scikit-learn", "DummyRegressor", _fitted("dummy.DummyRegressor")),
     Case("scikit-learn", "StandardScaler", scaler, not_served="has no predict", answer=lambda model, rows: model.transform(rows)),
     Case("imbalanced-learn", "Pipeline with RandomOverSampler", balanced),
-    Case("skops", "RandomForestClassifier", _fitted("ensemble.RandomForestClassifier", n_estimators=5), push=SKOPS, modules=("skops",)),
     Case("skops", "Pipeline", pipeline, push=SKOPS, modules=("skops",)),
-    Case("skops", "ColumnTransformer, categories", columns, push=SKOPS, modules=("skops",)),
+    Case("skops", "texts", texts, push=SKOPS, modules=("skops",)),
+    Case(
+        "skops",
+        "RandomForestClassifier, its trees trusted",
+        _fitted("ensemble.RandomForestClassifier", n_estimators=5),
+        push=SKOPS,
+        modules=("skops",),
+        trusted=("sklearn.tree._tree.Tree",),
+    ),
 ]

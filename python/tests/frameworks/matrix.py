@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -14,7 +15,7 @@ import sys
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,8 @@ class Case:
     answer: Callable[[Any, Any], Any] | None = None
     #: More arguments for push: ``serializer=``, ``code=``.
     push: Mapping[str, Any] = field(default_factory=dict)
+    #: Types that whoever loads the version allows a skops archive to hold.
+    trusted: tuple[str, ...] = ()
     #: Why a server cannot answer for it (a transformer without predict); None: it must.
     not_served: str | None = None
     #: Modules without which the case is skipped, beside those that ``make`` imports.
@@ -174,7 +177,8 @@ def load_case(result: Result, store: Path, *, env: str = "current") -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = ingot.load(result.ref, env=env, store=store)  # type: ignore[arg-type]
+            with trusting([result.case]):
+                model = ingot.load(result.ref, env=env, store=store)  # type: ignore[arg-type]
             result.inputs = model.info.signature.inputs
             if env == "current" and type_of(model.native) != wanted:
                 return f"gave back a {type_of(model.native)}, not a {wanted}"
@@ -188,6 +192,19 @@ def load_case(result: Result, store: Path, *, env: str = "current") -> str:
             return difference(comparable(model.predict(result.data)), answer, result.case.tolerance)
     except Exception as error:  # noqa: BLE001 - the page tells what failed
         return f"{type(error).__name__}: {error}"
+
+
+@contextlib.contextmanager
+def trusting(cases: Iterable[Case]) -> Iterator[None]:
+    """Allows what some cases need to be allowed, as an operator does: by a variable of the environment."""
+    held = os.environ.get("INGOT_TRUSTED_TYPES")
+    os.environ["INGOT_TRUSTED_TYPES"] = ",".join(sorted({name for case in cases for name in case.trusted}))
+    try:
+        yield
+    finally:
+        os.environ.pop("INGOT_TRUSTED_TYPES", None)
+        if held is not None:
+            os.environ["INGOT_TRUSTED_TYPES"] = held
 
 
 def comparable(value: Any) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from matrix import Case, Result, Server, all_cases, document, load_case, push_case, serve_case
+from matrix import Case, Result, Server, all_cases, document, load_case, push_case, serve_case, trusting
 
 pytestmark = pytest.mark.engine
 
@@ -48,7 +48,8 @@ class Matrix:
         """Gives the server that serves every version that was saved."""
         if self._server is None:
             refs = [result.ref for result in self.results.values() if result is not None and result.ref]
-            self._server = Server(refs, self.store, self.scratch)
+            with trusting(CASES):
+                self._server = Server(refs, self.store, self.scratch)
         return self._server
 
     def close(self) -> None:

@@ -23,18 +23,27 @@ def check_holdings(model: Any) -> tuple[str, ...]:
 
     :raises InvalidPackage: for a tensor on a GPU: it would load only where there is one.
     """
-    told: list[str] = []
+    told: dict[tuple[str, str], list[str]] = {}
     for path, name, part, owner in _parts(model):
         _refuse_gpu(path, part)
-        rows = _frame_rows(part) if comes_from(part, "pandas") or comes_from(part, "polars") else None
-        if rows is not None:
-            told.append(f"{path} holds a DataFrame of {rows:,} rows ({_size(part)}); set it to None if predict() does not need it")
-        elif name in _TRAINING and (count := _row_count(part)):
-            kind = type(owner).__name__
-            what = "support vectors" if name == "support_vectors_" else "rows"
-            told.append(f"{path} holds {count:,} {what} of the training data ({_size(part)}), as a {kind} needs; they are stored with it")
-    more = len(told) - _MAX_TOLD
-    return tuple(told[:_MAX_TOLD]) + ((f"{more} more parts of the model hold training data",) if more > 0 else ())
+        notice = _notice(path, name, part, owner)
+        if notice is not None:
+            told.setdefault((name or path, type(owner).__name__), []).append(notice)
+    notices = [f"{alike[0]}; {len(alike) - 1} more like it" if len(alike) > 1 else alike[0] for alike in told.values()]
+    more = len(notices) - _MAX_TOLD
+    return tuple(notices[:_MAX_TOLD]) + ((f"{more} more parts of the model hold training data",) if more > 0 else ())
+
+
+def _notice(path: str, name: str, part: Any, owner: Any) -> str | None:
+    rows = _frame_rows(part) if comes_from(part, "pandas") or comes_from(part, "polars") else None
+    if rows is not None:
+        return f"{path} holds a DataFrame of {rows:,} rows ({_size(part)}); set it to None if predict() does not need it"
+    count = _row_count(part) if name in _TRAINING else 0
+    if not count:
+        return None
+    what = "support vectors" if name == "support_vectors_" else "rows"
+    kind = type(owner).__name__
+    return f"{path} holds {count:,} {what} of the training data ({_size(part)}), as a {kind} needs; they are stored with it"
 
 
 def _parts(model: Any) -> Iterator[tuple[str, str, Any, Any]]:

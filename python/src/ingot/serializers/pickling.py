@@ -60,7 +60,7 @@ def _without_cloudpickle(model: Any, failed: Exception | None, local: set[str]) 
 
 def _refusal(model: Any, pickler: Any, failed: Exception) -> InvalidPackage:
     """Names the part that cannot be pickled, and what to do about it."""
-    if isinstance(failed, RecursionError):
+    if isinstance(failed, RecursionError) or isinstance(failed.__cause__, RecursionError) or "recursion" in str(failed):
         return InvalidPackage(
             f"the {type(model).__name__} is nested too deeply to be pickled",
             code="invalid-package",

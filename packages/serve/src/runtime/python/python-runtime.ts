@@ -32,7 +32,7 @@ export interface PythonRuntimeOptions {
   /** Path of the worker's `main.py`. */
   readonly workerScript: string;
   readonly prepareEnvironment: PrepareEnvironment;
-  /** The server's environment variables; workers get them all but `INGOT_*`. */
+  /** The server's environment variables; workers get them all but `INGOT_*`, except for `INGOT_TRUSTED_TYPES`. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Where temporary sockets may lie: short, `/tmp` for example. */
   readonly temporaryDirectory: string;
@@ -159,6 +159,8 @@ function loadOrder(model: ServablePackage): JsonObject {
   return order;
 }
 
+/** Types that a skops archive may hold, as the operator says. */
+const TRUSTED_TYPES = 'INGOT_TRUSTED_TYPES';
 const BYTECODE_VARIABLES = ['PYTHONDONTWRITEBYTECODE', 'PYTHONPYCACHEPREFIX'];
 
 function workerEnvironment(
@@ -168,8 +170,8 @@ function workerEnvironment(
 ): Record<string, string> {
   const result: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) {
-    // Where models live, and the tokens that open it, are the server's own business.
-    if (value !== undefined && !name.startsWith('INGOT_')) result[name] = value;
+    // Where models live, and the tokens that open it, are the server's own business; what it trusts, its workers have to know.
+    if (value !== undefined && (!name.startsWith('INGOT_') || name === TRUSTED_TYPES)) result[name] = value;
   }
   if (keepsBytecode) for (const name of BYTECODE_VARIABLES) delete result[name];
   // Several workers on the same cores: numeric libraries that each start a thread a core would stand in each other's way.
