@@ -246,7 +246,17 @@ def describe_values(name: str, values: Sequence[Any]) -> Feature:
 
 
 def infer_outputs(answer: Any, model: Any = None, target: Any = None) -> tuple[Feature, ...]:
-    """Describes what ``predict`` answered to a few rows; a classifier's classes become categories."""
+    """Describes what ``predict`` answered to a few rows; a classifier's classes become categories.
+
+    Nothing is said of answers without a common shape (the entities found in each text): they are served as they come.
+    """
+    try:
+        return _outputs(answer, model, target)
+    except ValueError:  # numpy refuses to make an array of rows of different lengths
+        return ()
+
+
+def _outputs(answer: Any, model: Any, target: Any) -> tuple[Feature, ...]:
     names = _target_names(target)
     if is_dataframe(answer):
         return tuple(_unranged(feature) for feature in infer_inputs(answer))
