@@ -312,3 +312,36 @@ def test_without_a_repository_require_clean_refuses(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ingot.PolicyRefused, match="no git repository"):
         check_clean()
+
+
+def test_two_versions_are_compared_with_a_verdict_metrics_parameters_and_drift(store: Path) -> None:
+    frame, answers = people()
+    older = frame.assign(age=frame["age"] + 40)[["age", "income"]]
+    first = ingot.push(LogisticRegression(C=1.0, max_iter=500).fit(frame[["age", "income"]], answers), "churn", X=frame[["age", "income"]], y=answers, metrics={"auc": 0.9})
+    second = ingot.push(LogisticRegression(C=2.0, max_iter=500).fit(older, answers), "churn", X=older, y=answers, metrics={"auc": 0.8})
+    change = first.compare(second)
+    assert (change.verdict, change.is_breaking, change.same_data) == ("compatible", False, False)
+    assert list(change.worse) == ["auc"] and change.params["C"] == (1.0, 2.0)
+    assert list(change.drifted) == ["age"] and change.drift["income"].level == "same"
+    assert ingot.diff("churn:1", "churn:1").verdict == "identical"
+    fewer = ingot.push(LogisticRegression(max_iter=500).fit(older[["age"]], answers), "churn", X=older[["age"]], y=answers)
+    broken = ingot.diff(first, fewer)
+    assert broken.is_breaking and broken.breaks == ("input income is gone: callers send it",)
+    assert "breaking" in str(broken) and "✗ input income is gone" in broken._repr_html_()
+
+
+def test_the_card_is_generated_until_the_package_or_a_person_says_otherwise(store: Path, tmp_path: Path) -> None:
+    version = ingot.push(LogisticRegression().fit(X, Y), "churn", X=X)
+    assert version.model_card.startswith("---\nlibrary_name: sklearn\n")
+    card = tmp_path / "card.md"
+    card.write_text("# Mine\n")
+    ingot.engine.run(["edit", "churn", "--card", str(card)])
+    assert version.model_card == "# Mine\n"
+    card.write_text("")
+    ingot.engine.run(["edit", "churn", "--card", str(card)])
+    assert version.model_card.startswith("---\n")
+    package = tmp_path / "own"
+    package.mkdir()
+    (package / "weights.bin").write_bytes(b"x")
+    (package / "README.md").write_text("# Of the package\n")
+    assert ingot.push(package, "own").model_card == "# Of the package\n"
