@@ -21,10 +21,6 @@ def table() -> tuple[Any, Any]:
     return table, (table["age"] + random.normal(size=200) > 0).astype(int).to_numpy()
 
 
-def _versions(name: str, store: Path) -> list[Any]:
-    return list(ingot.history(name, store=store))
-
-
 def test_an_xgboost_estimator_is_pushed_with_the_metrics_of_its_best_round(table: Any, tmp_path: Path) -> None:
     xgboost = pytest.importorskip("xgboost")
     from ingot.callbacks.xgboost import IngotCallback
@@ -42,19 +38,32 @@ def test_an_xgboost_estimator_is_pushed_with_the_metrics_of_its_best_round(table
     assert model.callbacks == [pushed]
 
 
-def test_an_xgboost_booster_is_cut_after_its_best_round_and_checkpoints_come_only_when_asked(table: Any, tmp_path: Path) -> None:
+def test_an_xgboost_booster_is_cut_after_its_best_round(table: Any, tmp_path: Path) -> None:
     xgboost = pytest.importorskip("xgboost")
     from ingot.callbacks.xgboost import IngotCallback
 
     rows, labels = table
     train, test = xgboost.DMatrix(rows[:120], labels[:120]), xgboost.DMatrix(rows[120:], labels[120:])
+    options = {"objective": "binary:logistic", "eval_metric": "logloss", "nthread": 1}
+    called = {"evals": [(test, "test")], "verbose_eval": False, "early_stopping_rounds": 3}
+    booster = xgboost.train(options, train, 60, callbacks=[IngotCallback("churn", store=tmp_path)], **called)
+    assert booster.num_boosted_rounds() > booster.best_iteration + 1
+    back = ingot.load("churn", store=tmp_path)
+    assert back.native.num_boosted_rounds() == booster.best_iteration + 1
+    best = booster.predict(xgboost.DMatrix(rows), iteration_range=(0, booster.best_iteration + 1))
+    assert (back.predict(rows) == best).all()
+
+
+def test_checkpoints_come_only_when_asked(table: Any, tmp_path: Path) -> None:
+    xgboost = pytest.importorskip("xgboost")
+    from ingot.callbacks.xgboost import IngotCallback
+
+    rows, labels = table
     pushed = IngotCallback("churn", store=tmp_path, every=2)
-    options = {"objective": "binary:logistic", "nthread": 1}
-    booster = xgboost.train(options, train, 5, evals=[(test, "test")], callbacks=[pushed], verbose_eval=False)
+    xgboost.train({"nthread": 1}, xgboost.DMatrix(rows, labels), 5, callbacks=[pushed], verbose_eval=False)
     assert pushed.version is not None and pushed.version.number == 3
-    first = ingot.load("churn:1", store=tmp_path).native
-    assert first.num_boosted_rounds() == 2
-    assert ingot.load("churn:3", store=tmp_path).native.num_boosted_rounds() == booster.num_boosted_rounds() == 5
+    rounds = [ingot.load(f"churn:{number}", store=tmp_path).native.num_boosted_rounds() for number in (1, 2, 3)]
+    assert rounds == [2, 4, 5]
 
 
 def test_a_lightgbm_estimator_is_pushed_at_the_end_even_when_stopped_early(table: Any, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 import platform
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ._worker.flavors import is_described, predictor
+from ._worker.requirements_check import installed_version
 from .agreement import check_lengths, disagreement
 from .errors import IngotError, InvalidPackage, UsageError
 from .example import rows_of, synthetic_row
@@ -210,14 +210,12 @@ def _requirements(saved: Saved, extra: Iterable[str], wanted: Environment, data:
 def describe_model(model: Any) -> dict[str, Any]:
     """Gives the class of a model and the version of the framework it comes from."""
     kind = model if callable(model) and hasattr(model, "__qualname__") else type(model)
-    module = "sklearn" if comes_from(model, "sklearn") else kind.__module__.partition(".")[0]
+    own = kind.__module__.partition(".")[0]
+    module = "sklearn" if comes_from(model, "sklearn") and own not in {"xgboost", "lightgbm", "catboost"} else own
     described = {"class": f"{kind.__module__}.{kind.__qualname__}", "framework": module}
     name = "scikit-learn" if module == "sklearn" else module
-    try:
-        described["version"] = importlib.metadata.version(name)
-    except (importlib.metadata.PackageNotFoundError, ValueError):
-        return {"class": described["class"]}
-    return described
+    version = installed_version(name)
+    return {**described, "version": version} if version is not None else {"class": described["class"]}
 
 
 def check_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float]:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from ._worker.requirements_check import installed_version
+
 #: Distributions whose own dependencies decide what a model computes; these are pinned with them.
 COMPANIONS = {"scikit-learn": ("numpy", "scipy")}
 _OWN = "ingot"
@@ -157,9 +159,8 @@ def mismatches(requirements: Iterable[str]) -> tuple[list[str], list[str]]:
         if match is None:
             continue
         name, wanted = match.groups()
-        try:
-            found = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+        found = installed_version(name)
+        if found is None:
             missing.append(f"{name} {wanted} wanted, not installed")
             continue
         if found.partition("+")[0] != wanted.partition("+")[0]:

@@ -16,6 +16,13 @@ from typing import Any
 _LINE = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*\(?([^;()@]*)\)?\s*(;.*)?$")
 _CLAUSE = re.compile(r"(===|==|~=|!=|<=|>=|<|>)\s*([^,\s]+)")
 
+#: Distributions of one release of the same modules, built for other machines.
+_SAME_MODULES = (
+    ("xgboost", "xgboost-cpu"),
+    ("onnxruntime", "onnxruntime-gpu"),
+    ("tensorflow", "tensorflow-cpu", "tensorflow-intel"),
+)
+
 
 def mismatch(line: str) -> str | None:
     """What is wrong with one requirement, or None."""
@@ -26,11 +33,22 @@ def mismatch(line: str) -> str | None:
     if marker and not _applies(marker):
         return None
     wanted = ", ".join(f"{'' if operator == '==' else operator}{version}" for operator, version in _CLAUSE.findall(clauses))
-    try:
-        found = metadata.version(name)
-    except metadata.PackageNotFoundError:
+    found = installed_version(name)
+    if found is None:
         return f"{name}{' ' if wanted else ''}{wanted} wanted, not installed"
     return None if _contains(clauses, found) else f"{name} {wanted} wanted, {found} found"
+
+
+def installed_version(name: str) -> str | None:
+    """The installed version of a distribution, or of one that brings the same modules; None when there is neither."""
+    normal = re.sub(r"[-_.]+", "-", name).lower()
+    same = next((names for names in _SAME_MODULES if normal in names), (normal,))
+    for each in (name, *same) if normal else ():
+        try:
+            return metadata.version(each)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
 
 
 def _packaging(module: str) -> Any:
