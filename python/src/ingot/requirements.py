@@ -97,8 +97,19 @@ def _brought_modules(_path: tuple[tuple[str, int], ...]) -> dict[str, str]:
     for distribution in importlib.metadata.distributions():
         told = (distribution.read_text("top_level.txt") or "").split() or _recorded(distribution.read_text("RECORD") or "")
         for module in told:
-            brought.setdefault(module, distribution.metadata["Name"])
+            brought.setdefault(module, said(distribution, "Name"))
     return brought
+
+
+def said(distribution: importlib.metadata.Distribution, key: str) -> str:
+    """Gives one field of a distribution's metadata. Parsing all of it, long description included, takes a hundred times as long."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    for line in text.splitlines():
+        if not line:
+            break
+        if line.startswith(f"{key}: "):
+            return line[len(key) + 2 :].strip()
+    return str(distribution.metadata[key])
 
 
 def _recorded(record: str) -> set[str]:
@@ -138,8 +149,8 @@ def _pin(name: str) -> str | None:
         distribution = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
         return None
-    version = distribution.version.partition("+")[0]
-    return f"{distribution.metadata['Name']}=={version}"
+    version = said(distribution, "Version").partition("+")[0]
+    return f"{said(distribution, 'Name')}=={version}"
 
 
 def _normal(name: str) -> str:
