@@ -79,8 +79,10 @@ function nameOf(line: string): string {
   return normalizeDistribution(/^[A-Za-z0-9._-]+/.exec(line)?.[0] ?? line);
 }
 
-function inferNames({ pickles, artifactPath }: FlavorFinding): string[] {
-  const modules = pickles.flatMap(({ summary }) => summary.globals.map(({ module }) => module));
+function inferNames({ pickles, artifactPath, ownModules }: FlavorFinding): string[] {
+  const modules = pickles
+    .flatMap(({ summary }) => summary.globals.map(({ module }) => module))
+    .filter((module) => !ownModules.has(module.split('.', 1)[0] ?? ''));
   if (artifactPath !== undefined && /\.joblib$/i.test(artifactPath)) modules.push('joblib');
   return distributionsOf(modules);
 }

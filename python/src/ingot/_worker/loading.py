@@ -33,6 +33,7 @@ import json
 import os
 import pickle
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -144,7 +145,10 @@ def _read_skops(file: Path) -> Any:
     from skops import io  # noqa: PLC0415
 
     trusted = [name.strip() for name in os.environ.get(TRUSTED_TYPES, "").split(",") if name.strip()]
-    untrusted = [name for name in io.get_untrusted_types(file=file) if name not in trusted]
+    try:
+        untrusted = [name for name in io.get_untrusted_types(file=file) if name not in trusted]
+    except (zipfile.BadZipFile, KeyError, ValueError) as problem:
+        raise InvalidPackage(f"{file.name} is no skops archive: {type(problem).__name__}: {problem}") from problem
     if untrusted:
         raise InvalidPackage(
             f"{file.name} holds types that are not trusted here: {', '.join(untrusted)}. If you trust them, say so where it "

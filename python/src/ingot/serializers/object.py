@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidPackage
+from ..kinds import comes_from
 from .base import Saved
 from .function import check_arguments, what_it_takes
 from .pickling import write_pickle
+from .sklearn import what_it_takes as estimator_takes
 
 #: What makes an object one that can be asked.
 METHODS = ("predict", "predict_proba", "transform", "score_samples")
@@ -70,9 +72,12 @@ def class_name(model: Any) -> str:
 
 def takes_of(model: Any, asked: Any, data: Any) -> str | None:
     """Says what it is asked with: its own ``ingot_input``, the data it was pushed with, its annotation; else rows."""
-    own = getattr(model, "ingot_input", None)
+    owner = getattr(model, "__self__", model)
+    own = getattr(owner, "ingot_input", None)
     if isinstance(own, str):
         return own
+    if comes_from(owner, "sklearn"):  # a method of an estimator takes what the estimator takes
+        return estimator_takes(owner, data)
     try:
         return what_it_takes(asked, data)
     except (TypeError, ValueError, StopIteration):  # a builtin without a signature says nothing

@@ -115,3 +115,18 @@ test('a skops archive is scikit-learn without code', async () => {
   expect(plan).toMatchObject({ flavor: 'sklearn', artifactPath: 'model.skops', executesCode: false });
   expect(plan.requirements).toEqual(['scikit-learn', 'skops']);
 });
+
+test('a module that lies in the package is never asked of an index', async () => {
+  const pickle = 'cshop\nAbove\n(tR.';
+  await using own = await packageOf({
+    'flavor.json': described('object', { artifact: 'model.pkl' }),
+    'model.pkl': pickle,
+    'shop.py': '',
+  });
+  expect((await readPackage(own.path)).requirements).toEqual([]);
+  await using foreign = await packageOf({
+    'flavor.json': described('object', { artifact: 'model.pkl' }),
+    'model.pkl': pickle,
+  });
+  expect((await readPackage(foreign.path)).requirements).toEqual(['shop']);
+});

@@ -38,6 +38,7 @@ export async function findFlavor(
     ...place,
     pickles: glance.pickles,
     requirements: decided.requirements ?? [],
+    ownModules: modulesOf(files),
     ...(decided.signature === undefined ? {} : { signature: decided.signature }),
     executesCode: executesCode(decided, glance, parts, said, captured),
     inferred: [...inferences(decided), ...(decided.understood ?? [])],
@@ -94,6 +95,12 @@ function executesCode(
   if (said !== undefined && (said.executesCode || files.some(({ path }) => path.endsWith('.py')))) return true;
   if (file(FUNCTION_FILE) !== undefined && decided.flavor !== 'file') return true;
   return decided.executesCode ?? artifacts.some(({ path }) => EXECUTES.test(path));
+}
+
+/** Names under which Python files of the package are imported. */
+function modulesOf(files: readonly SourceFile[]): ReadonlySet<string> {
+  const sources = files.filter(({ path }) => path.endsWith('.py'));
+  return new Set(sources.map(({ path }) => path.split('/', 1)[0]?.replace(/\.py$/, '') ?? ''));
 }
 
 function inferences({ flavor, from }: { readonly flavor: Flavor; readonly from?: string }): Inference[] {

@@ -17,6 +17,8 @@ export interface FlavorFinding {
   readonly requirements: readonly string[];
   /** Inputs and outputs, where the file itself names them. */
   readonly signature?: Signature;
+  /** Modules that the package itself holds: `shop.py`, `shop/…`. An index may have others of these names. */
+  readonly ownModules: ReadonlySet<string>;
   readonly executesCode: boolean;
   readonly inferred: readonly Inference[];
   readonly problems: readonly Problem[];
