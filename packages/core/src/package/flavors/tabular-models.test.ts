@@ -166,8 +166,8 @@ test('an annoy index warns that it lacks dimension and metric, until flavor.json
   await writeFile(directory.join('items.ann'), 'x');
   const { plan, problems } = await checkPackage(directory.join('items.ann'));
   expect(plan?.flavor).toBe('annoy');
-  expect(problems.map(({ rule }) => rule)).toContain('annoy.no-dimension');
+  expect(problems.map(({ rule }) => rule)).toContain('flavor.no-dimension');
   const described = { flavor: 'annoy', artifact: 'items.ann', dimension: 8, metric: 'angular' };
   const whole = await planOf({ 'items.ann': 'x', 'flavor.json': JSON.stringify(described) });
-  expect(whole.problems.map(({ rule }) => rule)).not.toContain('annoy.no-dimension');
+  expect(whole.problems.map(({ rule }) => rule)).not.toContain('flavor.no-dimension');
 });

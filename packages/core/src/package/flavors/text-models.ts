@@ -71,7 +71,7 @@ export const detectAnnoy: Detector = ({ artifacts }) => {
       problems: [
         {
           severity: 'warning',
-          rule: 'annoy.no-dimension',
+          rule: 'flavor.no-dimension',
           message: `an annoy index says neither its dimension nor its metric, so ${file.path} can be stored but not served`,
           file: file.path,
           fix: `put flavor.json beside it: {"flavor": "annoy", "artifact": "${file.path}", "dimension": 100, "metric": "angular"}`,
