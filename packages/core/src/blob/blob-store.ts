@@ -58,6 +58,11 @@ export interface BlobVersionOptions extends BlobOptions {
 export interface BlobReadOptions extends BlobVersionOptions {
   /** Default: the whole blob. */
   readonly range?: ByteRange;
+  /**
+   * Memory for gathering what comes over a network, so that a long read gives few long pieces: then each lies in it, and
+   * is good until the next is asked for. Backends may leave it alone. Default: pieces as they come.
+   */
+  readonly into?: Uint8Array;
 }
 
 /** One of the versions that a storage keeps of a key, newest first in a listing. */

@@ -1,6 +1,6 @@
 /** What stores over a network share: how long a silent storage is waited for, and streams that never end short. */
 
-import type { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 import { IngotError } from '../errors.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 
@@ -29,12 +29,14 @@ export interface WholeStreamOptions {
   /** How long to wait for the next bytes while somebody asks for them. */
   readonly silenceMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** Memory for gathering the pieces. Default: each is given as it comes, without copying. */
+  readonly into?: Uint8Array | undefined;
   /** Says what an error of the stream means; errors of this function itself are not given to it. */
   readonly translate: (error: unknown) => unknown;
 }
 
 /**
- * Gives the pieces of a body as they come, without copying, and fails rather than end short: a stream that is silent
+ * Gives the pieces of a body as they come, or gathered, and fails rather than end short: a stream that is silent
  * while it is being waited for, or ends before its size, is `unavailable`. A reader that takes its time is no silence.
  * Whoever stops reading early ends the stream.
  * @throws IngotError `unavailable`, `interrupted`, or what `translate` makes of the stream's own error.
@@ -51,7 +53,9 @@ export async function* wholeStream(stream: Readable, options: WholeStreamOptions
   signal?.addEventListener('abort', stop, { once: true });
   try {
     stopIfInterrupted(signal, 'blob.read');
-    for await (const piece of stream as AsyncIterable<Uint8Array>) {
+    const pieces: AsyncIterable<Uint8Array> =
+      options.into === undefined ? stream : gathered(stream, options.into, () => timer.refresh());
+    for await (const piece of pieces) {
       waiting = false;
       given += piece.byteLength;
       if (given > sizeBytes) throw otherSize(key, given, sizeBytes);
@@ -68,6 +72,53 @@ export async function* wholeStream(stream: Readable, options: WholeStreamOptions
     clearTimeout(timer);
     signal?.removeEventListener('abort', stop);
     stream.destroy();
+  }
+}
+
+/**
+ * Copies what comes into memory of the reader's, which is given when it is full and at the end. What has come before a
+ * failure is given before it is thrown.
+ */
+async function* gathered(stream: Readable, into: Uint8Array, onBytes: () => void): AsyncGenerator<Uint8Array> {
+  let filled = 0;
+  let rest: Uint8Array = new Uint8Array(0);
+  let end: { readonly error: unknown } | undefined;
+  let wake = (): void => {};
+  const take = (bytes: Uint8Array): void => {
+    const taken = Math.min(bytes.byteLength, into.byteLength - filled);
+    into.set(taken === bytes.byteLength ? bytes : bytes.subarray(0, taken), filled);
+    filled += taken;
+    rest = bytes.subarray(taken);
+    if (filled < into.byteLength) return;
+    stream.pause();
+    wake();
+  };
+  const forget = finished(stream, { writable: false }, (error) => {
+    end = { error };
+    wake();
+  });
+  // An error that comes when nobody reads any more is nobody's.
+  stream.on('error', () => {});
+  stream.on('data', (bytes: Uint8Array) => {
+    onBytes();
+    take(bytes);
+  });
+  try {
+    for (;;) {
+      while (filled < into.byteLength && end === undefined)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      if (filled > 0) yield into.subarray(0, filled);
+      filled = 0;
+      take(rest);
+      if (filled === into.byteLength) continue;
+      if (end === undefined) stream.resume();
+      else if (filled === 0) break;
+    }
+    if (end.error !== undefined && end.error !== null) throw end.error;
+  } finally {
+    forget();
   }
 }
 

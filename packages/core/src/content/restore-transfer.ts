@@ -121,7 +121,7 @@ export class Transfer {
     const block = this.#blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
     const writer = new PartWriter(parts, start, block, events);
     try {
-      for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
+      for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal, into: block })) {
         events.onFetched(bytes.byteLength);
         this.#wire.came(bytes.byteLength);
         await writer.take(bytes);
@@ -195,12 +195,17 @@ export class Transfer {
 
   async #fetch({ pack, start, end }: PackRange<RestoreFile>, slab: Uint8Array): Promise<void> {
     const { blobs, signal, events } = this.#context;
+    const block = this.#blocks.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
     let at = 0;
-    for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal })) {
-      slab.set(bytes.subarray(0, slab.byteLength - at), at);
-      this.#wire.came(bytes.byteLength);
-      at += bytes.byteLength;
-      events.onFetched(bytes.byteLength);
+    try {
+      for await (const bytes of blobs.read(packKey(pack), { range: { start, end }, signal, into: block })) {
+        slab.set(bytes.subarray(0, slab.byteLength - at), at);
+        this.#wire.came(bytes.byteLength);
+        at += bytes.byteLength;
+        events.onFetched(bytes.byteLength);
+      }
+    } finally {
+      this.#blocks.push(block);
     }
     // A slab has bytes of what it was used for before.
     if (at < end - start) slab.fill(0, at, end - start);
@@ -277,6 +282,11 @@ class PartWriter {
   }
 
   async take(bytes: Uint8Array): Promise<void> {
+    // Gathered already, in our own memory, by who read it.
+    if (bytes.buffer === this.#block.buffer) {
+      this.#gathered = bytes.byteLength;
+      return await this.finish();
+    }
     for (let taken = 0; taken < bytes.byteLength; ) {
       const some = bytes.subarray(taken, taken + this.#block.byteLength - this.#gathered);
       this.#block.set(some, this.#gathered);

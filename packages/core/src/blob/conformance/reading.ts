@@ -37,6 +37,25 @@ export const READING_CASES: readonly BlobStoreCase[] = [
     },
   },
   {
+    name: 'ranges of several blobs with one signal, gathered in memory of the reader, are their own; what is missing is',
+    run: async (subject) => {
+      const { store, bytes } = await withPattern(await subject.open());
+      await store.write('packs/of/others', bodyOf('other bytes'));
+      const { signal } = new AbortController();
+      const into = Buffer.alloc(300_000);
+      const read = async (key: string, range: ByteRange) => {
+        const pieces: Uint8Array[] = [];
+        for await (const piece of store.read(key, { range, signal, into })) pieces.push(Uint8Array.from(piece));
+        return Buffer.concat(pieces);
+      };
+      assert.ok((await read('pattern', { start: 17, end: SIZE - 5 })).equals(bytes.subarray(17, SIZE - 5)));
+      assert.equal((await read('packs/of/others', { start: 2, end: 7 })).toString(), 'her b');
+      await failsWith(() => read('packs/of/nobody', { start: 0, end: 1 }), 'content-not-found');
+      assert.ok((await read('pattern', { start: 5 })).equals(bytes.subarray(5)));
+      assert.equal((await read('packs/of/others', { start: 11 })).byteLength, 0);
+    },
+  },
+  {
     name: 'a range gives exactly its bytes, start inclusive and end exclusive',
     run: async (subject) => {
       const { store, bytes } = await withPattern(await subject.open());

@@ -2,6 +2,7 @@ import { HeadBucketCommand, ListBucketsCommand, type S3Client } from '@aws-sdk/c
 import type { IngotError } from '../../errors.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { withNearestPlace } from '../remote/nearest-place.ts';
+import { ReadsAlike } from './alike.ts';
 import { isMissing, speaksOfObject } from './failure-facts.ts';
 import { translated } from './failures.ts';
 import type { S3Settings } from './settings.ts';
@@ -26,6 +27,7 @@ export class Bucket {
   readonly customerKey: { readonly SSECustomerAlgorithm?: 'AES256'; readonly SSECustomerKey?: string };
   /** Keys whose last write got no answer. */
   readonly unanswered = new Set<string>();
+  readonly readsAlike = new ReadsAlike();
   #isKnown = false;
 
   constructor(settings: S3Settings, client: S3Client) {

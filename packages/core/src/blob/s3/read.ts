@@ -23,6 +23,7 @@ export async function* readObject(bucket: Bucket, call: Call, options: BlobReadO
       sizeBytes: sizeBytes ?? Number.NaN,
       silenceMs: bucket.settings.silenceMs,
       signal: call.signal,
+      into: options.into,
       translate: (error) => error,
     });
   } catch (error) {
@@ -47,7 +48,11 @@ async function get(
       : { Range: `bytes=${range.start}-${range.end === undefined ? '' : range.end - 1}` }),
   });
   try {
-    return await bucket.send(call, (options) => bucket.client.send(command, options));
+    return await bucket.send(call, (options) =>
+      objectVersion === undefined
+        ? bucket.readsAlike.send(bucket.client, command, call.key, options)
+        : bucket.client.send(command, options),
+    );
   } catch (error) {
     if (failureOf(error).status === 416) return undefined;
     throw isMissing(error) ? missing(bucket, call) : await bucket.explain(error, call);
