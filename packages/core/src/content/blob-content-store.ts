@@ -78,7 +78,7 @@ const MIB = 1024 * 1024;
 const LOCAL: UploadPace = { packBytes: 8 * MIB, writesAtOnce: 2, blocks: 24, readAhead: 24 };
 
 /** On a late line what counts is how much is under way, and on how many connections: one carries a window a round trip. */
-const REMOTE: UploadPace = { packBytes: 4 * MIB, writesAtOnce: 8, blocks: 36, readAhead: 8 };
+const REMOTE: UploadPace = { packBytes: 4 * MIB, writesAtOnce: 7, blocks: 32, readAhead: 8 };
 
 /** Coded pieces take memory beside the blocks that they were in until they are in a pack, and there is more to do for each. */
 function codedAhead({ readAhead }: UploadPace): Pick<UploadPace, 'readAhead'> {

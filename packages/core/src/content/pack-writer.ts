@@ -34,9 +34,11 @@ interface OpenPack {
   readonly parts: Part[];
   /** Blocks that are held until it is written. */
   readonly blocks: Set<Block>;
-  readonly late: Late[];
   bytes: number;
 }
+
+/** Pages lie together by about this much, so that who reads them asks a few times only, and a crash loses little. */
+const LATE_BYTES = 512 * 1024;
 
 interface Late {
   readonly digest: Digest;
@@ -49,6 +51,8 @@ export class PackWriter {
   readonly #context: PackWriterContext;
   readonly #writing = new Set<Promise<void>>();
   #open: OpenPack | undefined;
+  readonly #late: Late[] = [];
+  #lateBytes = 0;
   #failure: unknown;
 
   constructor(context: PackWriterContext) {
@@ -83,25 +87,26 @@ export class PackWriter {
   }
 
   /**
-   * Adds a page, behind all pieces of the pack that is open now, so that pieces that follow each other in a content do so
-   * in the pack.
-   * @param onPlaced learns where it lies when the pack is closed, or with {@link placeLate}.
+   * Adds a page, behind all pieces of a pack, so that pieces that follow each other in a content do so in the pack; and
+   * beside other pages.
+   * @param onPlaced learns where it lies when a pack is closed, or with {@link placeLate}.
    */
   addLate(digest: Digest, bytes: Uint8Array, onPlaced: (place: Locator) => void): void {
-    this.#current().late.push({ digest, bytes, onPlaced });
+    this.#late.push({ digest, bytes, onPlaced });
+    this.#lateBytes += bytes.byteLength;
   }
 
-  /** Gives the pages that were added to the open pack their place now. */
+  /** Gives the pages that were added their place now. */
   placeLate(): void {
-    for (const { digest, bytes, onPlaced } of this.#open?.late.splice(0) ?? [])
-      onPlaced(this.addBytes(digest, { bytes }));
+    this.#lateBytes = 0;
+    for (const { digest, bytes, onPlaced } of this.#late.splice(0)) onPlaced(this.addBytes(digest, { bytes }));
   }
 
   /** Closes the open pack and begins to write it. */
   async close(): Promise<void> {
     const pack = this.#open;
     if (pack === undefined) return;
-    this.placeLate();
+    if (this.#lateBytes >= LATE_BYTES) this.placeLate();
     this.#open = undefined;
     while (this.#writing.size >= this.#context.writesAtOnce) await Promise.race(this.#writing);
     this.#check();
@@ -118,6 +123,7 @@ export class PackWriter {
 
   /** Closes the last pack and waits until all stand. */
   async finish(): Promise<void> {
+    this.placeLate();
     await this.close();
     await this.settle();
     this.#check();
@@ -138,7 +144,7 @@ export class PackWriter {
   }
 
   #current(): OpenPack {
-    this.#open ??= { id: this.#context.nextPack(), entries: [], parts: [], blocks: new Set(), late: [], bytes: 0 };
+    this.#open ??= { id: this.#context.nextPack(), entries: [], parts: [], blocks: new Set(), bytes: 0 };
     return this.#open;
   }
 

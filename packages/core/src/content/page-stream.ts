@@ -8,7 +8,7 @@ import { readPieces } from './read-pieces.ts';
 import { type Piece, parsePage } from './recipe.ts';
 
 /** Pages are asked for so many at a time, neighbours with one request. */
-const BATCH = 8;
+const BATCH = 32;
 const GAP_BYTES = 16 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
 
@@ -82,7 +82,7 @@ function read(ref: PageRef, bytes: Uint8Array): ReadPage {
   const what = `the page ${ref.digest}`;
   const pieces = parsePage(bytes, what);
   if (pieces.length === ref.pieces) return { ref, bytes, pieces };
-  throw new IngotError('integrity', `${what} has ${pieces.length} pieces, its recipe says ${ref.pieces}`);
+  throw new IngotError('integrity', `${what} has ${pieces.length} chunks, its recipe says ${ref.pieces}`);
 }
 
 /** Groups pages that lie close together in a pack. */
