@@ -87,7 +87,7 @@ function some<T>(items: readonly T[], line: (item: T) => string): string[] {
 
 function summary({ checked, readData }: CheckResult, verdict: string): string {
   const data = readData
-    ? `${count(checked.entries, 'piece')} read (${formatBytes(checked.bytes)})`
+    ? `${count(checked.entries, 'chunk')} read (${formatBytes(checked.bytes)})`
     : 'contents not read (--read-data does)';
   return `${verdict}: ${count(checked.logs, 'log')} with ${count(checked.events, 'event')}, ${count(checked.versions, 'version')}, ${count(checked.packs, 'pack')}; ${data}`;
 }
@@ -96,7 +96,7 @@ function repairLines({ packs, events, deleted }: RepairResult): readonly string[
   return [
     ...packs.map(({ pack, mended, fetched, bytes, problem }) =>
       mended
-        ? `mended   pack ${pack}: ${count(fetched, 'piece')} fetched (${formatBytes(bytes)})`
+        ? `mended   pack ${pack}: ${count(fetched, 'chunk')} fetched (${formatBytes(bytes)})`
         : `left     pack ${pack}: ${plain(problem ?? '')}`,
     ),
     ...events.map((key) => `put back ${key}, from a mirror`),

@@ -147,7 +147,7 @@ function largestNew(files: readonly PushedFile[]): readonly PushedFile[] {
 }
 
 function writtenLine({ newChunks, storedChunks, packs, writtenBytes }: NonNullable<PushResult['sealed']>): string {
-  return `${formatBytes(writtenBytes)} written in ${count(packs, 'pack')}: ${count(newChunks, 'new piece')}, ${storedChunks} already stored`;
+  return `${formatBytes(writtenBytes)} written in ${count(packs, 'pack')}: ${count(newChunks, 'new chunk')}, ${storedChunks} already stored`;
 }
 
 function notes({ version, plan }: PushResult): string[] {

@@ -127,7 +127,7 @@ export function decodePiece(coding: string, stored: Uint8Array, sizeBytes: numbe
   if (!isCoding(coding)) {
     throw new IngotError(
       'refused',
-      `a piece is stored in the coding "${coding.slice(0, 40)}"; this release reads ${CODINGS.join(', ')}`,
+      `a chunk is stored in the coding "${coding.slice(0, 40)}"; this release reads ${CODINGS.join(', ')}`,
       {
         hint: 'npm install -g ingot@latest',
       },
@@ -182,5 +182,5 @@ function mergePlanes(planes: readonly Uint8Array[], sizeBytes: number): Uint8Arr
 }
 
 function damaged(why: string, cause?: unknown): IngotError {
-  return new IngotError('integrity', `a piece is not what its coding says: ${why}`, { cause });
+  return new IngotError('integrity', `a chunk is not what its coding says: ${why}`, { cause });
 }

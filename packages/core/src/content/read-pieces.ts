@@ -155,7 +155,7 @@ export async function readPieceAgain({ blobs, what, signal }: PieceSource, piece
     throw nameLost(error, piece.pack, what, blobs.address);
   }
   const bytes = stored && decoded(piece, stored);
-  if (bytes === undefined) throw damagedIn(what, piece.pack, `the piece ${piece.digest} has other bytes now`);
+  if (bytes === undefined) throw damagedIn(what, piece.pack, `the chunk ${piece.digest} has other bytes now`);
   return bytes;
 }
 
@@ -213,7 +213,7 @@ async function* checkedPiece(
     held = bytes;
   }
   if (count !== piece.length || digester.finish() !== piece.digest)
-    throw damagedIn(what, pack, `the piece ${piece.digest} has other bytes now`);
+    throw damagedIn(what, pack, `the chunk ${piece.digest} has other bytes now`);
   if (held !== undefined) yield held;
 }
 

@@ -92,7 +92,7 @@ export class RecipeReader implements ContentReader {
     const what = `the page ${page.digest}`;
     const pieces = parsePage(await collect(this.#read([[page]], what, options)), what);
     if (pieces.length === page.pieces) return pieces;
-    throw new IngotError('integrity', `${what} has ${pieces.length} pieces, its recipe says ${page.pieces}`);
+    throw new IngotError('integrity', `${what} has ${pieces.length} chunks, its recipe says ${page.pieces}`);
   }
 
   #read(
@@ -124,7 +124,7 @@ async function* each<T>(items: AsyncIterable<T> | Iterable<T>): AsyncIterable<T>
 // The digest of a content in one piece is that of the piece; otherwise somebody swapped pieces.
 function checkWhole(content: RecipeContent, pieces: readonly Piece[]): readonly Piece[] {
   if (content.chunks !== 1 || pieces[0]?.digest === content.digest) return pieces;
-  throw new IngotError('integrity', `content ${content.digest} is listed with another piece, ${pieces[0]?.digest}`);
+  throw new IngotError('integrity', `content ${content.digest} is listed with another chunk, ${pieces[0]?.digest}`);
 }
 
 async function* checkedWhole(
@@ -140,6 +140,6 @@ async function* checkedWhole(
     held = bytes;
   }
   if (digester.finish() !== digest)
-    throw new IngotError('integrity', `${what} does not have its digest, though each of its pieces does`);
+    throw new IngotError('integrity', `${what} does not have its digest, though each of its chunks does`);
   if (held !== undefined) yield held;
 }

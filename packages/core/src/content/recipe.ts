@@ -75,12 +75,12 @@ function parsePiece(row: unknown, packs: readonly string[], what: string): Piece
     !isCount(length) ||
     length === 0
   ) {
-    throw new IngotError('integrity', `${what} holds something that is no piece`);
+    throw new IngotError('integrity', `${what} holds something that is no chunk`);
   }
   const piece = { digest, ...checkLocator({ pack, offset, length }, what) };
   if (coding === undefined) return piece;
   if (typeof coding === 'string' && isCount(sizeBytes) && sizeBytes > 0) return { ...piece, coding, sizeBytes };
-  throw new IngotError('integrity', `${what} holds a piece whose coding is not said whole`);
+  throw new IngotError('integrity', `${what} holds a chunk whose coding is not said whole`);
 }
 
 /** Writes a recipe as it lies in a pack. */
@@ -134,7 +134,7 @@ function checkCounts(contents: readonly RecipeContent[], pages: readonly PageRef
   const listed = pages.reduce((sum, { pieces }) => sum + pieces, 0);
   const empty = contents.every(({ chunks, sizeBytes }) => (chunks === 0) === (sizeBytes === 0));
   if (wanted === listed && empty) return;
-  throw new IngotError('integrity', `${what} does not add up: its contents have ${wanted} pieces, its pages ${listed}`);
+  throw new IngotError('integrity', `${what} does not add up: its contents have ${wanted} chunks, its pages ${listed}`);
 }
 
 function checkFormat(fields: CheckedObject, what: string): void {

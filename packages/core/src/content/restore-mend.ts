@@ -41,7 +41,7 @@ export async function mendFile(source: MendSource, file: PlacedFile, what: strin
     }
   }
   if (`sha256:${await file.large.rehash()}` === file.digest) return fetchedBytes;
-  throw new IngotError('integrity', `${what} does not have its digest, though each of its pieces does`);
+  throw new IngotError('integrity', `${what} does not have its digest, though each of its chunks does`);
 }
 
 async function mendPiece(source: PieceSource, file: PlacedFile, piece: Piece, at: number): Promise<void> {
@@ -59,7 +59,7 @@ async function mendPiece(source: PieceSource, file: PlacedFile, piece: Piece, at
   }
   const [found] = await file.large.ranges([[at, at + pieceSize(piece)]]);
   if (`sha256:${found}` === piece.digest) return;
-  throw damagedIn(source.what, piece.pack, `the piece ${piece.digest} has other bytes now`);
+  throw damagedIn(source.what, piece.pack, `the chunk ${piece.digest} has other bytes now`);
 }
 
 async function* piecesOf(

@@ -368,7 +368,7 @@ class Restore {
     const bytes = await readPieceAgain(source, file.piece);
     this.#fetchedBytes += file.piece.length;
     if (digestOf(bytes) !== file.digest)
-      throw new IngotError('integrity', `${source.what} does not have its digest, though its only piece does`);
+      throw new IngotError('integrity', `${source.what} does not have its digest, though its only chunk does`);
     await this.#transfer.small(Uint8Array.from(bytes), [{ ...file, at: 0 }]);
     if (this.#marks[file.target] === undefined) throw new IngotError('integrity', `${source.what} could not be made`);
   }

@@ -85,7 +85,7 @@ export async function readPage(blobs: BlobStore, page: PageRef, options: BlobOpt
   const what = `the page ${page.digest}`;
   const pieces = parsePage(await readDocument(blobs, page, what, options), what);
   if (pieces.length === page.pieces) return pieces;
-  throw new IngotError('integrity', `${what} has ${pieces.length} pieces, its recipe says ${page.pieces}`);
+  throw new IngotError('integrity', `${what} has ${pieces.length} chunks, its recipe says ${page.pieces}`);
 }
 
 async function readDocument(
