@@ -39,7 +39,7 @@ async def apush(model: Any, name: str | None = None, **options: Unpack[PushOptio
     return await in_thread(partial(push, model, name, **options))
 
 
-async def aload(ref: str, **options: Unpack[LoadOptions]) -> Model[Any, Any]:
+async def aload(ref: str | Version, **options: Unpack[LoadOptions]) -> Model[Any, Any]:
     """Loads a version as :func:`ingot.load` does, with the same options, without blocking the event loop.
 
     >>> model = await ingot.aload("churn@production")  # doctest: +SKIP

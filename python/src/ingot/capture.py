@@ -233,7 +233,7 @@ def check_metrics(metrics: Mapping[str, Any] | None) -> dict[str, float]:
         except (TypeError, ValueError):
             number = math.nan
         if not math.isfinite(number):
-            raise UsageError(f'metric "{name}" is {value!r}, which is not a finite number', code="usage")
+            raise UsageError(f'metric "{name}" is {value!r}, which is not a finite number', code="usage", hint=f'leave it out, or metrics={{"{name}": 0.97}}')
         checked[str(name)] = number
     return checked
 

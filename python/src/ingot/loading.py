@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from . import engine
+from .checks import one_of, reference, store_or_none, wrong
 from .environment_check import environment_mismatches
 from .errors import UsageError
 from .model import Model, open_model
-from .version import Store
+from .version import Store, Version
 
 #: What is done about packages of another version: see :func:`load`.
 Check = Literal["warn", "strict", "off"]
@@ -22,7 +23,7 @@ Verify = Literal["marks", "always"]
 
 
 def load(
-    ref: str,
+    ref: str | Version,
     *,
     check: Check = "warn",
     env: LoadEnvironment = "current",
@@ -55,10 +56,11 @@ def load(
 
     >>> ingot.load("churn@production", env="isolated").predict(rows)  # doctest: +SKIP
     """
-    _one_of("check", check, get_args(Check))
-    _one_of("env", env, get_args(LoadEnvironment))
-    _one_of("verify", verify, get_args(Verify))
-    words = ["pull", ref, "--cached", *(["--verify", verify] if verify != "marks" else []), *lock_words(lock)]
+    one_of("check", check, get_args(Check))
+    one_of("env", env, get_args(LoadEnvironment))
+    one_of("verify", verify, get_args(Verify))
+    store = store_or_none(store)
+    words = ["pull", reference(ref), "--cached", *(["--verify", verify] if verify != "marks" else []), *lock_words(lock)]
     if env != "isolated":
         document = engine.run(words, store=store)
         if env == "current" or _fits(document):
@@ -87,13 +89,11 @@ def lock_words(lock: bool | str | os.PathLike[str] | None) -> list[str]:
         return []
     if lock is False:
         raise UsageError("lock=False is neither a file nor True", code="usage", hint="leave it out, or remove ingot.lock")
-    return ["--locked"] if lock is True else ["--lock", os.fspath(lock)]
-
-
-def _one_of(name: str, given: str, known: tuple[str, ...]) -> None:
-    if given not in known:
-        words = ", ".join(f'"{word}"' for word in known)
-        raise UsageError(f'{name}="{given}" is none of {words}', code="usage")
+    if lock is True:
+        return ["--locked"]
+    if not isinstance(lock, str | os.PathLike):
+        raise wrong("lock", lock, "a file or True", 'lock="ingot.lock" or lock=True')
+    return ["--lock", os.fspath(lock)]
 
 
 def _fits(document: Mapping[str, Any]) -> bool:

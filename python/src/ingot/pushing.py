@@ -129,7 +129,21 @@ def _as_path(model: Any) -> Path | None:
         return None
     if path.exists():
         return path
-    raise NotFound(f'there is no file or folder "{model}"', code="path-not-found")
+    # A name in place of the model is the usual slip: push("churn", model).
+    hint = 'ingot.push(model, "churn"): the model comes first, or the path of a file or folder'
+    raise NotFound(f'there is no file or folder "{model}"', code="path-not-found", hint=hint, nearest=_nearest_file(path))
+
+
+def _nearest_file(path: Path) -> str | None:
+    """Gives the file beside a mistyped one that is called most like it."""
+    import difflib
+
+    try:
+        names = [entry.name for entry in path.parent.iterdir()]
+    except OSError:
+        return None
+    nearest = difflib.get_close_matches(path.name, names, n=1)
+    return str(path.with_name(nearest[0])) if nearest else None
 
 
 def _where(path: Path | None) -> Path | None:
@@ -300,7 +314,7 @@ def _default_name(model: Any, path: Path | None) -> str:
 def _check_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
     wrong = next((key for key in tags or {} if "=" in str(key) or not str(key)), None)
     if wrong is not None:
-        raise UsageError(f'a tag cannot be called "{wrong}"', code="usage")
+        raise UsageError(f'a tag cannot be called "{wrong}"', code="usage", hint='tags={"team": "growth"}')
     return {str(key): str(value) for key, value in (tags or {}).items()}
 
 
