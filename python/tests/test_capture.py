@@ -294,6 +294,19 @@ def test_the_same_uncommitted_changes_have_the_same_digest(repository: Path) -> 
     assert first["dirty"] and first["diff"].startswith("sha256:") and first["diff"] != other["diff"]
 
 
+def test_nothing_that_a_repository_names_is_run(repository: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "it-ran"
+    (repository / ".gitattributes").write_text("* filter=surprise diff=surprise\n")
+    for key, program in (("filter.surprise.clean", f"touch {trace}; cat"), ("core.fsmonitor", f"touch {trace}"), ("diff.surprise.command", f"touch {trace}")):
+        subprocess.run(["git", "-C", str(repository), "config", key, program], check=True)
+    (repository / "train.py").write_text("print(2)\n")
+    state = git_state(repository)
+    assert state is not None and state["dirty"] and "diff" in state
+    with pytest.raises(ingot.PolicyRefused):
+        check_clean(repository)
+    assert not trace.exists()
+
+
 def test_require_clean_refuses_a_dirty_tree_and_names_its_files(repository: Path, store: Path) -> None:
     model = LogisticRegression().fit(X, Y)
     version = ingot.push(model, "clean", X=X, require_clean=True)

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { readGitState } from './git-state.ts';
+import { changedFiles, gitAuthor, readGitState } from './git-state.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'ingot-git-'));
 const env = { PATH: process.env.PATH, HOME: directory };
@@ -38,7 +38,16 @@ it('tells commit, branch, remote without a password, and changes; and runs nothi
   git('config', 'filter.surprise.clean', `touch ${trace}; cat`);
   git('config', 'core.fsmonitor', `touch ${trace}`);
   writeFileSync(file, 'two');
-  expect(await readGitState(file, options)).toMatchObject({ dirty: true });
+  expect(await readGitState(file, options)).toMatchObject({
+    dirty: true,
+    diff: expect.stringMatching(/^sha256:[0-9a-f]{64}$/),
+  });
+  writeFileSync(join(directory, 'new.py'), '');
+  writeFileSync(join(directory, 'notes.txt'), '');
+  expect(await changedFiles(file, options)).toEqual(['model.pkl', 'new.py']);
+  expect(await gitAuthor(options)).toBeUndefined();
+  git('config', 'user.name', 'Ana');
+  expect(await gitAuthor(options)).toBe('Ana');
   expect(existsSync(trace)).toBe(false);
   expect(await readGitState('/elsewhere/model.pkl', options)).toBeUndefined();
 

@@ -36,13 +36,15 @@ def git_state(directory: str | os.PathLike[str] | None = None) -> dict[str, Any]
     commit, _, branch = (_git(where, "rev-parse", "HEAD", "--abbrev-ref", "HEAD") or "").partition("\n")
     if not commit:
         return None
-    dirty = bool(_git(where, *_STATUS, "--untracked-files=no"))
+    configured = _configured(where)
+    safe = _without_programs(configured)
+    dirty = bool(_git(where, *safe, *_STATUS, "--untracked-files=no"))
     state: dict[str, Any] = {"commit": commit, "dirty": dirty}
-    if dirty and (diff := _diff_digest(where)) is not None:
+    if dirty and (diff := _diff_digest(where, safe)) is not None:
         state["diff"] = diff
     if branch and branch != "HEAD":
         state["branch"] = branch
-    remote = _git(where, "config", "--get", "remote.origin.url")
+    remote = configured.get("remote.origin.url")
     if remote:
         state["remote"] = without_credentials(remote)
     return state
@@ -54,13 +56,27 @@ _DIFF = ("diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-text
 _DIFF_SECONDS = 10.0
 
 
-def _diff_digest(where: str) -> str | None:
+def _configured(where: str) -> dict[str, str]:
+    wanted = r"^(remote\.origin\.url|user\.(name|email)|filter\..*\.(clean|process))$"
+    entries = (_git(where, "config", "--null", "--get-regexp", wanted) or "").split("\0")
+    return {key: value for key, _, value in (entry.partition("\n") for entry in entries) if key}
+
+
+def _without_programs(configured: dict[str, str]) -> list[str]:
+    """A package may bring a repository of its own: the file monitor and filters that it names are not run."""
+    settings = ["core.fsmonitor=false", "core.hooksPath=/dev/null"]
+    for name in {key.rpartition(".")[0] for key in configured if key.startswith("filter.")}:
+        settings += [f"{name}.clean=", f"{name}.process=", f"{name}.required=false"]
+    return [word for setting in settings for word in ("-c", setting)]
+
+
+def _diff_digest(where: str, safe: list[str]) -> str | None:
     """Hashes the uncommitted changes without holding them; None when git fails or takes too long."""
     hashed = hashlib.sha256()
     ends = time.monotonic() + _DIFF_SECONDS
     try:
         with subprocess.Popen(
-            ["git", "-C", where, *_DIFF], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=_environment()
+            ["git", "-C", where, *safe, *_DIFF], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, env=_environment()
         ) as process:
             assert process.stdout is not None
             while piece := process.stdout.read(1 << 20):
@@ -79,7 +95,7 @@ def check_clean(directory: str | os.PathLike[str] | None = None) -> None:
     :raises PolicyRefused: naming the files that differ, or when there is no repository to tell.
     """
     where = os.fspath(directory) if directory is not None else os.getcwd()
-    told = _git(where, *_STATUS, "--untracked-files=all", "-z")
+    told = _git(where, *_without_programs(_configured(where)), *_STATUS, "--untracked-files=all", "-z")
     if told is None or not _git(where, "rev-parse", "--verify", "HEAD"):
         raise PolicyRefused(
             f"require_clean=True, but {where} is in no git repository with a commit", code="refused", operation="push", hint="git commit"
@@ -122,8 +138,7 @@ def author_name(directory: str | os.PathLike[str] | None = None) -> str | None:
     if told:
         return told
     where = os.fspath(directory) if directory is not None else os.getcwd()
-    pairs = (line.partition(" ") for line in (_git(where, "config", "--get-regexp", r"^user\.(name|email)$") or "").splitlines())
-    said = {key: value for key, _, value in pairs}
+    said = _configured(where)
     name, address = said.get("user.name"), said.get("user.email")
     if name or address:
         return f"{name} <{address}>" if name and address else name or address
