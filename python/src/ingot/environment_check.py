@@ -74,7 +74,7 @@ def _mismatch(line: str) -> tuple[str | None, bool]:
     """Gives what is wrong with one requirement, and whether it is not installed at all."""
     if _PINNED.match(line):
         other, missing = mismatches([line])
-        return (missing or other or [None])[0], bool(missing)
+        return next(iter([*missing, *other]), None), bool(missing)
     from ._worker.requirements_check import mismatch
 
     text = mismatch(line)

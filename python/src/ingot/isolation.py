@@ -105,8 +105,10 @@ class IsolatedProcess:
     def _running(self) -> Connection:
         if self._closed:
             raise UsageError("the model was closed", code="usage", hint="load it again")
-        if self._process is not None and self._process.poll() is not None:
-            self._end()
+        # Between calls it says nothing: what is there to be read is the end of the connection.
+        gone = self._process is not None and self._process.poll() is not None
+        if gone or (self._connection is not None and self._connection.is_waiting()):
+            self._end(kill=True)
         if self._connection is None:
             self._launch()
         assert self._connection is not None

@@ -32,6 +32,10 @@ class IngotSettings(BaseSettings):
     cache: str | None = None
     #: ``INGOT_OFFLINE``: use nothing but the cache.
     offline: bool = False
+    #: ``INGOT_LOCK``: file that pins references; default: ``ingot.lock`` of the working directory, where there is one.
+    lock: str | None = None
+    #: ``INGOT_LOCKED``: refuse references that the lock file does not pin.
+    locked: bool = False
 
     @field_validator("models", mode="before")
     @classmethod
@@ -40,5 +44,11 @@ class IngotSettings(BaseSettings):
 
     def for_engine(self) -> dict[str, str]:
         """Gives the variables that an engine process needs to see the same settings."""
-        variables = {"INGOT_REGISTRY": self.registry, "INGOT_CACHE": self.cache, "INGOT_OFFLINE": "1" if self.offline else None}
+        variables = {
+            "INGOT_REGISTRY": self.registry,
+            "INGOT_CACHE": self.cache,
+            "INGOT_OFFLINE": "1" if self.offline else None,
+            "INGOT_LOCK": self.lock,
+            "INGOT_LOCKED": "1" if self.locked else None,
+        }
         return {name: value for name, value in variables.items() if value is not None}
