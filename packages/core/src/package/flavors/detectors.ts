@@ -1,11 +1,15 @@
 import { detectCatboost } from './catboost.ts';
 import type { Detector } from './flavor.ts';
 import { detectFunction } from './function.ts';
+import { detectHuggingFace } from './hugging-face.ts';
+import { detectKeras } from './keras.ts';
 import { detectLightgbm } from './lightgbm.ts';
 import { detectOnnx } from './onnx.ts';
+import { detectSavedModel } from './saved-model.ts';
 import { detectProphet, detectStatsmodels } from './series.ts';
 import { detectSklearn } from './sklearn.ts';
 import { detectAnnoy, detectGensim, detectSpacy } from './text-models.ts';
+import { detectTorch } from './torch.ts';
 import { detectXgboost } from './xgboost.ts';
 
 /**
@@ -14,6 +18,9 @@ import { detectXgboost } from './xgboost.ts';
  */
 export const DETECTORS: readonly Detector[] = [
   detectFunction,
+  detectHuggingFace,
+  detectSavedModel,
+  detectKeras,
   detectOnnx,
   detectSpacy,
   detectSklearn,
@@ -24,4 +31,5 @@ export const DETECTORS: readonly Detector[] = [
   detectProphet,
   detectGensim,
   detectAnnoy,
+  detectTorch,
 ];
