@@ -37,6 +37,7 @@ from .errors import (
 )
 from .loading import load
 from .model import Model, ModelInfo
+from .pinning import LockedVersion, lock
 from .pushing import push
 from .registry import HistoryEntry, alias, aliases, history, models, promote, rollback, show, versions
 from .signature import Feature, Signature
@@ -46,9 +47,11 @@ if TYPE_CHECKING:
     from . import callbacks
     from .aio import aload, apush
     from .autologging import autolog
+    from .difference import Difference, diff
 
 __all__ = [
     "Conflict",
+    "Difference",
     "EngineError",
     "EnvironmentFailed",
     "EnvironmentMismatch",
@@ -61,6 +64,7 @@ __all__ = [
     "IntegrityError",
     "Interrupted",
     "InvalidPackage",
+    "LockedVersion",
     "Model",
     "ModelInfo",
     "NotFound",
@@ -77,8 +81,10 @@ __all__ = [
     "apush",
     "autolog",
     "callbacks",
+    "diff",
     "history",
     "load",
+    "lock",
     "models",
     "promote",
     "push",
@@ -88,7 +94,7 @@ __all__ = [
 ]
 
 #: What is imported when it is first used: it needs an event loop, or hooks into frameworks.
-_LATER = {"aload": "aio", "apush": "aio", "autolog": "autologging", "callbacks": "callbacks"}
+_LATER = {"aload": "aio", "apush": "aio", "autolog": "autologging", "callbacks": "callbacks", "Difference": "difference", "diff": "difference"}
 
 
 def __getattr__(name: str) -> Any:
