@@ -1,0 +1,102 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '../../json.ts';
+import type { Feature, Signature } from '../../signature.ts';
+import { isIngotError } from '../../errors.ts';
+import { parseDatatype } from '../metadata-features.ts';
+import { readZip, type ZipItem } from '../foreign/zip-read.ts';
+import type { Detected, Detector } from './flavor.ts';
+
+const MAX_CONFIG = 16 * 1024 * 1024;
+
+/** Recognises a `.keras` archive, with the inputs that its configuration names. Nothing of it is loaded. */
+export const detectKeras: Detector = async ({ artifacts }): Promise<Detected | undefined> => {
+  const archives = artifacts.filter(({ path }) => /\.keras$/i.test(path));
+  const [archive] = archives;
+  if (archive === undefined || archives.length > 1) return undefined;
+  const { config, version } = await readArchive(archive.absolute, archive.path);
+  if (config === undefined) return undefined;
+  const own = foreignClasses(config);
+  const hasLambda = [...parts(config)].some((part) => part.class_name === '__lambda__');
+  const signature = signatureOf(config);
+  return {
+    flavor: 'keras',
+    artifact: archive.path,
+    from: `the Keras archive ${archive.path}`,
+    requirements: [version === undefined ? 'keras' : `keras==${version}`, 'tensorflow'],
+    executesCode: hasLambda || own.length > 0,
+    understood: [
+      { what: 'class', value: `keras.${String(config.class_name)}`, from: `the configuration in ${archive.path}` },
+    ],
+    ...(signature === undefined ? {} : { signature }),
+    problems:
+      own.length === 0
+        ? []
+        : [
+            {
+              severity: 'warning',
+              rule: 'keras.own-classes',
+              message: `${archive.path} uses ${own.join(', ')}, which Keras does not bring`,
+              file: archive.path,
+              fix: 'push it from Python, where its classes are known: ingot.push(model, "name")',
+            },
+          ],
+  };
+};
+
+async function readArchive(
+  absolute: string,
+  path: string,
+): Promise<{ readonly config?: JsonObject; readonly version?: string }> {
+  try {
+    const items = await readZip(absolute, path);
+    const config = await readJson(items, 'config.json');
+    const { keras_version: version } = (await readJson(items, 'metadata.json')) ?? {};
+    return { ...(config && { config }), ...(typeof version === 'string' ? { version } : {}) };
+  } catch (error) {
+    if (!isIngotError(error, 'invalid-package')) throw error;
+    // Something else that is called so: it is stored as a file.
+    return {};
+  }
+}
+
+async function readJson(items: readonly ZipItem[], name: string): Promise<JsonObject | undefined> {
+  const item = items.find(({ path }) => path === name);
+  if (item === undefined || item.sizeBytes > MAX_CONFIG) return undefined;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of item.open()) pieces.push(piece);
+  try {
+    const value: JsonValue = JSON.parse(Buffer.concat(pieces).toString('utf8'));
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every serialized object within a configuration. */
+function* parts(value: JsonValue | undefined): Generator<JsonObject> {
+  if (Array.isArray(value)) for (const one of value) yield* parts(one);
+  if (!isJsonObject(value)) return;
+  if ('class_name' in value) yield value;
+  for (const one of Object.values(value)) yield* parts(one);
+}
+
+function foreignClasses(config: JsonObject): string[] {
+  const names = [...parts(config)].flatMap(({ module, registered_name: name, class_name: kind }) => {
+    const own = typeof module === 'string' && /^(?:keras|keras_hub|builtins|tensorflow)(?:\.|$)/.test(module);
+    return typeof name === 'string' && !own && kind !== '__lambda__' ? [name] : [];
+  });
+  return [...new Set(names)];
+}
+
+/** What the input layers take; what comes out is known only when the model runs. */
+function signatureOf(config: JsonObject): Signature | undefined {
+  const layers = [...parts(config)].filter(({ class_name: kind }) => kind === 'InputLayer');
+  const inputs = layers.flatMap(({ config: layer }) => (isJsonObject(layer) ? featureOf(layer, layers.length) : []));
+  return inputs.length === 0 ? undefined : { inputs, outputs: [], origin: 'graph', partial: true };
+}
+
+function featureOf({ name, batch_shape: shape, dtype }: JsonObject, count: number): Feature[] {
+  if (typeof name !== 'string' || !Array.isArray(shape)) return [];
+  const datatype = typeof dtype === 'string' ? parseDatatype(dtype) : undefined;
+  const sizes = shape.map((size: JsonValue) => (typeof size === 'number' ? size : -1));
+  return [{ name: count === 1 ? 'input' : name, type: 'tensor', ...(datatype && { dtype: datatype }), shape: sizes }];
+}
