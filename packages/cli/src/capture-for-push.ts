@@ -1,3 +1,4 @@
+import { machine, userInfo } from 'node:os';
 import type { Capture, PlainSource } from '@ingot/core/capture';
 import { IngotError } from '@ingot/core/errors';
 import type { Context } from './context.ts';
@@ -24,12 +25,23 @@ export async function captureForPush(
   return {
     ...(author !== undefined && { author }),
     ...(Object.keys(lineage).length > 0 && { lineage }),
+    // Named as Python names it. What lies elsewhere was made elsewhere.
+    ...(source === undefined && { environment: { platform: `${process.platform}-${machine()}`, requirements: [] } }),
   };
 }
 
 async function authorOf(context: Context): Promise<string | undefined> {
   const { env } = context;
-  return env.INGOT_AUTHOR || env.GIT_AUTHOR_NAME || (await gitAuthor(context)) || env.USER || env.LOGNAME || undefined;
+  return env.INGOT_AUTHOR || env.GIT_AUTHOR_NAME || (await gitAuthor(context)) || env.USER || env.LOGNAME || userName();
+}
+
+function userName(): string | undefined {
+  try {
+    return userInfo().username || undefined;
+  } catch {
+    // A container may run as a number that no user has.
+    return undefined;
+  }
 }
 
 async function requireClean(path: string, context: Context): Promise<void> {

@@ -25,6 +25,7 @@ export async function lockForPush(captured: Capture, draft: PackageDraft, contex
     onLine: (message) =>
       progress.onProgress({ phase: 'environment', path: 'lock', doneBytes: 0, totalBytes: 0, message }),
   });
-  const { python = interpreter.version, platform = interpreter.platform } = known ?? {};
+  // The lock holds for this interpreter; what else the package says of its Python stays in its files.
+  const { version: python, platform } = interpreter;
   return { ...captured, environment: { python, platform, requirements, lock: lines } };
 }

@@ -116,6 +116,7 @@ function facts(shown: Shown, context: Context): [string, string | undefined][] {
     ],
     ['size', `${formatBytes(version.sizeBytes)} in ${count(version.fileCount, 'file')}`],
     ['python', pythonOf(shown)],
+    ['platform', platformOf(shown)],
     ['lock', lockOf(captured)],
     [
       'git',
@@ -148,7 +149,11 @@ function facts(shown: Shown, context: Context): [string, string | undefined][] {
 function pythonOf({ version, package: described }: Shown): string | undefined {
   const python = version.environment?.python ?? described.pythonVersion;
   const platform = version.environment?.platform;
-  return optional([python, platform && `on ${platform}`].filter(Boolean).join(' ') || undefined);
+  return python === undefined ? undefined : plain(platform === undefined ? python : `${python} on ${platform}`);
+}
+
+function platformOf(shown: Shown): string | undefined {
+  return pythonOf(shown) === undefined ? optional(shown.version.environment?.platform) : undefined;
 }
 
 function lockOf(captured: Capture | null): string | undefined {
