@@ -33,7 +33,15 @@ else:
     Out = TypeVar("Out", covariant=True)
 
 #: Other methods than ``predict`` that a model may offer, if its own object has them.
-METHODS = ("predict_proba", "predict_log_proba", "decision_function", "score_samples", "transform")
+METHODS = (
+    "predict_proba",
+    "predict_log_proba",
+    "predict_similar",
+    "decision_function",
+    "score_samples",
+    "transform",
+    "explain",
+)
 
 _loading = threading.Lock()
 
@@ -163,6 +171,8 @@ class Model(Generic[In, Out]):
         listed = convert.as_rows(rows, self.info.signature.inputs)
         if listed is None:
             return self._ask(method, convert.as_made(rows, self._takes, self.info.signature.inputs))
+        if not listed:
+            return []
         answers = plain(self._ask(method, convert.build(self._takes, listed, self.info.signature.inputs)))
         answers = _by_row(answers, len(listed))
         return answers[0] if convert.is_one_row(rows, self.info.signature.inputs) and isinstance(answers, list) and len(answers) == 1 else answers

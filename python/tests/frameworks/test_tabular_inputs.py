@@ -179,3 +179,18 @@ def test_a_file_of_the_framework_itself_is_known_without_a_word(
 def _folder(tmp_path: Path) -> Path:
     (tmp_path / "again").mkdir()
     return tmp_path / "again"
+
+
+@pytest.mark.engine
+def test_an_explainer_beside_its_model_explains_the_rows_that_predict_answers(tmp_path: Path) -> None:
+    pytest.importorskip("shap")
+    pytest.importorskip("xgboost")
+    models, table = cases_text.shap_beside_model()
+    ingot.push(models, "explained", X=table, store=tmp_path)
+    back = ingot.load("explained", store=tmp_path, check="off")
+    assert type(back.native["explainer"]) is type(models["explainer"])
+    rows = json.loads(table.to_json(orient="records"))
+    assert back.predict(rows) == models["model"].predict(table).tolist()
+    told = back.explain(table)
+    assert told["values"].tolist() == models["explainer"](table).values.tolist()
+    assert len(back.explain(rows)) == len(rows) and set(back.explain(rows)[0]) == {"values", "base_values"}

@@ -68,9 +68,17 @@ def load(root: Path, flavor: str, description: dict[str, Any]) -> Any:
 
 def predictor(native: Any, flavor: str, description: dict[str, Any]) -> Any:
     """Gives what answers for a loaded object; the object itself where its flavor has nothing to add."""
-    if flavor in _AS_THEY_ARE:
-        return native
-    return _module(flavor, description).predictor(native, description)
+    asked = native if flavor in _AS_THEY_ARE else _module(flavor, description).predictor(native, description)
+    return _explained(asked, *description["explainer"]) if "explainer" in description else asked
+
+
+def _explained(asked: Any, explainer: Any, description: dict[str, Any]) -> Any:
+    """Gives what answers with a method more: ``explain``, which the explainer beside the model answers."""
+    import copy  # noqa: PLC0415
+
+    explained = copy.copy(asked)
+    explained.explain = predictor(explainer, "shap", description).predict
+    return explained
 
 
 def asked_part(native: Any, flavor: str, description: dict[str, Any]) -> tuple[Any, str, dict[str, Any]]:

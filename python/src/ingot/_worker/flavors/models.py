@@ -27,12 +27,21 @@ def predictor(native: Any, description: dict[str, Any]) -> Any:
 
 
 def main_part(native: Any, description: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The part that predict asks, and its description. Raises InvalidPackage where the description names none."""
+    """The part that predict asks, and its description. Raises InvalidPackage where the description names none.
+
+    A SHAP explainer beside it is its ``explainer``, which ``explain`` asks.
+    """
     name = description.get("main")
-    for index, part in enumerate(_parts(description)):
-        if part["name"] == name and "flavor" in part:
-            return (native[name] if isinstance(native, dict) else native[index]), part
-    raise InvalidPackage(f"flavor.json names no part {name!r} to be asked")
+    found = {part["name"]: (_part(native, index, part), part) for index, part in enumerate(_parts(description)) if "flavor" in part}
+    if name not in found:
+        raise InvalidPackage(f"flavor.json names no part {name!r} to be asked")
+    model, part = found[name]
+    explainers = [pair for other, pair in found.items() if other != name and pair[1]["flavor"] == "shap"]
+    return model, {**part, "explainer": explainers[0]} if explainers else part
+
+
+def _part(native: Any, index: int, part: dict[str, Any]) -> Any:
+    return native[part["name"]] if isinstance(native, dict) else native[index]
 
 
 def _parts(description: dict[str, Any]) -> list[dict[str, Any]]:
