@@ -14,7 +14,7 @@ const COLUMNS = [
 ];
 const ORIGINS: Readonly<Record<Signature['origin'], string>> = {
   metadata: 'written by hand',
-  graph: 'from the ONNX graph',
+  graph: 'from the model itself',
   captured: 'from the fitted model',
 };
 

@@ -15,7 +15,8 @@ function blocks(language: string): string[] {
   return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, text = '']) => text);
 }
 
-const FAMILIES = /'((?:package|path|flavor|name|label|interface|pickle|requirements|environment|metadata|onnx)\.[a-z0-9-]+)'/g;
+const FAMILIES =
+  /'((?:package|path|flavor|name|label|interface|pickle|requirements|environment|metadata|onnx|foreign|keras|tensorflow)\.[a-z0-9-]+)'/g;
 /** Literals of the same form that are no rules: files, and what the errors of this room say they were doing. */
 const OTHERS = /\.(?:ya?ml|json|py|txt|read|open)$/;
 const REPORTS = /(?:report\(\s*'(?:error|warning)',|\bat\()\s*[`']([^`']+)[`']/g;

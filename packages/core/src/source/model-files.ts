@@ -18,7 +18,7 @@ export const PACKAGE_PARTS: ReadonlySet<string> = new Set([
 
 /** Names of files that hold a model by themselves. */
 export const MODEL_FILE =
-  /\.(?:pkl|pickle|joblib|onnx|pt|pth|h5|keras|safetensors|cbm|bst|ubj|gguf|pmml|skops|dill|cloudpickle)$/i;
+  /\.(?:pkl|pickle|joblib|onnx|pt|pth|h5|keras|safetensors|cbm|bst|ubj|gguf|pmml|skops|dill|cloudpickle|mar|bentomodel)$/i;
 
 /**
  * Refuses a directory that holds versions of a model and is none itself: `v1/`, `v2/`, …, or `churn_v1.pkl`,

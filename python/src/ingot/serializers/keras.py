@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
-import sys
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -58,7 +57,7 @@ class KerasSerializer:
             ) from problem
         config = make_lasting(path)
         beside = tuple(code)
-        custom, modules = _custom(config, directory, beside)
+        custom, modules = _custom(model, config, directory, beside)
         has_lambda = any(part.get("class_name") == "__lambda__" for part in _parts(config))
         description: dict[str, Any] = {"artifact": MODEL, "backend": keras.backend.backend(), "class": _class(model)}
         if custom:
@@ -122,12 +121,24 @@ def make_lasting(path: Path) -> dict[str, Any]:
     with zipfile.ZipFile(fresh, "w") as archive:
         for name, content in entries:
             if name == "config.json":
-                config = json.loads(content)
+                config = _renumbered(json.loads(content), {})
+                content = json.dumps(config).encode()  # noqa: PLW2901
             if name == "metadata.json":
                 content = _without_time(content)  # noqa: PLW2901
             archive.writestr(zipfile.ZipInfo(name, _ANY_TIME), content)
     fresh.replace(path)
     return config
+
+
+def _renumbered(config: Any, numbers: dict[int, int]) -> Any:
+    """What is shared carries its address in memory, which no two runs have in common: it is counted in its place."""
+    if isinstance(config, list):
+        return [_renumbered(value, numbers) for value in config]
+    if not isinstance(config, dict):
+        return config
+    told = {key: _renumbered(value, numbers) for key, value in config.items()}
+    address = config.get("shared_object_id")
+    return {**told, "shared_object_id": numbers.setdefault(address, len(numbers))} if isinstance(address, int) else told
 
 
 def _without_time(metadata: bytes) -> bytes:
@@ -147,43 +158,82 @@ def _parts(config: Any) -> Iterator[dict[str, Any]]:
             yield from _parts(value)
 
 
-def _custom(config: dict[str, Any], directory: Path, code: tuple[Path, ...]) -> tuple[dict[str, Any], set[str]]:
+def _custom(model: Any, config: dict[str, Any], directory: Path, code: tuple[Path, ...]) -> tuple[dict[str, Any], set[str]]:
     """Names what is not Keras's own, and sees that it comes along; also gives the modules that this imports."""
-    found: dict[str, tuple[str, str]] = {}
-    for part in _parts(config):
-        module, name = part.get("module"), part.get("class_name")
-        if name == "function":
-            name = part.get("config")
-        registered = part.get("registered_name") or name
-        if isinstance(module, str) and isinstance(name, str) and module.split(".")[0] not in _OWN:
-            found[str(registered)] = (module, name)
+    found = {name: _locate(model, name) for name in _foreign_names(config)}
     if not found:
         return {}, set()
     beside = {path.resolve().stem if path.is_file() else path.resolve().name for path in code}
-    local = split_modules({module.split(".")[0] for module, _ in found.values()})[1]
-    homeless = {name: place for name, place in found.items() if place[0].split(".")[0] in local - beside or place[0] == "__main__"}
-    modules = top_modules(module for name, (module, _) in found.items() if name not in homeless)
-    custom = {name: {"module": module, "name": kind} for name, (module, kind) in found.items()}
+    local = split_modules({value.__module__.split(".")[0] for value in found.values()})[1] | {"__main__"}
+    homeless = {name: value for name, value in found.items() if value.__module__.split(".")[0] in local - beside}
+    modules = top_modules(value.__module__ for name, value in found.items() if name not in homeless)
+    custom = {name: {"module": value.__module__, "name": value.__qualname__} for name, value in found.items()}
     if not homeless:
-        return custom, set(modules)
-    source = extract_classes([_kind(*place) for place in homeless.values()])
+        return custom, set(modules) - beside
+    source = extract_classes(homeless.values())
     if source is None:
-        listed = ", ".join(f"{module}.{kind}" for module, kind in homeless.values())
+        listed = ", ".join(f"{value.__module__}.{value.__qualname__}" for value in homeless.values())
         raise InvalidPackage(
             f"the model uses {listed}, whose source cannot be taken along", code="invalid-package", hint="pass code=[…] with its file"
         )
     (directory / SOURCE).write_text(source.text, encoding="utf-8")
-    moved = {name: {"module": Path(SOURCE).stem, "name": kind} for name, (_, kind) in homeless.items()}
-    return {**custom, **moved}, {*modules, *top_modules(source.modules)}
+    moved = {name: {"module": Path(SOURCE).stem, "name": value.__name__} for name, value in homeless.items()}
+    return {**custom, **moved}, {*modules, *top_modules(source.modules)} - beside
 
 
-def _kind(module: str, name: str) -> Any:
-    value = getattr(sys.modules.get(module), name, None)
-    if inspect.isclass(value) or inspect.isfunction(value):
+def _foreign_names(config: dict[str, Any]) -> list[str]:
+    """The registered names of classes and functions that Keras does not bring."""
+    names: dict[str, None] = {}
+    for part in _parts(config):
+        module, kind, registered = part.get("module"), part.get("class_name"), part.get("registered_name")
+        if kind == "function":
+            name = part.get("config") if registered in (None, "function") else registered
+            if isinstance(name, str) and not _is_own_function(name):
+                names[name] = None
+        elif kind != "__lambda__" and isinstance(registered, str):
+            if not (isinstance(module, str) and module.split(".")[0] in _OWN):
+                names[registered] = None
+    return list(names)
+
+
+def _is_own_function(name: str) -> bool:
+    import keras
+
+    homes = (keras.activations, keras.losses, keras.metrics, keras.initializers, keras.regularizers, keras.ops)
+    return any(callable(getattr(home, name, None)) for home in homes)
+
+
+def _locate(model: Any, registered: str) -> Any:
+    """Finds the class or function of a registered name: in Keras's register, or among what the model is made of."""
+    import keras
+
+    value = keras.saving.get_registered_object(registered)
+    if value is None:
+        value = next((kind for kind in _made_of(model) if keras.saving.get_registered_name(kind) == registered), None)
+    if value is not None:
         return value
     raise InvalidPackage(
-        f"the model uses {module}.{name}, which is not there any more", code="invalid-package", hint="pass code=[…] with its file"
+        f"the model uses {registered}, which cannot be found any more",
+        code="invalid-package",
+        hint="decorate it with @keras.saving.register_keras_serializable()",
     )
+
+
+def _made_of(model: Any) -> Iterator[Any]:
+    """Classes and functions of the model, its layers, and of what it was compiled with."""
+    parts = [model, *model._flatten_layers(), *(getattr(model, name, None) for name in ("optimizer", "loss"))]
+    parts += list(getattr(model, "metrics", None) or [])
+    for part in parts:
+        if inspect.isfunction(part):
+            yield part
+            continue
+        yield type(part)
+        for value in list(getattr(part, "__dict__", {}).values()):
+            if inspect.isfunction(value):
+                yield value
+            elif getattr(type(value), "get_config", None) is not None:
+                yield type(value)
+                yield from (inner for inner in vars(value).values() if inspect.isfunction(inner)) if hasattr(value, "__dict__") else ()
 
 
 def _params(model: Any) -> dict[str, Any]:

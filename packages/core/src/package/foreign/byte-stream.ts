@@ -65,7 +65,7 @@ export function cutOff(what: string): IngotError {
 /** The error for an archive that is not what it says. */
 export function broken(what: string, why: string): IngotError {
   return new IngotError('invalid-package', `${what} cannot be unpacked: ${why}`, {
-    operation: 'package.unpack',
+    operation: 'unpack',
     hint: 'make the archive again, or unpack it yourself and push the folder',
   });
 }
