@@ -13,6 +13,7 @@ from typing import Any
 
 from ._worker.flavors import is_described, predictor
 from ._worker.requirements_check import installed_version
+from . import convert
 from .agreement import check_lengths, disagreement
 from .errors import IngotError, InvalidPackage, UsageError
 from .example import rows_of, synthetic_row
@@ -23,6 +24,7 @@ from .kinds import comes_from, is_array, is_dataframe, plain
 from .lineage import author_name, capture_lineage
 from .environment_lock import installed_closure
 from .profile import profile_data
+from .quietly import quietly
 from .requirements import pins, split_modules
 from .searches import search_results
 from .serializers.base import Saved
@@ -108,8 +110,7 @@ def ask(model: Any, saved: Saved, rows: Any) -> Any:
         call = getattr(asked, "predict", None) or (asked if callable(asked) else None)
         if call is None:
             return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             if saved.flavor == "function" and saved.takes == "array" and not is_array(rows) and "numpy" in sys.modules:
                 rows = sys.modules["numpy"].asarray(rows)
             return call(rows)
@@ -138,7 +139,7 @@ def capture_example(model: Any, saved: Saved, signature: Signature | None, data:
         return None
     names = [feature.name for feature in signature.inputs]
     if example is not None:
-        rows = rows_of(example, names)
+        rows = _own_rows(example, names, signature, saved)
     else:
         synthetic = _made_up(data, signature)
         rows = [synthetic] if synthetic is not None else []
@@ -148,6 +149,22 @@ def capture_example(model: Any, saved: Saved, signature: Signature | None, data:
     if answers is None:
         return {"inputs": rows} if example is not None else None
     return {"inputs": rows, "predictions": answers}
+
+
+def _own_rows(example: Any, names: list[str], signature: Signature, saved: Saved) -> list[dict[str, Any]]:
+    """Gives the rows that the user chose.
+
+    :raises InvalidPackage: when they are no rows, or not such that the model's callers could send.
+    """
+    hint = f"example={{{', '.join(f'{name!r}: …' for name in names[:4])}}}, or rows of X: example=X[:1]"
+    try:
+        rows = rows_of(example, names)
+        if not signature.partial:
+            convert.check(rows, signature.inputs, optional=saved.takes == "rows")
+    except (IngotError, ValueError, TypeError, IndexError, AttributeError) as error:
+        said = error.message if isinstance(error, IngotError) else "it is no row, list of rows, DataFrame or array of the model's width"
+        raise InvalidPackage(f"the example does not fit the model: {said}", code="invalid-package", hint=hint) from error
+    return rows
 
 
 def _made_up(data: Any, signature: Signature) -> dict[str, Any] | None:
@@ -162,8 +179,7 @@ def _answers(model: Any, saved: Saved, signature: Signature, rows: list[dict[str
 
     info = ModelInfo.unpublished(saved.flavor, signature)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with quietly():
             answers = Model(model, info, takes=saved.takes, described=saved.description).predict(rows)
     except Exception:  # noqa: BLE001 - an example that the model cannot answer is left out
         return None

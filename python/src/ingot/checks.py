@@ -128,6 +128,9 @@ def push_options(name: object, given: Mapping[str, object]) -> None:
     """
     if name is not None:
         text("name", name, 'ingot.push(model, "churn")')
+    for what in ("X", "y"):
+        if isinstance(given[what], bool | int | float | complex | str | bytes):
+            raise wrong(what, given[what], "a DataFrame, an array or a list", "ingot.push(model, name, X=X_train, y=y_train)")
     mapping("metrics", given["metrics"], 'metrics={"auc": 0.97}')
     mapping("params", given["params"], 'params={"depth": 3}')
     mapping("tags", given["tags"], 'tags={"team": "growth"}')

@@ -142,6 +142,7 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
     """
     if is_dataframe(data):
         return _in_order(data, features)
+    _check_made(data, kind, features)
     if not isinstance(data, list | tuple) or kind in {"rows", "tensors"}:
         return data
     if kind == "array":
@@ -151,6 +152,21 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
     import pandas
 
     return pandas.DataFrame(data, columns=[feature.name for feature in features] or None)
+
+
+def _check_made(data: Any, kind: str, features: Sequence[Feature]) -> None:
+    """Refuses what no framework takes as rows, and a matrix of another width than the model's.
+
+    :raises SignatureMismatch: in place of what the framework would say from far inside.
+    """
+    names = [feature.name for feature in features]
+    hint = f"a row has {_listed(names)}" if names else "model.predict([{…}, …]), a DataFrame or an array"
+    if data is None or isinstance(data, bool | int | float | complex) or (isinstance(data, str | bytes) and kind in {"array", "dataframe"}):
+        raise SignatureMismatch(f"{data!r} is no row: predict takes rows", code="signature-mismatch", hint=hint)
+    shape = getattr(data, "shape", None)
+    flat = kind in {"array", "dataframe"} and names and all(feature.type != "tensor" for feature in features)
+    if flat and isinstance(shape, tuple) and len(shape) == 2 and shape[1] != len(names):
+        raise SignatureMismatch(f"the array has {shape[1]} columns; the model takes {len(names)}", code="signature-mismatch", hint=hint)
 
 
 def _in_order(frame: Any, features: Sequence[Feature]) -> Any:

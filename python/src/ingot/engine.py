@@ -22,7 +22,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from ingot_command import find_node, node_version
 
@@ -155,6 +154,8 @@ def _installed_from(package: Path) -> Iterator[Path]:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError, TypeError, OSError):
         distribution = importlib.metadata.distribution("ingot")
         told = json.loads(distribution.read_text("direct_url.json") or "{}")
+        from urllib.request import url2pathname
+
         address = urlsplit(str(told.get("url", "")))
         if address.scheme == "file" and Path(str(distribution.locate_file("ingot"))).resolve() == package:
             yield from Path(url2pathname(address.path), "x").parents

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import engine
 from .card import card
+from .checks import wrong
 from .signature import Signature
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ class Version:
 
     def download(self, directory: str | os.PathLike[str] | None = None) -> Path:
         """Writes exactly the pushed files into a directory (default: one named after the model) and gives its path."""
+        if not (directory is None or isinstance(directory, str | os.PathLike)):
+            raise wrong("directory", directory, "a path", 'version.download("./churn")')
         where = [] if directory is None else ["--output", os.fspath(directory)]
         return Path(engine.run(["pull", self.ref, *where], store=self.store)["path"])
 
