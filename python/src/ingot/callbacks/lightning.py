@@ -1,0 +1,71 @@
+"""A Lightning callback that pushes the module while it trains.
+
+>>> from ingot.callbacks.lightning import IngotCallback                                  # doctest: +SKIP
+>>> trainer = Trainer(callbacks=[IngotCallback("churn", monitor="val_loss")])            # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from typing import Any
+
+if importlib.util.find_spec("lightning") is not None:
+    from lightning.pytorch.callbacks import Callback
+else:
+    from pytorch_lightning.callbacks import Callback
+
+from ..pushing import push
+from ..version import Version
+
+__all__ = ["IngotCallback"]
+
+
+class IngotCallback(Callback):  # type: ignore[misc, unused-ignore]
+    """Pushes the module when training ends, or after each validation that is better than all before.
+
+    :param name: what the model is called in the store.
+    :param monitor: the logged metric that says what is better (``"val_loss"``); without it one version is pushed at the end.
+    :param mode: ``"min"`` (default) or ``"max"``.
+    :param push_options: what :func:`ingot.push` takes besides: ``X=``, ``alias=``, ``tags=``, ``store=``.
+
+    The logged metrics, the epoch and the module's hyperparameters are kept with the version. With several processes the
+    first one pushes. ``version`` is the newest one that was pushed, ``None`` before.
+    """
+
+    def __init__(self, name: str, *, monitor: str | None = None, mode: str = "min", **push_options: Any) -> None:
+        super().__init__()
+        if mode not in ("min", "max"):
+            raise ValueError(f'mode is "min" or "max", not {mode!r}')
+        self.version: Version | None = None
+        self._name = name
+        self._monitor = monitor
+        self._sign = 1.0 if mode == "min" else -1.0
+        self._options = push_options
+        self._best = math.inf
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """Pushes when the monitored metric is the best so far; the check before training does not count."""
+        if self._monitor is None or trainer.sanity_checking:
+            return
+        found = trainer.callback_metrics
+        if self._monitor not in found:
+            raise KeyError(f'there is no metric "{self._monitor}"; logged are {", ".join(map(str, found)) or "none"}')
+        distance = self._sign * float(found[self._monitor])
+        if distance < self._best:
+            self._best = distance
+            self._push(trainer, pl_module)
+
+    def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
+        """Pushes the trained module, unless ``monitor`` decides."""
+        if self._monitor is None:
+            self._push(trainer, pl_module)
+
+    def _push(self, trainer: Any, module: Any) -> None:
+        if not trainer.is_global_zero:
+            return
+        given = dict(self._options)
+        logged = {str(name): float(value) for name, value in trainer.callback_metrics.items() if math.isfinite(float(value))}
+        metrics = {**logged, **(given.pop("metrics", None) or {})}
+        params = {"epoch": trainer.current_epoch, "global_step": trainer.global_step, **(given.pop("params", None) or {})}
+        self.version = push(module, self._name, metrics=metrics, params=params, **given)
