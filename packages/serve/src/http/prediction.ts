@@ -64,7 +64,7 @@ export function rowsOf(inputs: readonly Tensor[]): number {
   return inputs[0]?.shape[0] ?? 1;
 }
 
-const METHOD = /^(?:predict(?:_[a-z0-9_]{1,60})?|decision_function|score_samples|transform)$/;
+const METHOD = /^(?:predict(?:_[a-z0-9_]{1,60})?|decision_function|score_samples|transform|explain)$/;
 
 /**
  * Checks the name of a model's method, which comes from outside: only methods that answer, never ones that fit or set.
@@ -75,6 +75,6 @@ export function checkedMethod(name: unknown): string | undefined {
   if (typeof name === 'string' && METHOD.test(name)) return name;
   throw new IngotError(
     'invalid-request',
-    'method must be "predict", "predict_…", "decision_function", "score_samples" or "transform"',
+    'method must be "predict", "predict_…", "decision_function", "score_samples", "transform" or "explain"',
   );
 }

@@ -150,6 +150,8 @@ def _encode(name: str, values: Any, feature: Feature | None) -> Tensor:
         import numpy as np  # noqa: PLC0415
 
         return _encode_array(name, np.stack([np.asarray(value) for value in values]), wanted)
+    if _tells_more_than_numbers(values):
+        return _encode_list(name, (len(values),), list(values), "BYTES")
     shape = _shape(values)
     flat = _flatten(values, len(shape))
     size = 1
@@ -158,6 +160,18 @@ def _encode(name: str, values: Any, feature: Feature | None) -> Tensor:
     if len(flat) != size:
         raise WrongOutput(f"output {name!r} has rows of different lengths")
     return _encode_list(name, shape, flat, wanted)
+
+
+def _tells_more_than_numbers(values: Any) -> bool:
+    """Whether rows are lists of objects, or of as many texts as there happen to be: each becomes one text of JSON."""
+    lists = [value for value in values if isinstance(value, list)]
+    cells = [cell for value in lists for cell in value]
+    if len(lists) < len(values) or not lists:
+        return False
+    # A text without entities is told as one with some: as JSON.
+    if not cells or any(isinstance(cell, Mapping) for cell in cells):
+        return True
+    return len({len(value) for value in lists}) > 1 and all(isinstance(cell, str) for cell in cells)
 
 
 def _wanted(feature: Feature | None) -> str | None:
