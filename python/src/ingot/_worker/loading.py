@@ -33,7 +33,6 @@ import json
 import os
 import pickle
 import sys
-import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -142,6 +141,8 @@ def _read_joblib(file: Path) -> Any:
 
 def _read_skops(file: Path) -> Any:
     """Reads a skops archive by an allow-list that comes from whoever loads it, never from the archive itself."""
+    import zipfile  # noqa: PLC0415
+
     from skops import io  # noqa: PLC0415
 
     trusted = [name.strip() for name in os.environ.get(TRUSTED_TYPES, "").split(",") if name.strip()]

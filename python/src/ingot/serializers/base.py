@@ -43,16 +43,18 @@ class Saved:
 class Serializer(Protocol):
     """Saves objects of some kinds. Offered to :func:`ingot.push` by an entry point of the group ``ingot.serializers``.
 
-    The name of the entry point is what ``push(serializer="…")`` takes.
+    The name of the entry point is what ``push(serializer="…")`` takes. What loads the files again is the module that the
+    same distribution offers as an entry point of the group ``ingot.flavors``, with the functions ``load(root, description)``
+    and ``predictor(native, description)``; :func:`ingot.testing.check_serializer` tries both.
 
-    >>> class Reversed:
-    ...     name, unsafe = "reversed", False
-    ...     def can_handle(self, model): return isinstance(model, str)
+    >>> class AbacusSerializer:
+    ...     name, unsafe = "abacus", False
+    ...     def can_handle(self, model): return type(model).__module__.partition(".")[0] == "abacus"
     ...     def save(self, model, directory, *, data=None, code=()):
-    ...         (directory / "model.txt").write_text(model[::-1])
-    ...         return Saved(flavor="file")
+    ...         (directory / "beads.txt").write_text(str(model.beads))
+    ...         return Saved(flavor="abacus", takes="rows", description={"artifact": "beads.txt"})
     ...     def pip_names(self, model): return []
-    >>> isinstance(Reversed(), Serializer)
+    >>> isinstance(AbacusSerializer(), Serializer)
     True
     """
 
