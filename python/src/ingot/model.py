@@ -19,6 +19,7 @@ from .card import model_card
 from .environment_check import environment_mismatches, mending
 from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
 from .kinds import is_dataframe, plain
+from .origins import remember
 from .signature import Signature
 
 if TYPE_CHECKING:
@@ -249,6 +250,8 @@ def open_model(document: Mapping[str, Any], *, check: str = "warn") -> Model:
         raise EnvironmentMismatch(
             f"{info.ref} needs the module {error.name}, which is not installed", code="environment-mismatch", hint=_install(info, error.name)
         ) from error
+    if info.path is not None:
+        remember(info.path, info.ref, info.digest)
     return Model(native, info, described=described)
 
 

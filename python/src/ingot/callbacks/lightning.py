@@ -6,14 +6,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 from typing import Any
-
-if importlib.util.find_spec("lightning") is not None:
-    from lightning.pytorch.callbacks import Callback
-else:
-    from pytorch_lightning.callbacks import Callback
 
 from ..pushing import push
 from ..version import Version
@@ -21,7 +17,11 @@ from ..version import Version
 __all__ = ["IngotCallback"]
 
 
-class IngotCallback(Callback):  # type: ignore[misc, unused-ignore]
+_NAME = "lightning.pytorch.callbacks" if importlib.util.find_spec("lightning") is not None else "pytorch_lightning.callbacks"
+_Callback: Any = importlib.import_module(_NAME).Callback
+
+
+class IngotCallback(_Callback):  # type: ignore[misc, unused-ignore]
     """Pushes the module when training ends, or after each validation that is better than all before.
 
     :param name: what the model is called in the store.

@@ -12,7 +12,7 @@ from ..kinds import plain
 from .base import Saved
 from .class_source import extract_classes
 from .pickling import write_pickle
-from .torch import STRUCTURE, WEIGHTS, class_name, moved, write_module, SOURCE
+from .torch import SOURCE, STRUCTURE, WEIGHTS, class_name, moved, write_module
 from .torch_tree import Unsayable, _Describer
 
 #: Parameters that decide how a net is trained, not what it answers.
@@ -88,7 +88,7 @@ def _parameters(net: Any) -> tuple[dict[str, Any], list[str]]:
     defaults = {
         name: item.default
         for base in type(net).__mro__
-        for name, item in (inspect.signature(base.__init__).parameters.items() if "__init__" in vars(base) else ())
+        for name, item in (inspect.signature(vars(base)["__init__"]).parameters.items() if "__init__" in vars(base) else ())
     }
     kept: dict[str, Any] = {}
     left: list[str] = []

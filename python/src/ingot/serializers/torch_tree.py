@@ -21,7 +21,7 @@ from ..requirements import split_modules, top_modules
 from .tensor_file import can_hold, dtype_name
 
 #: What a Lightning module holds while it is trained, and what it is without a trainer.
-_OF_TRAINING = {
+_OF_TRAINING: dict[str, Any] = {
     "_trainer": None,
     "_fabric": None,
     "_fabric_optimizers": [],
@@ -66,7 +66,7 @@ def describe(module: Any, beside: Iterable[str] = ()) -> Described:
     :raises Unsayable: for hooks, open files, functions of the user's, classes made at run time, sparse tensors, …
     """
     describer = _Describer(set(beside))
-    describer.found.tree = describer.module(module, "")
+    describer.found.tree = describer.module(module, "") or {}
     return describer.found
 
 
