@@ -99,6 +99,7 @@ def test_errors_carry_the_models_own_words(isolated: Any) -> None:
         isolated.predict({"age": object(), "plan": "a"})
     with pytest.raises(ingot.UsageError, match="another process"):
         _ = isolated.native
+    assert "churn:1" in isolated._repr_html_()
     assert isolated.predict({"age": 41, "plan": "a"}) == 0
 
 
@@ -228,6 +229,20 @@ def test_the_store_is_not_known_to_the_models_process(store: Path) -> None:
     ingot.push(look, "look", X=[{"name": "HOME"}])
     with ingot.load("look", env="isolated") as model:
         assert model.predict([{"name": "INGOT_REGISTRY"}, {"name": "PYTHONPATH"}]) == ["nothing", "nothing"]
+
+
+def test_a_python_that_is_not_there_is_named_with_what_installs_it(store: Path, tmp_path: Path) -> None:
+    package = tmp_path / "old"
+    package.mkdir()
+    (package / "interface.py").write_text("def load_model():\n    return lambda rows: [1 for _ in rows]\n")
+    (package / "metadata.yaml").write_text("name: old\nenvironment:\n  python: '3.8'\n")
+    (package / ".python-version").write_text("3.8\n")
+    ingot.push(package, "old")
+    wanted = ingot.show("old").details["package"].get("pythonVersion")
+    if wanted is None:
+        pytest.skip("a package says its Python elsewhere")
+    with pytest.warns(ingot.EnvironmentWarning, match="uv python install 3.8"), ingot.load("old", env="isolated") as model:
+        assert model.predict([{"x": 1}]) == [1]
 
 
 def other_python() -> str | None:

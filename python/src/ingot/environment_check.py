@@ -65,7 +65,7 @@ def _python(ref: str, package: Mapping[str, Any], directory: Path) -> list[Misma
     if not wanted or wanted == ".".join(platform.python_version_tuple()[:2]):
         return []
     found = f"Python {wanted} wanted, {platform.python_version()} found"
-    compiled = _holds_bytecode(directory, package.get("artifactPath"))
+    compiled = holds_bytecode(directory, package.get("artifactPath"))
     text = f"{found}, and it holds functions compiled by Python {wanted}" if compiled else found
     return [Mismatch(text, f'ingot.load("{ref}", env="isolated")', fatal=compiled)]
 
@@ -85,7 +85,7 @@ def _bare(line: str) -> str:
     return re.sub(r"\s+--hash[= ]\S+|\s+#.*$|\s*\\$", "", line).strip().replace(" == ", "==")
 
 
-def _holds_bytecode(directory: Path, artifact: object) -> bool:
+def holds_bytecode(directory: Path, artifact: object) -> bool:
     """Says whether a pickle stores functions by value: their bytecode crashes any other minor version of Python."""
     path = directory / artifact if isinstance(artifact, str) else None
     if path is None or not path.is_file() or path.suffix not in {".pkl", ".pickle"}:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import leases
-from .errors import UsageError
+from .environment_check import holds_bytecode
+from .errors import EnvironmentMismatch, EnvironmentWarning, UsageError
 from .isolation import IsolatedProcess
 from .model import Model, ModelInfo
+
+
+class _Elsewhere(UsageError, AttributeError):
+    """What the object of an isolated model is asked for and only its own process has."""
 
 
 class IsolatedModel(Model[Any, Any]):
@@ -28,21 +34,13 @@ class IsolatedModel(Model[Any, Any]):
     def __init__(self, prepare: Callable[[], Mapping[str, Any]]) -> None:
         if os.name != "posix":
             raise UsageError('env="isolated" needs Linux or macOS', code="usage", hint="ingot serve …")
-        process = IsolatedProcess(prepare)
+        process = IsolatedProcess(lambda: _checked(prepare()))
         document = process.start()
+        _warn_of_other_python(document)
         self._process = process
         self.info = ModelInfo.from_document(document)
         held = leases.hold(_places(document))
         self._finalizer = weakref.finalize(self, _close, process, held)
-
-    @property
-    def native(self) -> Any:
-        """Is in another process: asking for it is an error that says so."""
-        raise UsageError(
-            f"the object of {self.info.ref} lives in another process, because it was loaded with env=\"isolated\"",
-            code="usage",
-            hint=f'ingot.load("{self.info.ref}").native',
-        )
 
     @property
     def python(self) -> str:
@@ -55,6 +53,12 @@ class IsolatedModel(Model[Any, Any]):
 
     def __getattr__(self, name: str) -> Any:
         process = self.__dict__.get("_process")
+        if name == "native" and process is not None:
+            raise _Elsewhere(
+                f'the object of {self.info.ref} lives in another process, because it was loaded with env="isolated"',
+                code="usage",
+                hint=f'ingot.load("{self.info.ref}").native',
+            )
         if process is not None and name in process.loaded.get("methods", ()):
             return lambda rows: self._call(name, rows)
         raise AttributeError(f"the isolated model {self.__dict__.get('info')!r} has no {name!r}")
@@ -67,6 +71,36 @@ class IsolatedModel(Model[Any, Any]):
 
     def _call(self, method: str, rows: Any) -> Any:
         return self._process.call(method, rows)
+
+
+def _checked(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Refuses bytecode of a Python that the environment is not of: it would crash the process."""
+    wanted, found = _pythons(document)
+    package = document.get("package") or {}
+    if wanted != found and holds_bytecode(Path(document["path"]), package.get("artifactPath")):
+        raise EnvironmentMismatch(
+            f"{document['model']}:{document['version']} holds functions compiled by Python {wanted}, and there is only Python {found}",
+            code="environment-mismatch",
+            hint=f"uv python install {wanted}",
+        )
+    return document
+
+
+def _warn_of_other_python(document: Mapping[str, Any]) -> None:
+    wanted, found = _pythons(document)
+    if wanted != found:
+        name = f"{document['model']}:{document['version']}"
+        warnings.warn(
+            EnvironmentWarning(f"{name} was made with Python {wanted} and runs in Python {found}   (uv python install {wanted})"),
+            stacklevel=5,
+        )
+
+
+def _pythons(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Gives the minor versions that the package was made with and that runs it; the same where it does not say."""
+    found = ".".join(str(document["environment"]["version"]).split(".")[:2])
+    wanted = ".".join(str((document.get("package") or {}).get("pythonVersion") or "").split(".")[:2])
+    return wanted or found, found
 
 
 def _close(process: IsolatedProcess, held: tuple[Path, ...]) -> None:
