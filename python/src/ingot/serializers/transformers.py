@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .._worker.flavors.transformers import input_of, task_of
+from .._worker.flavors.transformers import SETTINGS, input_of, task_of
 from ..errors import InvalidPackage
 from ..origins import origin_of
 from ..requirements import top_modules
@@ -117,7 +117,7 @@ def _described(model: Any, inner: Any, parts: dict[str, Any]) -> dict[str, Any]:
         return {"kind": "tokenizer", "input": "texts", "parts": ["tokenizer"], "classes": {"tokenizer": type(inner).__name__}}
     architecture = {"architecture": class_name(inner)}
     if is_pipeline(model):
-        asked = {group: _sayable(getattr(model, f"_{group}_params", {})) for group in ("preprocess", "forward", "postprocess")}
+        asked = {group: _sayable(getattr(model, place, None) or {}) for group, place in SETTINGS.items()}
         kept = {group: values for group, values in asked.items() if values}
         return {"kind": "pipeline", "task": model.task, "input": input_of(model.task), **architecture, **named, "asked": kept}
     if isinstance(model, tuple):

@@ -36,6 +36,13 @@ TASKS = {
     "ForImageClassification": "image-classification",
     "ForAudioClassification": "audio-classification",
 }
+#: Where a pipeline keeps what it was made with.
+SETTINGS = {
+    "preprocess": "_preprocess_params",
+    "forward": "_forward_params",
+    "postprocess": "_postprocess_params",
+    "generate": "_generate_kwargs",
+}
 #: Tasks whose pipeline takes dicts.
 _BY_ROW = ("question-answering", "document-question-answering", "visual-question-answering", "table-question-answering")
 
@@ -197,7 +204,9 @@ def _pipeline(task: str, model: Any, parts: Mapping[str, Any], said: Mapping[str
 
     made = transformers.pipeline(task, model=model, device="cpu", **parts)
     for group, values in (said.get("asked") or {}).items():
-        getattr(made, f"_{group}_params").update({name: _choice(value) for name, value in values.items()})
+        settings = getattr(made, SETTINGS[group], None)
+        if settings is not None:
+            settings.update({name: _choice(value) for name, value in values.items()})
     return made
 
 
