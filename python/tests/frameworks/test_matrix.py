@@ -53,9 +53,12 @@ class Matrix:
         return self._server
 
     def close(self) -> None:
-        """Stops the server, and writes what came of it where that is asked for."""
+        """Stops the server."""
         if self._server is not None:
             self._server.close()
+
+    def record(self) -> None:
+        """Writes what came of it so far, where that is asked for: a run that is interrupted has told that much."""
         if RESULTS:
             found = [result for result in self.results.values() if result is not None]
             Path(RESULTS).write_text(json.dumps(document(found, GROUP), indent=1, sort_keys=True) + "\n", encoding="utf-8")
@@ -91,5 +94,6 @@ def test_a_model_comes_back_as_it_was_pushed(case: Case, matrix: Matrix) -> None
             result.steps["serve"] = serve_case(result, matrix.server())
         if _wants_isolation(case):
             result.steps["isolated"] = load_case(result, matrix.store, env="isolated")
+    matrix.record()
     failed = {step: said for step, said in result.steps.items() if said not in {"ok", case.not_served}}
     assert failed == {}
