@@ -275,6 +275,8 @@ def _unwrapped(found: Any, wanted: Any) -> tuple[Any, Any]:
         return list(found.values()), wanted
     if isinstance(found, dict) and len(found) == 1 and not isinstance(wanted, dict):
         return next(iter(found.values())), wanted
+    if isinstance(wanted, dict) and len(wanted) == 1 and not isinstance(found, dict):
+        return found, next(iter(wanted.values()))
     return found, wanted
 
 
