@@ -20,12 +20,22 @@ def as_rows(rows: Any, features: Sequence[Feature] = ()) -> list[dict[str, Any]]
     [{'age': 41}, {'age': 33}]
     """
     if isinstance(rows, Mapping):
+        if _is_tensors(rows, features):
+            return None
         if _is_columns(rows, features):
             return [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
         return [dict(rows)]
     if isinstance(rows, Sequence) and not isinstance(rows, str | bytes) and all(isinstance(row, Mapping) for row in rows):
         return [dict(row) for row in rows]
     return None
+
+
+def _is_tensors(rows: Mapping[str, Any], features: Sequence[Feature]) -> bool:
+    """Says whether a dict holds arrays (of numpy, torch) of many rows by the name of a tensor: what a framework made."""
+    ranks = {feature.name: len(feature.shape or (-1,)) for feature in features if feature.type == "tensor"}
+    if not rows or any(feature.type != "tensor" for feature in features):
+        return False
+    return all(hasattr(value, "dtype") and len(getattr(value, "shape", ())) >= ranks.get(name, 1) for name, value in rows.items())
 
 
 def is_one_row(rows: Any, features: Sequence[Feature] = ()) -> bool:
