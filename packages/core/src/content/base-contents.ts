@@ -1,11 +1,17 @@
 import type { Digest } from '../digest.ts';
-import { isIngotError } from '../errors.ts';
 import type { ContentOptions, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
-import type { Piece } from './recipe.ts';
-import type { RecipeReader } from './recipe-reader.ts';
+import { orLost } from './page-stream.ts';
+import { type Piece, parsePage, parsePagePacks } from './recipe.ts';
+import type { PageSlice, RecipeReader } from './recipe-reader.ts';
 import type { PieceIndex } from './upload-index.ts';
 
-const PAGES_AT_ONCE = 16;
+/** What is read of the pages of earlier versions. */
+export interface FillOptions extends ContentOptions {
+  /** All pieces; or only those that are contents of their own, which is enough while no content has to be cut. */
+  readonly all: boolean;
+  /** Where a piece lies now. Default: where its page says. */
+  readonly place?: (piece: Piece) => Piece | undefined;
+}
 
 /**
  * What earlier versions have stored already. A recipe or page of theirs that is lost or damaged counts as not there:
@@ -15,8 +21,7 @@ export class BaseContents {
   readonly #reader: RecipeReader;
   readonly #recipes: readonly Recipe[];
   /** Packs that the pieces of each page lie in; pages that could not be read are missing. */
-  readonly #packs = new Map<Digest, ReadonlySet<string>>();
-  readonly #placed = new Map<Recipe, ReadonlyMap<Digest, Placed>>();
+  readonly #packs = new Map<Digest, readonly string[]>();
 
   constructor(reader: RecipeReader, recipes: readonly Recipe[]) {
     this.#reader = reader;
@@ -38,34 +43,33 @@ export class BaseContents {
     return [...new Set(this.#recipes.flatMap(({ packs, ref }) => [...packs, ref.pack]))];
   }
 
-  /** Reads all pages and notes their pieces, where `place` says that they lie now. Default: where their pages say. */
-  async fill(
-    index: PieceIndex,
-    options: ContentOptions,
-    place: (piece: Piece) => Piece | undefined = (piece) => piece,
-  ): Promise<void> {
-    const pages = [
-      ...new Map(this.#recipes.flatMap((recipe) => recipe.pages).map((page) => [page.digest, page])).values(),
-    ];
-    let next = 0;
-    const work = async (): Promise<void> => {
-      for (let page = pages[next++]; page !== undefined; page = pages[next++]) {
-        const at = page;
-        const pieces = await orLost(() => this.#reader.page(at, options));
-        if (pieces === undefined) continue;
-        this.#packs.set(page.digest, new Set(pieces.map(({ pack }) => pack)));
+  /** Reads all pages, and notes where pieces lie. */
+  async fill(index: PieceIndex, { all, place = (piece) => piece, ...options }: FillOptions): Promise<void> {
+    const pages = new Map(this.#recipes.flatMap((recipe) => recipe.pages).map((page) => [page.digest, page]));
+    const listed = all ? undefined : new Set(this.#recipes.flatMap(pagesOfSingles));
+    for await (const { ref, bytes } of this.#reader.pageBytes([...pages.values()], options)) {
+      const what = `the page ${ref.digest}`;
+      await orLost(async () => {
+        const packs = parsePagePacks(bytes, ref.pieces, what);
+        const pieces = listed === undefined || listed.has(ref.digest) ? parsePage(bytes, what) : [];
         index.addPage(pieces.flatMap((piece) => place(piece) ?? []));
-      }
-    };
-    await Promise.all(Array.from({ length: PAGES_AT_ONCE }, work));
+        this.#packs.set(ref.digest, packs);
+      });
+    }
+  }
+
+  /** Says whether an earlier version has a content, wherever that lies. */
+  has(digest: Digest): boolean {
+    return this.#recipes.some((recipe) => this.#reader.slices(recipe, digest) !== undefined);
   }
 
   /** Finds a content whose pieces are all known and lie in no absent pack; after {@link fill}. */
   find(digest: Digest, absent: ReadonlySet<string>): StoredContent | undefined {
     for (const recipe of this.#recipes) {
-      const placed = this.#index(recipe).get(digest);
-      if (placed === undefined || placed.content.chunks === 0 || !this.#isWhole(recipe, placed, absent)) continue;
-      return { content: placed.content, pieces: (options) => this.#reader.pieces(recipe, digest, options) };
+      const slices = this.#reader.slices(recipe, digest);
+      const content = slices?.[0]?.content;
+      if (content === undefined || !slices?.every(({ page }) => this.#isUsable(page, absent))) continue;
+      return { content, parts: slices.map((slice) => this.#partOf(slice)) };
     }
     return undefined;
   }
@@ -91,50 +95,40 @@ export class BaseContents {
 
   #isUsable({ digest, pack }: PageRef, absent: ReadonlySet<string>): boolean {
     const packs = this.#packs.get(digest);
-    return packs !== undefined && !absent.has(pack) && ![...packs].some((used) => absent.has(used));
+    return packs !== undefined && !absent.has(pack) && !packs.some((used) => absent.has(used));
   }
 
-  #isWhole(recipe: Recipe, { content, first }: Placed, absent: ReadonlySet<string>): boolean {
-    let at = 0;
-    for (const page of recipe.pages) {
-      const covers = at < first + content.chunks && at + page.pieces > first;
-      if (covers && !this.#isUsable(page, absent)) return false;
-      at += page.pieces;
-    }
-    return true;
+  #partOf(slice: PageSlice): StoredPart {
+    const { page, from, goesOn } = slice;
+    const pieces = (options: ContentOptions): Promise<readonly Piece[]> => this.#reader.slice(slice, options);
+    // Where the content goes on, the page ends by the rule, and not because nothing more was to come.
+    if (from > 0 || !goesOn) return { pieces };
+    return { pieces, whole: { page, packs: this.#packs.get(page.digest) ?? [] } };
   }
-
-  #index(recipe: Recipe): ReadonlyMap<Digest, Placed> {
-    const known = this.#placed.get(recipe);
-    if (known !== undefined) return known;
-    const placed = new Map<Digest, Placed>();
-    let first = 0;
-    for (const content of recipe.contents) {
-      if (!placed.has(content.digest)) placed.set(content.digest, { content, first });
-      first += content.chunks;
-    }
-    this.#placed.set(recipe, placed);
-    return placed;
-  }
-}
-
-/** A content, and where its pieces begin in the list that all pages make. */
-interface Placed {
-  readonly content: RecipeContent;
-  readonly first: number;
 }
 
 /** A content that an earlier version has. */
 export interface StoredContent {
   readonly content: RecipeContent;
-  pieces(options: ContentOptions): AsyncIterable<readonly Piece[]>;
+  readonly parts: readonly StoredPart[];
 }
 
-async function orLost<T>(work: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (isIngotError(error, 'content-not-found', 'integrity')) return undefined;
-    throw error;
+/** Pieces of a stored content, as one page lists them. */
+export interface StoredPart {
+  pieces(options: ContentOptions): Promise<readonly Piece[]>;
+  /** The page, when it lists nothing else and would be cut the same again; and the packs that its pieces lie in. */
+  readonly whole?: { readonly page: PageRef; readonly packs: readonly string[] };
+}
+
+/** Pages that list contents of one piece. */
+function pagesOfSingles({ contents, pages }: Recipe): readonly Digest[] {
+  const found: Digest[] = [];
+  let [n, behind, first] = [0, pages[0]?.pieces ?? 0, 0];
+  for (const { chunks } of contents) {
+    while (first >= behind && n < pages.length - 1) behind += pages[++n]?.pieces ?? 0;
+    const page = pages[n];
+    if (chunks === 1 && page !== undefined) found.push(page.digest);
+    first += chunks;
   }
+  return found;
 }

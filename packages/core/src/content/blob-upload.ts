@@ -7,11 +7,12 @@ import type { ContentBody, ContentOptions, PutResult, RecipeRef, SealedUpload, U
 import { packKey } from './locator.ts';
 import { readPackFooter } from './pack.ts';
 import { PackWriter } from './pack-writer.ts';
+import type { Piece } from './recipe.ts';
 import { RecipeWriter } from './recipe-writer.ts';
 import { absentPacks, uploadRootKey, writeUploadRoot } from './roots.ts';
 import { MovedFiles, stops } from './sweep/marks.ts';
 import { PieceIndex, wordsOf } from './upload-index.ts';
-import { BLOCKS_HELD, Ingest } from './upload-ingest.ts';
+import { BLOCKS_HELD, cutBytes, Ingest } from './upload-ingest.ts';
 import type { LeftPacks, UploadJournal, UploadJournals } from './upload-journal.ts';
 import type { UploadCounts } from './upload-placer.ts';
 
@@ -71,6 +72,7 @@ export class BlobUpload implements Upload {
   readonly #counts: UploadCounts = { newBytes: 0, newChunks: 0, chunks: 0 };
   readonly #written = { packs: 0, bytes: 0 };
   #base: BaseContents | undefined;
+  #filled: Promise<void> | undefined;
   #parameters: ChunkerParameters = CHUNKER;
   #left: readonly LeftPacks[] = [];
   #relied: readonly string[] = [];
@@ -160,7 +162,9 @@ export class BlobUpload implements Upload {
     const { parameters } = this.#context;
     const [base, left, cuts] = await Promise.all([this.#context.base(), journals?.left() ?? [], parameters()]);
     [this.#base, this.#left, this.#parameters] = [base, left, cuts];
-    const [absent] = await Promise.all([absentPacks(blobs, base.relied, options), base.fill(this.#index, options)]);
+    const isCut = this.#taken.some(({ body }) => cutBytes(body, cuts) > 0 && !isKnown(body, base));
+    const fill = isCut ? this.#fillIndex() : base.fill(this.#index, { ...options, all: false });
+    const [absent] = await Promise.all([absentPacks(blobs, base.relied, options), fill]);
     this.#forget(absent);
     await this.#followMoved(base, absent, options);
     await this.#resume(
@@ -170,16 +174,24 @@ export class BlobUpload implements Upload {
     return this.#begin();
   }
 
+  /** Notes all pieces that earlier versions have: once, and only when a content has to be cut. */
+  #fillIndex(): Promise<void> {
+    const { signal } = this.#context;
+    this.#filled ??= this.#base?.fill(this.#index, { ...(signal && { signal }), all: true });
+    return this.#filled ?? Promise.resolve();
+  }
+
   /** Notes where pieces of packs that are gone lie now, if these were moved. */
   async #followMoved(base: BaseContents, absent: ReadonlySet<string>, options: BlobOptions): Promise<void> {
     const moved = new MovedFiles(this.#context.blobs);
     await moved.load([...absent], options);
     if (![...absent].some((pack) => moved.get(pack) !== undefined)) return;
-    await base.fill(this.#index, options, (piece) => {
+    const place = (piece: Piece): Piece | undefined => {
       if (!absent.has(piece.pack)) return piece;
-      const [place] = [...stops(piece, moved)].slice(-1);
-      return place && { ...piece, ...place };
-    });
+      const [stop] = [...stops(piece, moved)].slice(-1);
+      return stop && { ...piece, ...stop };
+    };
+    await base.fill(this.#index, { ...options, all: true, place });
   }
 
   /** Notes what an upload that was cut short has written. */
@@ -217,8 +229,8 @@ export class BlobUpload implements Upload {
       pages: base?.pages(this.#absent) ?? new Map(),
       recipes: base?.recipes(this.#absent) ?? [],
     });
-    const find = ({ digest, remembered }: ContentBody): StoredContent | undefined => {
-      const named = digest ?? remembered;
+    const find = (body: ContentBody): StoredContent | undefined => {
+      const named = namedDigest(body);
       return named === undefined ? undefined : base?.find(named, this.#absent);
     };
     const hashesFirst = ({ sizeBytes }: ContentBody): boolean =>
@@ -234,6 +246,7 @@ export class BlobUpload implements Upload {
       readAhead,
       coding,
       find,
+      fillIndex: () => this.#fillIndex(),
       hashesFirst,
     });
     return { ingest, packs, recipe };
@@ -308,6 +321,16 @@ export class BlobUpload implements Upload {
       throw error;
     }
   }
+}
+
+/** Whether a content need not be read, as far as recipes tell. */
+function isKnown(body: ContentBody, base: BaseContents): boolean {
+  const named = namedDigest(body);
+  return body.onBytes === undefined && named !== undefined && base.has(named);
+}
+
+function namedDigest({ digest, remembered }: ContentBody): Digest | undefined {
+  return digest ?? remembered;
 }
 
 /** Whether the same push may work later: then what it has written is worth keeping. */

@@ -9,6 +9,8 @@ import { type Piece, parsePage } from './recipe.ts';
 
 /** Pages are asked for so many at a time, neighbours with one request. */
 const BATCH = 32;
+/** The same where only their bytes are wanted. */
+const BYTES_BATCH = 256;
 const GAP_BYTES = 16 * 1024;
 const MOST_BYTES = 4 * 1024 * 1024;
 
@@ -64,6 +66,44 @@ async function readPages(
   refs: readonly PageRef[],
   options: PageStreamOptions,
 ): Promise<readonly ReadPage[]> {
+  const found = await gatherPages(blobs, refs, options);
+  return await Promise.all(
+    refs.map(async (ref) => read(ref, found.get(ref.digest) ?? (await readOne(blobs, ref, options)))),
+  );
+}
+
+/** Reads the bytes of pages, those that lie together at once. Pages that are lost or damaged are left out. */
+export async function* readPageBytes(
+  blobs: BlobStore,
+  refs: readonly PageRef[],
+  options: BlobOptions = {},
+): AsyncGenerator<{ readonly ref: PageRef; readonly bytes: Buffer }> {
+  for (let at = 0; at < refs.length; at += BYTES_BATCH) {
+    const batch = refs.slice(at, at + BYTES_BATCH);
+    const found = await gatherPages(blobs, batch, options);
+    for (const ref of batch) {
+      const bytes = found.get(ref.digest) ?? (await orLost(() => readOne(blobs, ref, options)));
+      if (bytes !== undefined) yield { ref, bytes: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+    }
+  }
+}
+
+/** Gives what a reading gives; undefined when what is read is lost or damaged. */
+export async function orLost<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isIngotError(error, 'content-not-found', 'integrity')) return undefined;
+    throw error;
+  }
+}
+
+/** Pages that are known, and those that can be read many at a time; others are not found. */
+async function gatherPages(
+  blobs: BlobStore,
+  refs: readonly PageRef[],
+  options: PageStreamOptions,
+): Promise<ReadonlyMap<Digest, Uint8Array>> {
   const found = new Map<Digest, Uint8Array>();
   for (const { digest } of refs) {
     const bytes = await options.known?.page(digest);
@@ -73,9 +113,7 @@ async function readPages(
     ...new Map(refs.filter(({ digest }) => !found.has(digest)).map((ref) => [ref.digest, ref])).values(),
   ];
   await Promise.all(neighbours(missing).map((run) => readRun(blobs, run, found, options)));
-  return await Promise.all(
-    refs.map(async (ref) => read(ref, found.get(ref.digest) ?? (await readOne(blobs, ref, options)))),
-  );
+  return found;
 }
 
 function read(ref: PageRef, bytes: Uint8Array): ReadPage {
@@ -114,16 +152,14 @@ async function readRun(
   const [first, last] = [run[0], run.at(-1)];
   if (first === undefined || last === undefined) return;
   const range = { start: first.offset, end: Math.max(...run.map(({ offset, length }) => offset + length)) };
-  try {
-    const bytes = await collect(blobs.read(packKey(first.pack), { range, ...(signal && { signal }) }));
-    onFetched?.(bytes.byteLength);
-    for (const { digest, offset, length } of run) {
-      // A copy, so that one page that is kept does not keep all of them.
-      const page = Buffer.from(bytes.subarray(offset - first.offset, offset - first.offset + length));
-      if (digestOf(page) === digest) found.set(digest, page);
-    }
-  } catch (error) {
-    if (!isIngotError(error, 'content-not-found', 'integrity')) throw error;
+  const read = blobs.read(packKey(first.pack), { range, ...(signal && { signal }) });
+  const bytes = await orLost(() => collect(read));
+  if (bytes === undefined) return;
+  onFetched?.(bytes.byteLength);
+  for (const { digest, offset, length } of run) {
+    // A copy, so that one page that is kept does not keep all of them.
+    const page = Buffer.from(bytes.subarray(offset - first.offset, offset - first.offset + length));
+    if (digestOf(page) === digest) found.set(digest, page);
   }
 }
 

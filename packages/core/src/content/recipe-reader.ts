@@ -5,16 +5,27 @@ import { createDigester, type Digest, digestOf } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { ContentOptions, ContentReader, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
 import { checkLocator } from './locator.ts';
+import { readPageBytes } from './page-stream.ts';
 import { readPieces } from './read-pieces.ts';
 import { type Piece, parsePage, parseRecipe } from './recipe.ts';
 
 const PAGES_KEPT = 16;
 const EMPTY = digestOf('');
 
-/** Where the pieces of a content begin in the list that all pages make. */
+/** A content, and where its pieces begin in the list that all pages make. */
 interface Placed {
   readonly content: RecipeContent;
   readonly first: number;
+}
+
+/** The part of a page that lists pieces of one content. */
+export interface PageSlice {
+  readonly content: RecipeContent;
+  readonly page: PageRef;
+  readonly from: number;
+  readonly to: number;
+  /** Whether the content goes on in the next page. */
+  readonly goesOn: boolean;
 }
 
 /** Reads recipes and contents from packs. */
@@ -58,20 +69,40 @@ export class RecipeReader implements ContentReader {
 
   /** Streams the pieces of a content, page by page. */
   async *pieces(recipe: Recipe, digest: Digest, options: ContentOptions = {}): AsyncIterable<readonly Piece[]> {
+    for (const slice of this.slices(recipe, digest) ?? []) yield await this.slice(slice, options);
+  }
+
+  /** Says which pages list a content; undefined when the recipe has no such content. */
+  slices(recipe: Recipe, digest: Digest): readonly PageSlice[] | undefined {
     const placed = this.#index(recipe).get(digest);
-    if (placed === undefined) return;
-    const end = placed.first + placed.content.chunks;
+    if (placed === undefined) return undefined;
+    const { content, first } = placed;
+    const end = first + content.chunks;
+    const slices: PageSlice[] = [];
     let at = 0;
     for (const page of recipe.pages) {
-      const from = Math.max(placed.first, at);
-      const to = Math.min(end, at + page.pieces);
-      if (from < to) yield checkWhole(placed.content, (await this.page(page, options)).slice(from - at, to - at));
-      at += page.pieces;
+      const [from, to, next] = [Math.max(first, at), Math.min(end, at + page.pieces), at + page.pieces];
+      if (from < to) slices.push({ content, page, from: from - at, to: to - at, goesOn: next < end });
+      at = next;
     }
+    return slices;
+  }
+
+  /** Reads the pieces of a slice. */
+  async slice({ content, page, from, to }: PageSlice, options: ContentOptions = {}): Promise<readonly Piece[]> {
+    return checkWhole(content, (await this.#page(page, options)).slice(from, to));
+  }
+
+  /** Reads the bytes of pages, those that lie together at once. Pages that are lost or damaged are left out. */
+  pageBytes(
+    pages: readonly PageRef[],
+    { signal }: ContentOptions,
+  ): AsyncIterable<{ readonly ref: PageRef; readonly bytes: Buffer }> {
+    return readPageBytes(this.#blobs, pages, signal ? { signal } : {});
   }
 
   /** Reads a page; the last few are remembered. */
-  async page(page: PageRef, options: ContentOptions = {}): Promise<readonly Piece[]> {
+  async #page(page: PageRef, options: ContentOptions): Promise<readonly Piece[]> {
     const known = this.#pages.get(page.digest);
     const reading = known ?? this.#readPage(page, options);
     this.#pages.delete(page.digest);

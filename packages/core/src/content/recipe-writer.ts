@@ -44,6 +44,18 @@ export class RecipeWriter {
     if (endsPage(piece, this.#page.length)) this.#endPage();
   }
 
+  /** Whether the next piece begins a page. */
+  get isBetweenPages(): boolean {
+    return this.#page.length === 0;
+  }
+
+  /** Adds the next pieces of the content that was begun as a page of an earlier version lists them, without reading it. */
+  page(page: PageRef, packs: readonly string[]): void {
+    const { digest, pieces } = page;
+    this.#pages.push({ digest, pieces, place: this.#context.pages.get(digest) ?? page });
+    for (const pack of packs) this.#relied.add(pack);
+  }
+
   /** Lists the content whose pieces were just added. */
   content(content: RecipeContent): void {
     this.#contents.push(content);

@@ -64,6 +64,30 @@ export function parsePage(bytes: Uint8Array, what: string): readonly Piece[] {
   return fields.list('pieces').map((row) => parsePiece(row, packs, what));
 }
 
+/**
+ * Reads which packs the pieces of a page lie in, without reading the pieces: for a page that is listed again as it is.
+ * @param pieces how many its recipe says that it has.
+ * @throws IngotError `integrity`.
+ */
+export function parsePagePacks(bytes: Buffer, pieces: number, what: string): readonly string[] {
+  const end = bytes.indexOf(PACKS_END);
+  const fields = end < 0 ? undefined : parseObject(Buffer.concat([bytes.subarray(0, end), HEAD_END]), what);
+  if (fields === undefined || rowsIn(bytes, end + PACKS_END.length) !== pieces)
+    throw new IngotError('integrity', `${what} does not have the ${pieces} chunks that its recipe says`);
+  checkFormat(fields, what);
+  return checkedPacks(fields, what);
+}
+
+const PACKS_END = '],"pieces":[';
+const HEAD_END = Buffer.from(']}');
+const BRACKET = '['.charCodeAt(0);
+
+function rowsIn(bytes: Buffer, from: number): number {
+  let rows = 0;
+  for (let at = from; at < bytes.byteLength; at += 1) if (bytes[at] === BRACKET) rows += 1;
+  return rows;
+}
+
 function parsePiece(row: unknown, packs: readonly string[], what: string): Piece {
   const [digest, number, offset, length, coding, sizeBytes]: readonly unknown[] = Array.isArray(row) ? row : [];
   const pack = isCount(number) ? packs[number] : undefined;
@@ -100,10 +124,14 @@ export function parseRecipe(bytes: Uint8Array, ref: RecipeRef): Recipe {
     ...parseLocator(page, `a page of ${what}`),
     pieces: page.count('pieces'),
   }));
-  const packs = fields.texts('packs');
-  if (!packs.every(isPackId)) throw new IngotError('integrity', `${what} names something that is no pack`);
   checkCounts(contents, pages, what);
-  return { ref, contents, pages, packs };
+  return { ref, contents, pages, packs: checkedPacks(fields, what) };
+}
+
+function checkedPacks(fields: CheckedObject, what: string): readonly string[] {
+  const packs = fields.texts('packs');
+  if (packs.every(isPackId)) return packs;
+  throw new IngotError('integrity', `${what} names something that is no pack`);
 }
 
 function parseContent(fields: CheckedObject, what: string): RecipeContent {

@@ -26,6 +26,8 @@ export interface IngestContext extends Omit<PlacerContext, 'onFailure'> {
   readonly readAhead: number;
   /** Finds a content that need not be read. */
   readonly find: (body: ContentBody) => StoredContent | undefined;
+  /** Notes all pieces that are stored already. Waited for before the first content is cut. */
+  readonly fillIndex: () => Promise<void>;
   /** Whether a content should be hashed before it is cut, because an old version has one of its size in one piece. */
   readonly hashesFirst: (body: ContentBody) => boolean;
 }
@@ -111,6 +113,7 @@ export class Ingest implements AsyncDisposable {
     stopIfInterrupted(options.signal, 'push');
     const stored = await this.#stored(job.body);
     if (stored !== undefined) return this.#addStored(job, stored);
+    if (this.#cutBytes(body) > 0) await this.#context.fillIndex();
     if (body.readNow !== undefined && body.sizeBytes <= SMALL_BYTES) return await this.#readSmall(job);
     if (this.#threads === 'not yet' && this.#waitingBytes >= THREADS_BYTES) await this.#startThreads();
     await this.#read(job);
@@ -214,9 +217,8 @@ export class Ingest implements AsyncDisposable {
     }
   }
 
-  /** How much of a content has to be cut and hashed as a whole. */
   #cutBytes(body: ContentBody): number {
-    return isWhole(body) || body.sizeBytes <= this.#context.parameters.minBytes ? 0 : body.sizeBytes;
+    return cutBytes(body, this.#context.parameters);
   }
 
   #fail(error: unknown): void {
@@ -230,6 +232,11 @@ export class Ingest implements AsyncDisposable {
 
 /** Stands for the block of contents without bytes. */
 const NO_BLOCK: Block = { bytes: new Uint8Array(0), offset: 0, hold: () => {}, release: () => {} };
+
+/** How much of a content has to be cut and hashed as a whole. */
+export function cutBytes(body: ContentBody, { minBytes }: ChunkerParameters): number {
+  return isWhole(body) || body.sizeBytes <= minBytes ? 0 : body.sizeBytes;
+}
 
 function isWhole({ role, sizeBytes }: ContentBody): boolean {
   return role !== 'file' && sizeBytes <= WHOLE_BYTES;

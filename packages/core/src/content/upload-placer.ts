@@ -201,10 +201,18 @@ export class Placer {
     return undefined;
   }
 
-  async #placeStored(job: Job, { content, pieces }: StoredContent): Promise<void> {
-    const known = content.chunks === 1 ? this.#context.index.find(wordsOf(content.digest)) : undefined;
+  async #placeStored(job: Job, { content, parts }: StoredContent): Promise<void> {
+    const { index, recipe, counts } = this.#context;
+    const known = content.chunks === 1 ? index.find(wordsOf(content.digest)) : undefined;
     if (known !== undefined) return this.#list(job, pieceAt(content.digest, known, content.sizeBytes), true);
-    for await (const some of pieces(job.options)) for (const piece of some) this.#list(job, piece, true);
+    for (const { pieces, whole } of parts) {
+      if (whole !== undefined && recipe.isBetweenPages) {
+        recipe.page(whole.page, whole.packs);
+        job.chunks += whole.page.pieces;
+        counts.chunks += whole.page.pieces;
+      } else for (const piece of await pieces(job.options)) this.#list(job, piece, true);
+    }
+    job.storedBytes = content.sizeBytes;
   }
 
   #list(job: Job, piece: Piece, stored: boolean): void {
