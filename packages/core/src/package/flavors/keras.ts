@@ -64,7 +64,7 @@ async function readJson(items: readonly ZipItem[], name: string): Promise<JsonOb
   const pieces: Uint8Array[] = [];
   for await (const piece of item.open()) pieces.push(piece);
   try {
-    const value: JsonValue = JSON.parse(Buffer.concat(pieces).toString('utf8'));
+    const value: unknown = JSON.parse(Buffer.concat(pieces).toString('utf8'));
     return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
@@ -73,16 +73,21 @@ async function readJson(items: readonly ZipItem[], name: string): Promise<JsonOb
 
 /** Every serialized object within a configuration. */
 function* parts(value: JsonValue | undefined): Generator<JsonObject> {
-  if (Array.isArray(value)) for (const one of value) yield* parts(one);
-  if (!isJsonObject(value)) return;
-  if ('class_name' in value) yield value;
-  for (const one of Object.values(value)) yield* parts(one);
+  const open: (JsonValue | undefined)[] = [value];
+  while (open.length > 0) {
+    const one = open.pop();
+    if (isJsonObject(one) && 'class_name' in one) yield one;
+    // The last one is taken first: so they come in the order of the file.
+    if (typeof one === 'object' && one !== null) for (const inner of Object.values(one).reverse()) open.push(inner);
+  }
 }
 
 function foreignClasses(config: JsonObject): string[] {
   const names = [...parts(config)].flatMap(({ module, registered_name: name, class_name: kind }) => {
-    const own = typeof module === 'string' && /^(?:keras|keras_hub|builtins|tensorflow)(?:\.|$)/.test(module);
-    return typeof name === 'string' && !own && kind !== '__lambda__' ? [name] : [];
+    const isKeras = typeof module === 'string' && /^(?:keras|keras_hub|builtins|tensorflow)(?:\.|$)/.test(module);
+    if (isKeras || kind === '__lambda__') return [];
+    if (typeof name === 'string') return [name];
+    return typeof module === 'string' ? [`${module}.${String(kind)}`] : [];
   });
   return [...new Set(names)];
 }

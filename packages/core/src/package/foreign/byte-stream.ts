@@ -9,6 +9,8 @@ export interface ByteStream {
   take(count: number): Promise<Buffer>;
   /** The next `count` bytes, as they come; ends early only by throwing as `take` does. */
   pieces(count: number): AsyncGenerator<Uint8Array>;
+  /** All bytes that are left, as they come. */
+  rest(): AsyncGenerator<Uint8Array>;
   /** Whether no byte is left. */
   ended(): Promise<boolean>;
   /** Bytes taken so far. */
@@ -51,6 +53,9 @@ export function openByteStream(source: AsyncIterable<Uint8Array>, what: string):
         left -= piece.length;
         yield piece;
       }
+    },
+    async *rest() {
+      while (await more()) yield await some(Number.POSITIVE_INFINITY);
     },
     ended: async () => !(await more()),
     position: () => position,

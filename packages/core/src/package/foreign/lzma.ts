@@ -9,7 +9,7 @@ export interface LzmaDecoder {
   setProperties(byte: number): void;
   /** Starts all probabilities anew and keeps the properties. */
   resetState(): void;
-  /** Forgets what was decoded. */
+  /** Forgets what was decoded, and the properties: the next compressed chunk brings its own. */
   resetDictionary(): void;
   /** Decodes one compressed chunk into exactly `sizeBytes` bytes, valid until the next call. */
   decode(chunk: Uint8Array, sizeBytes: number): Uint8Array;
@@ -87,6 +87,7 @@ class Decoder implements LzmaDecoder {
 
   resetDictionary(): void {
     this.#start = this.#at;
+    this.#ready = false;
   }
 
   store(chunk: Uint8Array): Uint8Array {

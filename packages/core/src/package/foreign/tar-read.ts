@@ -33,7 +33,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
       const text = (await input.take(sizeBytes)).toString('utf8');
       await input.take(paddingOf(sizeBytes));
       if (type === 'L') long = { ...long, path: text.replace(/\0.*$/s, '') };
-      if (type === 'x') long = { ...long, ...readPax(text) };
+      if (type === 'x') long = { ...long, ...readPax(text, what) };
       continue;
     }
     const path = long.path ?? nameOf(header);
@@ -66,9 +66,12 @@ function nameOf(header: Buffer): string {
 }
 
 function readSize(field: Buffer, what: string): number {
-  if (((field[0] ?? 0) & 0x80) !== 0) return Number(field.readBigUInt64BE(4));
+  if (((field[0] ?? 0) & 0x80) !== 0) return wholeSize(Number(field.readBigUInt64BE(4)), what);
   const text = field.toString('latin1').replaceAll('\0', ' ').trim();
-  const size = text === '' ? 0 : Number.parseInt(text, 8);
+  return wholeSize(text === '' ? 0 : Number.parseInt(text, 8), what);
+}
+
+function wholeSize(size: number, what: string): number {
   if (!Number.isSafeInteger(size) || size < 0) throw broken(what, 'a size in it is no number');
   return size;
 }
@@ -83,12 +86,13 @@ function checkSum(header: Buffer, what: string): void {
 }
 
 /** `<length> key=value\n` records. */
-function readPax(text: string): { path?: string; sizeBytes?: number } {
+function readPax(text: string, what: string): { path?: string; sizeBytes?: number } {
   const found: { path?: string; sizeBytes?: number } = {};
   for (const record of text.split('\n')) {
     const [, key, value] = /^\d+ ([^=]+)=(.*)$/s.exec(record) ?? [];
     if (key === 'path' && value !== undefined) found.path = value;
-    if (key === 'size' && value !== undefined) found.sizeBytes = Number(value);
+    if (key === 'size' && value !== undefined) found.sizeBytes = wholeSize(Number(value), what);
+    if (key?.startsWith('GNU.sparse.') === true) throw broken(what, 'it holds a file with holes');
   }
   return found;
 }
@@ -98,5 +102,5 @@ function paddingOf(sizeBytes: number): number {
 }
 
 async function drain(input: ByteStream): Promise<void> {
-  while (!(await input.ended())) await input.take(1);
+  for await (const _ of input.rest()) void _;
 }

@@ -30,6 +30,8 @@ export interface UnpackedArchive {
 const MAX_FILES = 100_000;
 const MAX_GROWTH = 200;
 const SPARE_BYTES = 64 * 1024 * 1024;
+/** What a tar may hold besides the bytes of its files: a header and padding for each, a long name, an end. */
+const TAR_BYTES = 4096;
 
 /** Says how a file is packed by its first bytes; undefined when it is no archive that is known here. */
 export async function archiveKind(path: string): Promise<'zip' | 'gzip' | 'xz' | 'tar' | undefined> {
@@ -71,7 +73,8 @@ export async function unpackArchive(
   }
   const raw = createReadStream(path);
   try {
-    for await (const item of readTar(unpacked(raw, kind, what), what)) await keeper.take(item, item.body, signal);
+    const tar = bounded(unpacked(raw, kind, what), keeper.mostTarBytes, what);
+    for await (const item of readTar(tar, what)) await keeper.take(item, item.body, signal);
   } catch (error) {
     const code = systemErrorCode(error);
     throw code?.startsWith('Z_') === true || code === 'ERR_STREAM_PREMATURE_CLOSE' ? broken(what, `${code}`) : error;
@@ -89,6 +92,16 @@ function unpacked(raw: Readable, kind: 'gzip' | 'xz' | 'tar', what: string): Asy
   return raw.pipe(gunzip);
 }
 
+/** Ends with an error when more comes than the files of an archive and their headers may take. */
+async function* bounded(source: AsyncIterable<Uint8Array>, most: number, what: string): AsyncGenerator<Uint8Array> {
+  let sizeBytes = 0;
+  for await (const piece of source) {
+    sizeBytes += piece.length;
+    if (sizeBytes > most) throw broken(what, `unpacked it would be larger than ${most} bytes`);
+    yield piece;
+  }
+}
+
 interface Item {
   readonly path: string;
   readonly kind: 'file' | 'folder' | 'link' | 'other';
@@ -100,6 +113,7 @@ interface Item {
 class Keeper implements UnpackedArchive {
   readonly paths: string[] = [];
   readonly #seen = new Set<string>();
+  readonly #folders = new Set<string>(['.']);
   sizeBytes = 0;
   readonly #directory: string;
   readonly #what: string;
@@ -109,6 +123,11 @@ class Keeper implements UnpackedArchive {
     this.#directory = directory;
     this.#what = what;
     this.#limits = limits;
+  }
+
+  /** How large a tar of files within the limits is at most. */
+  get mostTarBytes(): number {
+    return this.#limits.sizeBytes + (this.#limits.files + 16) * TAR_BYTES;
   }
 
   async take(item: Item, body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
@@ -121,6 +140,7 @@ class Keeper implements UnpackedArchive {
     this.#count(item.sizeBytes);
     if (this.#seen.has(path)) throw broken(this.#what, `it holds ${path} twice`);
     this.#seen.add(path);
+    this.#countFolders(path);
     this.paths.push(path);
     await this.#write(join(this.#directory, path), item, body);
   }
@@ -131,6 +151,13 @@ class Keeper implements UnpackedArchive {
       throw broken(this.#what, `it holds more than ${this.#limits.files} files`);
     if (!(this.sizeBytes <= this.#limits.sizeBytes))
       throw broken(this.#what, `unpacked it would be larger than ${this.#limits.sizeBytes} bytes`);
+  }
+
+  /** Deep paths make a folder a part: together they may be no more than files. */
+  #countFolders(path: string): void {
+    for (let folder = dirname(path); !this.#folders.has(folder); folder = dirname(folder)) this.#folders.add(folder);
+    if (this.#folders.size > this.#limits.files + 1)
+      throw broken(this.#what, `it holds more than ${this.#limits.files} folders`);
   }
 
   async #write(target: string, item: Item, body: AsyncIterable<Uint8Array>): Promise<void> {

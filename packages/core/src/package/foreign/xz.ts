@@ -21,14 +21,25 @@ export function isXz(head: Uint8Array): boolean {
  */
 export async function* unpackXz(source: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<Uint8Array> {
   const input = openByteStream(source, what);
+  const decoderFor = keptDecoder(what);
   while (!(await input.ended())) {
     const header = await input.take(12);
     if (!isXz(header)) throw broken(what, 'it is not an .xz file');
     const check = (header[7] ?? 0) & 15;
     if (crc32(header.subarray(6, 8)) !== header.readUInt32LE(8)) throw broken(what, 'its header is damaged');
-    yield* blocks(input, check, what);
+    yield* blocks(input, check, decoderFor, what);
     await padding(input);
   }
+}
+
+/** Takes memory for a dictionary once: an archive can ask for it in every twenty bytes. */
+function keptDecoder(what: string): (dictionaryBytes: number) => LzmaDecoder {
+  let kept: { readonly sizeBytes: number; readonly decoder: LzmaDecoder } | undefined;
+  return (sizeBytes) => {
+    if (kept === undefined || kept.sizeBytes < sizeBytes)
+      kept = { sizeBytes, decoder: createLzmaDecoder(sizeBytes, what) };
+    return kept.decoder;
+  };
 }
 
 /** A stream may be followed by zeros up to a multiple of four bytes, and by another stream. */
@@ -36,7 +47,12 @@ async function padding(input: ByteStream): Promise<void> {
   while (!(await input.ended()) && input.position() % 4 !== 0) await input.take(1);
 }
 
-async function* blocks(input: ByteStream, check: number, what: string): AsyncGenerator<Uint8Array> {
+async function* blocks(
+  input: ByteStream,
+  check: number,
+  decoderFor: (dictionaryBytes: number) => LzmaDecoder,
+  what: string,
+): AsyncGenerator<Uint8Array> {
   for (;;) {
     const [size = 0] = await input.take(1);
     if (size === 0) return await skipIndex(input, what);
@@ -44,7 +60,7 @@ async function* blocks(input: ByteStream, check: number, what: string): AsyncGen
     const header = Buffer.concat([Buffer.from([size]), rest]);
     if (crc32(header.subarray(0, -4)) !== header.readUInt32LE(header.length - 4))
       throw broken(what, 'a block header is damaged');
-    const decoder = createLzmaDecoder(dictionaryOf(header, what), what);
+    const decoder = decoderFor(dictionaryOf(header, what));
     const start = input.position();
     let sum = 0;
     for await (const piece of chunks(input, decoder, what)) {

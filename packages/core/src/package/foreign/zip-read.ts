@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInflateRaw } from 'node:zlib';
+import { systemErrorCode } from '../../errors.ts';
 import { broken } from './byte-stream.ts';
 import { crc32 } from './crc.ts';
 
@@ -30,14 +31,15 @@ export async function readZip(path: string, what: string): Promise<readonly ZipI
   try {
     const { size } = await handle.stat();
     const read = async (position: number, length: number): Promise<Buffer> => {
+      if (!(position >= 0 && position + length <= size)) throw broken(what, 'its list of files is damaged');
       const buffer = Buffer.alloc(length);
       const { bytesRead } = await handle.read(buffer, 0, length, position);
       if (bytesRead < length) throw broken(what, 'it ends in the middle');
       return buffer;
     };
     const { count, offset, sizeBytes } = await findDirectory(read, size, what);
-    if (sizeBytes > MAX_DIRECTORY || offset + sizeBytes > size) throw broken(what, 'its list of files is damaged');
-    return listEntries(await read(offset, sizeBytes), count, path, what);
+    if (sizeBytes > MAX_DIRECTORY) throw broken(what, 'its list of files is damaged');
+    return listEntries(await read(offset, sizeBytes), { count, file: path, sizeBytes: size, what });
   } finally {
     await handle.close();
   }
@@ -72,7 +74,15 @@ async function findDirectory(read: Read, size: number, what: string): Promise<Di
   };
 }
 
-function listEntries(directory: Buffer, count: number, file: string, what: string): ZipItem[] {
+/** The file that entries lie in. */
+interface Archive {
+  readonly file: string;
+  readonly sizeBytes: number;
+  readonly what: string;
+}
+
+function listEntries(directory: Buffer, { count, ...archive }: Archive & { readonly count: number }): ZipItem[] {
+  const { what } = archive;
   const items: ZipItem[] = [];
   let at = 0;
   while (items.length < count) {
@@ -81,13 +91,13 @@ function listEntries(directory: Buffer, count: number, file: string, what: strin
     const [nameLength, extraLength, noteLength] = [28, 30, 32].map((offset) => directory.readUInt16LE(at + offset));
     const end = at + 46 + (nameLength ?? 0);
     const extra = directory.subarray(end, end + (extraLength ?? 0));
-    items.push(itemOf(directory.subarray(at, end), extra, file, what));
+    items.push(itemOf(directory.subarray(at, end), extra, archive));
     at = end + (extraLength ?? 0) + (noteLength ?? 0);
   }
   return items;
 }
 
-function itemOf(entry: Buffer, extra: Buffer, file: string, what: string): ZipItem {
+function itemOf(entry: Buffer, extra: Buffer, archive: Archive): ZipItem {
   const path = entry.toString('utf8', 46);
   const sizes = { unpacked: entry.readUInt32LE(24), packed: entry.readUInt32LE(20), offset: entry.readUInt32LE(42) };
   readZip64(sizes, extra);
@@ -104,7 +114,7 @@ function itemOf(entry: Buffer, extra: Buffer, file: string, what: string): ZipIt
     kind: path.endsWith('/') ? 'folder' : isLink ? 'link' : 'file',
     sizeBytes: sizes.unpacked,
     executable: (mode & 0o100) !== 0,
-    open: () => openItem(file, path, facts, what),
+    open: () => openItem(archive, path, facts),
   };
 }
 
@@ -130,17 +140,26 @@ interface ItemFacts {
   readonly offset: number;
 }
 
-async function* openItem(file: string, path: string, facts: ItemFacts, what: string): AsyncGenerator<Uint8Array> {
+async function* openItem(
+  { file, sizeBytes: end, what }: Archive,
+  path: string,
+  facts: ItemFacts,
+): AsyncGenerator<Uint8Array> {
   if (facts.encrypted) throw broken(what, `${path} in it is encrypted`);
   if (facts.method !== 0 && facts.method !== 8) throw broken(what, `${path} is compressed in an unknown way`);
+  if (!(facts.offset + 30 + facts.packed <= end)) throw broken(what, `${path} in it is damaged`);
   const start = await dataStart(file, facts.offset, what);
   let sum = 0;
   let sizeBytes = 0;
-  for await (const piece of unpacked(file, start, facts)) {
-    sizeBytes += piece.length;
-    if (sizeBytes > facts.unpacked) break;
-    sum = crc32(piece, sum);
-    yield piece;
+  try {
+    for await (const piece of unpacked(file, start, facts)) {
+      sizeBytes += piece.length;
+      if (sizeBytes > facts.unpacked) break;
+      sum = crc32(piece, sum);
+      yield piece;
+    }
+  } catch (error) {
+    throw systemErrorCode(error)?.startsWith('Z_') === true ? broken(what, `${path} in it is damaged`) : error;
   }
   if (sizeBytes !== facts.unpacked || sum !== facts.sum) throw broken(what, `${path} in it is damaged`);
 }
