@@ -8,8 +8,11 @@ import type { Detected, FlavorFinding, Glance } from './flavor.ts';
 import { FLAVOR_FILE, type FlavorFile, readFlavorFile } from './flavor-file.ts';
 import { FUNCTION_FILE } from './function.ts';
 import { glanceAt } from './glance.ts';
+import { runsCode } from './runs-code.ts';
 import { findWarnings } from './warnings.ts';
 
+/** Files that Python imports as modules of the package, in whatever form. */
+const CODE = /\.(?:pyc?|pyd|so|dylib|dll|zip|egg|whl)$/i;
 const EXECUTES = /\.(?:pkl|pickle|joblib|sav|dill|cloudpickle|pt|pth|ckpt|npy)$/i;
 
 /** What was decided; without `artifact` the likeliest file (or its folder) is it. */
@@ -40,7 +43,7 @@ export async function findFlavor(
     requirements: decided.requirements ?? [],
     ownModules: modulesOf(files),
     ...(decided.signature === undefined ? {} : { signature: decided.signature }),
-    executesCode: executesCode(decided, glance, parts, said, captured),
+    executesCode: executesCode({ decided, place, glance, parts, said, captured }),
     inferred: [...inferences(decided), ...(decided.understood ?? [])],
     problems: [
       ...problems,
@@ -81,18 +84,24 @@ function placeOf(
   return { ...(named && { artifact: named }), ...(artifact === '.' ? {} : { artifactPath: artifact }) };
 }
 
+interface Known {
+  readonly decided: Decision;
+  readonly place: Pick<FlavorFinding, 'artifact' | 'artifactPath'>;
+  readonly glance: Glance;
+  readonly parts: Parts;
+  readonly said: FlavorFile | undefined;
+  readonly captured: Capture | undefined;
+}
+
 /** Whether loading runs code that the package carries. A package is believed when it says so, never when it denies it. */
-function executesCode(
-  decided: Decision,
-  { files, artifacts, pickles, file }: Glance,
-  parts: Parts,
-  said: FlavorFile | undefined,
-  captured: Capture | undefined,
-): boolean {
+function executesCode({ decided, place, glance, parts, said, captured }: Known): boolean {
+  const { files, artifacts, pickles, file } = glance;
   if (decided.flavor === 'onnx') return false;
-  if (parts.interface !== undefined || parts.setup !== undefined || decided.flavor === 'function') return true;
+  if (parts.interface !== undefined || parts.setup !== undefined) return true;
   if (pickles.length > 0 || captured?.serializer?.executesCode === true) return true;
-  if (said !== undefined && (said.executesCode || files.some(({ path }) => path.endsWith('.py')))) return true;
+  if (said !== undefined && (said.executesCode || files.some(({ path }) => CODE.test(path)))) return true;
+  if (runsCode({ flavor: decided.flavor, description: said?.description ?? {}, artifact: place.artifactPath, files }))
+    return true;
   if (file(FUNCTION_FILE) !== undefined && decided.flavor !== 'file') return true;
   return decided.executesCode ?? artifacts.some(({ path }) => EXECUTES.test(path));
 }

@@ -13,6 +13,8 @@ export interface FlavorFile {
   readonly artifact?: string;
   /** It says of itself that loading it runs code. Never believed the other way round. */
   readonly executesCode: boolean;
+  /** All that it says. */
+  readonly description: JsonObject;
   /** The class of the object: `xgboost.sklearn.XGBClassifier`. */
   readonly className?: string;
 }
@@ -61,6 +63,7 @@ function check(
       flavor,
       ...(typeof artifact === 'string' ? { artifact } : {}),
       executesCode: value.executesCode === true,
+      description: value,
       ...(typeof value.class === 'string' ? { className: value.class } : {}),
     },
     problems: [],

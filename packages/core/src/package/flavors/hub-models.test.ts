@@ -94,7 +94,7 @@ test('model_index.json makes it a pipeline of diffusers, whatever its parts are'
 
 test.each([
   ['model.pt', ['m/data.pkl', 'm/code/m.py', 'm/constants.pkl'], 'the TorchScript archive model.pt', true],
-  ['model.pt2', ['m/archive_format', 'm/models/model.json'], 'the exported program model.pt2', false],
+  ['model.pt2', ['m/archive_format', 'm/models/model.json'], 'the exported program model.pt2', true],
   ['last.ckpt', ['last/data.pkl', 'last/data/0'], 'the checkpoint last.ckpt', true],
 ])('%s is known by the names in its archive', async (name, names, from, executesCode) => {
   const plan = await planOf({ [name]: archive(...names) });

@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../json.ts';
 import type { Flavor, Inference } from '../package.ts';
 import type { Detected, Detector, Glance } from './flavor.ts';
+import { holdsPickledWeights } from './runs-code.ts';
 
 const WEIGHTS = /(?:^|\/)(?:model|pytorch_model|adapter_model|diffusion_pytorch_model)[^/]*\.(?:safetensors|bin)$/i;
 const MADE_WITH = 'transformers_version';
@@ -103,12 +104,9 @@ function shortest({ files }: Glance, name: string): string | undefined {
   return found.sort((a, b) => a.split('/').length - b.split('/').length || (a < b ? -1 : 1))[0];
 }
 
-function shared({ artifacts }: Glance, flavor: Flavor, { path }: Found) {
-  const folder = posix.dirname(path);
-  const inside = artifacts.filter((file) => folder === '.' || file.path.startsWith(`${folder}/`));
-  const pickled = inside.filter(({ path: name }) => /\.(?:bin|pt|pth|ckpt|pkl)$/i.test(name));
-  const safe = inside.some(({ path: name }) => /\.safetensors$/i.test(name));
-  return { flavor, artifact: folder, from: `the file ${path}`, executesCode: !safe && pickled.length > 0 };
+function shared({ files }: Glance, flavor: Flavor, { path }: Found) {
+  const artifact = posix.dirname(path);
+  return { flavor, artifact, from: `the file ${path}`, executesCode: holdsPickledWeights({ artifact, files }) };
 }
 
 /** A line of requirements at the version that a file names, where that is a released one. */

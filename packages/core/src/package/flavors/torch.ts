@@ -24,7 +24,7 @@ function archived(file: SourceFile, names: readonly string[]): Detected | undefi
   const has = (pattern: RegExp): boolean => names.some((name) => pattern.test(name));
   const shared = { flavor: 'torch' as const, artifact: file.path, requirements: ['torch', 'numpy'] };
   if (has(/(?:^|\/)(?:archive_format|serialized_exported_program\.json)$/) || has(/(?:^|\/)models\/[^/]+\.json$/))
-    return { ...shared, from: `the exported program ${file.path}`, executesCode: false };
+    return { ...shared, from: `the exported program ${file.path}`, executesCode: true };
   if (has(/\/constants\.pkl$/) && has(/\/code\//))
     return { ...shared, from: `the TorchScript archive ${file.path}`, executesCode: true };
   if (!has(/(?:^|\/)data\.pkl$/)) return undefined;
