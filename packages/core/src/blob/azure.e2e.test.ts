@@ -174,7 +174,7 @@ describe('the Azure store asks', () => {
       status: 503,
       headers: { 'retry-after': '2', 'x-ms-error-code': 'ServerBusy' },
     }));
-    const env = { AZURE_STORAGE_KEY: AZURITE_KEY, AZURE_STORAGE_ACCOUNT: 'x', INGOT_AZURE_ENDPOINT: server.url };
+    const env = { AZURE_STORAGE_KEY: AZURITE_KEY, AZURE_STORAGE_ACCOUNT: 'x', INGOT_AZURE_ENDPOINT: `${server.url}/x` };
     const store = await openAzureBlobStore('az://models', { env });
     await assert.rejects(store.stat('key'), (error) => {
       assert.ok(isIngotError(error, 'overloaded'));
@@ -187,7 +187,7 @@ describe('the Azure store asks', () => {
 
   test('for an archived blob only to be told what brings it back', async () => {
     const server = await startRecordingServer(() => ({ status: 409, headers: { 'x-ms-error-code': 'BlobArchived' } }));
-    const env = { AZURE_STORAGE_KEY: AZURITE_KEY, AZURE_STORAGE_ACCOUNT: 'x', INGOT_AZURE_ENDPOINT: server.url };
+    const env = { AZURE_STORAGE_KEY: AZURITE_KEY, AZURE_STORAGE_ACCOUNT: 'x', INGOT_AZURE_ENDPOINT: `${server.url}/x` };
     const store = await openAzureBlobStore('az://models', { env });
     await assert.rejects(collect(store.read('key')), (error) => {
       assert.ok(isIngotError(error, 'unavailable') && !error.retryable);

@@ -48,6 +48,21 @@ describe('the settings of an Azure store', () => {
     assert.equal(azurite.serviceUrl, 'http://127.0.0.1:10000/devstoreaccount1');
   });
 
+  test('say where the account belongs in an endpoint that is nobody’s own', () => {
+    const env = (endpoint: string) => ({ AZURE_STORAGE_ACCOUNT: 'contoso', INGOT_AZURE_ENDPOINT: endpoint });
+    for (const endpoint of ['http://127.0.0.1:10000', 'http://localhost:10000/', 'http://azurite:10000'])
+      assert.throws(
+        () => readAzureConfig('az://models', env(endpoint)),
+        (error) =>
+          error instanceof IngotError &&
+          error.code === 'invalid-config' &&
+          error.hint?.endsWith(`${endpoint.replace(/\/$/, '')}/contoso`) === true,
+        endpoint,
+      );
+    for (const endpoint of ['https://blobs.example.com', 'http://azurite:10000/contoso', 'https://contoso.local'])
+      assert.equal(readAzureConfig('az://models', env(endpoint)).serviceUrl, endpoint);
+  });
+
   test('that are malformed are refused, and secrets are not repeated', async () => {
     for (const address of ['az://Models', 'az://a', 'az://models--x', 'az://models?sv=1&sig=x'])
       await failsWith(async () => readAzureConfig(address, { AZURE_STORAGE_ACCOUNT: 'contoso' }), 'usage');
@@ -91,6 +106,17 @@ describe('what Azure says', () => {
     const hint = 'az storage container create --account-name contoso --name models';
     assert.equal(explain(missing).hint, hint);
     assert.equal(explain(missing, 'blob.read', { AZURE_STORAGE_SAS_TOKEN: 'sig=1' }).hint, hint);
+  });
+
+  test('of a wrong key speaks of the key where an emulator says it as Azure speaks of firewalls', () => {
+    const refusal = { status: 403, code: 'AuthorizationFailure' };
+    const endpoint = { INGOT_AZURE_ENDPOINT: 'http://127.0.0.1:10000/contoso' };
+    assert.match(
+      explain(refusal, 'blob.list', { AZURE_STORAGE_KEY: KEY, ...endpoint }).message,
+      /key of account "contoso"/,
+    );
+    assert.match(explain(refusal, 'blob.list', { AZURE_STORAGE_SAS_TOKEN: 'sig=1', ...endpoint }).message, /\(SAS\)/);
+    assert.match(explain(refusal, 'blob.list').message, /firewall/);
   });
 
   const cases: readonly (readonly [number, string, ErrorCode, boolean])[] = [

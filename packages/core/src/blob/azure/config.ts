@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
 import { IngotError } from '../../errors.ts';
 import { readStorageUrl, type StorageEnv, storageAddress, textOf } from '../remote/storage-url.ts';
 import { silenceMs } from '../silence.ts';
@@ -76,7 +77,7 @@ function connectionOf(env: StorageEnv, account: string | undefined): ConnectionS
 }
 
 function serviceUrlOf(endpoint: string | undefined, account: string | undefined, address: string): string {
-  if (endpoint !== undefined) return checkedEndpoint(endpoint);
+  if (endpoint !== undefined) return checkedEndpoint(endpoint, account);
   if (account === undefined)
     throw new IngotError('invalid-config', `${address.replace(/\?.*/, '')}: which storage account is it in?`, {
       operation: 'open',
@@ -89,18 +90,29 @@ function serviceUrlOf(endpoint: string | undefined, account: string | undefined,
   });
 }
 
-function checkedEndpoint(text: string): string {
-  try {
-    const url = new URL(text);
-    if (url.protocol === 'https:' || url.protocol === 'http:')
-      return `${url.origin}${url.pathname}`.replace(/\/+$/, '');
-  } catch {
-    // Said below.
-  }
-  throw new IngotError('invalid-config', `"${text.replace(/\?.*/, '')}" is not the address of a blob service`, {
+function checkedEndpoint(text: string, account: string | undefined): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !['https:', 'http:'].includes(url.protocol))
+    throw new IngotError('invalid-config', `"${text.replace(/\?.*/, '')}" is not the address of a blob service`, {
+      operation: 'open',
+      hint: 'INGOT_AZURE_ENDPOINT and ?endpoint= want a URL, as in http://127.0.0.1:10000/devstoreaccount1',
+    });
+  const service = `${url.origin}${url.pathname}`.replace(/\/+$/, '');
+  if (url.pathname !== '/' || namesAccount(url.hostname)) return service;
+  throw new IngotError('invalid-config', `the endpoint ${service} does not say which storage account`, {
     operation: 'open',
-    hint: 'INGOT_AZURE_ENDPOINT and ?endpoint= want a URL, as in http://127.0.0.1:10000/devstoreaccount1',
+    hint: `where the host is not the account's own, write the account behind it: ${service}/${account ?? 'devstoreaccount1'}`,
   });
+}
+
+/** Whether a host can be one account's: addresses, and names of one word as containers have, stand for the whole service. */
+function namesAccount(hostname: string): boolean {
+  return hostname.includes('.') && isIP(hostname) === 0;
+}
+
+/** Whether the account stands in the path, as it does where an emulator answers and never in the cloud. */
+export function isEmulator({ serviceUrl }: Pick<AzureConfig, 'serviceUrl'>): boolean {
+  return new URL(serviceUrl).pathname !== '/';
 }
 
 function accessOf(env: StorageEnv, connection: ConnectionString | undefined, account: string | undefined): AzureAccess {

@@ -3,7 +3,7 @@ import { BodyFailure } from '../remote/body.ts';
 import { networkFailure } from '../remote/network-failures.ts';
 import { plainCause } from '../remote/plain-cause.ts';
 import type { CallWatch } from '../remote/watch.ts';
-import type { AzureAccess, AzureConfig } from './config.ts';
+import { type AzureAccess, type AzureConfig, isEmulator } from './config.ts';
 
 /** What Azure said. */
 export interface AzureRefusal {
@@ -148,7 +148,11 @@ const BY_CODE: Readonly<Record<string, (refusal: AzureRefusal, config: AzureConf
 
 function explanationOf(refusal: AzureRefusal, { config, operation }: FailedAzureCall): Explanation {
   const { status, code, message } = refusal;
-  const known = (status === 403 ? outOfDate(config.access) : undefined) ?? BY_CODE[code];
+  const expired = status === 403 ? outOfDate(config.access) : undefined;
+  if (expired !== undefined) return expired;
+  // Azurite says it of every key and signature that is wrong, and has no firewall.
+  if (code === 'AuthorizationFailure' && isEmulator(config)) return forbidden(refusal, config, operation);
+  const known = BY_CODE[code];
   if (known !== undefined) return known(refusal, config);
   if (status === 429 || (status === 503 && code !== 'InternalError'))
     return { code: 'overloaded', text: `the service asks to slow down (${status} ${code})` };
@@ -161,15 +165,15 @@ function explanationOf(refusal: AzureRefusal, { config, operation }: FailedAzure
 }
 
 // The service says it in many ways, or as if the signature were wrong; the signature itself says when it ends.
-function outOfDate(access: AzureAccess): (() => Explanation) | undefined {
+function outOfDate(access: AzureAccess): Explanation | undefined {
   if (access.kind !== 'sas') return undefined;
   const fields = new URLSearchParams(access.token);
   const [start, end] = [fields.get('st'), fields.get('se')];
   const hint = 'set a new AZURE_STORAGE_SAS_TOKEN';
   if (end !== null && Date.parse(end) < Date.now())
-    return () => ({ code: 'forbidden', text: `the signature (SAS) expired at ${end}`, hint });
+    return { code: 'forbidden', text: `the signature (SAS) expired at ${end}`, hint };
   if (start !== null && Date.parse(start) > Date.now())
-    return () => ({ code: 'forbidden', text: `the signature (SAS) is not valid before ${start}`, hint });
+    return { code: 'forbidden', text: `the signature (SAS) is not valid before ${start}`, hint };
   return undefined;
 }
 
