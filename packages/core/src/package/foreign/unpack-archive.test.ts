@@ -7,13 +7,13 @@ import { testDirectory } from '../testing/fixtures.ts';
 import { crc32 } from './crc.ts';
 import { type ArchiveLimits, unpackArchive } from './unpack-archive.ts';
 
-/** Made by `tar --sort=name --mtime=@0 --owner=0 --group=0 -cf - . | xz -9 --check=crc32`: model.yaml and saved_model.pkl. */
+/** Made by `tar --sort=name --mtime=@0 --owner=0 --group=0 -cf - . | xz -9`: model.yaml and saved_model.pkl. */
 const XZ =
-  '/Td6WFoAAAFpIt42AgAhARwAAAAQz1jM4Cf/AU9dABcLvBx9AZXAHUo+eRW/ePpNkgZPp2Vm73L/U4/VkuoUdwq952+lg6SCvKM8LjoZ3r63QT' +
-  'OBTMvYoKKmuOO+z3TJCC3VfMlZ9T/QdEaW8tSxYJd+WOveBGtrZrrkbcsGqlsTOf0ZC2m4D+ZtopwuywW7heaGNKrT1uQopI70beqHt5eLfnIA' +
-  'BkKiUwjPc43Xm6hbnxBuwf0olotfb1rgAOM6Npk+f1OwBy5MhkWMm6/0vseiIk7VgOS+QxI/hD4OGbKHEhJrKfuvyavwpxLdTGMP5WbIaQCjEc' +
-  'ckttr5VUuUzkgscnC/MwvdoLgrighCwawjbz1Fz687QF8uyPXm5Nbo4r1s8ctLtyE2hrPYvA3EUIv0WX4N2yNsqdi3ysPyWkTIr+FyAjapV/wY' +
-  '8zj4FjBuB7jjxq/hSJyCB8TMsgT1vaEf2CkC/mpP6kZiU1RjAACS/AnuAAHnAoBQAAAMNDEzPjANiwIAAAAAAVla';
+  '/Td6WFoAAATm1rRGAgAhARwAAAAQz1jM4Cf/AU9dABcLvBx9AZXAHUo+eRW/ePpNkgZPp2Vm73L/U4/VkuoUdwq952+lg6SCvKM8LjoZ3r63QTOBTM' +
+  'vYoKKmuOO+z3TJCC3VfMlZ9T/QdEaW8tSxYJd+WOveBGtrZrrkbcsGqlsTOf0ZC2m4D+ZtopwuywW7heaGNKrT1uQopI70beqHt5eLfnIABkKiUwjP' +
+  'c43Xm6hbnxBuwf0olotfb1rgAOM6Npk+f1OwBy5MhkWMm6/0vseiIk7VgOS+QxI/hD4OGbKHEhJrKfuvyavwpxLdTGMP5WbIaQCjEcckttr5VUuUzk' +
+  'gscnC/MwvdoLgrighCwawjbz1Fz687QF8uyPXm5Nbo4r1s8ctLtyE2hrPYvA3EUIv0WX4N2yNsqdi3ysPyWkTIr+FyAjapV/wY8zj4FjBuB7jjxq/h' +
+  'SJyCB8TMsgT1vaEf2CkC/mpP6kZiU1RjAAA+QsDnEnTFFQAB6wKAUAAAd/TzRLHEZ/sCAAAAAARZWg==';
 
 async function tarOf(files: Readonly<Record<string, string>>): Promise<Buffer> {
   const entries = Object.entries(files).map(([path, text]) => ({
@@ -78,10 +78,30 @@ test('a tar.xz is unpacked without a program for it', async () => {
   expect(files['model.yaml']).toContain('scikit-learn: 1.9.1');
 });
 
-test('a flipped bit in an xz archive is found', async () => {
+test('an xz archive that is cut off or has a flipped bit anywhere is refused, and the next one is unpacked', async () => {
+  const whole = Buffer.from(XZ, 'base64');
+  for (let at = 0; at < whole.length; at += 11) {
+    const flipped = Buffer.from(whole);
+    flipped.writeUInt8(flipped.readUInt8(at) ^ 4, at);
+    await expect(unpack(flipped), `byte ${at} flipped`).rejects.toMatchObject({ code: 'invalid-package' });
+    await expect(unpack(whole.subarray(0, at)), `cut at ${at}`).rejects.toMatchObject({ code: 'invalid-package' });
+  }
+  expect(Object.keys(await unpack(whole))).toEqual(['model.yaml', 'saved_model.pkl']);
+});
+
+test('an xz archive that is left in the middle does not hold up the next one', async () => {
+  await expect(unpack(Buffer.from(XZ, 'base64'), { files: 1 })).rejects.toThrow('more than 1 files');
+  expect(await unpack(Buffer.from(XZ, 'base64'))).toHaveProperty('saved_model.pkl');
+});
+
+test('an xz archive with a check that is not known says so', async () => {
+  const flags = Buffer.from([0, 10]);
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32LE(crc32(flags));
   const bytes = Buffer.from(XZ, 'base64');
-  bytes.writeUInt8(bytes.readUInt8(120) ^ 4, 120);
-  await expect(unpack(bytes)).rejects.toMatchObject({ code: 'invalid-package' });
+  flags.copy(bytes, 6);
+  sum.copy(bytes, 8);
+  await expect(unpack(bytes)).rejects.toThrow('a check besides CRC-32 and CRC-64');
 });
 
 test.each([

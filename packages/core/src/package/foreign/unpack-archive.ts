@@ -72,13 +72,15 @@ export async function unpackArchive(
     return keeper;
   }
   const raw = createReadStream(path);
+  const tar = bounded(unpacked(raw, kind, what), keeper.mostTarBytes, what);
   try {
-    const tar = bounded(unpacked(raw, kind, what), keeper.mostTarBytes, what);
     for await (const item of readTar(tar, what)) await keeper.take(item, item.body, signal);
   } catch (error) {
     const code = systemErrorCode(error);
     throw code?.startsWith('Z_') === true || code === 'ERR_STREAM_PREMATURE_CLOSE' ? broken(what, `${code}`) : error;
   } finally {
+    // Whoever reads a tar takes pieces one by one and leaves the rest; what unpacks it waits for the end.
+    await tar.return(undefined);
     raw.destroy();
   }
   return keeper;
