@@ -105,7 +105,14 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     group: 'store',
     args: [NAME, { name: 'NEW', about: 'the new name' }],
   },
-  { name: 'retire', about: 'keep a version, but stop resolving to it by default', group: 'store', args: [REF] },
+  {
+    name: 'retire',
+    about: 'keep a version, but stop resolving to it by default',
+    group: 'store',
+    args: [REF],
+    options: [REASON],
+    examples: ['ingot retire churn:3 -m "trained on leaked data"'],
+  },
   {
     name: 'rm',
     about: 'delete a model or a version',
