@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { basename, extname, resolve } from 'node:path';
 import { isIngotError, systemErrorCode } from '../errors.ts';
 import type { Problem } from './package.ts';
+import { readFailure } from './read-failure.ts';
 import { type SourceFile, snapshotOf } from './source-file.ts';
 import { walkDirectory } from './walk.ts';
 
@@ -53,6 +54,8 @@ export async function locateFiles(path: string, signal: AbortSignal | undefined)
   } catch (error) {
     const code = systemErrorCode(error);
     if (code === undefined || isIngotError(error)) throw error;
+    const failure = readFailure(error, path);
+    if (failure !== undefined) throw failure;
     if (code !== 'ENOENT' && code !== 'ENOTDIR')
       return none('path.unreadable', `${path} cannot be read (${code})`, 'check its permissions');
     return none(

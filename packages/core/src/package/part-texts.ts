@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { systemErrorCode } from '../errors.ts';
 import type { Problem } from './package.ts';
 import type { Parts } from './parts.ts';
+import { readFailure } from './read-failure.ts';
 import type { SourceFile } from './source-file.ts';
 
 const MAX_TEXT_BYTES = 4 * 1024 * 1024;
@@ -40,12 +41,15 @@ export async function readPartTexts(parts: Parts): Promise<PartTexts> {
           message: `${file.path} is not UTF-8 text`,
           fix: 'save it as UTF-8 (PowerShell: Out-File -Encoding utf8)',
         });
-      } else
+      } else {
+        const failure = readFailure(error, file.path);
+        if (failure !== undefined) throw failure;
         problems.push({
           ...at,
           rule: 'path.unreadable',
           message: `${file.path} cannot be read (${systemErrorCode(error) ?? 'unknown error'})`,
         });
+      }
       return undefined;
     }
   };

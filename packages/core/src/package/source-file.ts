@@ -3,6 +3,7 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import type { BlockReader } from '../content/content-store.ts';
 import { createDigester, type Digest } from '../digest.ts';
 import { IngotError, isIngotError, systemErrorCode } from '../errors.ts';
+import { readFailure } from './read-failure.ts';
 
 /** What tells that a file is still the one that was looked at. */
 export interface Snapshot {
@@ -157,6 +158,8 @@ function changed(file: SourceFile): IngotError {
 
 function unreadable(file: SourceFile, cause: unknown): IngotError {
   if (systemErrorCode(cause) === 'ENOENT') return changed(file);
+  const failure = readFailure(cause, file.path);
+  if (failure !== undefined) return failure;
   const code = systemErrorCode(cause) ?? 'unknown error';
   return new IngotError('invalid-package', `${file.path} cannot be read (${code})`, {
     operation: 'package.read',

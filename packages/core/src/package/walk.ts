@@ -6,6 +6,7 @@ import { IngotError, isIngotError, systemErrorCode } from '../errors.ts';
 import { IGNORE_FILE, type IsIgnored, parseIgnore } from './ignore.ts';
 import type { Problem } from './package.ts';
 import { comparePaths, findCollision, whyUnsafePath } from './paths.ts';
+import { readFailure } from './read-failure.ts';
 import { type SourceFile, snapshotOf } from './source-file.ts';
 
 /** What lies in a directory: its files in path order, and everything that is wrong with them. */
@@ -178,6 +179,8 @@ function warnDecomposed(state: WalkState, path: string): void {
 function unreadable(state: WalkState, path: string, error: unknown): void {
   const code = systemErrorCode(error);
   if (code === undefined || isIngotError(error)) throw error;
+  const failure = readFailure(error, path === '.' ? state.root : path);
+  if (failure !== undefined) throw failure;
   if (code === 'ENOENT') {
     problem(
       state,
