@@ -69,6 +69,8 @@ def main() -> int:
 
 def hand_over(command: list[str]) -> int:
     """Becomes another program, where the system has that; else runs it and gives its exit status."""
+    # Where a model fits the interpreter of this installation, the engine runs it there and builds nothing.
+    os.environ["INGOT_STARTED_FROM"] = sys.executable
     if os.name == "posix":
         os.execvp(command[0], command)
     import signal

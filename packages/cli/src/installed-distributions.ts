@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { findInterpreter } from '@ingot/serve/environment/interpreter';
 import type { Context } from './context.ts';
+import { startedFrom } from './package-environment.ts';
 
 const LIST = `import importlib.metadata as m, json, re
 print(json.dumps({re.sub(r"[-_.]+", "-", d.metadata["Name"]).lower(): d.version for d in m.distributions() if d.metadata["Name"]}))`;
@@ -18,7 +19,13 @@ export async function installedDistributions({
   signal,
 }: Context): Promise<InstalledDistributions | undefined> {
   const python = settings.text('python') ?? (env.PYTHON || undefined);
-  const found = await findInterpreter({ python, environment: env, preferActive: true, signal }).catch(() => undefined);
+  const found = await findInterpreter({
+    python,
+    startedFrom: startedFrom(env),
+    environment: env,
+    preferActive: true,
+    signal,
+  }).catch(() => undefined);
   if (found === undefined) return undefined;
   // -I: neither the working directory nor PYTHONPATH can bring a module along.
   const printed = await output(found.path, ['-I', '-c', LIST], env, signal);

@@ -5,6 +5,7 @@ import { isHashed } from '@ingot/serve/environment/lock-lines';
 import { resolveLock } from '@ingot/serve/environment/resolve-lock';
 import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
+import { startedFrom } from './package-environment.ts';
 
 /**
  * Adds to what was captured the resolved lock of a package's requirements, with `--lock` only: the index is asked.
@@ -19,6 +20,7 @@ export async function lockForPush(captured: Capture, draft: PackageDraft, contex
   const { interpreter, lines } = await resolveLock(requirements, {
     cacheDirectory: join(cacheRoot(settings), 'environments'),
     python: settings.text('python') ?? (env.PYTHON || undefined),
+    startedFrom: startedFrom(env),
     wanted: draft.facts.pythonVersion ?? known?.python,
     environment: env,
     signal,

@@ -36,10 +36,16 @@ export function environmentSettings(
     cacheDirectory: join(cacheRoot(settings), 'environments'),
     checkScript: join(workerDirectory(), 'requirements_check.py'),
     python: settings.text('python') ?? (environment.PYTHON || undefined),
+    startedFrom: startedFrom(environment),
     environment: settings.isOn('offline') ? { ...environment, ...OFFLINE } : environment,
     allowSetup: settings.isOn('allow-setup'),
     allowSource: settings.isOn('allow-source'),
   };
+}
+
+/** The interpreter of the installation that the command was started from, where that is a wheel's. */
+export function startedFrom(environment: Context['env']): string | undefined {
+  return environment.INGOT_STARTED_FROM || undefined;
 }
 
 /** With INGOT_OFFLINE neither installers nor models' own libraries ask the network. */

@@ -36,6 +36,8 @@ export interface PythonOptions {
   readonly env?: 'auto' | 'current' | 'none';
   /** `--python` or `$PYTHON`. */
   readonly python?: string | undefined;
+  /** The interpreter whose installation the command was started from, where it was. */
+  readonly startedFrom?: string | undefined;
   /** Looks after the directory of environments. Default: nobody does. */
   readonly keeper?: EnvironmentKeeper;
   readonly allowSetup?: boolean;
@@ -131,7 +133,8 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
 
 function modelSlots(options: ModelServerOptions, drainMs: number, onLoaded: App['loaded']): ModelSlots {
   const { source, sources, log, onProgress, clock = systemClock, random = Math.random } = options;
-  const runtimes = [...(options.runtimes ?? []), onnx(options), python(options)];
+  const inPython = python(options);
+  const runtimes = [...(options.runtimes ?? []), onnx(options, inPython), inPython];
   const load = timedLoads(versionLoader({ source, runtimes, log, ...(onProgress && { onProgress }) }), clock, onLoaded);
   return new ModelSlots({
     source,
@@ -147,18 +150,20 @@ function modelSlots(options: ModelServerOptions, drainMs: number, onLoaded: App[
   });
 }
 
-function onnx({ onnxThreads, log }: ModelServerOptions): Runtime {
-  return onnxRuntime({ log, ...(onnxThreads !== undefined && { intraOpThreads: onnxThreads }) });
+function onnx({ onnxThreads, log }: ModelServerOptions, inPython: Runtime): Runtime {
+  return onnxRuntime({ log, inPython, ...(onnxThreads !== undefined && { intraOpThreads: onnxThreads }) });
 }
 
 function python({ python: settings, log, clock = systemClock }: ModelServerOptions): Runtime {
   const { workerDirectory, environmentsDirectory, env = 'auto', environment } = settings;
-  const { python: interpreter, allowSetup = false, allowSource = false } = settings;
+  const { python: interpreter, startedFrom, allowSetup = false, allowSource = false } = settings;
   const environments = {
     mode: env,
     cacheDirectory: environmentsDirectory,
     checkScript: join(workerDirectory, 'requirements_check.py'),
     python: interpreter,
+    startedFrom,
+    takeFitting: true,
     environment,
     allowSetup,
     allowSource,

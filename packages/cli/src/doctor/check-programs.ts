@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { findInterpreter } from '@ingot/serve/environment/interpreter';
+import { startedFrom } from '../package-environment.ts';
 import { toIngotError } from '../output/format-error.ts';
 import type { Check } from './check.ts';
 import { failed, ok, warning } from './check.ts';
@@ -32,7 +33,12 @@ export function checkNode(version: string): Check {
 /** Checks which interpreter packages would run with. */
 export async function checkPython(python: string | undefined, env: Environment): Promise<Check> {
   try {
-    const { version, path } = await findInterpreter({ python, environment: env, preferActive: true });
+    const { version, path } = await findInterpreter({
+      python,
+      startedFrom: startedFrom(env),
+      environment: env,
+      preferActive: true,
+    });
     return ok('python', `${version} ${path}`);
   } catch (thrown) {
     const error = toIngotError(thrown);
@@ -56,8 +62,8 @@ export function checkOnnx(from: string): Check {
   } catch {
     return warning(
       'onnxruntime',
-      'onnxruntime-node was not found; ONNX models cannot be served',
-      'npm install onnxruntime-node',
+      "onnxruntime-node was not found; ONNX models are run with Python's onnxruntime",
+      'npm install onnxruntime-node, to run them without Python',
     );
   }
 }

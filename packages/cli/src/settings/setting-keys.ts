@@ -55,7 +55,18 @@ export type SettingKey = keyof typeof SETTINGS;
 export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 
 /** Variables that start with INGOT_ and are not settings. */
-export const OTHER_VARIABLES: readonly string[] = ['INGOT_DEBUG', 'INGOT_ENGINE', 'INGOT_NODE', 'INGOT_CONFIG'];
+export const OTHER_VARIABLES: readonly string[] = [
+  'INGOT_DEBUG',
+  'INGOT_ENGINE',
+  'INGOT_ENGINE_KEEP',
+  'INGOT_NODE',
+  'INGOT_CONFIG',
+  'INGOT_PROGRESS',
+  'INGOT_AUTHOR',
+  'INGOT_TRUSTED_TYPES',
+  'INGOT_BASE_MODELS',
+  'INGOT_STARTED_FROM',
+];
 
 /** Says whether a text is a setting's key. */
 export function isSettingKey(text: string): text is SettingKey {

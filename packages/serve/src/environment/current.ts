@@ -32,7 +32,8 @@ export async function checkCurrent(
   );
 }
 
-async function installedMismatches(
+/** Says in which requirement lines an interpreter differs from what it has installed, one text a difference. */
+export async function installedMismatches(
   requirements: readonly string[],
   interpreter: Interpreter,
   checkScript: string,

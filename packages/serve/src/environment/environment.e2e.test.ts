@@ -99,6 +99,20 @@ describe.skipIf(NO_PYTHON)('env auto', () => {
     });
   });
 
+  test('an interpreter that has exactly what is wanted is taken where that is asked for, and said', async () => {
+    const lines: string[] = [];
+    const options = await optionsWith({ takeFitting: true, log: (_level, line) => lines.push(line) });
+    const version = 'import importlib.metadata as m; print(m.version("scikit-learn"))';
+    const pin = `scikit-learn==${execFileSync(TEST_PYTHON, ['-c', version], { encoding: 'utf8' }).trim()}`;
+    const lock = { lines: [pin, 'no-such-thing==1.0'], python: '3', platform: 'any-other' };
+    const taken = await prepareEnvironment(await wanting([pin], { lock }), options);
+    expect(taken).not.toHaveProperty('isBuilt');
+    expect(taken.path).toBe(TEST_PYTHON);
+    expect(lines).toEqual([`${TEST_PYTHON} has exactly what the package asks for and runs it`]);
+    const built = await prepareEnvironment(await wanting(['six==1.16.0']), options);
+    expect(built.isBuilt).toBe(true);
+  });
+
   test('setup.sh runs only when it is allowed', async () => {
     const files = { 'setup.sh': 'echo made > "$VIRTUAL_ENV/made-by-setup"\n' };
     const model = await directories.package(files, { requirements: ['six==1.17.0'], setupPath: 'setup.sh' });

@@ -1,7 +1,7 @@
 /**
- * An *environment* is an interpreter with what a package needs. `auto` resolves the requirements once to a *lock*, builds a
- * virtual environment for it once, and needs no network after that; `current` checks the interpreter that is there;
- * `none` takes it unchecked.
+ * An *environment* is an interpreter with what a package needs. `auto` takes the interpreter that is there where it has
+ * exactly that; else it resolves the requirements once to a *lock*, builds a virtual environment for it once, and needs no
+ * network after that. `current` checks the interpreter that is there; `none` takes it unchecked.
  */
 
 import { createHash } from 'node:crypto';
@@ -16,6 +16,7 @@ import type { Log } from '../log.ts';
 import { checkCurrent } from './current.ts';
 import { withDirectoryLock } from './directory-lock.ts';
 import { directorySize } from './directory-size.ts';
+import { isFitting } from './fitting-interpreter.ts';
 import { findInstaller, type Installer, type InstallerOptions } from './installer.ts';
 import { type Interpreter, minorOf } from './interpreter.ts';
 import { keepPinnedHashes } from './pinned-hashes.ts';
@@ -34,6 +35,10 @@ export interface EnvironmentOptions {
   readonly checkScript: string;
   /** `--python` or `$PYTHON`. */
   readonly python?: string | undefined;
+  /** The interpreter whose installation the command was started from, where it was. */
+  readonly startedFrom?: string | undefined;
+  /** `auto` takes the interpreter that `current` would take, where it fits; else it builds. Default false: it builds. */
+  readonly takeFitting?: boolean;
   /** The server's environment variables. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Run a package's `setup.sh` or `setup.py`. Default false. */
@@ -95,15 +100,22 @@ export async function findEnvironment(
   options: EnvironmentOptions,
   call: PrepareOptions = {},
 ): Promise<FoundInterpreter> {
-  const { mode, log } = options;
+  const { mode, log, startedFrom } = options;
   const checked = Promise.resolve();
-  const interpreter = await rememberedInterpreter(join(options.cacheDirectory, 'interpreters'), {
-    python: options.python,
-    wanted: model.pythonVersion,
-    environment: options.environment,
-    preferActive: mode !== 'auto',
-    signal: call.signal,
-  });
+  const find = (preferActive: boolean): Promise<Interpreter> =>
+    rememberedInterpreter(join(options.cacheDirectory, 'interpreters'), {
+      python: options.python,
+      wanted: model.pythonVersion,
+      environment: options.environment,
+      preferActive,
+      startedFrom,
+      signal: call.signal,
+    });
+  if (mode === 'auto' && options.takeFitting) {
+    const active = await fitting(model, find, options);
+    if (active !== undefined) return { ...active, checked };
+  }
+  const interpreter = await find(mode !== 'auto');
   if (mode === 'none') return { ...interpreter, checked };
   if (mode === 'current') {
     const comparing = checkCurrent(model, interpreter, options.checkScript, options.environment);
@@ -115,6 +127,29 @@ export async function findEnvironment(
     return { ...interpreter, checked };
   }
   return { ...(await builtEnvironment(model, interpreter, options, call)), checked };
+}
+
+/** The interpreter that is there, where it has what the package was made with; nothing is built then. */
+async function fitting(
+  model: ServablePackage,
+  find: (preferActive: boolean) => Promise<Interpreter>,
+  { checkScript, environment, allowSetup = false, log }: EnvironmentOptions,
+): Promise<Interpreter | undefined> {
+  // What a setup script does to an environment is not done to one that is somebody's.
+  if (model.setupPath !== undefined && allowSetup) return undefined;
+  let active: Interpreter;
+  try {
+    active = await find(true);
+    if (!(await isFitting(model, active, checkScript, environment))) return undefined;
+  } catch (error) {
+    // None is active, or it cannot be asked: one that can is looked for, as for every build.
+    if (isIngotError(error, 'environment-failed')) return undefined;
+    throw error;
+  }
+  if (readRequirements(model.requirements).length > 0)
+    log('info', `${active.path} has exactly what the package asks for and runs it`);
+  else log('warn', `the package names no requirements; it runs with what ${active.path} has`);
+  return active;
 }
 
 async function builtEnvironment(

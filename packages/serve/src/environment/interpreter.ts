@@ -22,6 +22,8 @@ export interface InterpreterOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Try the active virtual environment, and `python3`, before others (for the environment that is there already). */
   readonly preferActive?: boolean;
+  /** The interpreter whose installation the command was started from: the active one, before others that claim to be. */
+  readonly startedFrom?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -61,13 +63,14 @@ export function minorOf(version: string): string {
 }
 
 function candidates(
-  { wanted, environment, preferActive }: InterpreterOptions,
+  { wanted, environment, preferActive, startedFrom }: InterpreterOptions,
   installed: readonly string[],
 ): readonly string[] {
   const named = MINORS.map((minor) => `python3.${minor}`);
   const first = wanted === undefined ? [] : [`python${minorOf(wanted)}`, ...installed];
-  const active = environment.VIRTUAL_ENV ? [`${environment.VIRTUAL_ENV}/bin/python`] : [];
-  return [...new Set(preferActive ? [...active, 'python3', ...named] : [...first, ...named, 'python3'])];
+  const own = startedFrom ? [startedFrom] : [];
+  const active = [...own, ...(environment.VIRTUAL_ENV ? [`${environment.VIRTUAL_ENV}/bin/python`] : [])];
+  return [...new Set(preferActive ? [...active, 'python3', ...named] : [...first, ...named, 'python3', ...active])];
 }
 
 /** Runs it, because a name on the PATH may be a shim that leads nowhere. */

@@ -21,10 +21,7 @@ export function recordedLock(
   { lock, requirements }: { readonly lock: ServablePackage['lock']; readonly requirements: readonly Requirement[] },
   interpreter: Interpreter,
 ): RecordedLock | undefined {
-  if (lock === undefined || lock.lines.length === 0 || !fits(lock, interpreter)) return undefined;
-  if (!lock.lines.every((line) => LINE.test(line))) return undefined;
-  const pins = new Map(lock.lines.map((line) => [nameOf(line), versionOf(line)]));
-  if (!requirements.every((requirement) => isKept(requirement, pins))) return undefined;
+  if (lock === undefined || !fits(lock, interpreter) || !holdsAll(lock, requirements)) return undefined;
   // A local version (`2.9.0+cpu`) is of another index; what it needed there says nothing about the public one.
   const constraints = constraintLines(lock.lines).filter((line) => !line.includes('+'));
   if (constraints.length < lock.lines.length || !isHashed(lock.lines)) return { constraints };
@@ -34,7 +31,18 @@ export function recordedLock(
   };
 }
 
-function fits(lock: NonNullable<ServablePackage['lock']>, { version, platform }: Interpreter): boolean {
+/** Says whether a recorded lock consists of pins and holds every requirement at a version that the requirement allows. */
+export function holdsAll(
+  { lines }: NonNullable<ServablePackage['lock']>,
+  requirements: readonly Requirement[],
+): boolean {
+  if (lines.length === 0 || !lines.every((line) => LINE.test(line))) return false;
+  const pins = new Map(lines.map((line) => [distributionName(line), versionOf(line)]));
+  return requirements.every((requirement) => isKept(requirement, pins));
+}
+
+/** Says whether a lock was recorded with the minor Python and on the platform of an interpreter. */
+export function fits(lock: NonNullable<ServablePackage['lock']>, { version, platform }: Interpreter): boolean {
   return (
     lock.python !== undefined && minorOf(lock.python) === minorOf(version) && platformOf(platform) === lock.platform
   );
@@ -50,13 +58,14 @@ function platformOf(platform: string): string {
 function isKept({ text }: Requirement, pins: ReadonlyMap<string, string>): boolean {
   // A marker may exclude this machine, and a hash of the author's own narrows what is resolved.
   if (text.includes(';') || text.includes('--hash')) return false;
-  const version = pins.get(nameOf(text));
+  const version = pins.get(distributionName(text));
   if (version === undefined) return false;
   const exact = /===?\s*([A-Za-z0-9.!+_-]+)\s*$/.exec(text)?.[1];
   return exact === undefined ? !/[<>~!]/.test(text) : publicOf(exact) === publicOf(version);
 }
 
-function nameOf(line: string): string {
+/** The name that a line begins with, as all its spellings are one: `Scikit_Learn` is `scikit-learn`. */
+export function distributionName(line: string): string {
   return (/^[A-Za-z0-9][A-Za-z0-9._-]*/.exec(line)?.[0] ?? '').toLowerCase().replace(/[-_.]+/g, '-');
 }
 

@@ -11,10 +11,19 @@ import { findInterpreter, type Interpreter, type InterpreterOptions } from './in
  */
 export async function rememberedInterpreter(directory: string, options: InterpreterOptions): Promise<Interpreter> {
   const { PATH, VIRTUAL_ENV, PYENV_VERSION } = options.environment;
-  const { python, wanted, preferActive } = options;
+  const { python, wanted, preferActive, startedFrom } = options;
   // A Python that was installed since is found: it changes what there is to choose from.
   const installed = await installedPythons(options);
-  const asked = canonicalJson({ PATH, VIRTUAL_ENV, PYENV_VERSION, python, wanted, preferActive, installed });
+  const asked = canonicalJson({
+    PATH,
+    VIRTUAL_ENV,
+    PYENV_VERSION,
+    python,
+    wanted,
+    preferActive,
+    startedFrom,
+    installed,
+  });
   const file = join(directory, `${createHash('sha256').update(asked).digest('hex').slice(0, 32)}.json`);
   const remembered = await read(file);
   if (remembered !== undefined) return remembered;

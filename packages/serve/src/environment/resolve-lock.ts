@@ -11,6 +11,8 @@ export interface ResolveLockOptions {
   /** `<cache>/environments`; made when missing. */
   readonly cacheDirectory: string;
   readonly python?: string | undefined;
+  /** The interpreter whose installation the command was started from, where it was. */
+  readonly startedFrom?: string | undefined;
   /** The version a package was made with; its minor version is tried first. */
   readonly wanted?: string | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -33,9 +35,10 @@ export interface ResolvedLock {
 export async function resolveLock(requirements: readonly string[], options: ResolveLockOptions): Promise<ResolvedLock> {
   const wanted = readRequirements(requirements);
   checkNamed(wanted);
-  const { cacheDirectory, environment, python, signal, onLine = () => {} } = options;
+  const { cacheDirectory, environment, python, startedFrom, signal, onLine = () => {} } = options;
   const interpreter = await findInterpreter({
     python,
+    startedFrom,
     wanted: options.wanted,
     environment,
     preferActive: true,
