@@ -40,7 +40,8 @@ class Model:
         self._outputs: list[dict[str, Any]] = signature.get("outputs") or []
         self._kind = input_kind(self._asked, flavor, self._inputs, description)
         import_for(self._kind)
-        self._batched = all((feature.get("shape") or [-1])[0] == -1 for feature in (*self._inputs, *self._outputs))
+        # A graph may give more or less than one answer a row (boxes found in a picture); its own dimensions say how many.
+        self._batched = flavor != "onnx" and all((feature.get("shape") or [-1])[0] == -1 for feature in (*self._inputs, *self._outputs))
 
     def predict(self, tensors: Sequence[Tensor], method: str) -> list[Tensor]:
         """Answers one request. Raises RequestFailed; whatever the model's code raises is turned into it."""

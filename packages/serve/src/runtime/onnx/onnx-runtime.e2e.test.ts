@@ -1,10 +1,12 @@
 import { copyFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Predictor, ServablePackage } from '@ingot/core/serving/runtime';
 import type { Feature } from '@ingot/core/signature';
-import { afterAll, expect, test } from 'vitest';
-import { TestDirectories } from '../../testing/python-packages.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { NO_PYTHON, TEST_PYTHON, TestDirectories, WORKER_DIRECTORY } from '../../testing/python-packages.ts';
+import { pythonRuntime } from '../python/python-runtime.ts';
 import { type OnnxRuntimeOptions, onnxRuntime } from './onnx-runtime.ts';
 
 /** A classifier of 8×8 digits: one tensor in, label and probabilities out. */
@@ -97,5 +99,65 @@ test('a missing onnxruntime-node is named with the command that installs it', as
   await expect(digits(undefined, { importOnnx })).rejects.toMatchObject({
     code: 'environment-mismatch',
     hint: 'npm install --ignore-scripts onnxruntime-node',
+  });
+});
+
+describe.skipIf(NO_PYTHON)("without onnxruntime-node Python's onnxruntime runs the graph", () => {
+  const importOnnx = (): Promise<never> => Promise.reject(new Error("Cannot find package 'onnxruntime-node'"));
+  const asked: (readonly string[])[] = [];
+  const inPython = pythonRuntime({
+    workerScript: join(WORKER_DIRECTORY, 'main.py'),
+    async prepareEnvironment({ requirements }) {
+      asked.push(requirements);
+      return { python: TEST_PYTHON };
+    },
+    environment: process.env,
+    temporaryDirectory: tmpdir(),
+    spareWorkers: 0,
+    log: () => {},
+  });
+
+  test('with the same signature and the same answers, and asks for it', async () => {
+    const { predictor, lines } = await digits(undefined, { importOnnx, inPython });
+    const { predictor: inNode } = await digits();
+    expect(lines[0]).toContain("Python's onnxruntime");
+    expect(asked.at(-1)).toEqual(['onnxruntime']);
+    expect(predictor.signature).toEqual(inNode.signature);
+    const name = predictor.signature?.inputs[0]?.name ?? '';
+    const data = Float64Array.from({ length: 128 }, (_, index) => index % 17);
+    const request = { inputs: [{ name, datatype: 'FP64' as const, shape: [2, 64], data }] };
+    const [here, there] = [(await inNode.predict(request)).outputs, (await predictor.predict(request)).outputs];
+    expect(there.map(({ name, datatype, shape }) => [name, datatype, shape])).toEqual(
+      here.map(({ name, datatype, shape }) => [name, datatype, shape]),
+    );
+    expect(there[0]?.data).toEqual(here[0]?.data);
+  });
+
+  test('declared features become columns, and a wrong shape is an error of the request', async () => {
+    const declared = { inputs: pixels(64), outputs: [{ name: 'digit', type: 'integer' }], origin: 'metadata' } as const;
+    const { predictor } = await digits(declared, { importOnnx, inPython });
+    const inputs = pixels(64).map(({ name }) => ({
+      name,
+      datatype: 'FP64' as const,
+      shape: [3],
+      data: new Float64Array(3),
+    }));
+    expect((await predictor.predict({ inputs })).outputs).toMatchObject([
+      { name: 'digit', datatype: 'INT64', shape: [3] },
+    ]);
+    const { predictor: own } = await digits(undefined, { importOnnx, inPython });
+    const name = own.signature?.inputs[0]?.name ?? '';
+    const wrong = [{ name, datatype: 'FP32' as const, shape: [1, 2], data: new Float32Array(2) }];
+    await expect(own.predict({ inputs: wrong })).rejects.toMatchObject({ code: 'signature-mismatch' });
+  });
+
+  test('and a file that is no graph is an invalid package that names it', async () => {
+    const model = await directories.package({}, { flavor: 'onnx', artifactPath: 'torn.onnx' });
+    await writeFile(join(model.directory, 'torn.onnx'), 'not a graph');
+    const runtime = onnxRuntime({ log: () => {}, importOnnx, inPython });
+    await expect(runtime.load(model)).rejects.toMatchObject({
+      code: 'invalid-package',
+      message: expect.stringContaining('torn.onnx cannot be loaded as an ONNX graph'),
+    });
   });
 });

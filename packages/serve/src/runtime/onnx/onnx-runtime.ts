@@ -1,14 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { IngotError } from '@ingot/core/errors';
-import type { PredictRequest, PredictResult, Predictor, Runtime, ServablePackage } from '@ingot/core/serving/runtime';
+import { IngotError, isIngotError } from '@ingot/core/errors';
+import type { PredictResult, Predictor, Runtime, ServablePackage } from '@ingot/core/serving/runtime';
 import type { BytesData, NumericData, Tensor } from '@ingot/core/serving/tensor';
-import type { Signature } from '@ingot/core/signature';
 import type * as Onnx from 'onnxruntime-node';
 import type { Log } from '../../log.ts';
-import { type BindInputs, bindInputs, type Feed, type GraphValue } from './bind-inputs.ts';
-import { type BoundOutputs, bindOutputs, declaredTensor, graphFeature } from './bind-outputs.ts';
+import { type BoundGraph, bindGraph, checkMethod, failureCode, type Graph } from './bind-graph.ts';
+import type { Feed, GraphValue } from './bind-inputs.ts';
+import { declaredTensor } from './bind-outputs.ts';
 import { DATATYPE_OF } from './datatypes.ts';
+import { loadInPython } from './load-in-python.ts';
 
 /** What is used of onnxruntime-node. */
 export type OnnxModule = Pick<typeof Onnx, 'InferenceSession' | 'Tensor'>;
@@ -19,6 +20,8 @@ export interface OnnxRuntimeOptions {
   readonly intraOpThreads?: number;
   /** Finds onnxruntime-node. Default: `import('onnxruntime-node')`. */
   readonly importOnnx?: () => Promise<OnnxModule>;
+  /** Loads graphs where onnxruntime-node does not load: with the onnxruntime of Python. Default: they are refused. */
+  readonly inPython?: Runtime;
   readonly log: Log;
 }
 
@@ -27,28 +30,33 @@ export function onnxRuntime(options: OnnxRuntimeOptions): Runtime {
   return {
     name: 'onnx',
     supports: (flavor) => flavor === 'onnx',
-    load: (model) => loadOnnx(model, options),
+    load: (model, call) => loadHereOrInPython(model, options, call),
   };
 }
 
-async function loadOnnx(model: ServablePackage, options: OnnxRuntimeOptions): Promise<Predictor> {
-  const onnx = await importOnnx(options);
+async function loadHereOrInPython(
+  model: ServablePackage,
+  options: OnnxRuntimeOptions,
+  call: Parameters<Runtime['load']>[1],
+): Promise<Predictor> {
+  const { inPython, log } = options;
+  let onnx: OnnxModule;
+  try {
+    onnx = await importOnnx(options);
+  } catch (error) {
+    if (inPython === undefined || !isIngotError(error, 'environment-mismatch')) throw error;
+    log('info', "onnxruntime-node does not load here; Python's onnxruntime runs the graph");
+    return loadInPython(model, inPython, log, call);
+  }
+  return loadOnnx(model, onnx, options);
+}
+
+async function loadOnnx(model: ServablePackage, onnx: OnnxModule, options: OnnxRuntimeOptions): Promise<Predictor> {
   if (model.artifactPath === undefined) throw new IngotError('invalid-package', 'the package names no .onnx file');
   const file = join(model.directory, model.artifactPath);
   const session = await openSession(onnx, file, model.artifactPath, options);
-  const { inputs, outputs, skipped } = graphValues(session);
-  const declared = model.signature;
-  const signature: Signature =
-    declared !== undefined && declared.inputs.length > 0
-      ? declared
-      : { inputs: inputs.map(graphFeature), outputs: declared?.outputs ?? [], origin: 'graph' };
-  const bound = boundOutputs(outputs, signature, skipped, options.log);
-  return onnxPredictor(onnx, session, {
-    bind: bindInputs(inputs, signature),
-    bound,
-    signature: { ...signature, outputs: bound.features },
-    sizeBytes: (await stat(file)).size,
-  });
+  const plan = bindGraph(graphValues(session), model.signature, options.log);
+  return onnxPredictor(onnx, session, plan, (await stat(file)).size);
 }
 
 async function importInstalled(): Promise<OnnxModule> {
@@ -89,13 +97,6 @@ async function openSession(
   }
 }
 
-interface Graph {
-  readonly inputs: readonly GraphValue[];
-  readonly outputs: readonly GraphValue[];
-  /** Outputs that are sequences or maps, which onnxruntime-node cannot hand out. */
-  readonly skipped: readonly string[];
-}
-
 function graphValues({ inputMetadata, outputMetadata }: Onnx.InferenceSession): Graph {
   const unusable = inputMetadata.filter(({ isTensor }) => !isTensor).map(({ name }) => name);
   if (unusable.length > 0) {
@@ -117,37 +118,12 @@ function graphValue(value: Onnx.InferenceSession.ValueMetadata): readonly GraphV
   return [{ name: value.name, datatype, shape: value.shape.map((size) => (typeof size === 'number' ? size : -1)) }];
 }
 
-const ZIPMAP_HINT = 'convert with options={"zipmap": False}, so that probabilities are a tensor';
-
-function boundOutputs(
-  outputs: readonly GraphValue[],
-  signature: Signature,
-  skipped: readonly string[],
-  log: Log,
-): BoundOutputs {
-  if (outputs.length === 0) {
-    throw new IngotError('invalid-package', `the graph gives no tensor, only ${skipped.join(', ')}`, {
-      hint: ZIPMAP_HINT,
-    });
-  }
-  if (skipped.length > 0) log('warn', `not served, because they are no tensors: ${skipped.join(', ')}; ${ZIPMAP_HINT}`);
-  const bound = bindOutputs(outputs, signature.outputs);
-  if (bound.unmatched) {
-    const declared = signature.outputs.map(({ name }) => name).join(', ');
-    log('warn', `the declared outputs (${declared}) do not fit the graph's; serving ${bound.fetch.join(', ')}`);
-  }
-  return bound;
-}
-
-interface Plan {
-  readonly bind: BindInputs;
-  readonly bound: BoundOutputs;
-  readonly signature: Signature;
-  readonly sizeBytes: number;
-}
-
-function onnxPredictor(onnx: OnnxModule, session: Onnx.InferenceSession, plan: Plan): Predictor {
-  const { bind, bound, signature, sizeBytes } = plan;
+function onnxPredictor(
+  onnx: OnnxModule,
+  session: Onnx.InferenceSession,
+  { bind, bound, signature }: BoundGraph,
+  sizeBytes: number,
+): Predictor {
   return {
     signature,
     platform: 'onnx_onnxruntime',
@@ -170,11 +146,6 @@ function onnxPredictor(onnx: OnnxModule, session: Onnx.InferenceSession, plan: P
   };
 }
 
-function checkMethod({ method = 'predict' }: PredictRequest): void {
-  if (method === 'predict') return;
-  throw new IngotError('invalid-request', `an ONNX model has no method "${method}"; it has predict`);
-}
-
 async function run(
   session: Onnx.InferenceSession,
   feeds: Record<string, Onnx.Tensor>,
@@ -184,8 +155,7 @@ async function run(
     return await session.run(feeds, fetch);
   } catch (error) {
     const said = error instanceof Error ? error.message.trim() : String(error);
-    const mismatch = /invalid (dimensions|rank)|unexpected input data type/i.test(said);
-    throw new IngotError(mismatch ? 'signature-mismatch' : 'model-failed', firstLines(said), { cause: error });
+    throw new IngotError(failureCode(said), firstLines(said), { cause: error });
   }
 }
 
