@@ -12,7 +12,7 @@ from ingot.capture import capture
 from ingot.example import rows_of, synthetic_row
 from ingot.model import Model, ModelInfo
 from ingot.serializers import Saved, choose
-from ingot.signature import Feature, Signature, infer_inputs
+from ingot.signature import Feature, Signature, infer_inputs, infer_outputs
 
 
 def framed() -> tuple[pd.DataFrame, pd.Series[int]]:
@@ -148,3 +148,41 @@ def test_a_list_is_one_row_of_a_model_that_takes_vectors() -> None:
     assert model.predict({"x": [1.0, 2.0]}) == 3.0
     assert model.predict({"x": [[1.0, 2.0], [3.0, 4.0]]}) == [3.0, 7.0]
     assert model.predict([{"x": [1.0, 2.0]}]) == [3.0]
+
+
+def test_times_come_to_the_model_in_the_zone_it_learned_from() -> None:
+    when = pd.Series(pd.date_range("2026-03-28 22:00", periods=6, freq="h", tz="Europe/Berlin"), name="when")
+    (feature,) = infer_inputs(when.to_frame())
+    assert feature.timezone == "Europe/Berlin"
+    model = loaded(lambda frame: frame["when"].dt.hour, Signature((feature,)), flavor="function", takes="dataframe")
+    hours = when.dt.hour.tolist()
+    # The clocks go forward in that night, so the offsets differ.
+    assert model.predict([{"when": moment.isoformat()} for moment in when]) == hours
+    assert model.predict([{"when": moment.tz_convert("UTC").isoformat()} for moment in when]) == hours
+    assert model.predict([{"when": moment} for moment in when]) == hours
+    assert model.predict([{"when": "2026-06-01T07:00"}, {"when": "2026-03-29T02:30"}]) == [7, 3]
+
+
+def test_times_without_a_zone_stay_as_they_are() -> None:
+    (feature,) = infer_inputs(pd.DataFrame({"when": pd.date_range("2026-01-01", periods=3)}))
+    model = loaded(lambda frame: frame["when"].dt.tz is None, Signature((feature,)), flavor="function", takes="dataframe")
+    assert "timezone" not in feature.to_json()
+    assert model.predict([{"when": "2026-01-31"}, {"when": "2026-01-31T10:00:00"}, {"when": None}]) is True
+
+
+def test_lists_and_arrays_get_the_names_and_types_that_the_model_learned() -> None:
+    frame = pd.DataFrame({"when": pd.date_range("2026-01-01", periods=3), "age": [1, 2, 3], "plan": ["a", "b", "c"]})
+    signature = Signature(infer_inputs(frame))
+    model = loaded(lambda data: data["when"].dt.day + data["age"], signature, flavor="function", takes="dataframe")
+    rows = [["2026-01-05", 1, "a"], ("2026-01-06", 2, "b")]
+    assert model.predict(rows).tolist() == [6, 8]
+    assert model.predict(np.array(rows, dtype=object)).tolist() == [6, 8]
+    with pytest.raises(ingot.SignatureMismatch, match="row 1 has 2 values; the model takes 3"):
+        model.predict([rows[0], ["2026-01-05", 1]])
+
+
+def test_a_class_list_without_classes_makes_no_categories() -> None:
+    class Ranker:
+        classes_ = np.array([])
+
+    assert infer_outputs([0.5, 0.25], Ranker())[0].to_json() == {"name": "prediction", "type": "float"}

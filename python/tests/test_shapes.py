@@ -17,12 +17,14 @@ from helpers_for_tests import ByName
 from scipy import sparse
 from sklearn.cluster import DBSCAN
 from sklearn.feature_extraction import DictVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import ingot
 from ingot import requirements
+from ingot._worker.flavors import predictor
 from ingot.capture import capture
 from ingot.kinds import plain
 from ingot.model import Model, ModelInfo, open_model
@@ -219,3 +221,19 @@ def test_distributions_are_read_once_and_known_without_top_level_txt(tmp_path: P
 
 def test_unpublished_models_answer_as_told() -> None:
     assert Model(len, ModelInfo.unpublished("function", Signature()), takes="rows").predict([{"x": 1}]) == 1
+
+
+def test_null_in_a_row_of_a_dict_vectorizer_is_a_key_that_is_not_there(tmp_path: Path) -> None:
+    rows = [{"city": "x", "age": 1.0}, {"city": "y"}] * 4
+    model = make_pipeline(DictVectorizer(), LogisticRegression()).fit(rows, [0, 1] * 4)
+    loaded, _ = stored_and_loaded(model, tmp_path, rows)
+    assert loaded.predict({"city": "y", "age": None}) == loaded.predict({"city": "y"}) == 1
+    asked = predictor(loaded.native, "sklearn", {})
+    assert asked.predict_proba([{"city": "y", "age": math.nan}]).tolist() == model.predict_proba([{"city": "y"}]).tolist()
+    assert "predict_proba" in dir(asked)
+
+
+def test_a_step_that_takes_missing_values_gets_them(tmp_path: Path) -> None:
+    rows = [{"age": 1.0}, {"age": math.nan}, {"age": 4.0}] * 4
+    model = make_pipeline(DictVectorizer(), SimpleImputer(), Ridge()).fit(rows, [1.0, 2.5, 4.0] * 4)
+    assert predictor(model, "sklearn", {}).predict([{"age": math.nan}]).tolist() == model.predict([{"age": math.nan}]).tolist()

@@ -48,6 +48,8 @@ export interface Feature {
   readonly max?: number;
   /** How people read the value (`percentage`). Never rescales. */
   readonly format?: string;
+  /** The zone of a `datetime` (`Europe/Berlin`): moments are given to the model in it, and times without an offset are in it. */
+  readonly timezone?: string;
   /** For an output that is a class index: the name of each class. */
   readonly classes?: readonly (string | number | boolean)[];
 }

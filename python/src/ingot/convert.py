@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ._worker.inputs import datetimes
 from .errors import SignatureMismatch
 from .kinds import is_array, is_dataframe, is_missing
 from .signature import Feature, column_names
@@ -137,7 +138,7 @@ def _series(pandas: Any, values: list[Any], feature: Feature | None) -> Any:
     if kind == "float":
         return pandas.Series([float("nan") if value is None else value for value in values], dtype="float64")
     if kind == "datetime":
-        return pandas.Series(pandas.to_datetime(values))
+        return pandas.Series(datetimes(values, feature.timezone if feature is not None else None))
     if kind == "integer" and not any(is_missing(value) for value in values):
         return pandas.Series(values, dtype="int64") if all(isinstance(value, int) for value in values) else pandas.Series(values)
     if kind in {"string", "categorical"}:
@@ -148,12 +149,25 @@ def _series(pandas: Any, values: list[Any], feature: Feature | None) -> Any:
 def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
     """Gives data that is not rows by name as the model takes it.
 
-    A DataFrame's columns come in the model's order; lists become an array, or a DataFrame where the model wants names.
+    A DataFrame's columns come in the model's order; lists become an array, and lists and arrays a DataFrame where the
+    model wants names.
+
+    :raises SignatureMismatch: for rows of another width than the model's.
     """
     if is_dataframe(data):
         return _in_order(data, features)
     _check_made(data, kind, features)
-    if not isinstance(data, list | tuple) or kind in {"rows", "tensors"}:
+    if kind == "tensors":
+        return data
+    listed = _as_lists(data, kind, features)
+    if listed is not None:
+        names = [feature.name for feature in features]
+        return build(kind, [dict(zip(names, row, strict=True)) for row in listed], features)
+    if kind == "dataframe" and is_array(data) and data.ndim == 2 and _are_columns(features):
+        import pandas
+
+        return pandas.DataFrame(data, columns=[feature.name for feature in features])
+    if not isinstance(data, list | tuple) or kind == "rows":
         return data
     if kind == "array":
         import numpy
@@ -162,6 +176,28 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
     import pandas
 
     return pandas.DataFrame(data, columns=[feature.name for feature in features] or None)
+
+
+def _are_columns(features: Sequence[Feature]) -> bool:
+    return bool(features) and all(feature.type != "tensor" for feature in features)
+
+
+def _as_lists(data: Any, kind: str, features: Sequence[Feature]) -> Sequence[Sequence[Any]] | None:
+    """Gives rows that are lists of values in the order of the features; None for everything else."""
+    if kind == "dataframe" and is_array(data) and data.ndim == 2 and data.dtype.kind == "O":
+        data = data.tolist()
+    if not isinstance(data, list | tuple) or not data or not _are_columns(features):
+        return None
+    if not all(isinstance(row, list | tuple) for row in data):
+        return None
+    wrong = next((place for place, row in enumerate(data) if len(row) != len(features)), None)
+    if wrong is None:
+        return data
+    raise SignatureMismatch(
+        f"row {wrong} has {len(data[wrong])} values; the model takes {len(features)}",
+        code="signature-mismatch",
+        hint=f"a row has {_listed([feature.name for feature in features])}",
+    )
 
 
 def _check_made(data: Any, kind: str, features: Sequence[Feature]) -> None:

@@ -162,7 +162,8 @@ class Model(Generic[In, Out]):
     def __getattr__(self, name: str) -> Any:
         if name in METHODS and hasattr(self.__dict__.get("_asked"), name):
             return lambda rows: self._call(name, rows)
-        raise AttributeError(f"{type(self).__name__} of {self.__dict__.get('info')!r} has no {name!r}; its own object is .native")
+        info = self.__dict__.get("info")
+        raise AttributeError(f"{info.ref if info is not None else type(self).__name__} has no {name!r}; its own object is .native")
 
     def __repr__(self) -> str:
         kind = getattr(self.native, "__name__", type(self.native).__name__)

@@ -50,6 +50,8 @@ class Feature:
     min: float | None = None
     max: float | None = None
     format: str | None = None
+    #: The zone of a datetime: moments come to the model in it, and times without an offset are in it.
+    timezone: str | None = None
     classes: tuple[Any, ...] | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -182,7 +184,8 @@ def _series_feature(name: str, series: Any) -> Feature:
         return _ranged(name, kind, series.dropna(), missing=missing)
     if str(series.dtype) == "object":
         return describe_values(name, series.tolist())
-    return Feature(name, kind, nullable=nullable)
+    zone = getattr(series.dtype, "tz", None) if kind == "datetime" else None
+    return Feature(name, kind, nullable=nullable, timezone=None if zone is None else str(zone))
 
 
 def _tells_of_persons(series: Any, categories: int) -> bool:
@@ -288,7 +291,8 @@ def _output(name: str, values: list[Any], classes: Any) -> Feature:
     if classes is None or isinstance(classes, list):
         return feature
     known = plain(classes)
-    if all(isinstance(item, str) for item in known) and len(known) <= MAX_CATEGORIES:
+    # A ranker may tell classes, and have none.
+    if known and all(isinstance(item, str) for item in known) and len(known) <= MAX_CATEGORIES:
         return Feature(name, "categorical", categories=tuple(known))
     return feature
 

@@ -47,8 +47,8 @@ function byName(features: readonly Feature[]): ReadonlyMap<string, Feature> {
 }
 
 /** What callers depend on; descriptions and ranges are not. */
-function essence({ type, dtype, shape, categories, nullable, classes }: Feature): string {
-  return JSON.stringify([type, dtype, shape, categories, nullable, classes]);
+function essence({ type, dtype, shape, categories, nullable, timezone, classes }: Feature): string {
+  return JSON.stringify([type, dtype, shape, categories, nullable, timezone, classes]);
 }
 
 function inputBreaks(difference: SideDifference): string[] {

@@ -94,7 +94,7 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
       {
         name: 'verify',
         value: 'HOW',
-        about: 'with --cached: marks trusts what was verified and not touched since; always reads every byte',
+        about: 'with --cached: marks trusts what was verified and untouched since; always reads every byte',
         complete: ['marks', 'always'],
       },
       ...LOCK_OPTIONS,

@@ -108,11 +108,16 @@ export function parsePair(text: string, flag: string): readonly [key: string, va
   throw new IngotError('usage', `${flag} takes K=V, and "${text}" has no key and "="`);
 }
 
-/** Reads several `K=V` whose values are numbers. Throws `usage`. */
+/**
+ * Reads several `K=V` whose values are numbers. A name may hold `=`, as CatBoost's `Quantile:alpha=0.9` does: no number
+ * does, so the last one counts. Throws `usage`.
+ */
 export function parseMetrics(pairs: readonly string[]): Readonly<Record<string, number>> {
   return Object.fromEntries(
     pairs.map((pair) => {
-      const [key, value] = parsePair(pair, '--metric');
+      parsePair(pair, '--metric');
+      const at = Math.max(pair.lastIndexOf('='), 1);
+      const [key, value] = [pair.slice(0, at), pair.slice(at + 1)];
       const number = value.trim() === '' ? Number.NaN : Number(value);
       if (!Number.isFinite(number))
         throw new IngotError('usage', `--metric ${key} is "${value}"; a metric is a number`);

@@ -66,6 +66,11 @@ describe('parseVerb', () => {
     expect(() => parseMetrics(['auc=high'])).toThrow('--metric auc is "high"; a metric is a number');
     expect(parseMetrics(['auc=0.97', 'n=1e3'])).toEqual({ auc: 0.97, n: 1000 });
   });
+
+  it('takes metrics whose names hold "="', () => {
+    expect(parseMetrics(['Quantile:alpha=0.9=17.5'])).toEqual({ 'Quantile:alpha=0.9': 17.5 });
+    expect(() => parseMetrics(['=1'])).toThrow('has no key');
+  });
 });
 
 describe('help', () => {

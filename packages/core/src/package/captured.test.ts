@@ -12,7 +12,10 @@ test('a whole document is read as it is and gives the same bytes whatever the or
   const document = {
     flavor: 'sklearn',
     signature: {
-      inputs: [{ name: 'x', type: 'categorical', categories: ['a', 1, true] }],
+      inputs: [
+        { name: 'x', type: 'categorical', categories: ['a', 1, true] },
+        { name: 'when', type: 'datetime', timezone: 'Europe/Berlin' },
+      ],
       outputs: [{ name: 'y', type: 'tensor', dtype: 'FP32', shape: [-1, 2] }],
       origin: 'captured',
       partial: true,

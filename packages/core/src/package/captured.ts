@@ -19,6 +19,7 @@ export const featureFrom: Decoder<Feature> = fields<Feature>({
   min: maybe(number),
   max: maybe(number),
   format: maybe(text),
+  timezone: maybe(text),
   classes: maybe(list(scalar)),
 });
 

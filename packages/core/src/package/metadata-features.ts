@@ -23,6 +23,7 @@ const KEYS = [
   'min',
   'max',
   'format',
+  'timezone',
   'classes',
 ];
 
@@ -140,6 +141,7 @@ function parseFeature(
     ...parseBound('min', get('min'), name, report),
     ...parseBound('max', get('max'), name, report),
     ...textOf('format', get('format')),
+    ...textOf('timezone', get('timezone')),
     ...parseScalars('classes', get('classes'), name, report),
   };
 }
@@ -191,7 +193,10 @@ function parseType(
   return 'string';
 }
 
-function textOf<K extends 'description' | 'format'>(key: K, tree: Tree | undefined): { readonly [P in K]?: string } {
+function textOf<K extends 'description' | 'format' | 'timezone'>(
+  key: K,
+  tree: Tree | undefined,
+): { readonly [P in K]?: string } {
   const values: { [P in K]?: string } = {};
   if (tree?.text !== undefined) values[key] = tree.text;
   return values;

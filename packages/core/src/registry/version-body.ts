@@ -90,6 +90,7 @@ function parseFeature(fields: Fields): Feature {
     min: fields.optionalNumber('min'),
     max: fields.optionalNumber('max'),
     format: fields.optionalText('format'),
+    timezone: fields.optionalText('timezone'),
     classes: scalars(fields, 'classes'),
   });
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+import re
 import sys
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -11,9 +12,12 @@ from typing import Any
 
 from .frames import FORMATS, Tensor
 
-__all__ = ["build_input", "has_missing", "import_for", "input_kind", "missing_features", "row_count"]
+__all__ = ["build_input", "datetimes", "has_missing", "import_for", "input_kind", "missing_features", "row_count"]
 
 Feature = dict[str, Any]
+
+#: What says after a date and a time where on earth it is.
+_OFFSET = re.compile(r"(?:[Zz]|[+-]\d\d(?::?\d\d)?)$")
 
 _NUMERIC_TYPES = ("float", "integer", "boolean")
 
@@ -171,19 +175,37 @@ def _column(tensor: Tensor, feature: Feature | None) -> Any:
         return _array(tensor)
     values = _typed(tensor, feature, math.nan)
     if feature is not None and feature.get("type") == "datetime":
-        return _datetimes(values)
+        return datetimes(values, feature.get("timezone"))
     return values
 
 
-def _datetimes(values: list[Any]) -> Any:
+def datetimes(values: Sequence[Any], zone: str | None = None) -> Any:
+    """Gives ISO 8601 texts and datetimes as pandas has them, in the zone the model learned from; None and NaN as NaT.
+
+    Without a zone, times with an offset keep it, and become UTC where the offsets differ.
+    """
     import pandas as pd  # noqa: PLC0415
 
-    texts = [None if isinstance(value, float) else value for value in values]
-    zones = {str(text)[10:].endswith("Z") or "+" in str(text)[10:] for text in texts if text is not None}
-    try:
-        return pd.to_datetime(texts, format="ISO8601", utc=len(zones) > 1)
-    except ValueError:
-        return pd.to_datetime(texts)
+    known = [None if value is None or value != value else value for value in values]
+    offsets = {_offset(value) for value in known if value is not None}
+    is_utc = len(offsets) > 1 or (zone is not None and "" not in offsets)
+    is_text = all(value is None or isinstance(value, str) for value in known)
+    result = pd.to_datetime(known, utc=is_utc, **({"format": "ISO8601"} if is_text else {}))
+    if zone is None:
+        return result
+    # A time that the clocks skipped is the next one there is, and of one that came twice the first.
+    return (
+        result.tz_localize(zone, ambiguous=[True] * len(known), nonexistent="shift_forward")
+        if result.tz is None
+        else result.tz_convert(zone)
+    )
+
+
+def _offset(value: Any) -> str:
+    if isinstance(value, str):
+        found = _OFFSET.search(value, len("2024-01-31"))
+        return found[0] if found else ""
+    return str(getattr(value, "tzinfo", None) or "")
 
 
 def _typed(tensor: Tensor, feature: Feature | None, missing: Any) -> list[Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .._worker.flavors._mappings import takes_mappings
 from ..errors import InvalidPackage
 from ..kinds import comes_from, is_dataframe
 from .base import Saved
@@ -63,10 +64,9 @@ def best_estimator(model: Any) -> Any:
 
 def what_it_takes(model: Any, data: Any = None) -> str:
     """Says whether rows come to it as a ``dataframe``, as an ``array``, or as ``rows`` (dicts), as a DictVectorizer wants them."""
-    first = _first_step(model)
-    if type(first).__name__ == "DictVectorizer" or getattr(first, "input_type", None) == "dict":
+    if takes_mappings(model):
         return "rows"
-    own = not type(first).__module__.startswith("sklearn.")
+    own = not type(_first_step(model)).__module__.startswith("sklearn.")
     return "dataframe" if takes_dataframe(model) or (own and is_dataframe(data)) else "array"
 
 

@@ -23,6 +23,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ._mappings import Mappings, takes_mappings
+
 __all__ = ["FLAVOR_FILE", "PLUGINS", "InvalidPackage", "asked_part", "describe", "existing", "is_described", "load", "predictor"]
 
 FLAVOR_FILE = "flavor.json"
@@ -68,7 +70,10 @@ def load(root: Path, flavor: str, description: dict[str, Any]) -> Any:
 
 def predictor(native: Any, flavor: str, description: dict[str, Any]) -> Any:
     """Gives what answers for a loaded object; the object itself where its flavor has nothing to add."""
-    asked = native if flavor in _AS_THEY_ARE else _module(flavor, description).predictor(native, description)
+    if flavor == "sklearn":
+        asked = Mappings(native) if takes_mappings(native) else native
+    else:
+        asked = native if flavor in _AS_THEY_ARE else _module(flavor, description).predictor(native, description)
     return _explained(asked, *description["explainer"]) if "explainer" in description else asked
 
 
