@@ -5,13 +5,16 @@ import type { Digest } from './digest.ts';
 import { IngotError, systemErrorCode } from './errors.ts';
 import { makeDirectory } from './make-directory.ts';
 import { flush } from './make-durable.ts';
-import { type ArrivalPlace, beginArrival, claimArrival, sweepArrivals } from './package/arrival.ts';
+import { abandonedArrivals, type ArrivalPlace, beginArrival, claimArrival, sweepArrivals } from './package/arrival.ts';
 import { canGoOn } from './package/cache-arrive.ts';
 import type { OutputNotes } from './package/output-notes.ts';
 import type { PackageFile } from './package/package.ts';
 import { hashSource, type SourceFile } from './package/source-file.ts';
 import { diskError } from './package/unpack.ts';
 import { walkDirectory } from './package/walk.ts';
+
+/** How directories are called in which pulls are made. */
+const SUFFIX = '.pulling';
 
 /** What stands where a pull is to write: `same` are exactly the files that are wanted. */
 export type Found = 'nothing' | 'empty' | 'same' | 'other';
@@ -104,7 +107,7 @@ export async function writeWhole<T>(
 ): Promise<T> {
   const parent = dirname(path);
   const name = shortened(basename(path));
-  const place: ArrivalPlace = { parent, prefix: `.${name}.`, suffix: '.pulling', now: options.now };
+  const place: ArrivalPlace = { parent, prefix: `.${name}.`, suffix: SUFFIX, now: options.now };
   try {
     await makeDirectory(parent);
     await sweepArrivals(place, options.manifest);
@@ -125,6 +128,14 @@ export async function writeWhole<T>(
   } catch (error) {
     throw diskError(error, path, 'pull');
   }
+}
+
+/** Finds what pulls that were cut short left in a directory: the next pull of the same package goes on with it. */
+export async function abandonedPulls(directory: string, now: () => Date): Promise<readonly string[]> {
+  const names = (await readdir(directory)).filter((name) => name.startsWith('.') && name.endsWith(SUFFIX));
+  const prefixes = new Set(names.flatMap((name) => /^(\..+\.)[0-9a-f]{16}-/.exec(name)?.[1] ?? []));
+  const places = [...prefixes].map((prefix): ArrivalPlace => ({ parent: directory, prefix, suffix: SUFFIX, now }));
+  return (await Promise.all(places.map((place) => abandonedArrivals(place)))).flat();
 }
 
 async function replace(path: string, temporary: string, found: Found, aside: string): Promise<void> {

@@ -12,6 +12,7 @@ import { createStore } from './content/store-format.ts';
 import { openPackageCache } from './package/cache.ts';
 import { type TestDirectory, testDirectory } from './package/testing/fixtures.ts';
 import { type PulledBytes, pull, pullToCache } from './pull.ts';
+import { abandonedPulls } from './pull-output.ts';
 import { push } from './push.ts';
 import { openLogRegistry } from './registry/open.ts';
 
@@ -140,11 +141,14 @@ test('what a killed pull of another version left is removed', async () => {
   const store = await storeIn(directory);
   const output = directory.join('out');
   expect(await child(directory, directory.join('cache'), 'piece:10', output)).toBeUndefined();
-  expect((await readdir(directory.path)).filter((name) => name.endsWith('.pulling'))).toHaveLength(1);
+  const left = (await readdir(directory.path)).filter((name) => name.endsWith('.pulling'));
+  expect(left).toHaveLength(1);
+  const now = () => new Date();
+  expect(await abandonedPulls(directory.path, now)).toEqual(left.map((name) => directory.join(name)));
   await directory.write({ 'src/deep/tokenizer.json': '{"version": 2}' });
   await push(directory.join('src'), { ...store, name: 'm' });
   await using cache = openPackageCache({ directory: directory.join('cache') });
   await pull('m:2', { ...store, output, cache });
-  expect((await readdir(directory.path)).filter((name) => name.endsWith('.pulling'))).toEqual([]);
+  expect(await abandonedPulls(directory.path, now)).toEqual([]);
   await pullToCache('m:1', { ...store, cache });
 });

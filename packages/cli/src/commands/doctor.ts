@@ -10,7 +10,7 @@ import { cacheRoot, rememberedDirectory, storeAddress } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import type { Check } from '../doctor/check.ts';
 import { failed, ok, warning } from '../doctor/check.ts';
-import { checkCache, checkClock, checkPort } from '../doctor/check-machine.ts';
+import { checkCache, checkClock, checkPort, checkPulls } from '../doctor/check-machine.ts';
 import { checkNode, checkOnnx, checkPython, checkUv } from '../doctor/check-programs.ts';
 import { measureStore } from '../doctor/measure-store.ts';
 import { probeOptions } from '../doctor/probe-before-publishing.ts';
@@ -31,6 +31,7 @@ export async function run(context: Context): Promise<Result> {
     checkOnnx(import.meta.url),
     ...checkConfig(context),
     await guarded('cache', () => checkCache(cacheRoot(settings))),
+    ...(await checkPulls(context.cwd, context.now)),
     ...(await checkStore(context)),
     await guarded('port', () => checkPort(settings.text('host') ?? '127.0.0.1', settings.number('port') ?? 8080)),
   ];

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
+import { abandonedPulls } from '@ingot/core/pull-output';
 import { formatBytes } from '../output/units.ts';
 import type { Check } from './check.ts';
 import { failed, ok, warning } from './check.ts';
@@ -19,6 +20,19 @@ export async function checkCache(directory: string): Promise<Check> {
   const { bavail, bsize } = await statfs(directory);
   const message = `${directory}, ${formatBytes(bavail * bsize)} free`;
   return bavail * bsize < LITTLE_SPACE ? warning('cache', message, 'ingot cache prune') : ok('cache', message);
+}
+
+/** Tells of pulls into a directory that were cut short: nothing else does before the next pull of the same package. */
+export async function checkPulls(directory: string, now: () => Date): Promise<readonly Check[]> {
+  // A directory that cannot be listed is no failure: nothing may ever be pulled into it.
+  const left = await abandonedPulls(directory, now).catch(() => []);
+  return left.map((path) =>
+    warning(
+      'pull',
+      `${path} is left of a pull that was cut short`,
+      `pull it again, which goes on with it; or rm -r ${path}`,
+    ),
+  );
 }
 
 /** Checks that the port of `serve` is free. */

@@ -103,10 +103,17 @@ export async function beginArrival(
 
 /** Removes arrivals that dead processes left; those of one package only when it is given, except it. */
 export async function sweepArrivals(place: ArrivalPlace, except?: Digest): Promise<void> {
+  for (const path of await abandonedArrivals(place, except)) await rm(path, { recursive: true, force: true });
+}
+
+/** Finds arrivals that dead processes left, as {@link sweepArrivals} does; nothing is removed. */
+export async function abandonedArrivals(place: ArrivalPlace, except?: Digest): Promise<readonly string[]> {
+  const found: string[] = [];
   for (const left of await listArrivals(place)) {
     if (except !== undefined && left.manifest === keyOf(except)) continue;
-    if (await isAbandoned(left, place)) await rm(join(place.parent, left.name), { recursive: true, force: true });
+    if (await isAbandoned(left, place)) found.push(join(place.parent, left.name));
   }
+  return found;
 }
 
 interface LeftArrival {
