@@ -25,6 +25,7 @@ from sklearn.preprocessing import OneHotEncoder
 import ingot
 from ingot import requirements
 from ingot._worker.flavors import predictor
+from ingot._worker.outputs import to_tensors
 from ingot.capture import capture
 from ingot.kinds import plain
 from ingot.model import Model, ModelInfo, open_model
@@ -237,3 +238,12 @@ def test_a_step_that_takes_missing_values_gets_them(tmp_path: Path) -> None:
     rows = [{"age": 1.0}, {"age": math.nan}, {"age": 4.0}] * 4
     model = make_pipeline(DictVectorizer(), SimpleImputer(), Ridge()).fit(rows, [1.0, 2.5, 4.0] * 4)
     assert predictor(model, "sklearn", {}).predict([{"age": math.nan}]).tolist() == model.predict([{"age": math.nan}]).tolist()
+
+
+@pytest.mark.parametrize("rows", [2, 5])
+def test_probabilities_of_several_outputs_are_outputs_of_their_own(rows: int) -> None:
+    answers = [np.full((rows, 3), 0.25), np.full((rows, 2), 0.5)]
+    tensors = to_tensors(answers, rows, (), "predict_proba")
+    assert [(tensor.name, list(tensor.shape)) for tensor in tensors] == [("output_0", [rows, 3]), ("output_1", [rows, 2])]
+    alike = to_tensors([np.ones((rows, 2)), np.ones((rows, 2))], rows, (), "predict_proba")
+    assert [list(tensor.shape) for tensor in alike] == [[rows, 2], [rows, 2]]

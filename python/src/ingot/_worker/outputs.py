@@ -26,11 +26,21 @@ class WrongOutput(Exception):
 
 def to_tensors(result: Any, rows: int | None, features: Sequence[Feature], method: str) -> list[Tensor]:
     """Names and encodes a result. ``rows`` is checked unless None; ``features`` are the declared outputs."""
-    columns = _named(_columns(_plain(result), rows, features), features, method)
+    found = _each_output(result, rows) if method.startswith("predict_") else None
+    columns = _named(found or _columns(_plain(result), rows, features), features, method)
     for name, values, _ in columns:
         if rows is not None and len(values) != rows:
             raise WrongOutput(f"{method} returned {len(values)} results for {rows} rows (output {name!r})")
     return [_encode(name, values, feature) for name, values, feature in columns]
+
+
+def _each_output(result: Any, rows: int | None) -> list[tuple[str | None, Any]] | None:
+    """Takes probabilities of several outputs apart: scikit-learn gives a list with one array an output, not one a row."""
+    if not isinstance(result, list) or len(result) < 2 or rows is None:
+        return None
+    if all(getattr(part, "ndim", 0) == 2 and part.shape[0] == rows for part in result):
+        return [(None, part) for part in result]
+    return None
 
 
 def _plain(result: Any) -> Any:
