@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { filesUnder, fingerprintOfStats, readOr } from './lib/files.mjs';
+import { LICENSES_FILE, modulesOf, thirdPartyLicenses } from './lib/licenses.mjs';
 import { inRoot, ROOT } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
 
@@ -64,13 +65,14 @@ async function bundle(directory) {
     },
   });
   try {
-    await build.write({
+    const { output } = await build.write({
       dir: directory,
       format: 'esm',
       entryFileNames: '[name].js',
       chunkFileNames: 'chunks/[name]-[hash].js',
       minify: { compress: true, mangle: false, codegen: true },
     });
+    writeFileSync(join(directory, LICENSES_FILE), thirdPartyLicenses(modulesOf(output)));
   } finally {
     await build.close();
   }

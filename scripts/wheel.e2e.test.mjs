@@ -51,6 +51,16 @@ describe('the wheel, where no Node.js is on PATH', () => {
     expect(readFileSync(again.path).equals(readFileSync(wheel.path))).toBe(true);
   });
 
+  test('brings the licences of what the engine contains', async () => {
+    const code = "import importlib.metadata as m; print(next(f for f in m.files('ingot') if f.name == 'THIRD-PARTY-LICENSES').read_text())";
+    const { stdout } = await run(join(env.PATH, 'python'), ['-c', code], { env, cwd: work, maxBuffer: 10_000_000 });
+    const named = [...stdout.matchAll(/^-{80}\n(\S+) \d\S* {2}(\S.*)$/gm)].map(([, name]) => name);
+    expect(named).toEqual([...named].sort());
+    expect(named.length).toBeGreaterThan(10);
+    for (const name of Object.keys(JSON.parse(readFileSync(inRoot('packages/cli/package.json'), 'utf8')).dependencies ?? {})) expect(named).toContain(name);
+    expect(stdout).toContain('Permission is hereby granted, free of charge');
+  });
+
   test('brings a command and a module of the same version', async () => {
     expect((await installed('ingot', '--version')).stdout.trim()).toBe(version);
     expect((await installed('python', '-m', 'ingot', '--version')).stdout.trim()).toBe(version);

@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { parse } from 'smol-toml';
 import { buildCli } from './build.mjs';
 import { filesUnder } from './lib/files.mjs';
+import { LICENSES_FILE } from './lib/licenses.mjs';
 import { inRoot } from './lib/paths.mjs';
 import { zip } from './lib/zip.mjs';
 
@@ -68,6 +69,7 @@ function infoFiles(info, project, dependencies) {
     [`${info}/WHEEL`, Buffer.from('Wheel-Version: 1.0\nGenerator: ingot\nRoot-Is-Purelib: true\nTag: py3-none-any\n')],
     [`${info}/entry_points.txt`, Buffer.from(entryPoints(project))],
     [`${info}/licenses/LICENSE`, license],
+    [`${info}/licenses/${LICENSES_FILE}`, readFileSync(inRoot('packages/cli/dist', LICENSES_FILE))],
     [`${info}/top_level.txt`, Buffer.from('ingot\ningot_command\n')],
   ];
 }
@@ -81,6 +83,7 @@ function metadata(project, dependencies) {
     `Summary: ${project.description}`,
     `License-Expression: ${project.license}`,
     'License-File: LICENSE',
+    `License-File: ${LICENSES_FILE}`,
     `Keywords: ${project.keywords.join(',')}`,
     ...project.classifiers.map((text) => `Classifier: ${text}`),
     `Requires-Python: ${project['requires-python']}`,
