@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import collections
 import importlib
 import json
 import math
@@ -24,6 +25,7 @@ from ingot._worker.loading import load_native
 from ingot.capture import capture_environment, capture_params, search_results
 from ingot.requirements import mismatches, pickle_globals, pins, split_modules
 from ingot.serializers import Saved, choose
+from ingot.serializers.pickling import by_value
 from ingot.serializers.source import extract_source
 
 THRESHOLD = 0.5
@@ -68,6 +70,23 @@ def test_reading_the_globals_of_a_pickle_runs_nothing(tmp_path: Path) -> None:
     path = tmp_path / "evil.pkl"
     path.write_bytes(b"cbuiltins\nprint\n(S'ran'\ntR.")
     assert pickle_globals(path) == {("builtins", "print")}
+
+
+class _Averaging:
+    """What a notebook's class is like: it uses modules that the pickle has already named as texts, more than one."""
+
+    kept = "collections"
+
+    def predict(self, rows: list[Any]) -> Any:
+        return collections.Counter(float(np.mean(row)) for row in rows), json.dumps({})
+
+
+def test_modules_of_a_class_that_is_stored_by_value_are_found_and_nothing_else(tmp_path: Path) -> None:
+    cloudpickle = pytest.importorskip("cloudpickle")
+    path = tmp_path / "model.pkl"
+    with by_value(cloudpickle, {__name__}):
+        path.write_bytes(cloudpickle.dumps(_Averaging()))
+    assert {module for module, name in pickle_globals(path) if not name} == {"collections", "json", "numpy"}
 
 
 def test_an_unfitted_estimator_is_refused_with_the_fix(tmp_path: Path) -> None:

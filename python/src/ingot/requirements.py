@@ -19,12 +19,31 @@ COMPANIONS = {"scikit-learn": ("numpy", "scipy")}
 _OWN = "ingot"
 
 
+class _Subimport:
+    """Stands for cloudpickle's function that imports a module."""
+
+
+_SUBIMPORT = _Subimport()
+#: What a pickle has put on its stack: a text, the function above, or anything else.
+_Part = str | _Subimport | None
+
+
 def pickle_globals(path: Path) -> set[tuple[str, str]]:
     """Gives the (module, name) pairs that a pickle imports, by reading its opcodes; nothing is loaded or executed."""
     found: set[tuple[str, str]] = set()
-    memo: dict[int, str | None] = {}
-    recent: list[str | None] = []
-    importing = False
+    memo: dict[int, _Part] = {}
+    recent: list[_Part] = []
+
+    def push(part: _Part) -> None:
+        # cloudpickle names modules as the argument of its `subimport`
+        if isinstance(part, str) and recent and recent[-1] is _SUBIMPORT:
+            found.add((part, ""))
+        recent.append(part)
+
+    def push_global(module: str, attribute: str) -> None:
+        found.add((module, attribute))
+        push(_SUBIMPORT if attribute == "subimport" else None)
+
     with path.open("rb") as file:
         for opcode, argument, _ in pickletools.genops(file):
             name = opcode.name
@@ -33,25 +52,20 @@ def pickle_globals(path: Path) -> set[tuple[str, str]]:
             elif name in {"PUT", "BINPUT", "LONG_BINPUT"}:
                 memo[_number(argument)] = recent[-1] if recent else None
             elif name in {"GET", "BINGET", "LONG_BINGET"}:
-                recent.append(memo.get(_number(argument)))
+                push(memo.get(_number(argument)))
             elif name == "GLOBAL":
                 module, _, attribute = str(argument).partition(" ")
-                found.add((module, attribute))
-                recent.append(None)
+                push_global(module, attribute)
             elif name == "STACK_GLOBAL":
                 module_name, attribute_name = [*([None, None]), *recent][-2:]
-                if module_name is not None and attribute_name is not None:
-                    found.add((module_name, attribute_name))
-                    importing = attribute_name == "subimport"
-                recent.append(None)
+                if isinstance(module_name, str) and isinstance(attribute_name, str):
+                    push_global(module_name, attribute_name)
+                else:
+                    push(None)
             elif isinstance(argument, str):
-                # cloudpickle names modules as the argument of its `subimport`
-                if importing:
-                    found.add((argument, ""))
-                    importing = False
-                recent.append(argument)
+                push(argument)
             elif opcode.stack_after:
-                recent.append(None)
+                push(None)
             del recent[:-4]
     return found
 
