@@ -124,6 +124,17 @@ def test_a_stray_data_frame_is_told_and_a_model_without_data_is_quiet(tmp_path: 
     model.training_table = pd.DataFrame(X)
     (notice,) = choose(model).save(model, tmp_path).notices
     assert notice.startswith("model.training_table holds a DataFrame of 150 rows (4.9")
+    assert "set it to None" in notice
+
+
+def test_what_a_framework_keeps_is_not_advised_away(tmp_path: Path) -> None:
+    statsmodels = pytest.importorskip("statsmodels.api")
+    results = statsmodels.tsa.VAR(pd.DataFrame({"a": np.arange(40.0) ** 0.5, "b": np.sin(np.arange(40.0))})).fit(1)
+    results.model.kept = {"rows": pd.DataFrame(X)}
+    notices = write_pickle(Holder(results), tmp_path / "model.pkl").notices
+    assert any("VAR keeps it" in notice for notice in notices) and "None" not in "".join(notices)
+    mine = write_pickle(Holder({"rows": pd.DataFrame(X)}), tmp_path / "mine.pkl").notices
+    assert any("set it to None" in notice for notice in mine)
 
 
 def test_parts_alike_are_told_once(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import cases_series
 import cases_tabular
 import cases_text
+import numpy as np
 import pytest
 
 import ingot
@@ -194,3 +196,19 @@ def test_an_explainer_beside_its_model_explains_the_rows_that_predict_answers(tm
     told = back.explain(table)
     assert told["values"].tolist() == models["explainer"](table).values.tolist()
     assert len(back.explain(rows)) == len(rows) and set(back.explain(rows)[0]) == {"values", "base_values"}
+
+
+@pytest.mark.parametrize("make", [getattr(cases_series, f"statsmodels_{kind}") for kind in ("ols", "formula", "logit", "arima")])
+def test_what_is_advised_about_the_data_inside_keeps_predicting(make: Any, tmp_path: Path) -> None:
+    pytest.importorskip("statsmodels")
+    results, asked = make()
+    before = choose(results).save(results, tmp_path)
+    (notice,) = before.notices
+    assert re.search(r"hold the \d+ rows they were fitted on \([\d.]+ (kB|bytes)\)", notice), notice
+    assert "None" not in notice
+    if "remove_data" in notice:
+        answer = flavors.predictor(results, "statsmodels", before.description).predict(asked)
+        results.remove_data()
+        again = choose(results).save(results, tmp_path)
+        found = flavors.load(tmp_path, "statsmodels", again.description)
+        np.testing.assert_allclose(flavors.predictor(found, "statsmodels", again.description).predict(asked), answer)

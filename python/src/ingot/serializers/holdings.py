@@ -7,6 +7,7 @@ from typing import Any
 
 from ..errors import InvalidPackage
 from ..kinds import comes_from
+from ..requirements import split_modules, top_modules
 
 _MAX_DEPTH = 8
 _MAX_PARTS = 20_000
@@ -37,13 +38,30 @@ def check_holdings(model: Any) -> tuple[str, ...]:
 def _notice(path: str, name: str, part: Any, owner: Any) -> str | None:
     rows = _frame_rows(part) if comes_from(part, "pandas") or comes_from(part, "polars") else None
     if rows is not None:
-        return f"{path} holds a DataFrame of {rows:,} rows ({_size(part)}); set it to None if predict() does not need it"
+        held = f"{path} holds a DataFrame of {rows:,} rows ({_size(part)})"
+        if _is_own(owner) or _is_stray(owner, name):
+            return f"{held}; set it to None if predict() does not need it"
+        # What a framework keeps it may need: without it, it may stop predicting.
+        return f"{held}, as a {type(owner).__name__} keeps it; it is stored with the model"
     count = _row_count(part) if name in _TRAINING else 0
     if not count:
         return None
     what = "support vectors" if name == "support_vectors_" else "rows"
     kind = type(owner).__name__
     return f"{path} holds {count:,} {what} of the training data ({_size(part)}), as a {kind} needs; they are stored with it"
+
+
+def _is_own(owner: Any) -> bool:
+    """Says whether an object is of a class of the user's, which comes with no distribution; so are containers nobody holds."""
+    top = type(owner).__module__.partition(".")[0]
+    return owner is None or top in {"__main__", "__mp_main__"} or bool(split_modules(top_modules([top]))[1])
+
+
+def _is_stray(owner: Any, name: str) -> bool:
+    """Says whether somebody hung an attribute on an estimator: its own are parameters, or have an underscore."""
+    if not name or name.startswith("_") or name.endswith("_") or not hasattr(owner, "get_params"):
+        return False
+    return name not in owner.get_params(deep=False)
 
 
 def _parts(model: Any) -> Iterator[tuple[str, str, Any, Any]]:
@@ -57,7 +75,9 @@ def _parts(model: Any) -> Iterator[tuple[str, str, Any, Any]]:
         seen.add(id(part))
         yield path, name, part, owner
         if depth < _MAX_DEPTH:
-            waiting += [(path + suffix, key, child, part, depth + 1) for suffix, key, child in _children(part)]
+            # What is in a container belongs to whoever holds the container.
+            whose = owner if isinstance(part, dict | list | tuple) else part
+            waiting += [(path + suffix, key, child, whose, depth + 1) for suffix, key, child in _children(part)]
 
 
 def _children(part: Any) -> Iterator[tuple[str, str, Any]]:
@@ -112,16 +132,17 @@ def _row_count(part: Any) -> int:
 
 def _size(part: Any) -> str:
     if hasattr(part, "memory_usage"):
-        return _human(int(part.memory_usage(index=True).sum()))
+        return human(int(part.memory_usage(index=True).sum()))
     if hasattr(part, "estimated_size"):
-        return _human(int(part.estimated_size()))
+        return human(int(part.estimated_size()))
     if hasattr(part, "get_arrays"):
-        return _human(sum(int(array.nbytes) for array in part.get_arrays()))
+        return human(sum(int(array.nbytes) for array in part.get_arrays()))
     dense = getattr(part, "nbytes", 0)
-    return _human(int(dense or getattr(getattr(part, "data", None), "nbytes", 0)))
+    return human(int(dense or getattr(getattr(part, "data", None), "nbytes", 0)))
 
 
-def _human(count: float) -> str:
+def human(count: float) -> str:
+    """Gives a number of bytes as people read it: ``4.8 kB``."""
     for unit in ("bytes", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -28,13 +28,16 @@ class Pickled(NamedTuple):
     notices: tuple[str, ...]
 
 
-def write_pickle(model: Any, path: Path, *, code: Iterable[Path] = ()) -> Pickled:
+def write_pickle(model: Any, path: Path, *, code: Iterable[Path] = (), holds: str | None = None) -> Pickled:
     """Pickles an object (protocol 5). What only exists here is stored by value where cloudpickle is installed.
+
+    ``holds`` says of the training data inside what the caller knows better than what is found by looking for it.
 
     :raises InvalidPackage: when it cannot be pickled: names the part that refuses by its path (``model.steps[1][1].func``)
         and what to do; also for a tensor on a GPU.
     """
-    held = check_holdings(model)
+    found = check_holdings(model)
+    held = found if holds is None or not found else (holds,)
     beside = {part.resolve().stem if part.is_file() else part.resolve().name for part in code}
     failed = _dump(pickle, model, path)
     local = set() if failed else _local(path) - beside

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import InvalidPackage
 from ..kinds import comes_from
 from .base import Saved
+from .holdings import human
 from .pickling import write_pickle
 
 #: What a fit tells about itself, where it has it.
@@ -37,8 +38,8 @@ class StatsmodelsSerializer:
                 code="invalid-package",
                 hint="results = model.fit(); ingot.push(results, …)",
             )
-        modules, notices = write_pickle(model, directory / "model.pkl", code=code)
         series = hasattr(model, "forecast")
+        modules, notices = write_pickle(model, directory / "model.pkl", code=code, holds=_held(model, series))
         formula = _formula(model)
         return Saved(
             flavor="statsmodels",
@@ -59,6 +60,18 @@ class StatsmodelsSerializer:
     def pip_names(self, model: Any) -> list[str]:
         """pandas and scipy, which statsmodels computes with."""
         return ["pandas", "scipy"]
+
+
+def _held(model: Any, series: bool) -> str:
+    """Says of the data inside what can be done about it: most need it to answer, a regression on columns does without."""
+    arrays = [array for name in ("endog", "exog") if (array := getattr(model.model, name, None)) is not None and hasattr(array, "nbytes")]
+    rows = len(arrays[0]) if arrays else int(getattr(model, "nobs", 0) or 0)
+    held = f"the results hold the {rows:,} rows they were fitted on ({human(sum(int(array.nbytes) for array in arrays))})"
+    if series:
+        return f"{held}, which a forecast starts from"
+    if _formula(model) or not hasattr(model, "remove_data"):
+        return f"{held}, as statsmodels keeps them; they are stored with it"
+    return f"{held}, as statsmodels keeps them; results.remove_data() before the push leaves them out, and they still predict"
 
 
 def _is_result(model: Any) -> bool:
