@@ -1,8 +1,10 @@
-import { createHash, randomBytes } from 'node:crypto';
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { type Digest, digestOf } from './digest.ts';
 import { IngotError, isIngotError, systemErrorCode } from './errors.ts';
 import { makeDirectory } from './make-directory.ts';
+import { type Arrival, beginArrival, claimArrival } from './package/arrival.ts';
 import { whyUnsafePath } from './package/paths.ts';
 import { diskError } from './package/unpack.ts';
 import type { OnProgress } from './progress.ts';
@@ -25,7 +27,8 @@ export interface BringOptions {
 }
 
 const PARALLEL = 8;
-/** A download that nobody has written to for so long was left by a process that died. */
+const SUFFIX = '.bringing';
+/** A download that nobody has worked on for so long is not gone on with any more. */
 const ABANDONED_MS = 24 * 3_600_000;
 
 /**
@@ -75,26 +78,32 @@ async function download(
   wanted: readonly Wanted[],
   options: BringOptions,
 ): Promise<BroughtSource> {
-  const id = createHash('sha256')
-    .update(`${place.address}\n${match.location}\n${match.revision}`)
-    .digest('hex')
-    .slice(0, 32);
-  const left = join(options.directory, `${id}.left`);
-  const own = join(options.directory, `${id}.${randomBytes(6).toString('hex')}`);
+  const identity = digestOf(`${place.address}\n${match.location}\n${match.revision}`);
   await makeDirectory(options.directory, { mode: 0o700 });
   await sweep(options.directory);
-  await rename(left, own).catch(() => {}); // nothing was left by an earlier attempt, or another process has it
+  const arrival = await begin(options.directory, identity);
+  const own = arrival.path;
   try {
     await each(wanted, PARALLEL, (file) => fetchFile(file, place, match, own, options));
   } catch (error) {
-    await rename(own, left).catch(() => rm(own, { recursive: true, force: true }));
+    arrival[Symbol.dispose]();
     throw diskError(error, options.directory, 'source.download');
   }
   const alone = match.kind === 'file' && wanted.length === 1;
   return {
     path: join(own, alone ? (wanted[0]?.as ?? '') : baseOf(match)),
-    [Symbol.asyncDispose]: () => rm(own, { recursive: true, force: true }),
+    [Symbol.asyncDispose]: async () => {
+      await rm(own, { recursive: true, force: true });
+      arrival[Symbol.dispose]();
+    },
   };
+}
+
+/** Goes on with a download of the same bytes that failed, or that a dead process left; or begins one. */
+async function begin(directory: string, wanted: Digest): Promise<Arrival> {
+  const place = { parent: directory, prefix: '.', suffix: SUFFIX, now: () => new Date() };
+  const claimed = await claimArrival(place, wanted, { mode: 0o700 });
+  return claimed === 'busy' ? await beginArrival(place, wanted, { mode: 0o700 }) : claimed;
 }
 
 async function fetchFile(
@@ -109,8 +118,8 @@ async function fetchFile(
   const local = place.localPath?.(facts.path);
   if (local !== undefined && (await linked(local, path))) return;
   const part = `${path}.part`;
-  if ((await sizeOf(path)) === facts.sizeBytes) return;
-  const start = Math.min((await sizeOf(part)) ?? 0, facts.sizeBytes);
+  if ((await writtenBytes(path)) === facts.sizeBytes) return;
+  const start = Math.min((await writtenBytes(part)) ?? 0, facts.sizeBytes);
   let doneBytes = start;
   const objectVersion = match.address.objectVersion ?? facts.objectVersion;
   const reading = { ...(signal && { signal }), ...(objectVersion !== undefined && { objectVersion }), start };
@@ -174,17 +183,19 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await stat(path).catch(() => undefined))?.size;
+/** How much of a file was written. What is older than the system's last start may never have reached the disk: it goes. */
+async function writtenBytes(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined || found.mtimeMs > Date.now() - uptime() * 1000) return found?.size;
+  await rm(path, { force: true });
+  return undefined;
 }
 
 /** Removes what processes left that died long ago. */
 async function sweep(directory: string): Promise<void> {
   const names = await readdir(directory).catch((): string[] => []);
   for (const name of names) {
-    const found = /\.(?:left|[0-9a-f]{12})$/.test(name)
-      ? await stat(join(directory, name)).catch(() => undefined)
-      : undefined;
+    const found = name.endsWith(SUFFIX) ? await stat(join(directory, name)).catch(() => undefined) : undefined;
     if (found === undefined || Date.now() - found.mtimeMs < ABANDONED_MS) continue;
     await rm(join(directory, name), { recursive: true, force: true });
   }

@@ -177,27 +177,3 @@ test('metadata and requirements that are named after a file belong to it, others
   expect(record.model).toBe('example-model');
   expect(cached.description.files.map(({ path }) => path)).toEqual(['m_v1.h5', 'metadata.yaml', 'requirements.txt']);
 });
-
-test('a download that was cut goes on where it was, and nothing of it stays', async () => {
-  await using directory = await testDirectory();
-  const blobs = createMemoryBlobStore();
-  await blobs.write('v1/a.h5', bodyOf('a'.repeat(1000)));
-  await blobs.write('v1/b.h5', bodyOf('b'.repeat(1000)));
-  const reads: [string, number][] = [];
-  let cut = true;
-  const flaky: BlobStore = {
-    ...blobs,
-    async *read(key, options = {}) {
-      reads.push([key, options.range?.start ?? 0]);
-      if (!cut || key !== 'v1/b.h5') return yield* blobs.read(key, options);
-      yield Buffer.from('b'.repeat(400));
-      throw new IngotError('content-not-found', 'cut');
-    },
-  };
-  const { reader } = await world(directory, flaky);
-  await expect(reader.open('s3://bucket/v1/')).rejects.toThrow('cut');
-  cut = false;
-  const { cached } = await reader.open('s3://bucket/v1/');
-  expect(cached.sizeBytes).toBe(2000);
-  expect(reads.at(-1)).toEqual(['v1/b.h5', 400]);
-});
