@@ -13,11 +13,12 @@ IDS = [[2, 5, 8, 3], [2, 6, 8, 3]]
 
 
 def tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     inner = Tokenizer(models.WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
     marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
     return PreTrainedTokenizerFast(tokenizer_object=inner, model_max_length=64, **marks)
 
@@ -152,6 +153,12 @@ def _images_by_hand(pipeline: Any, rows: Any) -> Any:
     return np.stack(made)
 
 
+def _by_pictures(made: Any, arrays: Any) -> Any:
+    from PIL import Image
+
+    return made([Image.fromarray(array) for array in arrays])
+
+
 CASES = [
     Case("transformers", "text-classification pipeline", text_classification, 1e-5, lambda made, texts: made(texts)),
     Case("transformers", "model and tokenizer", model_with_tokenizer, 1e-5),
@@ -159,7 +166,7 @@ CASES = [
     Case("transformers", "token-classification pipeline", named_entities, 1e-5, lambda made, texts: made(texts)),
     Case("transformers", "fill-mask pipeline", fill_mask, 1e-5, lambda made, texts: made(texts)),
     Case("transformers", "text-generation pipeline", text_generation, 1e-5, lambda made, texts: made(texts)),
-    Case("transformers", "image-classification pipeline", images, 1e-5),
+    Case("transformers", "image-classification pipeline", images, 1e-5, _by_pictures),
     Case("sentence-transformers", "SentenceTransformer", sentence_embeddings, 1e-5, lambda made, texts: made.encode(texts)),
     Case("sentence-transformers", "CrossEncoder", cross_encoder, 1e-5, lambda made, rows: made.predict([tuple(row.values()) for row in rows])),
     Case("peft", "LoRA adapter", adapter_alone, 1e-5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from matrix import Case
@@ -26,6 +27,22 @@ def _by_hand(model: Any, data: Any) -> Any:
     if was:
         model.train()
     return answer.float() if isinstance(answer, torch.Tensor) else answer
+
+
+def _by_program(program: Any, data: Any) -> Any:
+    import torch
+
+    with torch.inference_mode():
+        return program.module()(torch.from_numpy(data))
+
+
+def _sums(weights: Any, _: Any) -> list[float]:
+    return [float(tensor.double().sum()) for tensor in weights.values()]
+
+
+def _code(name: str) -> dict[str, Any]:
+    """The file of a class of the user's, stored with the model."""
+    return {"code": [Path(__file__).parent / f"{name}.py"]}
 
 
 def sequential() -> tuple[Any, Any]:
@@ -166,16 +183,16 @@ def _fastai_labels(learner: Any, table: Any) -> Any:
 CASES = [
     Case("torch", "Sequential", sequential, 1e-6, _by_hand),
     Case("torch", "class of the user's, tied weights", own_class, 1e-6, _by_hand),
-    Case("torch", "two inputs, two outputs", two_inputs, 1e-6, _by_hand),
+    Case("torch", "two inputs, two outputs", two_inputs, 1e-6, _by_hand, push=_code("torch_models_for_tests")),
     Case("torch", "LSTM", recurrent, 1e-6, lambda model, data: _by_hand(model, data)[0]),
     Case("torch", "TransformerEncoder", transformer, 1e-5, _by_hand),
     Case("torch", "torchvision ResNet", resnet, 1e-4, _by_hand, modules=("torchvision",)),
     Case("torch", "bfloat16", bfloat16, 1e-2),
     Case("torch", "TorchScript", scripted, 1e-6, _by_hand),
-    Case("torch", "torch.export", exported, 1e-6, lambda program, data: _by_hand(program.module(), data)),
+    Case("torch", "torch.export", exported, 1e-6, _by_program),
     Case("torch", "whole module (torch-pickle)", sequential, 1e-6, _by_hand, push={"serializer": "torch-pickle"}),
-    Case("torch", "state_dict", weights, 0.0, not_served="weights without an architecture cannot answer"),
-    Case("lightning", "LightningModule", lightning_module, 1e-6, _by_hand),
+    Case("torch", "state_dict", weights, 0.0, _sums, not_served="weights without an architecture cannot answer"),
+    Case("lightning", "LightningModule", lightning_module, 1e-6, _by_hand, push=_code("lightning_models_for_tests")),
     Case("skorch", "NeuralNetClassifier", skorch_classifier, 1e-6),
     Case("skorch", "NeuralNetRegressor", skorch_regressor, 1e-6),
     Case("fastai", "tabular_learner", fastai_tabular, 0.0, _fastai_labels),
