@@ -6,7 +6,7 @@
     python tools/ingot_reader.py STORE check
 
 Needs Python 3.8 and nothing else. Everything is verified on the way: each event against the one before it, each body
-against its head, each recipe, page, piece, file and manifest against its digest. `docs/format.md` describes the layout.
+against its head, each recipe, page, chunk, file and manifest against its digest. `docs/format.md` describes the layout.
 Exit codes: 0 done, 2 wrong usage, 3 no such store, model or version, 8 something is not what it was.
 """
 
@@ -26,7 +26,7 @@ COPY_BYTES = 1024 * 1024
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 PACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}/(0|[1-9][0-9]{0,8})\Z")
 MODEL_ID = re.compile(r"[a-z0-9-]+\Z")
-# How often a pack may have been moved, and how long a coded piece may be.
+# How often a pack may have been moved, and how long a coded chunk may be.
 MOST_MOVES = 64
 CODED_BYTES = 16 * 1024 * 1024
 
@@ -329,16 +329,16 @@ def open_model(store, reference):
     return model, model.find(selector)
 
 
-# --- coded pieces -----------------------------------------------------------------------------------------------------
+# --- coded chunks -----------------------------------------------------------------------------------------------------
 
 
 def decoded(stored, coded, what):
-    """Decodes a piece: four planes, of every fourth byte each, as they are or deflated."""
+    """Decodes a chunk: four planes, of every fourth byte each, as they are or deflated."""
     coding, size = coded
     if coding != "planes4-deflate":
-        raise ReaderError(6, "%s has a piece in the coding %r, which this reader does not know" % (what, coding))
+        raise ReaderError(6, "%s has a chunk in the coding %r, which this reader does not know" % (what, coding))
     if not is_count(size) or size > CODED_BYTES or len(stored) < 20:
-        raise damaged("%s has a coded piece of an impossible size" % what)
+        raise damaged("%s has a coded chunk of an impossible size" % what)
     piece, at = bytearray(size), 20
     for plane in range(4):
         method, length = stored[plane * 5], int.from_bytes(stored[plane * 5 + 1 : plane * 5 + 5], "big")
@@ -348,10 +348,10 @@ def decoded(stored, coded, what):
         if method == 1:
             data = inflated(data, wanted, what)
         if method > 1 or len(data) != wanted:
-            raise damaged("%s has a coded piece that cannot be decoded" % what)
+            raise damaged("%s has a coded chunk that cannot be decoded" % what)
         piece[plane::4] = data
     if at != len(stored):
-        raise damaged("%s has a coded piece with bytes behind its end" % what)
+        raise damaged("%s has a coded chunk with bytes behind its end" % what)
     return bytes(piece)
 
 
@@ -360,7 +360,7 @@ def inflated(data, wanted, what):
         # One byte more than wanted shows what is too long, however long it would become.
         return zlib.decompressobj(-15).decompress(data, wanted + 1)
     except zlib.error as error:
-        raise damaged("%s has a coded piece that cannot be inflated: %s" % (what, error))
+        raise damaged("%s has a coded chunk that cannot be inflated: %s" % (what, error))
 
 
 # --- contents -------------------------------------------------------------------------------------------------------
@@ -382,14 +382,14 @@ class Package:
             self.first.setdefault(content["digest"], at)
             at += content["chunks"]
         if at != len(self.pieces):
-            raise damaged("the recipe does not add up: %d pieces wanted, %d listed" % (at, len(self.pieces)))
+            raise damaged("the recipe does not add up: %d chunks wanted, %d listed" % (at, len(self.pieces)))
         self.manifest = self._manifest(version["manifest"])
 
     def _page(self, ref):
         page = self.store.document(ref, "a page")
         pieces = [(row[0], (page["packs"][row[1]], row[2], row[3]), row[4:]) for row in page["pieces"]]
         if len(pieces) != ref["pieces"]:
-            raise damaged("the page %s does not have its %d pieces" % (ref["digest"], ref["pieces"]))
+            raise damaged("the page %s does not have its %d chunks" % (ref["digest"], ref["pieces"]))
         return pieces
 
     def _manifest(self, digest):

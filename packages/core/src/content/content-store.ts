@@ -1,6 +1,6 @@
 /**
- * Contents are bytes named by their SHA-256. They lie in *packs*; a *recipe* says which pieces of which packs rebuild
- * a package, in *pages* of about 256 pieces. An *upload* is one push: contents in, recipe out.
+ * Contents are bytes named by their SHA-256. They lie in *packs*; a *recipe* says which chunks of which packs rebuild
+ * a package, in *pages* of about 128 chunks. An *upload* is one push: contents in, recipe out.
  */
 
 import type { Digest } from '../digest.ts';

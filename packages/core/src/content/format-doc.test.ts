@@ -60,7 +60,7 @@ describe('docs/format.md', () => {
       'pack-footer',
       'page',
       'recipe',
-      'coded-piece',
+      'coded-chunk',
       'manifest',
       'upload-root',
       'condemned-list',
@@ -132,7 +132,7 @@ describe('docs/format.md', () => {
   });
 
   test('shows a row of a coded piece, and bytes of its coding that decode', () => {
-    const row: unknown = JSON.parse(String(block('coded-piece')));
+    const row: unknown = JSON.parse(String(block('coded-chunk')));
     const [piece] = parsePage(Buffer.from(JSON.stringify({ format: 1, packs: ['a/0'], pieces: [row] })), 'page');
     assert.ok(piece?.coding !== undefined && isCoding(piece.coding));
     assert.deepEqual([piece.length, piece.sizeBytes], [55000, 65536]);

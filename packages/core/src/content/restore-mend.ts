@@ -22,7 +22,7 @@ const HELD_BYTES = 1024 * 1024;
 /**
  * Finds the pieces of a file that are wrong, and fetches them once more. Gives the bytes that were fetched.
  * @param what how messages call the file.
- * @throws IngotError `integrity` naming content, file and pack when a piece is wrong again.
+ * @throws IngotError `integrity` naming content, file and pack when a chunk is wrong again.
  */
 export async function mendFile(source: MendSource, file: PlacedFile, what: string): Promise<number> {
   let fetchedBytes = 0;
