@@ -32,6 +32,9 @@ if (words.length === 0 || (words.length === 1 && /^(?:--help|-h|help)$/.test(wor
 } else if (words[0] === '__complete') {
   const { completeProcess } = await import('./completion/complete-process.ts');
   await completeProcess(words.slice(1));
+} else if (words[0] === '__engine') {
+  const { engineProcess } = await import('./engine/engine-process.ts');
+  await engineProcess(words.slice(1));
 } else {
   const { runProcess } = await import('./run-process.ts');
   await runProcess(words);

@@ -1,39 +1,19 @@
-import { setMaxListeners } from 'node:events';
 import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { interruptsOfProcess } from './interrupts.ts';
 import { provide, settingsHost } from './process-host.ts';
 import type { Host } from './run.ts';
 import { reportError, run } from './run.ts';
 
-/** A second signal within this time is taken for the same one. */
-const ECHO_MS = 500;
-
 /** Runs a command line in this process: signals, streams and the exit status. */
 export async function runProcess(words: readonly string[]): Promise<void> {
-  const interrupt = new AbortController();
-  // Every request that is under way listens to it: many are no leak.
-  setMaxListeners(0, interrupt.signal);
-  let signalled: number | undefined;
-  let signalledAt = 0;
-  for (const [name, status] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.on(name, () => {
-      // Ctrl-C under npx, or a TERM by `timeout`, comes twice at once: to the group, and passed on by the parent.
-      if (signalled !== undefined && performance.now() - signalledAt < ECHO_MS) return;
-      if (signalled !== undefined) process.exit(signalled);
-      signalled = status;
-      signalledAt = performance.now();
-      interrupt.abort();
-    });
-  }
+  const interrupt = interruptsOfProcess();
   const host = processHost(interrupt.signal);
   process.on('uncaughtException', (thrown) => {
     process.exit(reportError(thrown, words, host));
   });
   const status = await run(words, host);
-  exitWhenWritten(status === 130 ? (signalled ?? status) : status);
+  exitWhenWritten(status === 130 ? (interrupt.status ?? status) : status);
 }
 
 /** Ends the process once both streams took everything; a pipe may be slow. */

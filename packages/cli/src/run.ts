@@ -25,6 +25,8 @@ export interface Host
     Pick<Context, 'signal' | 'now' | 'readStdin' | 'onInputClosed' | 'confirm'> {
   /** Puts storage variables where the clouds' own clients look for them. */
   provide(variables: readonly { readonly name: string; readonly text: string }[]): void;
+  /** Hears the settings of the command before it runs. */
+  readonly onSettings?: (settings: Settings) => void;
   readonly stdout: StreamLike;
   readonly stderr: StreamLike;
 }
@@ -104,6 +106,7 @@ async function execute(
 ): Promise<number> {
   const format = formatOf(parsed);
   const settings = await readSettings(verb, parsed, host, terminal);
+  host.onSettings?.(settings);
   const progress = openDisplay(format, host, terminal);
   const context: Context = { ...host, arguments: parsed, settings, terminal, format, progress };
   const command = await loadCommand(path);

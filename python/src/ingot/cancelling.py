@@ -7,10 +7,11 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import Any
 
 from .errors import Interrupted
 
-Stop = Callable[["subprocess.Popen[str]"], None]
+Stop = Callable[["subprocess.Popen[Any]"], None]
 
 _current: ContextVar[Cancellation | None] = ContextVar("ingot-cancellation", default=None)
 
@@ -20,7 +21,7 @@ class Cancellation:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._running: dict[int, tuple[subprocess.Popen[str], Stop]] = {}
+        self._running: dict[int, tuple[subprocess.Popen[Any], Stop]] = {}
         self._cancelled = False
 
     def cancel(self) -> None:
@@ -41,7 +42,7 @@ class Cancellation:
             _current.reset(token)
 
     @contextlib.contextmanager
-    def _holding(self, process: subprocess.Popen[str], stop: Stop) -> Iterator[None]:
+    def _holding(self, process: subprocess.Popen[Any], stop: Stop) -> Iterator[None]:
         with self._lock:
             self._running[id(process)] = (process, stop)
             late = self._cancelled
@@ -53,6 +54,11 @@ class Cancellation:
             with self._lock:
                 del self._running[id(process)]
 
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether :meth:`cancel` was called."""
+        return self._cancelled
+
     def refuse_when_cancelled(self) -> None:
         """Ends a call that was cancelled between two commands.
 
@@ -62,6 +68,12 @@ class Cancellation:
             raise Interrupted("the call was cancelled", code="interrupted")
 
 
+def is_cancelled() -> bool:
+    """Says whether the call that is going on was cancelled."""
+    cancellation = _current.get()
+    return cancellation is not None and cancellation.is_cancelled
+
+
 def refuse_when_cancelled() -> None:
     """Raises :class:`ingot.Interrupted` when the call that is going on was cancelled."""
     cancellation = _current.get()
@@ -69,7 +81,7 @@ def refuse_when_cancelled() -> None:
         cancellation.refuse_when_cancelled()
 
 
-def cancellable(process: subprocess.Popen[str], stop: Stop) -> contextlib.AbstractContextManager[None]:
+def cancellable(process: subprocess.Popen[Any], stop: Stop) -> contextlib.AbstractContextManager[None]:
     """Lets the call that is going on be cancelled while a process runs; does nothing where nobody can cancel it."""
     cancellation = _current.get()
     return contextlib.nullcontext() if cancellation is None else cancellation._holding(process, stop)

@@ -2,8 +2,8 @@
 
 Found in this order: ``INGOT_ENGINE``; the one inside the wheel; ``ingot`` on ``PATH`` (never this package's own console
 script); the clone this package lies in, or was installed from. An engine of another version than this package is refused.
-Every call is one process that prints one JSON document, so the module keeps no
-state, and threads and forks may use it freely.
+Every call is one command that prints one JSON document. A process of the engine is kept between calls
+(:mod:`ingot.kept`); threads and forks may use it freely.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from urllib.parse import urlsplit
 
 from ingot_command import find_node, node_version
 
+from . import kept
 from ._version import __version__
-from .cancelling import cancellable, refuse_when_cancelled
+from .cancelling import cancellable, is_cancelled, refuse_when_cancelled
 from .errors import EngineError, IngotError, error_from_document, error_from_exit
 from .progress import Progress, is_interactive
 
@@ -183,9 +184,52 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
     :raises IngotError: of the class that fits what went wrong.
     """
     refuse_when_cancelled()
-    command = [*find_engine(), *arguments, "--json", *_registry(store)]
+    command = find_engine()
+    words = [*arguments, "--json", *_registry(store)]
     show = is_interactive() if progress is None else progress
-    environ = {**os.environ, "INGOT_PROGRESS": "json"} if show else None
+    environ = {**os.environ, "INGOT_PROGRESS": "json"} if show else dict(os.environ)
+    answer = _run_kept(command, words, environ, show)
+    if answer is None:
+        refuse_when_cancelled()
+        answer = _run_once([*command, *words], environ, show)
+    ended, said = answer
+    if ended.status != 0:
+        refuse_when_cancelled()
+        raise failure(ended.status, said)
+    return _parse(ended.printed, [*command, *words])
+
+
+def prepare(*verbs: str) -> None:
+    """Starts the engine ahead of a call that will need it; what is wrong is told by that call.
+
+    :param verbs: commands that will probably be asked for.
+    """
+    with contextlib.suppress(EngineError):
+        kept.prepare(find_engine(), *verbs)
+
+
+def _run_kept(command: Sequence[str], words: Sequence[str], environ: Mapping[str, str], show: bool) -> tuple[kept.Ended, str] | None:
+    """Runs a command by an engine that is kept between calls; None where there is none, or it went away unasked."""
+    request = kept.request(words, environ)
+    engine = None if request is None else kept.take(command, environ)
+    if request is None or engine is None:
+        return None
+    try:
+        with contextlib.closing(_Heard(show)) as heard, cancellable(engine.process, stop):
+            try:
+                return engine.run(request, heard.take), heard.text
+            except kept.NotBegun:
+                return None
+            except BaseException:
+                stop(engine.process)
+                raise
+    finally:
+        # Who cancels may still be about to stop it: it must not be another call's by then.
+        kept.give_back(engine, keep=not is_cancelled())
+
+
+def _run_once(command: Sequence[str], environ: Mapping[str, str], show: bool) -> tuple[kept.Ended, str]:
+    """Runs a command by a process of its own."""
     with _start(command, environ=environ) as process, cancellable(process, stop):
         answer = _Answer(process.stdout)
         try:
@@ -197,10 +241,7 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
             raise
         finally:
             answer.join()
-    if status != 0:
-        refuse_when_cancelled()
-        raise failure(status, said)
-    return _parse(answer.text, command)
+    return kept.Ended(status, answer.text), said
 
 
 def stream(
@@ -227,7 +268,7 @@ def read_lines(lines: IO[str]) -> Iterator[dict[str, Any]]:
             yield document
 
 
-def stop(process: subprocess.Popen[str]) -> None:
+def stop(process: subprocess.Popen[Any]) -> None:
     """Ends a process of the engine: asks, waits a little, then kills."""
     for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         if process.poll() is not None:
@@ -303,21 +344,47 @@ def _registry(store: str | os.PathLike[str] | None) -> list[str]:
 
 def _hear(lines: IO[str] | None, show: bool) -> str:
     """Reads stderr to its end, shows progress and other lines as they come, and gives what may be the reason of a failure."""
-    said: list[str] = []
-    document = False
-    progress = Progress(show)
-    try:
+    with contextlib.closing(_Heard(show)) as heard:
         for line in lines or ():
-            if progress.takes(line):
-                continue
-            said.append(line)
-            del said[:-500]
-            document = document or line.startswith("{")
-            if show and not document:
-                print(line, end="", file=sys.stderr, flush=True)
-    finally:
-        progress.close()
-    return "".join(said)
+            heard.take(line)
+        return heard.text
+
+
+class _Heard:
+    """What an engine says on stderr: progress and other lines are shown as they come, what may be a reason is kept."""
+
+    def __init__(self, show: bool) -> None:
+        self._show = show
+        self._progress = Progress(show)
+        self._said: list[str] = []
+        self._begun = ""
+        self._document = False
+
+    @property
+    def text(self) -> str:
+        """What was said, without progress."""
+        return "".join(self._said) + self._begun
+
+    def take(self, piece: str) -> None:
+        """Takes a piece of stderr, which may end in the middle of a line."""
+        *lines, self._begun = (self._begun + piece).split("\n")
+        for line in lines:
+            self._take_line(line + "\n")
+
+    def _take_line(self, line: str) -> None:
+        if self._progress.takes(line):
+            return
+        self._said.append(line)
+        del self._said[:-500]
+        self._document = self._document or line.startswith("{")
+        if self._show and not self._document:
+            print(line, end="", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Ends the bar, and shows what had no end of line."""
+        if self._show and self._begun and not self._document and not self._begun.startswith("{"):
+            print(self._begun, end="", file=sys.stderr, flush=True)
+        self._progress.close()
 
 
 class _Answer:
