@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import platform
 import sys
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from .fingerprint import fingerprint
 from .hyperparameters import capture_params, given_params, is_json
 from .imports import imported_modules
 from .kinds import comes_from, is_array, is_dataframe, plain
-from .lineage import author_name, capture_lineage
+from .lineage import capture_origin
 from .environment_lock import installed_closure
 from .profile import profile_data
 from .quietly import quietly
@@ -29,6 +28,7 @@ from .requirements import pins, split_modules
 from .searches import search_results
 from .serializers.base import Saved
 from .signature import Feature, Signature, infer_inputs, infer_outputs
+from .telling import warn
 
 #: Rows of X that are used to see what comes out. They are not kept.
 PROBE_ROWS = 8
@@ -68,7 +68,7 @@ def _signature_or_none(model: Any, saved: Saved, data: Any, target: Any) -> Sign
     except IngotError:
         raise
     except Exception as error:  # noqa: BLE001 - X may be anything
-        warnings.warn(f"X could not be described, so there is no signature: {type(error).__name__}: {error}", stacklevel=4)
+        warn(f"X could not be described, so there is no signature: {type(error).__name__}: {error}")
         return None
 
 
@@ -123,14 +123,14 @@ def ask(model: Any, saved: Saved, rows: Any) -> Any:
                 operation="push",
                 hint="pass as X what the model was fitted on, or leave X out",
             ) from error
-        warnings.warn(f"the model could not predict the first rows of X: {type(error).__name__}: {error}", stacklevel=4)
+        warn(f"the model could not predict the first rows of X: {type(error).__name__}: {error}")
         return None
 
 
 def _check_count(answer: Any, rows: int) -> None:
     if isinstance(answer, list) and len(answer) != rows or isinstance(answer, bool | int | float | str):
         said = f"{len(answer)} answers" if isinstance(answer, list) else f"one {type(answer).__name__}"
-        warnings.warn(f"the model gave {said} to {rows} rows; a server expects one answer a row", stacklevel=5)
+        warn(f"the model gave {said} to {rows} rows; a server expects one answer a row")
 
 
 def capture_example(model: Any, saved: Saved, signature: Signature | None, data: Any, example: Any) -> dict[str, Any] | None:
@@ -282,11 +282,10 @@ def capture(
         "params": {**capture_params(fitted), **given_params(saved.params), **best, **given_params(params)},
         "metrics": {**check_metrics(saved.metrics), **scores, **check_metrics(metrics)},
         "tags": {str(key): str(value) for key, value in (tags or {}).items()},
-        "lineage": capture_lineage(),
+        **capture_origin(author=author),
         "environment": dict(environment),
         "serializer": {"name": serializer, "executesCode": saved.executes_code},
         "model": describe_model(fitted),
-        "author": author if author is not None else author_name(),
     }
     if saved.reason is not None:
         document["serializer"]["reason"] = saved.reason
@@ -309,7 +308,7 @@ def add_profile(document: dict[str, Any], data: Any, target: Any, names: list[st
     try:
         printed, profile = fingerprint(data, target), profile_data(data, target, names)
     except Exception as error:  # noqa: BLE001 - X may be anything
-        warnings.warn(f"X could not be profiled: {type(error).__name__}: {error}", stacklevel=4)
+        warn(f"X could not be profiled: {type(error).__name__}: {error}")
         return
     if printed is not None:
         described = {"name": "X and y" if target is not None else "X", "digest": printed.digest, "rows": printed.rows, "columns": printed.columns}

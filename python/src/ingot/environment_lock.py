@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -97,6 +98,8 @@ class Hashing:
             if online and pins:
                 raise EnvironmentFailed("lock=True needs uv, which was not found", code="environment-failed", hint="pip install uv")
             return cls(pins, None, None, online=online)
+        if not online and (known := _recall(pins)) is not None:
+            return cls(known, None, None, online=online)
         scratch = Path(tempfile.mkdtemp(prefix="ingot-lock-"))
         (scratch / "wanted.txt").write_text("\n".join(pins) + "\n", encoding="utf-8")
         command = [uv, "pip", "compile", "--no-deps", "--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
@@ -128,10 +131,13 @@ class Hashing:
             status = self._process.wait()
         try:
             if status == 0:
-                return hashed_lines((self._said / "lock.txt").read_text("utf-8"), self._pins)
+                lines = hashed_lines((self._said / "lock.txt").read_text("utf-8"), self._pins)
+                _remember(self._pins, lines)
+                return lines
             if self._online:
                 words = (self._said / "said.txt").read_text("utf-8", "replace").strip()[-1500:]
                 raise EnvironmentFailed(f"the lock could not be resolved:\n{words}", code="environment-failed")
+            _remember(self._pins, self._pins)
             return self._pins
         finally:
             self.close()
@@ -143,6 +149,30 @@ class Hashing:
             self._process.wait()
         if self._said is not None:
             shutil.rmtree(self._said, ignore_errors=True)
+
+
+#: What uv said last in this process, of which pins, in which environment, and when.
+_last: tuple[object, list[str], float] | None = None
+#: How long it is believed that the cache knows no hashes, in seconds.
+_UNKNOWN_SECONDS = 60.0
+
+
+def _asked(pins: list[str]) -> object:
+    return tuple(pins), sys.executable, tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith(("UV_", "XDG_", "HOME"))))
+
+
+def _recall(pins: list[str]) -> list[str] | None:
+    """Gives the lock that an earlier push of this process had for the same pins: what an index has of a version stays."""
+    last = _last
+    if last is None or last[0] != _asked(pins):
+        return None
+    _, lines, when = last
+    return lines if lines != pins or time.monotonic() - when < _UNKNOWN_SECONDS else None
+
+
+def _remember(pins: list[str], lines: list[str]) -> None:
+    global _last
+    _last = (_asked(pins), lines, time.monotonic())
 
 
 def hashed_lines(compiled: str, pins: list[str]) -> list[str]:

@@ -15,10 +15,21 @@ from urllib.parse import urlsplit, urlunsplit
 from .errors import PolicyRefused
 
 
-def capture_lineage(directory: str | os.PathLike[str] | None = None) -> dict[str, Any]:
-    """Gives ``{"git": …, "notebook": …}`` with what is known; both may be missing."""
+def capture_origin(directory: str | os.PathLike[str] | None = None, *, author: str | None = None) -> dict[str, Any]:
+    """Gives ``{"lineage": {"git": …, "notebook": …}, "author": …}`` with what is known of where and by whom a model is made.
+
+    :param author: given by the caller; default: see :func:`author_name`.
+    """
+    configured = _configured(_place(directory))
+    return {
+        "lineage": _lineage(directory, configured),
+        "author": author if author is not None else author_name(directory, configured),
+    }
+
+
+def _lineage(directory: str | os.PathLike[str] | None, configured: dict[str, str]) -> dict[str, Any]:
     lineage: dict[str, Any] = {}
-    git = git_state(directory)
+    git = git_state(directory, configured)
     if git is not None:
         lineage["git"] = git
     notebook = notebook_name()
@@ -27,22 +38,22 @@ def capture_lineage(directory: str | os.PathLike[str] | None = None) -> dict[str
     return lineage
 
 
-def git_state(directory: str | os.PathLike[str] | None = None) -> dict[str, Any] | None:
+def git_state(directory: str | os.PathLike[str] | None = None, configured: dict[str, str] | None = None) -> dict[str, Any] | None:
     """Asks git for commit, branch, remote, and whether and how files differ from the commit; None outside a repository.
 
     ``diff`` is the digest of ``git diff HEAD --binary``: two pushes from the same uncommitted changes have the same one.
     """
-    where = os.fspath(directory) if directory is not None else os.getcwd()
-    commit, _, branch = (_git(where, "rev-parse", "HEAD", "--abbrev-ref", "HEAD") or "").partition("\n")
+    where = _place(directory)
+    configured = _configured(where) if configured is None else configured
+    safe = _without_programs(configured)
+    told = _git(where, *safe, *_STATUS_AND_BRANCH)
+    commit, branch, dirty = read_status(told or "")
     if not commit:
         return None
-    configured = _configured(where)
-    safe = _without_programs(configured)
-    dirty = bool(_git(where, *safe, *_STATUS, "--untracked-files=no"))
     state: dict[str, Any] = {"commit": commit, "dirty": dirty}
     if dirty and (diff := _diff_digest(where, safe)) is not None:
         state["diff"] = diff
-    if branch and branch != "HEAD":
+    if branch:
         state["branch"] = branch
     remote = configured.get("remote.origin.url")
     if remote:
@@ -50,10 +61,30 @@ def git_state(directory: str | os.PathLike[str] | None = None) -> dict[str, Any]
     return state
 
 
+def read_status(status: str) -> tuple[str | None, str | None, bool]:
+    """Reads ``git status --porcelain=v2 --branch``: commit, branch (None: detached), and whether files differ.
+
+    >>> read_status("# branch.oid 1f0c\\n# branch.head main\\n1 .M N... 100644 100644 100644 1 2 train.py")
+    ('1f0c', 'main', True)
+    >>> read_status("# branch.oid (initial)\\n# branch.head main")
+    (None, 'main', False)
+    """
+    lines = status.splitlines()
+    said = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
+    commit, branch = said.get("branch.oid"), said.get("branch.head")
+    dirty = any(not line.startswith("# ") for line in lines)
+    return None if commit == "(initial)" else commit, None if branch == "(detached)" else branch, dirty
+
+
 _STATUS = ("status", "--porcelain", "--ignore-submodules")
+_STATUS_AND_BRANCH = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind", "--ignore-submodules", "--untracked-files=no")
 _DIFF = ("diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules")
 #: Uncommitted changes are hashed as they come; more than this many seconds are not waited for.
 _DIFF_SECONDS = 10.0
+
+
+def _place(directory: str | os.PathLike[str] | None) -> str:
+    return os.fspath(directory) if directory is not None else os.getcwd()
 
 
 def _configured(where: str) -> dict[str, str]:
@@ -94,7 +125,7 @@ def check_clean(directory: str | os.PathLike[str] | None = None) -> None:
 
     :raises PolicyRefused: naming the files that differ, or when there is no repository to tell.
     """
-    where = os.fspath(directory) if directory is not None else os.getcwd()
+    where = _place(directory)
     told = _git(where, *_without_programs(_configured(where)), *_STATUS, "--untracked-files=all", "-z")
     if told is None or not _git(where, "rev-parse", "--verify", "HEAD"):
         raise PolicyRefused(
@@ -132,13 +163,12 @@ def changed_files(status: str) -> list[str]:
     return files
 
 
-def author_name(directory: str | os.PathLike[str] | None = None) -> str | None:
+def author_name(directory: str | os.PathLike[str] | None = None, configured: dict[str, str] | None = None) -> str | None:
     """Gives who makes the model: ``INGOT_AUTHOR``, else git's configured name and address, else the user of the machine."""
     told = os.environ.get("INGOT_AUTHOR") or os.environ.get("GIT_AUTHOR_NAME")
     if told:
         return told
-    where = os.fspath(directory) if directory is not None else os.getcwd()
-    said = _configured(where)
+    said = _configured(_place(directory)) if configured is None else configured
     name, address = said.get("user.name"), said.get("user.email")
     if name or address:
         return f"{name} <{address}>" if name and address else name or address

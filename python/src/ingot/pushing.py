@@ -19,7 +19,7 @@ from .checks import aliases, push_options
 from .errors import InvalidPackage, NotFound, UsageError
 from .hyperparameters import given_params
 from .kinds import comes_from
-from .lineage import author_name, capture_lineage, check_clean
+from .lineage import capture_origin, check_clean
 from .environment_lock import Hashing
 from .requirements import split_modules
 from .serializers import Saved, Serializer, choose
@@ -76,7 +76,8 @@ def push(
     :param alias: one or more aliases to point at the version.
     :param label: the author's own version text, ``1.2.0``; a repeated one is refused.
     :param example: rows that may be kept as a sample; without it one is made up from medians.
-    :param env: ``"infer"`` (what the saved object imports), ``"none"``, a requirements file, or a list of requirements.
+    :param env: ``"infer"`` (what the saved object imports), ``"none"`` (nothing is recorded, and whoever loads it takes the
+        Python that is there), a requirements file, or a list of requirements.
     :param code: files or folders of your own modules that the model needs.
     :param serializer: name of a serializer, in place of the one chosen for the object.
     :param author: who made it; default: ``INGOT_AUTHOR``, else what git is told, else the user of the machine.
@@ -88,6 +89,8 @@ def push(
     """
     alias = aliases(alias)
     push_options(name, locals())
+    # It starts while the model is written and looked at.
+    engine.prepare("push")
     X, y = _as_pandas(X), _as_pandas(y)
     given = {"metrics": check_metrics(metrics), "tags": _check_tags(tags)}
     path = _as_path(model)
@@ -163,8 +166,7 @@ def _capture_path(
     author: str | None,
 ) -> dict[str, Any]:
     where = _where(path)
-    document: dict[str, Any] = {**given, "lineage": capture_lineage(where)}
-    document["author"] = author if author is not None else author_name(where)
+    document: dict[str, Any] = {**given, **capture_origin(where, author=author)}
     if params:
         document["params"] = given_params(params)
     if isinstance(example, Mapping | list):
@@ -206,7 +208,8 @@ def _write_package(
         warnings.warn(notice, stacklevel=4)
     environment = capture_environment(saved, [*chosen.pip_names(model), *plugin_names(saved)], env, data, beside)
     hashing = Hashing.start(environment.get("lock", []), online=lock)
-    if environment["requirements"]:
+    if environment["requirements"] or env is None or env == "none":
+        # An empty file says that nothing is needed; without one the engine would look for what pickles import.
         (directory / "requirements.txt").write_text("\n".join(environment["requirements"]) + "\n", encoding="utf-8")
     if description is not None:
         text = f"description: {json.dumps(description, ensure_ascii=False)}\n"

@@ -111,7 +111,8 @@ export async function findEnvironment(
       startedFrom,
       signal: call.signal,
     });
-  if (mode === 'auto' && options.takeFitting) {
+  const isBare = readRequirements(model.requirements).length === 0;
+  if (mode === 'auto' && (options.takeFitting || isBare)) {
     const active = await fitting(model, find, options);
     if (active !== undefined) return { ...active, checked };
   }
@@ -122,7 +123,7 @@ export async function findEnvironment(
     comparing.catch(() => {}); // whoever loads the package awaits it
     return { ...interpreter, checked: comparing };
   }
-  if (readRequirements(model.requirements).length === 0) {
+  if (isBare) {
     log('warn', `the package names no requirements; it runs with what ${interpreter.path} has`);
     return { ...interpreter, checked };
   }
