@@ -133,6 +133,6 @@ function isPattern(text: string): boolean {
 }
 
 /** Splits a command line at white space outside of double quotes. */
-export function splitWords(line: string): string[] {
+function splitWords(line: string): string[] {
   return [...line.matchAll(/"([^"]*)"|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
 }

@@ -1,4 +1,3 @@
-import type { Digest } from './digest.ts';
 import { IngotError } from './errors.ts';
 
 /** Something that is damaged or missing. */
@@ -37,14 +36,6 @@ export interface CheckNote {
   readonly what: string;
   readonly count: number;
   readonly bytes: number;
-}
-
-/** A piece that is needed and cannot be read where it should lie. */
-export interface LostPiece {
-  readonly pack: string;
-  readonly offset: number;
-  readonly length: number;
-  readonly digest: Digest;
 }
 
 /** What a check found. */

@@ -7,7 +7,7 @@ import { canonicalJson } from './json.ts';
 import { withSum } from './sum.ts';
 
 /** Where mirrorings in flight say what they rely on. */
-export const MIRRORS_PREFIX = `${ROOTS_PREFIX}mirrors/`;
+const MIRRORS_PREFIX = `${ROOTS_PREFIX}mirrors/`;
 
 /** Roots of mirrorings that were killed are dropped by a later one after this long, by the storage's clock. */
 const DROPPED_AFTER_MS = 7 * 24 * 60 * 60_000;

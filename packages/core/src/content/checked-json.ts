@@ -34,7 +34,7 @@ export function parseObject(bytes: Uint8Array, what: string): CheckedObject {
 }
 
 /** Wraps a value that must be a JSON object. Throws `integrity`. */
-export function checkedObject(value: unknown, what: string): CheckedObject {
+function checkedObject(value: unknown, what: string): CheckedObject {
   if (!isJsonObject(value)) throw new IngotError('integrity', `${what} is not a JSON object`);
   const take = <T>(key: string, kind: string, is: (entry: unknown) => entry is T): T => {
     const entry: unknown = Object.hasOwn(value, key) ? value[key] : undefined;

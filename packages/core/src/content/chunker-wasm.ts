@@ -88,7 +88,7 @@ const body: readonly number[] = [
 ].flat();
 
 /** Gives the bytes of the module, for a shared memory of exactly `pages` pages of 64 KiB. */
-export function gearModule(pages: number): Uint8Array<ArrayBuffer> {
+function gearModule(pages: number): Uint8Array<ArrayBuffer> {
   const SHARED_WITH_MAXIMUM = 3;
   const locals = vector([[1, I32]]);
   const code = [...locals, ...body];

@@ -11,13 +11,13 @@ import { constants, deflateRawSync, inflateRawSync } from 'node:zlib';
 import { IngotError } from '../errors.ts';
 
 /** The codings that this release writes and reads. */
-export const CODINGS = ['planes4-deflate'] as const;
+const CODINGS = ['planes4-deflate'] as const;
 
 /** The name of a coding, as pages and footers have it. */
 export type Coding = (typeof CODINGS)[number];
 
 /** No piece that is stored coded decodes to more than this. */
-export const MAX_CODED_BYTES = 16 * 1024 * 1024;
+const MAX_CODED_BYTES = 16 * 1024 * 1024;
 
 const PLANES = 4;
 const HEADER_BYTES = PLANES * 5;

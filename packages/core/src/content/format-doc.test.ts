@@ -144,7 +144,7 @@ describe('docs/format.md', () => {
   test('says when pages end', () => {
     const ends = (last: string, pieces: number) =>
       endsPage({ digest: digestOfHex(`${'5'.repeat(62)}${last}`), pack: 'a/0', offset: 0, length: 1 }, pieces);
-    assert.match(PAGE, /its 65th at the earliest, whose digest ends with six zero bits; after 1,024 pieces/);
+    assert.match(PAGE, /its 65th at the earliest, whose digest ends with six zero bits; after 1,024 chunks/);
     assert.deepEqual([ends('40', 64), ends('40', 65), ends('41', 1023), ends('41', 1024)], [false, true, false, true]);
   });
 

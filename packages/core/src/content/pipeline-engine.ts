@@ -44,7 +44,7 @@ export interface Engine extends AsyncDisposable {
 }
 
 /** The bytes of spans, copied only when there are several. */
-export function bytesOfSpans(spans: readonly Span[]): Uint8Array {
+function bytesOfSpans(spans: readonly Span[]): Uint8Array {
   const views = spans.map(({ block, from, to }) => block.bytes.subarray(from, to));
   return views.length === 1 && views[0] !== undefined ? views[0] : Buffer.concat(views);
 }

@@ -20,7 +20,7 @@ export const STORE_FORMAT_KEY = 'ingot.json';
 export const DETACHED_KEY = 'detached.json';
 
 /** The newest format this release reads and the only one it writes. */
-export const STORE_FORMAT = 1;
+const STORE_FORMAT = 1;
 
 /** What `ingot.json` says. */
 export interface StoreFormat {

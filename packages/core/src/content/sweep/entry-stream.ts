@@ -16,7 +16,7 @@ export function checkEntry(pack: string, entry: PackedEntry, stored: Uint8Array)
 }
 
 /** Says that an entry is not what its pack's footer lists. */
-export function damagedEntry(pack: string, { digest, offset }: PackedEntry): IngotError {
+function damagedEntry(pack: string, { digest, offset }: PackedEntry): IngotError {
   return new IngotError('integrity', `the entry ${digest} at ${offset} of pack ${pack} has other bytes now`, {
     details: { pack },
   });
