@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from helpers_for_tests import Doubler, score_by_module
+from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import ingot
 from ingot._worker.loading import load_native
@@ -26,6 +27,7 @@ from ingot.capture import capture_environment, capture_params, search_results
 from ingot.requirements import mismatches, pickle_globals, pins, split_modules
 from ingot.serializers import Saved, choose
 from ingot.serializers.pickling import by_value
+from ingot.serializers.sklearn import is_fitted
 from ingot.serializers.source import extract_source
 
 THRESHOLD = 0.5
@@ -229,3 +231,36 @@ def test_modules_are_sorted_into_installed_and_local() -> None:
     known, local = split_modules({"sklearn", "helpers_for_tests"})
     assert known == {"sklearn": "scikit-learn"} and local == {"helpers_for_tests"}
     assert pins(["scikit-learn"])[0].startswith("numpy==")
+
+
+class Remembers(BaseEstimator):  # type: ignore[misc]
+    """Keeps what it learned under a name that scikit-learn does not know as learned."""
+
+    def fit(self, data: Any, target: Any = None) -> Remembers:
+        self.mean = float(np.mean(target))
+        return self
+
+    def predict(self, data: Any) -> list[float]:
+        return [self.mean] * len(data)
+
+
+class Rule(BaseEstimator):  # type: ignore[misc]
+    """Learns nothing at all."""
+
+    def __init__(self, answer: float = 1.0) -> None:
+        self.answer = answer
+
+    def fit(self, data: Any, target: Any = None) -> Rule:
+        return self
+
+    def predict(self, data: Any) -> list[float]:
+        return [self.answer] * len(data)
+
+
+def test_estimators_of_ones_own_count_as_fitted_without_names_that_end_in_an_underscore() -> None:
+    data, target = np.ones((4, 2)), [1, 2, 3, 4]
+    assert is_fitted(Remembers().fit(data, target))
+    assert is_fitted(make_pipeline(StandardScaler(), Remembers()).fit(data, target))
+    assert is_fitted(Rule())
+    assert not is_fitted(Remembers())
+    assert not is_fitted(make_pipeline(StandardScaler(), LogisticRegression()))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from .checks import aliases, flag, mapping, store_or_none, text, wrong
 from .errors import UsageError
 from .hooks import FRAMEWORKS, Fitted, Hooks
+from .telling import warn
 from .version import Store, Version
 
 _state = threading.local()
@@ -53,6 +53,10 @@ class Autolog:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
+    def __repr__(self) -> str:
+        state = "on" if _active is self else "off"
+        return f"<Autolog {state}: {', '.join(version.ref for version in self.versions) or 'nothing pushed yet'}>"
+
     def _around(self, fit: Callable[[], Any], fitted: Callable[[Any], Fitted | None]) -> Any:
         """Runs a fit; when it was nobody else's part, what came out is pushed."""
         if getattr(_state, "inside", False):
@@ -76,7 +80,7 @@ class Autolog:
                 print(f"autolog: {version.ref}", file=sys.stderr)
         except Exception as error:  # noqa: BLE001 - the user's training must not end here
             kind = type(error).__name__
-            warnings.warn(f"autolog could not push a {type(result).__name__}: {kind}: {error}", stacklevel=5)
+            warn(f"autolog could not push a {type(result).__name__}: {kind}: {error}")
 
 
 def autolog(

@@ -80,6 +80,9 @@ class Difference:
         lines += [f"  {name}  {drift.level} (PSI {drift.psi:.3g})" for name, drift in self.drifted.items()]
         return "\n".join(lines)
 
+    def __repr__(self) -> str:
+        return f"<Difference {self}>"
+
     def _repr_html_(self) -> str:
         return f'<pre style="line-height:1.5">{escape(str(self))}</pre>'
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from .environment_check import holds_bytecode
 from .errors import EnvironmentMismatch, EnvironmentWarning, UsageError
 from .isolation import IsolatedProcess
 from .model import Model, ModelInfo
+from .telling import warn
 
 
 class _Elsewhere(UsageError, AttributeError):
@@ -90,10 +90,7 @@ def _warn_of_other_python(document: Mapping[str, Any]) -> None:
     wanted, found = _pythons(document)
     if wanted != found:
         name = f"{document['model']}:{document['version']}"
-        warnings.warn(
-            EnvironmentWarning(f"{name} was made with Python {wanted} and runs in Python {found}   (uv python install {wanted})"),
-            stacklevel=5,
-        )
+        warn(EnvironmentWarning(f"{name} was made with Python {wanted} and runs in Python {found}   (uv python install {wanted})"))
 
 
 def _pythons(document: Mapping[str, Any]) -> tuple[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, Usa
 from .kinds import is_dataframe, plain
 from .origins import remember
 from .signature import Signature
+from .telling import warn
 
 if TYPE_CHECKING:
     from typing_extensions import Self, TypeVar
@@ -273,7 +273,7 @@ def _check_environment(info: ModelInfo, check: str, package: Mapping[str, Any]) 
         )
     if found and check == "warn":
         lines = "".join(f"\n  {each}" for each in found)
-        warnings.warn(EnvironmentWarning(f"{info.ref} was made with other versions:{lines}"), stacklevel=4)
+        warn(EnvironmentWarning(f"{info.ref} was made with other versions:{lines}"))
 
 
 def _install(info: ModelInfo, module: str | None) -> str:

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import tempfile
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -24,6 +23,7 @@ from .environment_lock import Hashing
 from .requirements import split_modules
 from .serializers import Saved, Serializer, choose
 from .serializers.describing import plugin_names, settled, write_flavor
+from .telling import warn
 from .version import Store, Version, version_from_record
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _write_package(
     write_flavor(saved, directory)
     _copy_code(beside, directory)
     for notice in (*saved.notices, *_missing_code(saved, beside)):
-        warnings.warn(notice, stacklevel=4)
+        warn(notice)
     environment = capture_environment(saved, [*chosen.pip_names(model), *plugin_names(saved)], env, data, beside)
     hashing = Hashing.start(environment.get("lock", []), online=lock)
     if environment["requirements"] or env is None or env == "none":
@@ -277,7 +277,7 @@ def _published(pushed: Mapping[str, Any], document: Mapping[str, Any], store: St
     package = {"files": pushed["files"], "signature": pushed.get("signature"), "flavor": pushed["flavor"]}
     shown = {"version": pushed["record"], "package": package, "captured": document}
     for problem in pushed.get("warnings") or ():
-        warnings.warn(str(problem.get("message", problem)), stacklevel=5)
+        warn(str(problem.get("message", problem)))
     return version_from_record(pushed["record"], store=store, existed=bool(pushed["existed"]), _shown=shown)
 
 

@@ -47,7 +47,7 @@ def write_pickle(model: Any, path: Path, *, code: Iterable[Path] = (), holds: st
     if cloudpickle is None:
         raise _without_cloudpickle(model, failed, local)
     stored = _dump_by_value(cloudpickle, model, path, local, beside)
-    notice = f"code that only exists here is stored inside the pickle: {_listed(stored)}"
+    notice = f"code that only exists here is stored inside the pickle: {_where(stored)}"
     return Pickled(_modules(path), (notice, *held) if stored else held)
 
 
@@ -55,7 +55,7 @@ def _without_cloudpickle(model: Any, failed: Exception | None, local: set[str]) 
     if failed is not None:
         return _refusal(model, pickle, failed)
     return InvalidPackage(
-        f"the {type(model).__name__} holds code that only exists here ({_listed(local)}), so it would not load elsewhere",
+        f"the {type(model).__name__} holds code that only exists here ({_where(local)}), so it would not load elsewhere",
         code="invalid-package",
         hint="pip install cloudpickle   (or move the code to a file and pass code=[…])",
     )
@@ -131,8 +131,9 @@ def _local(path: Path) -> set[str]:
     return split_modules(top_modules(module for module, _ in found))[1] | main
 
 
-def _listed(names: set[str]) -> str:
-    return ", ".join(sorted(names))
+def _where(modules: set[str]) -> str:
+    """Names modules as their author knows them."""
+    return ", ".join("this notebook or script" if name == "__main__" else name for name in sorted(modules))
 
 
 def find_cloudpickle() -> ModuleType | None:

@@ -107,7 +107,28 @@ def is_fitted(model: Any) -> bool:
     try:
         sklearn.utils.validation.check_is_fitted(model)
     except sklearn.exceptions.NotFittedError:
-        return False
+        return _learned_in_its_own_way(model)
     except TypeError:
         return True
     return True
+
+
+def _learned_in_its_own_way(model: Any) -> bool:
+    """Says whether the last step comes from elsewhere and keeps what it learned under other names, or nothing.
+
+    scikit-learn only knows attributes like ``coef_`` as learned.
+    """
+    while getattr(model, "steps", None):
+        model = model.steps[-1][1]
+    kind = type(model)
+    if kind.__module__.partition(".")[0] == "sklearn" or hasattr(kind, "__sklearn_is_fitted__"):
+        return False
+    given = set(model.get_params(deep=False)) if hasattr(model, "get_params") else set()
+    return bool(set(vars(model)) - given) or not _keeps_something(getattr(kind, "fit", None))
+
+
+def _keeps_something(fit: Any) -> bool:
+    import dis
+
+    code = getattr(fit, "__code__", None)
+    return code is None or any(step.opname == "STORE_ATTR" for step in dis.get_instructions(code))
