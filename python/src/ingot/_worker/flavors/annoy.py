@@ -64,11 +64,22 @@ class _Asked:
 
 
 def _vectors(data: Any) -> list[list[float]]:
+    """Rows of numbers: from one array, a table with a column a number, or rows that hold either."""
     if hasattr(data, "to_numpy"):
         data = data.to_numpy()
-    if hasattr(data, "tolist"):
-        data = data.tolist()
     if isinstance(data, dict):
-        return _vectors(next(iter(data.values())))
-    rows = [next(iter(row.values())) if isinstance(row, dict) else row for row in data]
+        columns = [_listed(column) for column in data.values()]
+        data = columns[0] if len(columns) == 1 else [list(row) for row in zip(*columns)]
+    rows = [_of_row(row) for row in _listed(data)]
     return [rows] if rows and not isinstance(rows[0], (list, tuple)) else rows
+
+
+def _of_row(row: Any) -> Any:
+    if isinstance(row, dict):
+        values = list(row.values())
+        return _listed(values[0]) if len(values) == 1 else values
+    return _listed(row)
+
+
+def _listed(values: Any) -> Any:
+    return values.tolist() if hasattr(values, "tolist") else values
