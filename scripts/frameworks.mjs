@@ -7,6 +7,8 @@
  *     npm run frameworks -- --all --docs        everything, and record it in docs/frameworks.json and docs/frameworks.md
  *     npm run frameworks -- --isolated all      every case in isolation, not only the first of each framework; or none
  *     npm run frameworks -- --page              writes docs/frameworks.md again from docs/frameworks.json
+ *
+ * Environments of isolated models are kept in .cache/frameworks/models: a second run makes none.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,6 +25,9 @@ const RECORD = inRoot('docs/frameworks.json');
 const PAGE = inRoot('docs/frameworks.md');
 const STAMP = '.ingot-frameworks.json';
 
+/** The engine that models are saved and served with may be another build than the clone's, as in the tests. */
+const PASSED = new Set(['INGOT_ENGINE', 'INGOT_NODE']);
+
 /** The groups: one list of requirements each. */
 export const GROUPS = readdirSync(LISTS)
   .filter((name) => name.endsWith('.txt'))
@@ -35,24 +40,27 @@ async function runGroup(group, isolated) {
   const results = inRoot('.cache/frameworks', `${group}.json`);
   rmSync(results, { force: true });
   const env = {
-    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('INGOT_'))),
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('INGOT_') || PASSED.has(name))),
     PYTHONPATH: inRoot('python/src'),
     INGOT_MATRIX: 'all',
     INGOT_MATRIX_GROUP: group,
-    INGOT_MATRIX_ONLY: frameworksOf(group),
+    INGOT_MATRIX_ONLY: wordsOf(group, 'frameworks').join(','),
     INGOT_MATRIX_ISOLATED: isolated,
     INGOT_MATRIX_RESULTS: results,
+    INGOT_MATRIX_CACHE: inRoot('.cache/frameworks/models'),
   };
-  const args = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', inRoot('python/tests/frameworks')];
+  const tests = ['test_matrix.py', ...wordsOf(group, 'tests')].map((file) => inRoot('python/tests/frameworks', file));
+  const args = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', ...tests];
   const { code } = await run(python, args, { cwd: inRoot('python'), env, inherit: true, check: false });
   const text = readOr(results, '');
   if (text === '') throw new Error(`the ${group} group ended with ${code} and recorded nothing`);
   return { document: JSON.parse(text), passed: code === 0 };
 }
 
-/** The frameworks that a list names (`# frameworks: torch,lightning`); without that line all that can be imported. */
-function frameworksOf(group) {
-  return /^# frameworks: (.*)$/m.exec(readOr(join(LISTS, `${group}.txt`), ''))?.[1].replaceAll(' ', '') ?? '';
+/** What a comment of a list names: its frameworks (`# frameworks: torch, lightning`), and tests beside the matrix. */
+function wordsOf(group, key) {
+  const line = new RegExp(`^# ${key}: (.*)$`, 'm').exec(readOr(join(LISTS, `${group}.txt`), ''))?.[1] ?? '';
+  return line.split(/[\s,]+/).filter((word) => word !== '');
 }
 
 /** The interpreter of a group's environment, made or brought up to date when its list changed. */
@@ -80,7 +88,8 @@ async function makeEnvironment(place, list) {
 /** Puts a group's document in place of the one that was recorded before. */
 function recordGroups(documents) {
   const known = JSON.parse(readOr(RECORD, '{"groups": {}}')).groups;
-  for (const { group, ...rest } of documents) known[group] = rest;
+  // How long each step took changes with every run; only that of the whole is recorded.
+  for (const { group, results, ...rest } of documents) known[group] = { ...rest, results: results.map(({ seconds, ...kept }) => kept) };
   const sorted = Object.fromEntries(Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(RECORD, `${JSON.stringify({ groups: sorted }, null, 1)}\n`);
   writeFileSync(PAGE, frameworksPage(sorted));
@@ -94,7 +103,7 @@ async function main(words) {
   const unknown = named.find((name) => !GROUPS.includes(name));
   if (unknown !== undefined) throw new Error(`there is no group ${unknown}; there are ${GROUPS.join(', ')}`);
   const groups = words.includes('--all') ? GROUPS : named.length > 0 ? named : ['light'];
-  await setup();
+  await setup({ build: !process.env.INGOT_ENGINE });
   const documents = [];
   for (const group of groups) {
     console.log(bold(`\n${group}`));

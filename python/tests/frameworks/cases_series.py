@@ -113,6 +113,6 @@ CASES = [
     Case("statsmodels", "SARIMAX, exogenous", statsmodels_sarimax),
     Case("statsmodels", "ExponentialSmoothing", statsmodels_smoothing),
     Case("statsmodels", "VAR", statsmodels_var),
-    Case("prophet", "Prophet", prophet_plain),
-    Case("prophet", "Prophet, regressor, logistic growth", prophet_regressor),
+    Case("prophet", "Prophet", prophet_plain, own_predict=False),
+    Case("prophet", "Prophet, regressor, logistic growth", prophet_regressor, own_predict=False),
 ]

@@ -117,8 +117,8 @@ CASES = [
     Case("gensim", "KeyedVectors", gensim_vectors),
     Case("spacy", "blank pipeline with rules", spacy_blank),
     Case("spacy", "trained pipeline", spacy_trained),
-    Case("annoy", "angular index", annoy_angular),
-    Case("annoy", "euclidean index", annoy_euclidean),
+    Case("annoy", "angular index", annoy_angular, from_source=True),
+    Case("annoy", "euclidean index", annoy_euclidean, from_source=True),
     Case("shap", "TreeExplainer", shap_tree),
     Case("shap", "explainer beside its model", shap_beside_model),
 ]

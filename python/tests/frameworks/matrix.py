@@ -12,6 +12,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 import warnings
@@ -28,8 +29,11 @@ from ingot.serializers import choose
 #: How long a server may take for one answer: it loads the model first.
 ANSWER_SECONDS = 180
 
+#: What a step that was not tried begins with; why follows.
+SKIPPED = "skipped: "
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Case:
     """One model of a framework.
 
@@ -42,14 +46,20 @@ class Case:
     make: Callable[[], tuple[Any, Any]]
     tolerance: float = 0.0
     answer: Callable[[Any, Any], Any] | None = None
+    #: Whether ``model.predict(data)`` gives what is served; Prophet's gives some twenty columns, and draws its interval anew.
+    own_predict: bool = True
     #: More arguments for push: ``serializer=``, ``code=``.
     push: Mapping[str, Any] = field(default_factory=dict)
     #: Types that whoever loads the version allows a skops archive to hold.
     trusted: tuple[str, ...] = ()
+    #: Full name of the class that is given back, where it is another one than that of what is pushed.
+    comes_back: str | None = None
     #: Why a server cannot answer for it (a transformer without predict); None: it must.
     not_served: str | None = None
     #: Modules without which the case is skipped, beside those that ``make`` imports.
     modules: tuple[str, ...] = ()
+    #: Whether its framework has no wheel, so that an environment of its own is built from source (``INGOT_ALLOW_SOURCE``).
+    from_source: bool = False
     #: Other distributions whose versions matter beside those of the requirements.
     distributions: tuple[str, ...] = ()
 
@@ -70,10 +80,21 @@ class Result:
     files: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     steps: dict[str, str] = field(default_factory=dict)
+    #: How long each step took.
+    seconds: dict[str, float] = field(default_factory=dict)
     expected: Any = None
     data: Any = None
     #: Features of the stored version, known when it was loaded.
     inputs: tuple[Any, ...] = ()
+
+    @property
+    def is_skipped(self) -> bool:
+        """Says whether it could not be tried here at all."""
+        return self.steps["save"].startswith(SKIPPED)
+
+    def failures(self) -> dict[str, str]:
+        """Gives the steps that went wrong, each with what was wrong."""
+        return {step: said for step, said in self.steps.items() if said != "ok" and not said.startswith(SKIPPED)}
 
     def record(self) -> dict[str, Any]:
         """Gives what the generated page shows."""
@@ -81,11 +102,13 @@ class Result:
             "framework": self.case.framework,
             "case": self.case.name,
             "flavor": self.flavor,
+            **({"serializer": self.case.push["serializer"]} if "serializer" in self.case.push else {}),
             "files": self.files,
             "executesCode": self.executes_code,
             "tolerance": self.case.tolerance,
             "versions": self.versions,
             "steps": self.steps,
+            "seconds": {step: round(seconds, 1) for step, seconds in self.seconds.items()},
         }
 
 
@@ -97,24 +120,39 @@ def all_cases() -> list[Case]:
     return found
 
 
-def push_case(case: Case, store: Path) -> Result | None:
-    """Pushes a case's model; None when its framework is not installed here."""
+def first_of_each(cases: list[Case], count: int = 1) -> list[Case]:
+    """Gives the first cases of every framework."""
+    kept: dict[str, list[Case]] = {}
+    for case in cases:
+        kept.setdefault(case.framework, []).append(case)
+    return [case for case in cases if case in kept[case.framework][:count]]
+
+
+def push_case(case: Case, store: Path) -> Result:
+    """Pushes a case's model; it is skipped where its framework is not installed."""
     result = Result(case)
-    if any(importlib.util.find_spec(module) is None for module in case.modules):
-        return None
+    missing = next((module for module in case.modules if importlib.util.find_spec(module) is None), None)
+    if missing is not None:
+        result.steps["save"] = f"{SKIPPED}{missing} is not installed"
+        return result
+    began = time.monotonic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model, result.data = case.make()
-    except ImportError:
-        return None
+    except ImportError as error:
+        result.steps["save"] = f"{SKIPPED}{error}"
+        return result
+    result.seconds["make"] = time.monotonic() - began
+    began = time.monotonic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             version = ingot.push(model, _model_name(case), X=result.data, store=store, **case.push)
+            result.seconds["save"] = time.monotonic() - began
             result.expected = (type_of(_given_back(model)), _own_answer(case, model, result.data))
     except Exception as error:  # noqa: BLE001 - the page tells what failed
-        result.steps["save"] = f"{type(error).__name__}: {error}"
+        result.steps["save"] = _told(error)
         return result
     result.steps["save"] = "ok"
     result.ref, result.flavor, result.executes_code = version.ref, version.flavor, version.executes_code
@@ -122,6 +160,11 @@ def push_case(case: Case, store: Path) -> Result | None:
     wanted = [line.partition("==")[0].strip() for line in (version.environment or {}).get("requirements", [])]
     result.versions = _versions([*wanted, *case.distributions])
     return result
+
+
+def _told(error: Exception) -> str:
+    """Gives what went wrong in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:600]
 
 
 def _model_name(case: Case) -> str:
@@ -154,7 +197,7 @@ def _own_answer(case: Case, model: Any, data: Any) -> Any:
     if case.answer is not None:
         return comparable(case.answer(model, data))
     asked = _given_back(model)
-    if not isinstance(asked, dict | tuple | list) and callable(getattr(asked, "predict", None)):
+    if case.own_predict and not isinstance(asked, dict | tuple | list) and callable(getattr(asked, "predict", None)):
         try:
             return comparable(asked.predict(data))
         except Exception:  # noqa: BLE001 - its own predict takes something else than data (a DMatrix)
@@ -173,38 +216,42 @@ def _own_answer(case: Case, model: Any, data: Any) -> Any:
 
 def load_case(result: Result, store: Path, *, env: str = "current") -> str:
     """Loads a pushed case and compares class and predictions with the object's own; gives ``ok`` or what differs."""
-    wanted, answer = result.expected
+    case, (wanted, answer) = result.case, result.expected
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with trusting([result.case]):
-                model = ingot.load(result.ref, env=env, store=store)  # type: ignore[arg-type]
+        model = ingot.load(result.ref, env=env, store=store)  # type: ignore[arg-type]
+        if env == "current":
             result.inputs = model.info.signature.inputs
-            if env == "current" and type_of(model.native) != wanted:
+            if type_of(model.native) != (case.comes_back or wanted):
                 return f"gave back a {type_of(model.native)}, not a {wanted}"
-            if result.case.not_served is not None and result.case.answer is None:
-                return "ok"
-            if env == "current" and result.case.answer is not None:
-                return difference(comparable(result.case.answer(model.native, result.data)), answer, result.case.tolerance)
-            if answer is None:
-                model.predict(result.data)
-                return "ok"
-            return difference(comparable(model.predict(result.data)), answer, result.case.tolerance)
+        if case.not_served is not None and case.answer is None:
+            return "ok"
+        if env == "current" and case.answer is not None:
+            found = case.answer(model.native, result.data)
+        elif case.not_served is not None:
+            return "ok"
+        else:
+            found = model.predict(result.data)
+        return "ok" if answer is None else difference(comparable(found), answer, case.tolerance)
     except Exception as error:  # noqa: BLE001 - the page tells what failed
-        return f"{type(error).__name__}: {error}"
+        return _told(error)
 
 
 @contextlib.contextmanager
-def trusting(cases: Iterable[Case]) -> Iterator[None]:
-    """Allows what some cases need to be allowed, as an operator does: by a variable of the environment."""
-    held = os.environ.get("INGOT_TRUSTED_TYPES")
-    os.environ["INGOT_TRUSTED_TYPES"] = ",".join(sorted({name for case in cases for name in case.trusted}))
+def allowing(cases: Iterable[Case]) -> Iterator[None]:
+    """Allows what some cases need to be allowed, as an operator does: by variables of the environment."""
+    kept = list(cases)
+    wanted = {"INGOT_TRUSTED_TYPES": ",".join(sorted({name for case in kept for name in case.trusted}))}
+    if any(case.from_source for case in kept):
+        wanted["INGOT_ALLOW_SOURCE"] = "1"
+    held = {name: os.environ.pop(name, None) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        os.environ.pop("INGOT_TRUSTED_TYPES", None)
-        if held is not None:
-            os.environ["INGOT_TRUSTED_TYPES"] = held
+        for name, value in held.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def comparable(value: Any) -> Any:
@@ -329,7 +376,7 @@ class Server:
 def serve_case(result: Result, server: Server) -> str:
     """Asks the server with the case's data and compares; gives ``ok``, why it cannot be asked, or what differs."""
     if result.case.not_served is not None:
-        return result.case.not_served
+        return f"{SKIPPED}{result.case.not_served}"
     name = result.ref.partition(":")[0]
     try:
         rows = as_rows(result.data, result.inputs)
@@ -344,7 +391,7 @@ def serve_case(result: Result, server: Server) -> str:
         # JSON carries what the signature declares: a float that was float32 may come as the nearest double.
         return difference(comparable(answer), wanted, max(result.case.tolerance, 1e-6))
     except Exception as error:  # noqa: BLE001 - the page tells what failed
-        return f"{type(error).__name__}: {error}"
+        return _told(error)
 
 
 def _outputs(outputs: list[dict[str, Any]]) -> Any:
@@ -389,12 +436,13 @@ def as_tensors(data: Any) -> Iterator[dict[str, Any]]:
         yield {"name": str(name), "datatype": datatype, "shape": list(array.shape), "data": array.ravel().tolist()}
 
 
-def document(results: list[Result], group: str) -> dict[str, Any]:
-    """Gives the recorded document of one run."""
+def document(results: list[Result], group: str, seconds: float) -> dict[str, Any]:
+    """Gives the recorded document of one run and how long it took."""
     return {
         "group": group,
         "python": platform.python_version(),
         "platform": f"{sys.platform}-{platform.machine()}",
         "ingot": ingot.__version__,
+        "seconds": round(seconds),
         "results": [result.record() for result in results],
     }
