@@ -1,26 +1,66 @@
 /** Writes docs/frameworks.md from what the matrix recorded. */
 
 const STEPS = ['save', 'load', 'serve', 'isolated'];
+const SKIPPED = 'skipped: ';
+const PAST = { save: 'saved', load: 'loaded', serve: 'served', isolated: 'isolated' };
 
 /** What distributions stand for a framework, where they are called otherwise. */
 const DISTRIBUTIONS = {
   xgboost: ['xgboost', 'xgboost-cpu'],
+  tensorflow: ['tensorflow', 'tensorflow-cpu'],
+  lightning: ['lightning', 'pytorch-lightning'],
+  onnx: ['onnx', 'onnxruntime'],
   several: [],
   function: [],
   object: [],
-  lightning: ['lightning', 'pytorch-lightning'],
-  statsmodels: ['statsmodels'],
 };
 
 const INTRODUCTION = `# Frameworks
 
 What \`ingot.push(model, "churn")\` saves, \`ingot.load("churn")\` gives back and \`ingot serve\` answers for without a line of
-your own code. Written by \`npm run frameworks -- --all --docs\`, which pushes every model below into a store, loads it back
-and compares class and predictions with those of the object that was pushed, asks one real \`ingot serve\` for the same rows,
-and loads the first model of each framework in an environment of its own (\`env="isolated"\`).
+your own code. A program pushed, loaded, served and isolated every model counted here, with the versions named, and wrote
+this page: [how to run it again](#run-it-again).
 
-**Format**: a package is *data* where loading it runs nothing of the package; *code* where it holds a pickle or source, which
-\`ingot show\` says of every version. Predictions are compared exactly, unless a tolerance is named.
+`;
+
+const MEANING = `
+✓ all models passed; with a number, that many were tried and passed. ✗ some failed: [every model](#every-model) says how.
+– none was tried.
+
+**Format**: *data* where loading runs nothing of the package; *code* where it holds a pickle or source, which \`ingot show\`
+says of every version.
+
+## What the marks mean
+
+### save
+
+\`ingot.push(model, name, X=data)\` stored the fitted object with its requirements, signature and environment.
+
+### load
+
+\`ingot.load(name)\` in the same Python gave back an object of the same class, and its predictions equal those of the object
+that was pushed: exactly, unless [every model](#every-model) names a tolerance.
+
+### serve
+
+One real \`ingot serve --load on-demand --env current\` with all models answered over HTTP, with the same predictions.
+
+### isolated
+
+\`ingot.load(name, env="isolated")\` built an environment with exactly the packages that the version names, ran the model in
+it, and gave the same predictions. The first model of each framework is tried, or all of them with \`--isolated all\`.
+
+## Run it again
+
+\`\`\`sh
+npm run frameworks                          # the light group, in some minutes
+npm run frameworks -- torch tensorflow      # other groups, each in an environment of its own under .cache/frameworks
+npm run frameworks -- --all --docs          # everything, and write this page and docs/frameworks.json anew
+\`\`\`
+
+A group is a list of pinned packages in [python/frameworks](../python/frameworks); the models are made in
+[python/tests/frameworks](../python/tests/frameworks). \`npm test\` runs two models of each framework of the light group.
+
 `;
 
 const OWN = `## Choosing the format yourself
@@ -46,60 +86,69 @@ The serializer writes files and says how they are read (\`Saved(flavor="abacus",
 
 /** The whole page, from the recorded groups. */
 export function frameworksPage(groups) {
-  const rows = Object.entries(groups).flatMap(([group, document]) => document.results.map((result) => ({ group, ...result })));
-  const frameworks = Map.groupBy === undefined ? grouped(rows) : Map.groupBy(rows, ({ framework }) => framework);
+  const rows = Object.values(groups).flatMap(({ results }) => results);
+  const frameworks = byFramework(rows);
   const names = [...frameworks.keys()].sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+  const links = STEPS.map((step) => `[${step}](#${step})`).join(' | ');
   return [
-    INTRODUCTION,
-    '| framework | version | models | format | save | load | serve | isolated |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    `${INTRODUCTION}| framework | version | models | format | ${links} |`,
+    '| --- | --- | --: | --- | --- | --- | --- | --- |',
     ...names.map((name) => summary(name, frameworks.get(name))),
-    '',
-    OWN,
+    MEANING + OWN,
     '## Every model',
     '',
     ...names.flatMap((name) => details(name, frameworks.get(name))),
     '## Where',
     '',
-    ...Object.entries(groups).map(([group, { python, platform, results }]) => `- ${group}: ${results.length} models, Python ${python}, ${platform}`),
+    '| group | models | Python | platform | Ingot | took |',
+    '| --- | --: | --- | --- | --- | --: |',
+    ...Object.entries(groups).map(([group, { python, platform, ingot, results, seconds }]) => {
+      const took = seconds === undefined ? '' : `${seconds} s`;
+      return `| ${group} | ${results.length} | ${python} | ${platform} | ${ingot} | ${took} |`;
+    }),
     '',
   ].join('\n');
 }
 
-function grouped(rows) {
+function byFramework(rows) {
   const found = new Map();
   for (const row of rows) found.set(row.framework, [...(found.get(row.framework) ?? []), row]);
   return found;
 }
 
 function summary(name, rows) {
-  const format = new Set(rows.map(({ executesCode }) => (executesCode ? 'code' : 'data')));
-  return `| ${name} | ${versionOf(name, rows)} | ${rows.length} | ${[...format].sort().join(', ')} | ${STEPS.map((step) => counted(step, rows)).join(' | ')} |`;
+  const saved = rows.filter(({ steps }) => steps.save === 'ok');
+  const format = new Set(saved.map(({ executesCode }) => (executesCode ? 'code' : 'data')));
+  const marks = STEPS.map((step) => mark(step, rows)).join(' | ');
+  return `| [${name}](#${name}) | ${versionOf(name, rows)} | ${rows.length} | ${[...format].sort().join(', ')} | ${marks} |`;
 }
 
 function versionOf(name, rows) {
   const wanted = DISTRIBUTIONS[name] ?? [name];
-  const versions = rows.flatMap(({ versions }) => wanted.flatMap((each) => versions[each] ?? []));
-  return [...new Set(versions)].join(', ');
+  const versions = rows.flatMap((row) => wanted.flatMap((each) => row.versions[each] ?? []));
+  return [...new Set(versions)].join(', ') || '–';
 }
 
-/** `✓` where all passed, else how many did, and how many were not asked. */
-function counted(step, rows) {
-  const said = rows.map(({ steps }) => steps[step]).filter((word) => word !== undefined);
-  const right = said.filter((word) => word === 'ok').length;
-  if (said.length === 0) return '';
-  return right === said.length ? `✓ ${step === 'isolated' ? right : ''}`.trim() : `${right} of ${said.length}`;
+/** `✓` where all models passed, `✓ 1` where only one was tried, `✗ 7 of 8` where one failed, `–` where none was tried. */
+function mark(step, rows) {
+  const tried = rows.map(({ steps }) => steps[step]).filter((word) => word !== undefined && !word.startsWith(SKIPPED));
+  const right = tried.filter((word) => word === 'ok').length;
+  if (tried.length === 0) return '–';
+  if (right < tried.length) return `✗ ${right} of ${tried.length}`;
+  return right === rows.length ? '✓' : `✓ ${right}`;
 }
 
 function details(name, rows) {
-  return [
-    `### ${name}`,
-    '',
-    ...rows.map(({ case: model, flavor, files, tolerance, steps }) => {
-      const within = tolerance > 0 ? `, within ${tolerance}` : '';
-      const failed = STEPS.filter((step) => steps[step] !== undefined && steps[step] !== 'ok').map((step) => `${step}: ${steps[step].split('\n')[0]}`);
-      return `- ${model}: \`${flavor}\`${within}; ${files.map((file) => `\`${file}\``).join(' ')}${failed.length > 0 ? `. **${failed.join('; ')}**` : ''}`;
-    }),
-    '',
-  ];
+  return [`### ${name}`, '', ...rows.map(detail), ''];
+}
+
+function detail({ case: model, flavor, files, tolerance, steps }) {
+  const within = tolerance > 0 ? `, within ${tolerance}` : '';
+  const stored = flavor === '' ? '' : `: \`${flavor}\`${within}; ${files.map((file) => `\`${file}\``).join(' ')}`;
+  const said = STEPS.filter((step) => steps[step] !== undefined && steps[step] !== 'ok').map((step) => told(step, steps[step].split('\n')[0]));
+  return `- ${model}${stored}${said.map((words) => `. ${words}`).join('')}`;
+}
+
+function told(step, words) {
+  return words.startsWith(SKIPPED) ? `Not ${PAST[step]}: ${words.slice(SKIPPED.length)}` : `**${step}: ${words}**`;
 }

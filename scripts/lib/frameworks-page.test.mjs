@@ -15,20 +15,38 @@ const result = (framework, model, steps, more = {}) => ({
   ...more,
 });
 
-test('a framework is one line that counts what passed, and a failure is told in words', () => {
-  const page = frameworksPage({
-    light: {
-      python: '3.11.7',
-      platform: 'linux-x86_64',
-      results: [
-        result('xgboost', 'Booster', { save: 'ok', load: 'ok', serve: 'ok', isolated: 'ok' }),
-        result('xgboost', 'XGBClassifier', { save: 'ok', load: 'other predictions: 1 in place of 2\nand more', serve: 'ok' }, { executesCode: true }),
-      ],
-    },
-  });
-  expect(page).toContain('| xgboost | 3.2.0 | 2 | code, data | ✓ | 1 of 2 | ✓ | ✓ 1 |');
-  expect(page).toContain('- XGBClassifier: `xgboost`; `flavor.json` `model.ubj`. **load: other predictions: 1 in place of 2**');
-  expect(page).not.toContain('and more');
+const where = { python: '3.11.7', platform: 'linux-x86_64', ingot: '0.1.0', seconds: 12 };
+const page = (...results) => frameworksPage({ light: { ...where, results } });
+const fine = { save: 'ok', load: 'ok', serve: 'ok', isolated: 'ok' };
+
+test('a framework is one row of four marks with its version, and a failure is counted and told in words', () => {
+  const told = page(
+    result('xgboost', 'Booster', fine),
+    result('xgboost', 'XGBClassifier', { save: 'ok', load: 'other predictions: 1 in place of 2\nand more', serve: 'ok' }, { executesCode: true }),
+  );
+  expect(told).toContain('| [xgboost](#xgboost) | 3.2.0 | 2 | code, data | ✓ | ✗ 1 of 2 | ✓ | ✓ 1 |');
+  expect(told).toContain('- XGBClassifier: `xgboost`; `flavor.json` `model.ubj`. **load: other predictions: 1 in place of 2**');
+  expect(told).not.toContain('and more');
+  expect(told).toContain('| light | 2 | 3.11.7 | linux-x86_64 | 0.1.0 | 12 s |');
+});
+
+test('what was skipped is neither passed nor failed, and says why', () => {
+  const told = page(
+    result('xgboost', 'Booster', fine),
+    result('xgboost', 'DMatrix', { save: 'ok', load: 'ok', serve: 'skipped: has no predict' }),
+    result('annoy', 'index', { save: 'skipped: annoy is not installed' }, { versions: {}, flavor: '', files: [] }),
+  );
+  expect(told).toContain('| 2 | data | ✓ | ✓ | ✓ 1 | ✓ 1 |');
+  expect(told).toContain('Not served: has no predict');
+  expect(told).toContain('| [annoy](#annoy) | – | 1 |  | – | – | – | – |');
+  expect(told).toContain('- index. Not saved: annoy is not installed');
+});
+
+test('every mark has a heading that says what it means', () => {
+  for (const step of Object.keys(fine)) {
+    expect(page()).toContain(`[${step}](#${step})`);
+    expect(page()).toContain(`\n### ${step}\n`);
+  }
 });
 
 test('the page is the one that the recorded results give', () => {
