@@ -2,9 +2,11 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ContentReader, Recipe, RecipeRef } from './content/content-store.ts';
+import type { Capture } from './capture.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { IngotError } from './errors.ts';
 import type { CachedPackage } from './package/cache.ts';
+import { captureBytes } from './package/captured.ts';
 import type { PackagePlan } from './package/package.ts';
 
 /** A package that lies in no store, as something that can be unpacked like one that does. */
@@ -13,9 +15,17 @@ export interface LooseContents {
   readonly contents: ContentReader;
 }
 
-/** Reads the contents of a package from where its files lie. What is read is checked by whoever unpacks it. */
-export function planContents(plan: PackagePlan): LooseContents {
-  return looseContents(plan.manifestDigest, { manifest: plan.manifest, config: plan.config }, plan.files);
+/**
+ * Reads the contents of a package from where its files lie, with what they say of the version (sample rows). What is read
+ * is checked by whoever unpacks it.
+ */
+export function planContents(plan: PackagePlan, captured?: Capture): LooseContents {
+  const documents = {
+    manifest: plan.manifest,
+    config: plan.config,
+    ...(captured && { captured: captureBytes(captured) }),
+  };
+  return looseContents(plan.manifestDigest, documents, plan.files);
 }
 
 /** Reads the contents of a package that the cache has. */
@@ -29,6 +39,8 @@ export async function cachedContents({ manifest, directory, description }: Cache
   return looseContents(manifest, documents, files);
 }
 
+const ROLES = ['captured', 'config', 'manifest'] as const;
+
 interface LooseFile {
   readonly path: string;
   readonly digest: Digest;
@@ -38,13 +50,13 @@ interface LooseFile {
 
 function looseContents(
   manifest: Digest,
-  documents: { readonly manifest: Uint8Array; readonly config: Uint8Array },
+  documents: Readonly<Partial<Record<(typeof ROLES)[number], Uint8Array>>>,
   files: readonly LooseFile[],
 ): LooseContents {
   const ref: RecipeRef = { digest: manifest, pack: 'none', offset: 0, length: 0 };
-  const roles = (['config', 'manifest'] as const).map((role) => {
+  const roles = ROLES.flatMap((role) => {
     const bytes = documents[role];
-    return { role, bytes, digest: digestOf(bytes), sizeBytes: bytes.length, chunks: 1 };
+    return bytes === undefined ? [] : [{ role, bytes, digest: digestOf(bytes), sizeBytes: bytes.length, chunks: 1 }];
   });
   const recipe: Recipe = {
     ref,

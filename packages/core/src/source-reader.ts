@@ -6,7 +6,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { redactAddress, storageIdentity } from './blob/address.ts';
-import type { PlainSource } from './capture.ts';
+import type { Capture, PlainSource } from './capture.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
 import type { Inference, PackagePlan } from './package/package.ts';
@@ -58,6 +58,8 @@ export interface SourceCheck extends AsyncDisposable {
   /** The file or directory that was read. */
   readonly path: string;
   readonly check: PackageCheck;
+  /** What the files of another system say of the version: metrics, tags, sample rows. */
+  readonly captured?: Capture;
 }
 
 interface CallOptions {
@@ -176,7 +178,7 @@ export class SourceReader {
     await using read = await this.#read(match, {}, options);
     const { plan, problems } = read.check;
     if (plan === undefined) throw packageError(match.location, problems);
-    const { contents, recipe } = planContents(plan);
+    const { contents, recipe } = planContents(plan, read.captured);
     const model = plan.name;
     const key = { manifest: plan.manifestDigest, recipe, model };
     const cached = await cache.fetch(key, contents, { ...options, ...this.#progress() });
@@ -259,6 +261,7 @@ export class SourceReader {
         match,
         path: brought.path,
         check: named(check, match.name, naming.name),
+        ...(foreign?.finding.captured && { captured: foreign.finding.captured }),
         [Symbol.asyncDispose]: dispose,
       };
     } catch (error) {

@@ -2,7 +2,7 @@ import type { Capture } from '../capture.ts';
 import { distributionsOf } from './distributions.ts';
 import type { FlavorFinding } from './flavors/flavor.ts';
 import type { Inference, Metadata, Problem } from './package.ts';
-import { normalizeDistribution, parseRequirements } from './requirements.ts';
+import { normalizeDistribution, parseRequirements, type Requirement } from './requirements.ts';
 
 /** What a package needs around it, as far as its files say it. */
 export interface PackageEnvironment {
@@ -22,20 +22,31 @@ export interface EnvironmentSources {
 
 const VERSION = /^(?:==|~=|python|cpython|>=|\s|-)*(3(?:\.\d{1,2}){1,2})(?:\.\*)?$/i;
 
-/** Finds requirements and the Python version; without `requirements.txt` the names come from what pickles import. */
+/**
+ * Finds requirements and the Python version; without `requirements.txt` the names come from what pickles import.
+ * @param foreign distributions that only the system a package comes from needs. They are left out of its
+ *   `requirements.txt` where no pickle of the package imports them.
+ */
 export function findEnvironment(
   sources: EnvironmentSources,
   metadata: Metadata | undefined,
   finding: FlavorFinding,
   captured: Capture | undefined,
+  foreign: readonly string[] = [],
 ): PackageEnvironment {
   const python = findPython(sources, metadata);
   if (sources.requirements !== undefined) {
     const { requirements, problems } = parseRequirements(sources.requirements);
+    const imported = new Set(inferNames(finding).map(normalizeDistribution));
+    const isLeftOut = ({ name = '' }: Requirement): boolean => {
+      const distribution = normalizeDistribution(name);
+      return foreign.includes(distribution) && !imported.has(distribution);
+    };
+    const leftOut = requirements.filter(isLeftOut).map(({ text }) => text);
     return {
-      requirements: requirements.map(({ text }) => text),
+      requirements: requirements.filter((one) => !isLeftOut(one)).map(({ text }) => text),
       ...python,
-      inferred: [],
+      inferred: leftOut.length === 0 ? [] : [withoutLines(leftOut)],
       problems: [...problems, ...python.problems],
     };
   }
@@ -49,6 +60,10 @@ export function findEnvironment(
     inferred: [{ what: 'requirements', value, from: sourceOf(finding) }],
     problems: [...python.problems, ...warnAboutLines(names)],
   };
+}
+
+function withoutLines(lines: readonly string[]): Inference {
+  return { what: 'requirements', value: `without ${lines.join(', ')}`, from: 'nothing in the package imports it' };
 }
 
 function sourceOf({ pickles }: FlavorFinding): string {

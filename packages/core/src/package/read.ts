@@ -136,6 +136,7 @@ export async function inspectPackage(path: string, options: ReadOptions = {}): P
     metadata,
     finding,
     options.captured,
+    foreign?.finding.unneeded,
   );
   const problems = [
     ...located.problems,

@@ -24,6 +24,8 @@ export interface ForeignFinding {
   readonly problems?: readonly Problem[];
   /** Files whose part is taken over by a written one, and so are there twice without being a mistake. */
   readonly replaced?: readonly string[];
+  /** Distributions (`mlflow`) that its requirements name for the system that wrote it, and that loading it here does without. */
+  readonly unneeded?: readonly string[];
 }
 
 /** Reads one format; undefined when the folder is not of it. */

@@ -8,6 +8,8 @@ import { chooseMlflowFlavor } from './mlflow-flavor.ts';
 import { type MlflowSignature, readMlflowSignature } from './mlflow-signature.ts';
 
 const FILE = 'MLmodel';
+/** What MLflow is installed as. */
+const DISTRIBUTIONS = ['mlflow', 'mlflow-skinny', 'mlflow-tracing'];
 
 /** Reads a directory that MLflow saved a model in: its `MLmodel` file, environment, signature, example and run. */
 export async function readMlflow(folder: ForeignFolder): Promise<ForeignFinding | undefined> {
@@ -50,6 +52,7 @@ export async function readMlflow(folder: ForeignFolder): Promise<ForeignFinding 
       }),
     ),
     understood: understood(description, because, model, signature),
+    ...(description.flavor === 'mlflow' ? {} : { unneeded: DISTRIBUTIONS }),
   };
 }
 

@@ -93,6 +93,22 @@ test('an MLflow directory becomes a package of its own flavor, with signature, e
   expect(inferred(plan, 'format')).toBe('an MLflow model (MLflow 3.17.2)');
 });
 
+test('MLflow is not installed for a model that another flavor loads, unless a pickle of it imports MLflow', async () => {
+  const lines = 'MLflow==3.17.2\nmlflow-skinny\nscikit-learn==1.9.1\n';
+  const { plan } = await understood({ MLmodel: mlmodel(SKLEARN), 'model.pkl': PICKLE, 'requirements.txt': lines });
+  expect(plan.requirements).toEqual(['scikit-learn==1.9.1']);
+  expect(inferred(plan, 'requirements')).toBe('without MLflow==3.17.2, mlflow-skinny');
+  const importing = Buffer.from('\x80\x04\x8c\x06mlflow\x8c\x05thing\x93)\x81.', 'latin1');
+  const needed = await understood({
+    MLmodel: mlmodel(SKLEARN),
+    'model.pkl': importing,
+    'requirements.txt': 'mlflow\n',
+  });
+  expect(needed.plan.requirements).toEqual(['mlflow']);
+  const asked = await understood({ MLmodel: mlmodel('prophet: {data: model.pr}'), 'requirements.txt': 'mlflow\n' });
+  expect(asked.plan.requirements).toEqual(['mlflow']);
+});
+
 test.each([
   ['code of its own', mlmodel(SKLEARN, '    code: code\n'), 'it brings code of its own'],
   ['another method', mlmodel(SKLEARN, '    predict_fn: predict_proba\n'), 'it answers with predict_proba'],
