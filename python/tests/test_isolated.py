@@ -271,3 +271,11 @@ def test_a_function_of_another_python_runs_in_that_python(store: Path, tmp_path:
     with ingot.load("version", env="auto") as model:
         assert model.predict({"x": 0}) != sys.version_info.minor
         assert f"Python 3.{model.predict({'x': 0})}" in repr(model)
+
+
+def test_what_records_no_requirements_runs_in_the_python_that_is_there(store: Path) -> None:
+    pushed = ingot.push(LinearRegression().fit([[1.0], [2.0]], [2.0, 4.0]), "line", X=pd.DataFrame({"x": [1.0, 2.0]}), env="none")
+    assert pushed.environment["requirements"] == []
+    with ingot.load("line", env="isolated") as model:
+        assert model._process._document["environment"]["python"] == sys.executable
+        assert model.predict({"x": 3.0}) == pytest.approx(6.0)
