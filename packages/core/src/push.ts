@@ -4,7 +4,7 @@
  * whole version or none.
  */
 
-import type { Capture, EnvironmentSummary } from './capture.ts';
+import type { Capture } from './capture.ts';
 import type { ContentStore, PutResult, RecipeRef, SealedUpload, Upload } from './content/content-store.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
@@ -19,6 +19,7 @@ import { isModelCard, writeModelCard } from './package/model-card.ts';
 import { completePackage, draftPackage, type PackageDraft, packageError } from './package/read.ts';
 import { openSourceBlocks, readSource, readSourceNow } from './package/source-file.ts';
 import type { OnProgress } from './progress.ts';
+import { draftVersion, merged } from './push-draft.ts';
 import { formatReference, parseAlias, parseReference } from './ref.ts';
 import type { ModelView, PublishOptions, PublishResult, Registry, VersionDraft } from './registry/registry.ts';
 
@@ -315,7 +316,7 @@ async function publish(
   options: PushOptions,
   how: Pick<PublishOptions, 'existingOnly'> = {},
 ): Promise<PublishResult> {
-  const draft = { ...draftOf(plan, options), ...stored };
+  const draft = { ...draftVersion(plan, options), ...stored };
   const { registry, aliases, message, signal } = options;
   return await registry.publish(plan.name, draft, {
     ...how,
@@ -323,56 +324,6 @@ async function publish(
     signal,
     ...(message === undefined ? {} : { reason: message }),
   });
-}
-
-function draftOf(plan: PackagePlan, { captured, tags, metrics, message }: PushOptions): Omit<VersionDraft, 'recipe'> {
-  const environment = environmentOf(plan, captured);
-  return present({
-    manifest: plan.manifestDigest,
-    sizeBytes: plan.sizeBytes,
-    fileCount: plan.files.length,
-    flavor: plan.flavor,
-    label: plan.label,
-    labelFrom: plan.labelFrom,
-    description: plan.metadata?.description,
-    author: plan.metadata?.author ?? captured?.author,
-    message,
-    signature: plan.signature,
-    metrics: merged(captured?.metrics, metrics),
-    params: merged(plan.metadata?.hyperparameters, captured?.params),
-    tags: merged(captured?.tags, tags),
-    lineage: captured?.lineage,
-    environment,
-    serializer: captured?.serializer ?? { name: serializerOf(plan), executesCode: plan.executesCode },
-    captured: captured === undefined ? undefined : digestOf(captureBytes(captured)),
-    scan: 'not scanned',
-  });
-}
-
-/** What an event says of the environment; the lock would make it long and stays in the captured document. */
-function environmentOf(plan: PackagePlan, captured: Capture | undefined): EnvironmentSummary {
-  const { python = plan.pythonVersion, platform, requirements = [] } = captured?.environment ?? {};
-  return present({ python, platform, requirements: requirements.length > 0 ? requirements : plan.requirements });
-}
-
-function serializerOf({ artifactPath, flavor }: PackagePlan): string {
-  const extension = /\.([A-Za-z0-9]+)$/.exec(artifactPath ?? '')?.[1]?.toLowerCase();
-  return extension === undefined ? flavor : extension === 'pkl' ? 'pickle' : extension;
-}
-
-/** Two records as one, the second winning; undefined when both are empty. */
-function merged<T>(
-  first: Readonly<Record<string, T>> | undefined,
-  second: Readonly<Record<string, T>> | undefined,
-): Readonly<Record<string, T>> | undefined {
-  const both = { ...first, ...second };
-  return Object.keys(both).length === 0 ? undefined : both;
-}
-
-/** Without the keys that have no value, so that events and equality see none. */
-function present<T extends object>(value: T): T {
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  return Object.fromEntries(entries) as T;
 }
 
 /** @param put what became of each file; nothing when no file was stored. */
