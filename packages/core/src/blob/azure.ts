@@ -8,7 +8,7 @@ import { IngotError } from '../errors.ts';
 import { checkedDownload } from './azure/checked-download.ts';
 import { type AzureClient, openAzureClient, suppliedKeyOf } from './azure/client.ts';
 import { type AzureConfig, readAzureConfig } from './azure/config.ts';
-import { type AzureRefusal, azureFailure, azureRefusal, type FailedAzureCall } from './azure/failures.ts';
+import { type AzureRefusal, azureFailure, azureRefusal } from './azure/failures.ts';
 import { inKeyOrder, type ListedBlob } from './azure/listing.ts';
 import { bareEtag, pointAt, type PointedBlob } from './azure/object-version.ts';
 import { SINGLE_REQUEST_BYTES, uploadAtOnce, uploadInBlocks } from './azure/upload.ts';
@@ -27,9 +27,8 @@ import type {
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey, compareKeys, isKey } from './key.ts';
 import { checkRange, fitRange } from './range.ts';
-import { withNearestPlace } from './remote/nearest-place.ts';
+import { RemoteCalls } from './remote/calls.ts';
 import type { StorageEnv } from './remote/storage-url.ts';
-import { CallWatch } from './remote/watch.ts';
 
 /** Options of {@link openAzureBlobStore}. */
 export interface AzureBlobStoreOptions {
@@ -51,19 +50,25 @@ class AzureBlobStore implements BlobStore {
   readonly capabilities = { createIfAbsent: 'yes', stalenessMs: 0, localFiles: false, readOnly: false } as const;
   readonly #config: AzureConfig;
   readonly #container: ContainerClient;
-  readonly #client: AzureClient;
+  readonly #calls: RemoteCalls;
 
   constructor(config: AzureConfig, client: AzureClient) {
     this.address = config.address;
     this.#config = config;
-    this.#client = client;
     this.#container = client.container;
+    this.#calls = new RemoteCalls({
+      address: config.address,
+      silenceMs: config.silenceMs,
+      place: config.container,
+      list: (signal) => client.containerNames(signal),
+      explain: (error, call) => azureFailure(error, { config, ...call }),
+    });
   }
 
   async stat(key: string, { signal, objectVersion }: BlobVersionOptions = {}): Promise<BlobStat | undefined> {
     checkKey(key);
     const { blob, conditions } = this.#pointed(key, objectVersion);
-    return this.#calling('blob.stat', key, signal, (watch) =>
+    return this.#calls.make('blob.stat', key, signal, (watch) =>
       orMissing(async () => {
         const abortSignal = watch.signal;
         const found = await watch.race(blob.getProperties({ abortSignal, conditions, ...suppliedKeyOf(this.#config) }));
@@ -86,8 +91,8 @@ class AzureBlobStore implements BlobStore {
     const { blob, conditions } = this.#pointed(key, objectVersion);
     if (range !== undefined && range.start === range.end)
       return this.#checkEmptyRange(key, range, signal, objectVersion);
-    using watch = this.#watch('blob.read', signal);
-    const translate = (error: unknown) => azureFailure(error, this.#call('blob.read', key, watch));
+    using watch = this.#calls.watch('blob.read', signal);
+    const translate = (error: unknown) => this.#calls.explain(error, 'blob.read', key, watch);
     const { silenceMs } = this.#config;
     try {
       const count = range?.end === undefined ? undefined : range.end - range.start;
@@ -99,13 +104,13 @@ class AzureBlobStore implements BlobStore {
       yield* checkedDownload(reply, { key, range, address: this.address, silenceMs, signal, translate });
     } catch (error) {
       if (azureRefusal(error)?.status === 416) return this.#checkEmptyRange(key, range, signal, objectVersion);
-      throw await this.#withNearest(translate(error), signal);
+      throw await this.#calls.nearest(translate(error), signal);
     }
   }
 
   async write(key: string, body: BlobBody, { signal }: BlobOptions = {}): Promise<'created' | 'exists'> {
     checkKey(key);
-    return this.#calling('blob.write', key, signal, async (watch) => {
+    return this.#calls.make('blob.write', key, signal, async (watch) => {
       const upload = body.sizeBytes <= SINGLE_REQUEST_BYTES ? uploadAtOnce : uploadInBlocks;
       const blob = this.#container.getBlockBlobClient(this.#config.prefix + key);
       try {
@@ -135,7 +140,7 @@ class AzureBlobStore implements BlobStore {
   async delete(key: string, { signal }: BlobOptions = {}): Promise<void> {
     checkKey(key);
     const { blob } = this.#pointed(key, undefined);
-    await this.#calling('blob.delete', key, signal, (watch) =>
+    await this.#calls.make('blob.delete', key, signal, (watch) =>
       orMissing(() => watch.race(blob.delete({ abortSignal: watch.signal }))),
     );
   }
@@ -182,7 +187,7 @@ class AzureBlobStore implements BlobStore {
 
   async *#items(query: Parameters<ContainerClient['listBlobsFlat']>[0] & object, signal: AbortSignal | undefined) {
     for (let continuationToken: string | undefined; ; ) {
-      const page = await this.#calling('blob.list', undefined, signal, (watch) => {
+      const page = await this.#calls.make('blob.list', undefined, signal, (watch) => {
         const settings = { maxPageSize: PAGE_SIZE, ...(continuationToken && { continuationToken }) };
         const pages = this.#container.listBlobsFlat({ ...query, abortSignal: watch.signal }).byPage(settings);
         return watch.race(pages.next());
@@ -212,33 +217,6 @@ class AzureBlobStore implements BlobStore {
 
   #notFound(key: string): IngotError {
     return new IngotError('content-not-found', `there is no blob "${key}" in ${this.address}`, { details: { key } });
-  }
-
-  async #calling<T>(
-    operation: string,
-    key: string | undefined,
-    signal: AbortSignal | undefined,
-    work: (watch: CallWatch) => Promise<T>,
-  ): Promise<T> {
-    stopIfInterrupted(signal, operation);
-    using watch = this.#watch(operation, signal);
-    try {
-      return await work(watch);
-    } catch (error) {
-      throw await this.#withNearest(azureFailure(error, this.#call(operation, key, watch)), signal);
-    }
-  }
-
-  #withNearest(error: unknown, signal: AbortSignal | undefined): Promise<unknown> {
-    return withNearestPlace(error, this.#config.container, (until) => this.#client.containerNames(until), signal);
-  }
-
-  #watch(operation: string, signal: AbortSignal | undefined): CallWatch {
-    return new CallWatch({ operation, address: this.address, signal, silenceMs: this.#config.silenceMs });
-  }
-
-  #call(operation: string, key: string | undefined, watch: CallWatch): FailedAzureCall {
-    return { operation, config: this.#config, watch, ...(key === undefined ? {} : { key }) };
   }
 }
 

@@ -17,7 +17,7 @@ import type {
 } from './blob-store.ts';
 import { type GcsClient, openGcsClient } from './gcs/client.ts';
 import { type GcsConfig, readGcsConfig } from './gcs/config.ts';
-import { type FailedCall, GcsRefusal, gcsFailure, isBucketMissing, noBucket, refusalIn } from './gcs/failures.ts';
+import { GcsRefusal, gcsFailure, isBucketMissing, noBucket, refusalIn } from './gcs/failures.ts';
 import { objectsIn, readObject, type StoredObject } from './gcs/objects.ts';
 import { checkedReply } from './gcs/checked-reply.ts';
 import { GcsTransport } from './gcs/transport.ts';
@@ -25,9 +25,9 @@ import { SINGLE_REQUEST_BYTES, type UploadTarget, uploadAtOnce, uploadInParts } 
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey, compareKeys, isKey } from './key.ts';
 import { checkRange, fitRange } from './range.ts';
-import { withNearestPlace } from './remote/nearest-place.ts';
+import { RemoteCalls } from './remote/calls.ts';
 import type { StorageEnv } from './remote/storage-url.ts';
-import { CallWatch } from './remote/watch.ts';
+import type { CallWatch } from './remote/watch.ts';
 
 /** Options of {@link openGcsBlobStore}. */
 export interface GcsBlobStoreOptions {
@@ -47,6 +47,7 @@ class GcsBlobStore implements BlobStore {
   readonly #config: GcsConfig;
   readonly #client: GcsClient;
   readonly #transport: GcsTransport;
+  readonly #calls: RemoteCalls;
   #bucketSeen = false;
 
   constructor(config: GcsConfig, client: GcsClient) {
@@ -54,11 +55,18 @@ class GcsBlobStore implements BlobStore {
     this.#config = config;
     this.#client = client;
     this.#transport = new GcsTransport(() => client.authorize(), client.https);
+    this.#calls = new RemoteCalls({
+      address: config.address,
+      silenceMs: config.silenceMs,
+      place: config.bucket,
+      list: () => client.bucketNames(),
+      explain: (error, call) => gcsFailure(error, { config, ...call }),
+    });
   }
 
   async stat(key: string, { signal, objectVersion }: BlobVersionOptions = {}): Promise<BlobStat | undefined> {
     checkKey(key);
-    return this.#calling('blob.stat', key, signal, async (watch) => {
+    return this.#calls.make('blob.stat', key, signal, async (watch) => {
       const query = { generation: generationOf(objectVersion), fields: 'name,size,timeCreated,generation' };
       const found = await this.#orMissing(watch, () => this.#json(watch, { uri: this.#objectPath(key), query }));
       return found === undefined ? undefined : statOf(readObject(found));
@@ -72,8 +80,8 @@ class GcsBlobStore implements BlobStore {
     const { silenceMs } = this.#config;
     if (range !== undefined && range.start === range.end)
       return this.#checkEmptyRange(key, range, signal, objectVersion);
-    using watch = this.#watch('blob.read', signal);
-    const translate = (error: unknown) => gcsFailure(error, this.#call('blob.read', key, watch));
+    using watch = this.#calls.watch('blob.read', signal);
+    const translate = (error: unknown) => this.#calls.explain(error, 'blob.read', key, watch);
     try {
       const reply = await this.#orMissing(watch, () => this.#media(key, range, objectVersion, watch));
       if (reply === undefined)
@@ -84,13 +92,13 @@ class GcsBlobStore implements BlobStore {
     } catch (error) {
       if (error instanceof GcsRefusal && error.status === 416)
         return this.#checkEmptyRange(key, range, signal, objectVersion);
-      throw await this.#withNearest(translate(error), signal);
+      throw await this.#calls.nearest(translate(error), signal);
     }
   }
 
   async write(key: string, body: BlobBody, { signal }: BlobOptions = {}): Promise<'created' | 'exists'> {
     checkKey(key);
-    return this.#calling('blob.write', key, signal, async (watch) => {
+    return this.#calls.make('blob.write', key, signal, async (watch) => {
       const upload = body.sizeBytes <= SINGLE_REQUEST_BYTES ? uploadAtOnce : uploadInParts;
       try {
         await upload(this.#transport, this.#target(key), key, body, watch);
@@ -104,7 +112,7 @@ class GcsBlobStore implements BlobStore {
 
   async delete(key: string, { signal }: BlobOptions = {}): Promise<void> {
     checkKey(key);
-    await this.#calling('blob.delete', key, signal, async (watch) => {
+    await this.#calls.make('blob.delete', key, signal, async (watch) => {
       await this.#orMissing(watch, () => this.#json(watch, { method: 'DELETE', uri: this.#objectPath(key) }));
     });
   }
@@ -143,7 +151,7 @@ class GcsBlobStore implements BlobStore {
 
   async *#objects(query: Query, signal: AbortSignal | undefined): AsyncIterable<StoredObject> {
     for (let pageToken: string | undefined; ; ) {
-      const page = await this.#calling('blob.list', undefined, signal, async (watch) =>
+      const page = await this.#calls.make('blob.list', undefined, signal, async (watch) =>
         objectsIn(await this.#json(watch, { uri: '/o', query: { ...query, maxResults: 1000, pageToken } })),
       );
       yield* page.objects;
@@ -251,33 +259,6 @@ class GcsBlobStore implements BlobStore {
     } catch (error) {
       return refusalIn(error)?.status === 404;
     }
-  }
-
-  async #calling<T>(
-    operation: string,
-    key: string | undefined,
-    signal: AbortSignal | undefined,
-    work: (watch: CallWatch) => Promise<T>,
-  ): Promise<T> {
-    stopIfInterrupted(signal, operation);
-    using watch = this.#watch(operation, signal);
-    try {
-      return await work(watch);
-    } catch (error) {
-      throw await this.#withNearest(gcsFailure(error, this.#call(operation, key, watch)), signal);
-    }
-  }
-
-  #withNearest(error: unknown, signal: AbortSignal | undefined): Promise<unknown> {
-    return withNearestPlace(error, this.#config.bucket, () => this.#client.bucketNames(), signal);
-  }
-
-  #watch(operation: string, signal: AbortSignal | undefined): CallWatch {
-    return new CallWatch({ operation, address: this.address, signal, silenceMs: this.#config.silenceMs });
-  }
-
-  #call(operation: string, key: string | undefined, watch: CallWatch): FailedCall {
-    return { operation, config: this.#config, watch, ...(key === undefined ? {} : { key }) };
   }
 }
 

@@ -2,7 +2,7 @@ import { type ErrorCode, IngotError, isIngotError } from '../../errors.ts';
 import { BodyFailure } from '../remote/body.ts';
 import { networkFailure } from '../remote/network-failures.ts';
 import { plainCause } from '../remote/plain-cause.ts';
-import type { CallWatch } from '../remote/watch.ts';
+import type { FailedRemoteCall } from '../remote/calls.ts';
 import { type AzureAccess, type AzureConfig, isEmulator } from './config.ts';
 
 /** What Azure said. */
@@ -22,11 +22,8 @@ export function azureRefusal(error: unknown): AzureRefusal | undefined {
 }
 
 /** What was asked when it failed. */
-export interface FailedAzureCall {
-  readonly operation: string;
+export interface FailedAzureCall extends FailedRemoteCall {
   readonly config: AzureConfig;
-  readonly key?: string;
-  readonly watch: CallWatch;
 }
 
 /** Explains a failure in the user's words. What was explained already stays as it is; so does a failure of a body. */

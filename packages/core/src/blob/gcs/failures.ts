@@ -3,7 +3,7 @@ import { type ErrorCode, IngotError, isIngotError } from '../../errors.ts';
 import { BodyFailure } from '../remote/body.ts';
 import { networkFailure } from '../remote/network-failures.ts';
 import { plainCause } from '../remote/plain-cause.ts';
-import type { CallWatch } from '../remote/watch.ts';
+import type { FailedRemoteCall } from '../remote/calls.ts';
 import type { GcsConfig } from './config.ts';
 
 /** GCS answered with a status of 400 or more. */
@@ -43,11 +43,8 @@ export function refusalIn(error: unknown): Said | undefined {
 }
 
 /** What was asked when it failed. */
-export interface FailedCall {
-  readonly operation: string;
+export interface FailedCall extends FailedRemoteCall {
   readonly config: GcsConfig;
-  readonly key?: string;
-  readonly watch: CallWatch;
 }
 
 /** Explains a failure in the user's words. What was explained already stays as it is; so does a failure of a body. */
