@@ -23,6 +23,7 @@ from ingot.imports import imported_modules
 from ingot.lineage import check_clean, git_state
 from ingot.environment_lock import Hashing, installed_closure
 from ingot.markers import applies
+from ingot.lineage import without_credentials
 from ingot.profile import SMALLEST_CELL, profile_data
 from ingot.searches import search_results
 from ingot.signature import infer_inputs
@@ -104,6 +105,24 @@ def test_no_cell_is_small_and_no_extreme_is_told() -> None:
     x, few = profile["features"]
     assert min(x["counts"]) >= SMALLEST_CELL and max(map(abs, x["edges"] + x["quantiles"])) < 10
     assert few["values"] == [[1, 993]] and few["other"] == 7
+    # With the counts of all others a mean would give the values of the few away.
+    assert abs(x["mean"]) < 1 and x["std"] < 10 and "mean" not in few
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:TOKEN@example.org/a.git",
+        "https://TOKEN@example.org/a.git",
+        "https://me:a/TOKEN@example.org/a.git",
+        "https://example.org/a.git?private_token=TOKEN",
+        "https://example.org/a.git#TOKEN",
+        "me:TOKEN@example.org/a.git",
+        "http://[::1/TOKEN@example.org",
+    ],
+)
+def test_the_address_of_a_remote_holds_no_secret(address: str) -> None:
+    assert "TOKEN" not in without_credentials(address)
 
 
 def test_of_a_handful_of_rows_only_counts_are_told() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from .errors import PolicyRefused
 
@@ -178,19 +178,27 @@ def author_name(directory: str | os.PathLike[str] | None = None, configured: dic
         return None
 
 
+_USER = re.compile(r"[\w.-]+")
+
+
 def without_credentials(address: str) -> str:
-    """Drops user name and password from an address.
+    """Drops user name, password and what may hold a token (behind ``?`` and ``#``) from an address.
 
     >>> without_credentials("https://me:secret@example.org/team/churn.git")
     'https://example.org/team/churn.git'
     >>> without_credentials("git@example.org:team/churn.git")
     'git@example.org:team/churn.git'
+    >>> without_credentials("https://me:a/secret@example.org/churn.git?private_token=abc")
+    'https://example.org/churn.git'
     """
-    parts = urlsplit(address)
-    if not parts.scheme or "@" not in parts.netloc:
-        return address
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        user, at, place = address.rpartition("@")
+        # git's own short form names a user, who is no secret.
+        return f"{user}@{place}" if at and _USER.fullmatch(user) else place
+    # A password may hold any sign but this one, whatever an address should be.
+    place = re.split(r"[?#]", rest.rpartition("@")[2], maxsplit=1)[0]
+    return f"{scheme}://{place}"
 
 
 def notebook_name() -> str | None:

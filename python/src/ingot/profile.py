@@ -1,6 +1,7 @@
 """How training data is distributed, told so that no single row can be: what ``ingot diff`` compares for drift.
 
-Kept are shares of missing values, rounded quantiles between 5 and 95 percent, histograms and frequent values. Never kept
+Kept are shares of missing values, rounded quantiles between 5 and 95 percent, the mean and deviation of what lies between
+these (what lies outside counts as the bound), histograms and frequent values. Never kept
 are rows, least and greatest values, and any cell (a bin, a value) that fewer than :data:`SMALLEST_CELL` rows share.
 """
 
@@ -197,18 +198,22 @@ def _numbers(values: Any, whole: bool, numpy: Any) -> dict[str, Any]:
     if len(finite) < SMALLEST_CELL:
         return {}
     different, rows = numpy.unique(finite, return_counts=True)
-    described: dict[str, Any] = {
-        "distinct": _distinct(len(different)),
-        "mean": _rounded(float(finite.mean()), 5),
-        "std": _rounded(float(finite.std()), 5),
-    }
+    described: dict[str, Any] = {"distinct": _distinct(len(different))}
     if len(different) <= MAX_VALUES and len(finite) >= 2 * SMALLEST_CELL:
         counts = {int(value) if whole else float(value): int(count) for value, count in zip(different, rows, strict=True)}
-        return {**described, **_counted(counts)}
+        told = _counted(counts)
+        # Beside all values but one, a mean tells that one.
+        return {**described, **(_moments(finite) if told.get("other") == 0 else {}), **told}
+    # What lies far out counts as the 5th or 95th of a hundred: else a mean would tell the one who earns most.
+    described.update(_moments(numpy.clip(finite, *numpy.quantile(finite, (_LEVELS[0], _LEVELS[-1])))))
     if len(finite) < QUANTILE_ROWS:
         return described
     described["quantiles"] = [_rounded(float(value), 4) for value in numpy.quantile(finite, _LEVELS)]
     return {**described, **_histogram(finite, numpy)}
+
+
+def _moments(values: Any) -> dict[str, Any]:
+    return {"mean": _rounded(float(values.mean()), 5), "std": _rounded(float(values.std()), 5)}
 
 
 def _histogram(values: Any, numpy: Any) -> dict[str, Any]:
