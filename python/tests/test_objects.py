@@ -211,3 +211,17 @@ def test_parts_share_code_beside_them_and_the_folder_pushed_by_hand_is_the_same_
     assert (again.digest, again.existed) == (digest, True)
     with pytest.raises(KeyError):
         model["third"]
+
+
+def test_what_a_method_of_a_class_of_this_file_imports_when_it_runs_is_required(store: Path) -> None:
+    class Late:
+        def predict(self, rows: list[dict[str, float]]) -> list[float]:
+            def column() -> Any:
+                import numpy as np
+
+                return np.array([row["x"] for row in rows])
+
+            return [float(value) for value in column()]
+
+    version = ingot.push(Late(), "late")
+    assert {line.partition("==")[0] for line in version.environment["requirements"]} == {"cloudpickle", "numpy"}
