@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..errors import InvalidPackage
+from ..inner_imports import inner_imports
 from ..requirements import pickle_globals, split_modules, top_modules
 from .culprit import find_culprit, what_it_is
 from .holdings import check_holdings
@@ -48,7 +49,8 @@ def write_pickle(model: Any, path: Path, *, code: Iterable[Path] = (), holds: st
         raise _without_cloudpickle(model, failed, local)
     stored = _dump_by_value(cloudpickle, model, path, local, beside)
     notice = f"code that only exists here is stored inside the pickle: {_where(stored)}"
-    return Pickled(_modules(path), (notice, *held) if stored else held)
+    inner = top_modules(inner_imports(model, stored)) - stored
+    return Pickled(_modules(path) | inner, (notice, *held) if stored else held)
 
 
 def _without_cloudpickle(model: Any, failed: Exception | None, local: set[str]) -> InvalidPackage:
