@@ -418,3 +418,18 @@ test('links inside a package are pulled as the files they lead to', async () => 
   await pull('m', { ...store, output: directory.join('out') });
   expect(await readFile(directory.join('out', 'b.bin'), 'utf8')).toBe('a');
 });
+
+test('a new model that is easily taken for another is pushed with a warning, and the next time without', async () => {
+  await using directory = await testDirectory();
+  const store = await newStore();
+  await directory.write({ 'model.pkl': 'x' });
+  const pushed = async (name: string): Promise<readonly string[]> => {
+    const { plan } = await push(directory.path, { ...store, name });
+    return plan.problems.filter(({ rule }) => rule === 'name.alike').map(({ message }) => message);
+  };
+  expect(await pushed('churn-model')).toEqual([]);
+  expect(await pushed('iris')).toEqual([]);
+  expect(await pushed('churn_model')).toEqual(['"churn_model" is a new model, easily taken for "churn-model"']);
+  expect(await pushed('iris/daily')).toEqual(['"iris/daily" is a new model, easily taken for "iris"']);
+  expect(await pushed('churn_model')).toEqual([]);
+});

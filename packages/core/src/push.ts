@@ -14,11 +14,12 @@ import { openForeign } from './package/foreign/open-foreign.ts';
 import type { HashMemory, RememberedHashes } from './package/hash-memory.ts';
 import { type FileToRead, hashPackage, type ReadFiles, rememberedLayers } from './package/hash-package.ts';
 import type { HashedLayer } from './package/manifest.ts';
-import type { PackagePlan } from './package/package.ts';
+import type { PackagePlan, Problem } from './package/package.ts';
 import { isModelCard, writeModelCard } from './package/model-card.ts';
 import { completePackage, draftPackage, type PackageDraft, packageError } from './package/read.ts';
 import { openSourceBlocks, readSource, readSourceNow } from './package/source-file.ts';
 import type { OnProgress } from './progress.ts';
+import { alikeProblems } from './push-alike.ts';
 import { draftVersion, merged } from './push-draft.ts';
 import { formatReference, parseAlias, parseReference } from './ref.ts';
 import type { ModelView, PublishOptions, PublishResult, Registry, VersionDraft } from './registry/registry.ts';
@@ -87,7 +88,7 @@ export async function pushDraft(draft: PackageDraft, given: PushOptions): Promis
   const captured = withForeign(given.captured, draft.captured);
   const options = captured === undefined ? given : { ...given, captured };
   const hashes = await options.hashes?.open(draft.root);
-  const before = await modelNow(draft.name, options);
+  const { before, problems } = await modelNow(draft.name, options);
   const layers = hashes && rememberedLayers(draft.sources, hashes);
   // A label that is taken is refused before gigabytes are stored, unless the newest version turns out to be this one.
   const known = layers ?? (labelHolder(draft, before) && (await hashedOnly(draft, hashes, options)));
@@ -96,22 +97,23 @@ export async function pushDraft(draft: PackageDraft, given: PushOptions): Promis
     if (pushed !== undefined) return pushed;
     refuseTakenLabel(draft, before);
   }
-  return await pushNew(draft.name, before, options, async (upload) => {
+  const pushed = await pushNew(draft.name, before, options, async (upload) => {
     const files: PutResult[] = [];
     const read = readInto(upload, files, options);
     const plan = await planOf(draft, () => hashPackage(draft.sources, { read, ...(hashes && { hashes }) }));
     await hashes?.save();
     return { plan, files };
   });
+  return withProblems(pushed, problems);
 }
 
 /** Pushes a package that was read already; as {@link push}. */
 export async function pushPlan(plan: PackagePlan, options: PushOptions): Promise<PushResult> {
-  const before = await modelNow(plan.name, options);
-  const pushed = await pushSame(plan, before, options);
-  if (pushed !== undefined) return pushed;
+  const { before, problems } = await modelNow(plan.name, options);
+  const same = await pushSame(plan, before, options);
+  if (same !== undefined) return same;
   refuseTakenLabel(plan, before);
-  return await pushNew(plan.name, before, options, async (upload) => {
+  const pushed = await pushNew(plan.name, before, options, async (upload) => {
     const files = await Promise.all(
       plan.files.map(({ path, digest, sizeBytes, open }) =>
         upload.put({ role: 'file', path, digest, sizeBytes, open }, callOptions(options)),
@@ -119,6 +121,13 @@ export async function pushPlan(plan: PackagePlan, options: PushOptions): Promise
     );
     return { plan, files };
   });
+  return withProblems(pushed, problems);
+}
+
+/** Adds what is worth knowing of the model's name to what is of its package. */
+function withProblems(pushed: PushResult, problems: readonly Problem[]): PushResult {
+  const { plan } = pushed;
+  return { ...pushed, plan: { ...plan, problems: [...plan.problems, ...problems] } };
 }
 
 async function planOf(draft: PackageDraft, read: () => Promise<readonly HashedLayer[]>): Promise<PackagePlan> {
@@ -256,11 +265,17 @@ async function addToNewest(plan: PackagePlan, options: PushOptions): Promise<Pub
   }
 }
 
-async function modelNow(name: PackagePlan['name'], { registry, signal }: PushOptions): Promise<ModelView | undefined> {
+/** A model as it is before a push, and what to say where there is none of that name. */
+interface Found {
+  readonly before: ModelView | undefined;
+  readonly problems: readonly Problem[];
+}
+
+async function modelNow(name: PackagePlan['name'], { registry, signal }: PushOptions): Promise<Found> {
   try {
-    return await registry.model(name, { signal });
+    return { before: await registry.model(name, { signal }), problems: [] };
   } catch (error) {
-    if (isIngotError(error, 'model-not-found')) return undefined;
+    if (isIngotError(error, 'model-not-found')) return { before: undefined, problems: alikeProblems(name, error) };
     throw error;
   }
 }

@@ -6,6 +6,7 @@ import type { JsonObject } from '../json.ts';
 import type { ModelName } from '../ref.ts';
 import { type ModelBrief, briefOf } from './brief.ts';
 import type { LogSnapshot, LogTools, RememberedPosition } from './log-snapshot.ts';
+import { alikeNames } from './alike-names.ts';
 import { EventLog } from './event-log.ts';
 import type { Fold } from './fold.ts';
 import { LogFiles } from './log-files.ts';
@@ -207,9 +208,10 @@ function notFound(name: ModelName, { models }: NamesState): IngotError {
   // A model that is being deleted may still have its name.
   const others = [...models.keys()].filter((other) => other !== name);
   const close = nearest(name, others);
+  const alike = alikeNames(name, others);
   return new IngotError('model-not-found', `there is no model "${name}"`, {
     hint: 'ingot ls',
     ...(close === undefined ? {} : { nearest: close }),
-    details: { model: name },
+    details: { model: name, ...(alike.length > 0 && { alike }) },
   });
 }
