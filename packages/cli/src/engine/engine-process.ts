@@ -22,14 +22,15 @@ export async function engineProcess([idleSeconds = '60', ...verbs]: readonly str
   interrupt.signal.addEventListener('abort', () => isIdle && process.exit(interrupt.status ?? 130));
   // Who asked may be gone; a command that runs is brought to its end all the same.
   process.stdout.removeAllListeners('error').on('error', () => {});
-  const idle = setTimeout(() => process.exit(0), Number(idleSeconds) * 1000);
+  const wait = (): NodeJS.Timeout => setTimeout(() => process.exit(0), Number(idleSeconds) * 1000);
+  let idle = wait();
   let isIdle = true;
   say({ ready: true, version: toolVersion(), node: process.versions.node });
   await loadAhead(verbs);
   let commands = 0;
   for await (const line of createInterface({ input: process.stdin })) {
     isIdle = false;
-    idle.unref();
+    clearTimeout(idle);
     commands += 1;
     const before = process.getActiveResourcesInfo().length;
     const { status, printed, isAlone } = await serveRequest(parseRequest(line), interrupt, say);
@@ -40,7 +41,7 @@ export async function engineProcess([idleSeconds = '60', ...verbs]: readonly str
     say({ ended: status, printed, stays });
     if (!stays) return endWhenWritten(status);
     isIdle = true;
-    idle.refresh().ref();
+    idle = wait();
   }
   process.exit(0);
 }

@@ -6,13 +6,13 @@
  * staysLocal(['push', 's3://models/churn.pkl'], '/srv/models'); // false
  */
 export function staysLocal(words: readonly string[], registry: string): boolean {
-  return ![...words.map(valueOf), registry].some((text) => ELSEWHERE.test(text));
+  return ![...words.map(optionValue), registry].some((text) => ELSEWHERE.test(text));
 }
 
 /** `s3://…` and `models:/churn/7`, unlike `churn:7` and `C:/models`. */
 const ELSEWHERE = /^(?!file:)[a-z][a-z0-9+.-]+:\//i;
 
 /** The value of `--option=value`. */
-function valueOf(word: string): string {
+function optionValue(word: string): string {
   return /^--[a-z-]+=(.*)$/s.exec(word)?.[1] ?? word;
 }
