@@ -26,7 +26,7 @@ export async function buildWheel({ out = inRoot('dist') } = {}) {
   const { project, tool } = parse(readFileSync(inRoot('python/pyproject.toml'), 'utf8'));
   checkVersions(project.version);
   const info = `${project.name}-${project.version}.dist-info`;
-  const files = [...packageFiles(), ...engineFiles(project.version), ...infoFiles(info, project, tool.ingot.wheel.dependencies)];
+  const files = [...packageFiles(), ...engineFiles(project.version), ...infoFiles(info, project, tool['ingot-wheel'].dependencies)];
   const wheel = zip([...files, [`${info}/RECORD`, record(files, info)]]);
   const path = join(out, `${project.name}-${project.version}-py3-none-any.whl`);
   mkdirSync(out, { recursive: true });
