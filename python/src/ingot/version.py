@@ -15,8 +15,11 @@ from .checks import wrong
 from .signature import Signature
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from .difference import Difference
-    from .loading import Check, LoadEnvironment, Verify
+    from .keywords import LoadOptions
+    from .model import Model
 
 Store = str | os.PathLike[str] | None
 
@@ -168,11 +171,12 @@ class Version:
         where = [] if directory is None else ["--output", os.fspath(directory)]
         return Path(engine.run(["pull", self.ref, *where], store=self.store)["path"])
 
-    def load(self, *, check: Check = "warn", env: LoadEnvironment = "current", verify: Verify = "marks") -> Any:
-        """Loads it, as :func:`ingot.load` does."""
+    def load(self, **options: Unpack[LoadOptions]) -> Model:
+        """Loads it, as :func:`ingot.load` does and with its options; from the store that the version came from."""
         from .loading import load
 
-        return load(self.ref, check=check, env=env, verify=verify, store=self.store)
+        options.setdefault("store", self.store)
+        return load(self.ref, **options)
 
     def _said(self, key: str) -> Mapping[str, Any]:
         value = self.record.get(key) or self.captured.get(key) or {}
