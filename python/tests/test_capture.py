@@ -20,10 +20,9 @@ from sklearn.preprocessing import StandardScaler
 import ingot
 from ingot.fingerprint import fingerprint
 from ingot.imports import imported_modules
-from ingot.lineage import check_clean, git_state
+from ingot.lineage import check_clean, git_state, without_credentials
 from ingot.environment_lock import Hashing, installed_closure
 from ingot.markers import applies
-from ingot.lineage import without_credentials
 from ingot.profile import SMALLEST_CELL, profile_data
 from ingot.searches import search_results
 from ingot.signature import infer_inputs

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .._worker.flavors._torch_tree import made_by_name
 from ..errors import InvalidPackage
 from ..kinds import plain
 from .base import Saved
@@ -52,11 +53,13 @@ def _save(net: Any, directory: Path, data: Any, code: tuple[Path, ...]) -> Saved
     describer = _Describer({part.resolve().stem if part.is_file() else part.resolve().name for part in code})
     describer.found.tree = describer.module(net.module_, "") or {}
     kept, left = _parameters(net)
+    params = {name: describer.value(value, name) for name, value in kept.items()}
     said = {
         "class": describer.reference(type(net), "net"),
-        "params": {name: describer.value(value, name) for name, value in kept.items()},
+        "params": params,
         "learned": {"classes_inferred_": plain(net.classes_inferred_)} if hasattr(net, "classes_inferred_") else {},
     }
+    _check_made(params)
     found = describer.found
     source = extract_classes(found.own.values())
     if found.own and source is None:
@@ -102,6 +105,15 @@ def _parameters(net: Any) -> tuple[dict[str, Any], list[str]]:
             kept[name] = value
     kept["module"] = net.module if isinstance(net.module, type) else type(net.module_)
     return kept, left
+
+
+def _check_made(params: dict[str, Any]) -> None:
+    """What the net makes anew when it is loaded is made by constructors, which are code."""
+    for name in ("module", "criterion"):
+        said = params.get(name)
+        reference = said.get("reference") if isinstance(said, dict) else None
+        if said is not None and not (isinstance(reference, str) and made_by_name(reference)):
+            raise Unsayable(name, f"the constructor of {reference or said} would run when it is loaded")
 
 
 def _same(default: Any, value: Any) -> bool:

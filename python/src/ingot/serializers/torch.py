@@ -219,6 +219,8 @@ def _save_exported(program: Any, directory: Path, data: Any) -> Saved:
     return Saved(
         flavor="torch",
         modules=frozenset({"torch"}),
+        executes_code=True,
+        reason="torch evaluates expressions and may unpickle constants of an exported program",
         takes=takes(data),
         description={**described_as, "input": takes(data), **_dtypes(data), "arguments": names},
     )

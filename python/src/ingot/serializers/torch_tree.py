@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from .._worker.flavors._torch_tree import COMPUTING, STANDARD
+from .._worker.flavors._torch_tree import COMPUTING, STANDARD, is_plain, is_referable, may_be_named
 from ..requirements import split_modules, top_modules
 from .tensor_file import can_hold, dtype_name
 
@@ -198,7 +198,10 @@ class _Describer:
 
     def _function(self, value: Any, path: str) -> str:
         if isinstance(value, type):
-            return self.reference(value, path)
+            named = self.reference(value, path)
+            if not (named.startswith(".:") or is_referable(value)):
+                raise Unsayable(path, f"the class {value.__module__}.{value.__qualname__} is neither a kind of module nor a type of data")
+            return named
         name = _computing(value)
         if name is None:
             raise Unsayable(path, f"the function {getattr(value, '__qualname__', type(value).__name__)}")
@@ -217,6 +220,8 @@ class _Describer:
             return f".:{name}"
         if _find(module, name) is not kind:
             raise Unsayable(path, f"the class {module}.{name} cannot be imported by its name")
+        if not (may_be_named(module, name) or issubclass(kind, enum.Enum)):
+            raise Unsayable(path, f"the class {module}.{name} is no part of a model")
         self.found.modules.add(module)
         return f"{module}:{name}"
 
@@ -274,9 +279,7 @@ def _is_object(value: Any) -> bool:
         return False
     if any("__slots__" in vars(base) and vars(base)["__slots__"] for base in kind.__mro__):
         return False
-    names = ("__reduce__", "__reduce_ex__", "__getstate__")
-    default = all(getattr(kind, name, None) is getattr(object, name, None) for name in names)
-    return default and not hasattr(kind, "__setstate__") and kind.__new__ is object.__new__
+    return is_plain(kind)
 
 
 def _computing(function: Any) -> str | None:

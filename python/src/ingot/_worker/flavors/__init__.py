@@ -30,6 +30,8 @@ __all__ = ["FLAVOR_FILE", "PLUGINS", "InvalidPackage", "asked_part", "describe",
 FLAVOR_FILE = "flavor.json"
 #: Entry points of this group offer a module (or object) with ``load`` and ``predictor``.
 PLUGINS = "ingot.flavors"
+#: What every flavor takes for a text.
+_TEXTS = ("artifact", "class", "kind", "source", "structure", "estimator", "input", "task", "architecture", "signature")
 #: Flavors whose objects answer by themselves.
 _AS_THEY_ARE = ("python", "sklearn", "function", "file")
 #: Flavors that are loaded without a module of this folder, or not at all.
@@ -47,7 +49,7 @@ def describe(root: Path, artifact_path: str | None = None) -> dict[str, Any]:
         found = json.loads(file.read_text("utf-8"))
     except FileNotFoundError:
         found = None
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidPackage(f"{FLAVOR_FILE} is not JSON: {problem}") from problem
     if isinstance(found, dict) and isinstance(found.get("flavor"), str):
         return {"artifact": artifact_path or ".", **found}
@@ -64,7 +66,8 @@ def load(root: Path, flavor: str, description: dict[str, Any]) -> Any:
 
     Raises InvalidPackage for a flavor nothing here knows and for an artifact that is not in the package.
     """
-    existing(root, description.get("artifact", "."))
+    _check_texts(description)
+    existing(root, description.get("artifact", ".") or "nothing")
     return _module(flavor, description).load(root, description)
 
 
@@ -96,13 +99,24 @@ def asked_part(native: Any, flavor: str, description: dict[str, Any]) -> tuple[A
     return asked_part(part[0], part[1]["flavor"], part[1])
 
 
+def _check_texts(description: dict[str, Any]) -> None:
+    for key in _TEXTS:
+        value = description.get(key, "")
+        if not isinstance(value, str) and (value is not None or key == "artifact"):
+            raise InvalidPackage(f'"{key}" in {FLAVOR_FILE} should be a text, not {json.dumps(value)[:60]}')
+
+
 def existing(root: Path, path: str) -> Path:
     """Gives a file or folder of the package. Raises InvalidPackage for one that is missing or lies outside."""
     root = root.resolve()
-    place = (root / path).resolve()
+    try:
+        place = (root / path).resolve()
+        there = place.exists()
+    except (OSError, ValueError) as problem:
+        raise InvalidPackage(f"{path[:80]!r} is no path: {problem}") from problem
     if not place.is_relative_to(root):
         raise InvalidPackage(f"{path} lies outside the package")
-    if not place.exists():
+    if not there:
         raise InvalidPackage(f"the package has no file {path}")
     return place
 

@@ -5,18 +5,29 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from . import InvalidPackage
+
 __all__ = ["column_names", "in_order", "is_table", "kind_of", "signature", "with_categories"]
 
 
-def kind_of(path: str, module: str) -> Any:
-    """Gives a class by its full name, from the framework ``module`` only: ``xgboost.sklearn.XGBClassifier``.
+def kind_of(path: str, module: str, base: str) -> Any:
+    """Gives a class by its full name, from the framework ``module`` and derived from ``base``: ``xgboost.sklearn.XGBClassifier``.
 
-    Raises ValueError for a name from anywhere else.
+    Raises InvalidPackage for anything else, also for what the framework's modules happen to import.
     """
     home, _, name = path.rpartition(".")
-    if home.partition(".")[0] != module:
-        raise ValueError(f"{path} is no class of {module}")
-    return getattr(importlib.import_module(home), name)
+    if home.partition(".")[0] == module:
+        try:
+            kind = getattr(importlib.import_module(home), name, None)
+        except ImportError:
+            kind = None
+        if isinstance(kind, type) and any(each.__name__ == base and _is_from(each, module) for each in kind.__mro__):
+            return kind
+    raise InvalidPackage(f"flavor.json names the class {path}, which is no model of {module}")
+
+
+def _is_from(kind: type, module: str) -> bool:
+    return kind.__module__.partition(".")[0].strip("_") == module
 
 
 def is_table(data: Any) -> bool:

@@ -16,10 +16,11 @@ from __future__ import annotations
 import collections
 import enum
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["COMPUTING", "STANDARD", "rebuild"]
+__all__ = ["COMPUTING", "STANDARD", "Malformed", "is_plain", "is_referable", "made_by_name", "may_be_named", "rebuild"]
 
 #: Where functions that only compute live; their names, but for these, may be attributes of a module.
 COMPUTING = ("torch", "torch.nn.functional", "torch._C._nn", "torch._C._special", "torch.special")
@@ -35,10 +36,46 @@ STANDARD = frozenset(
 )
 #: Plain classes of the standard library whose objects are their attributes.
 _NAMESPACES = frozenset({"types:SimpleNamespace", "argparse:Namespace"})
+#: The only other classes of the standard library that a tree names: types of plain data.
+_PLAIN = frozenset(f"builtins:{kind}" for kind in ("bool", "bytes", "complex", "dict", "float", "int", "list", "set", "str", "tuple"))
+#: Where torch has classes that are parts of models. Its other modules trace, compile, load and run.
+_OF_TORCH = ("torch.nn.", "torch.ao.nn.", "torch.optim.", "torch.distributions.")
+#: Methods by which a class does more with its attributes than hold them.
+_OWN_WAYS = ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
 
 
 class Malformed(ValueError):
     """The tree names something that is no part of a model."""
+
+
+def may_be_named(module: str, name: str) -> bool:
+    """Says whether a tree may name this class: parts of models, and plain classes of installed packages; not what runs things."""
+    top = module.partition(".")[0]
+    if top == "torch":
+        return module.startswith(_OF_TORCH)
+    reference = f"{module}:{name}"
+    return top not in sys.stdlib_module_names or reference in _NAMESPACES or reference in _PLAIN
+
+
+def is_plain(kind: type) -> bool:
+    """Says whether objects of a class are nothing but their attributes, so that they can be made without its code."""
+    if f"{kind.__module__}:{kind.__qualname__}" in _NAMESPACES:
+        return True
+    usual = all(getattr(kind, name, None) is getattr(object, name, None) for name in _OWN_WAYS)
+    acts = any(name in vars(base) for base in kind.__mro__ for name in ("__call__", "__del__"))
+    return usual and not acts and kind.__new__ is object.__new__
+
+
+def is_referable(kind: type) -> bool:
+    """Says whether an attribute may be this class itself: a kind of module, optimizer or choice, or a type of plain data."""
+    names = {f"{base.__module__}:{base.__qualname__}" for base in kind.__mro__}
+    own = f"{kind.__module__}:{kind.__qualname__}"
+    return own in _PLAIN or bool(names & {"torch.nn.modules.module:Module", "torch.optim.optimizer:Optimizer", "enum:Enum"})
+
+
+def made_by_name(reference: str) -> bool:
+    """Says whether a class may be made by its constructor, which is code: torch's own modules, and the package's source."""
+    return reference.startswith((".:", "torch.nn."))
 
 
 def rebuild(tree: Mapping[str, Any], tensors: Mapping[str, Any], source: Any = None) -> Any:
@@ -93,7 +130,8 @@ class _Builder:
         return _parametrized(made, node.get("parametrized", ()))
 
     def _check_attribute(self, kind: type, name: str, value: Any) -> None:
-        takes_over = name in STANDARD or (isinstance(value, dict) and "reference" in value and hasattr(kind, name))
+        calls = isinstance(value, dict) and not {"reference", "partial", "object"}.isdisjoint(value)
+        takes_over = name in STANDARD or (calls and callable(getattr(kind, name, None)))
         if takes_over or name.startswith("__"):
             raise Malformed(f"the attribute {name!r} of a {kind.__name__} is not data")
 
@@ -169,7 +207,10 @@ class _Builder:
             if name in _NOT_COMPUTING or "." in name:
                 raise Malformed(f"{inner} does not compute")
             return getattr(importlib.import_module(module), name)
-        return self._class(inner)
+        kind = self._class(inner)
+        if module != "." and not is_referable(kind):
+            raise Malformed(f"{inner} is neither a kind of module nor a type of data")
+        return kind
 
     def _partial_value(self, inner: str, whole: dict[str, Any]) -> Any:
         import functools  # noqa: PLC0415
@@ -182,28 +223,44 @@ class _Builder:
         return functools.partial(kind, *self.value(whole["positional"]), **self.value(whole["named"]))
 
     def _enum_value(self, inner: str, whole: dict[str, Any]) -> Any:
-        kind = self._class(whole["class"])
+        kind = self._class(whole["class"], "enum")
         if not issubclass(kind, enum.Enum):
             raise Malformed(f"{whole['class']} is no Enum")
         return kind[inner]
 
     def _object_value(self, inner: dict[str, Any], whole: dict[str, Any]) -> Any:
         kind = self._class(whole["class"])
-        if whole["class"] not in _NAMESPACES and kind.__reduce_ex__ is not object.__reduce_ex__:
+        if not is_plain(kind):
             raise Malformed(f"an object of {whole['class']} is more than its attributes")
         made = object.__new__(kind)
         for name, item in inner.items():
             object.__setattr__(made, name, self.value(item))
         return made
 
-    def _class(self, reference: str) -> Any:
-        module, _, name = reference.partition(":")
+    def _class(self, reference: str, what: str = "") -> Any:
+        module, _, name = reference.partition(":") if isinstance(reference, str) else ("", "", "")
+        if module != "." and not all(part.isidentifier() for part in module.split(".")):
+            raise Malformed(f"{reference!r} names no class")
         if module == ".":
             found: Any = self._source
+        elif may_be_named(module, name):
+            found = _imported(module, reference)
+        elif what == "enum" and module in sys.modules:
+            found = sys.modules[module]
         else:
-            found = importlib.import_module(module)
+            raise Malformed(f"{reference} is no part of a model")
         for part in name.split("."):
             found = getattr(found, part, None)
         if not isinstance(found, type):
             raise Malformed(f"{reference} is no class")
         return found
+
+
+def _imported(module: str, reference: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as problem:
+        # A package that is not installed is said as such; a name that is none is the tree's fault.
+        if isinstance(problem, ModuleNotFoundError) and module.partition(".")[0] == problem.name:
+            raise
+        raise Malformed(f"{reference} cannot be imported: {problem}") from problem

@@ -23,7 +23,7 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     kind = description.get("class")
     if kind is None:
         return _told_by_file(str(file), form)
-    model = kind_of(kind, "catboost")()
+    model = kind_of(kind, "catboost", "CatBoost")()
     model.load_model(str(file), format=form)
     if description.get("estimator"):
         # CatBoost's own file holds other spellings of them, which it would not take twice.

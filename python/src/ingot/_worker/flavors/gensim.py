@@ -30,7 +30,7 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     file = str(existing(root, description["artifact"]))
     kind = description.get("class")
     if kind is not None:
-        return kind_of(kind, "gensim").load(file)
+        return kind_of(kind, "gensim", "SaveLoad").load(file)
     from gensim.utils import SaveLoad, unpickle  # noqa: PLC0415
 
     named = type(unpickle(file))

@@ -28,7 +28,7 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     if kind.rpartition(".")[2] == "Booster":
         return booster
     document = json.loads(existing(root, description["estimator"]).read_text("utf-8"))
-    return _estimator(kind_of(kind, "lightgbm"), booster, document)
+    return _estimator(kind_of(kind, "lightgbm", "LGBMModel"), booster, document)
 
 
 def _estimator(kind: Any, booster: Any, document: dict[str, Any]) -> Any:

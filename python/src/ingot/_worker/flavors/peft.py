@@ -8,14 +8,15 @@ of the description says it and wins.
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import InvalidPackage, describe, existing
-from .transformers import _model, from_pretrained, input_of, task_of
+from ._documents import read_json
+from .transformers import _model, class_of, from_pretrained, input_of, task_of
 from .transformers import predictor as ask_transformers
 
 __all__ = ["load", "predictor"]
@@ -28,8 +29,10 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     """Gives the PeftModel around its base. Raises InvalidPackage when the base is nowhere to be found."""
     folder = existing(root, description["artifact"])
     folder = folder if folder.is_dir() else folder.parent
-    config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-    said = description.get("base") or {"name": config.get("base_model_name_or_path") or ""}
+    config = read_json(folder / "adapter_config.json")
+    said = description.get("base")
+    if not isinstance(said, dict):
+        said = {"name": str(config.get("base_model_name_or_path") or "")}
     base = _base(root, said, description, config)
     import peft  # noqa: PLC0415
 
@@ -38,7 +41,7 @@ def load(root: Path, description: dict[str, Any]) -> Any:
         return adapted
     import transformers  # noqa: PLC0415
 
-    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     return (adapted, tokenizer)
 
 
@@ -55,19 +58,25 @@ def predictor(native: Any, description: dict[str, Any]) -> Any:
 def _base(root: Path, said: Mapping[str, Any], description: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
     folder = _folder(root, said, description)
     architecture = (config.get("auto_mapping") or {}).get("base_model_class") or description.get("architecture")
-    import transformers  # noqa: PLC0415
-
-    kind = getattr(transformers, str(architecture), None)
+    kind = class_of(architecture)
     if folder is not None:
         return _model(folder, {"artifact": str(folder)}) if kind is None else from_pretrained(kind, folder)
     name = str(said.get("name") or said.get("path") or "")
     try:
-        return (kind or _auto(config)).from_pretrained(name, revision=said.get("revision")).eval()
+        found = (kind or _auto(config)).from_pretrained(
+            name, revision=said.get("revision"), trust_remote_code=False, local_files_only=_is_offline()
+        )
+        return found.eval()
     except (OSError, ValueError) as problem:
         raise InvalidPackage(
             f"the adapter needs its base model {name}, which is neither in the Hugging Face cache of this machine nor in a "
             f"folder that {FOLDERS} names, and it could not be fetched; download it once, or set {FOLDERS}=FOLDER"
         ) from problem
+
+
+def _is_offline() -> bool:
+    """Whether the SDK's own switch forbids to fetch anything; the Hub's own (``HF_HUB_OFFLINE``) counts besides."""
+    return os.environ.get("INGOT_OFFLINE", "").lower() not in ("", "0", "false", "no", "off")
 
 
 def _auto(config: Mapping[str, Any]) -> Any:
@@ -98,13 +107,16 @@ def _folder(root: Path, said: Mapping[str, Any], description: Mapping[str, Any])
 
 def _named(name: str) -> Path | None:
     places = [Path(place) for place in os.environ.get(FOLDERS, "").split(os.pathsep) if place]
-    candidates = [place / part for place in places for part in (name, name.rpartition("/")[2]) if part]
+    parts = [part for part in (name, name.rpartition("/")[2]) if part and ".." not in part.split("/") and not part.startswith("/")]
+    candidates = [place / part for place in places for part in parts]
     return next((found for found in candidates if (found / "config.json").is_file()), None)
 
 
 def _cached(root: Path, said: Mapping[str, Any]) -> Path:
     """The base's own package: packages lie side by side in the cache, ``DIGEST/files``."""
     digest = str(said["digest"]).removeprefix("sha256:")
+    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
+        raise InvalidPackage(f"flavor.json names the base model's digest {said['digest']!r}, which is none")
     package = root.resolve().parent.parent / digest / "files"
     if package.is_dir():
         return _model_folder(package)

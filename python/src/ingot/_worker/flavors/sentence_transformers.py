@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import InvalidPackage, existing
+from ._documents import read_json
 
 __all__ = ["load", "predictor"]
 
@@ -18,19 +19,42 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     """Gives the SentenceTransformer, CrossEncoder or SparseEncoder. Nothing is downloaded, no code of the folder is run."""
     folder = existing(root, description["artifact"])
     folder = folder if folder.is_dir() else folder.parent
+    _check_parts(folder)
     import sentence_transformers  # noqa: PLC0415
 
     name = str(description.get("class") or _kind_of(folder)).rpartition(".")[2]
     if name not in _KINDS:
         raise InvalidPackage(f"{name} is no model of sentence-transformers; known are {', '.join(_KINDS)}")
-    model = getattr(sentence_transformers, name)(str(folder), device="cpu", local_files_only=True)
+    model = getattr(sentence_transformers, name)(str(folder), device="cpu", local_files_only=True, trust_remote_code=False)
     return model.eval()
 
 
 def _kind_of(folder: Path) -> str:
     file = folder / "config_sentence_transformers.json"
-    said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    said = read_json(file) if file.is_file() else {}
     return str(said.get("model_type") or "SentenceTransformer")
+
+
+def _check_parts(folder: Path) -> None:
+    """Every class that the folder names is one of the library, every function one of torch: names are imported and called."""
+    modules = folder / "modules.json"
+    parts = json.loads(modules.read_text("utf-8")) if modules.is_file() else []
+    for part in parts if isinstance(parts, list) else []:
+        kind = str(part.get("type")) if isinstance(part, dict) else str(part)
+        if not kind.startswith("sentence_transformers."):
+            raise InvalidPackage(f"modules.json names the class {kind}, which is code of the folder's own and is not run")
+    for file in sorted(folder.rglob("*.json")):
+        if file.name.startswith("config"):
+            for name, value in _functions(read_json(file)):
+                if not value.startswith(("torch.nn.", "sentence_transformers.")):
+                    raise InvalidPackage(f"{file.relative_to(folder)} names {value} as {name}, which is no function of torch")
+
+
+def _functions(said: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a configuration names to be imported: ``activation_function``, ``activation_fn``, …"""
+    inner = [pair for value in said.values() if isinstance(value, Mapping) for pair in _functions(value)]
+    named = [(str(name), value) for name, value in said.items() if isinstance(value, str) and "." in value]
+    return [*inner, *((name, value) for name, value in named if name.endswith(("activation_function", "activation_fn")))]
 
 
 def predictor(native: Any, description: dict[str, Any]) -> Any:

@@ -17,16 +17,19 @@ A model stands on the CPU and in evaluation mode after loading; it is asked with
 
 from __future__ import annotations
 
-import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import InvalidPackage, existing
+from ._documents import read_json
 from ._tensors import Asked
 
-__all__ = ["load", "predictor"]
+__all__ = ["OF_TRAINING", "load", "predictor"]
+
+#: Parameters of a skorch net that decide how it is trained, not what it answers.
+OF_TRAINING = ("callbacks", "train_split", "iterator_train", "iterator_valid", "dataset", "optimizer", "torch_load_kwargs", "compile")
 
 
 def load(root: Path, description: dict[str, Any]) -> Any:
@@ -138,9 +141,9 @@ def _rebuilt(root: Path, artifact: Path, description: Mapping[str, Any]) -> Any:
 
     structure = existing(root, description.get("structure", "module.json"))
     try:
-        tree = json.loads(structure.read_text("utf-8"))
+        tree = read_json(structure)
         return rebuild(tree, read_tensors(artifact), own_source(root, description))
-    except (Malformed, KeyError) as problem:
+    except (Malformed, KeyError, TypeError, AttributeError, StopIteration, RecursionError) as problem:
         raise InvalidPackage(f"{structure.name} does not describe the module: {problem}") from problem
 
 
@@ -154,18 +157,37 @@ def own_source(root: Path, description: Mapping[str, Any]) -> Any:
 
 
 def _net(module: Any, root: Path, description: Mapping[str, Any]) -> Any:
-    from ._torch_tree import _Builder  # noqa: PLC0415
+    from ._torch_tree import Malformed, _Builder  # noqa: PLC0415
 
     builder = _Builder({}, own_source(root, description))
-    said = description["net"]
-    kind = builder._class(said["class"])
-    net = kind(**{name: builder.value(value) for name, value in said["params"].items()})
+    try:
+        said = description["net"]
+        kind = builder._class(said["class"])
+        _check_net(kind, said["params"])
+        params = {name: builder.value(value) for name, value in said["params"].items()}
+    except (Malformed, KeyError, TypeError, AttributeError) as problem:
+        raise InvalidPackage(f"flavor.json does not describe the net: {problem}") from problem
+    net = kind(**params)
     net.initialize()
     net.module_.load_state_dict(module.state_dict())
     net.module_.eval()
     for name, value in said.get("learned", {}).items():
         setattr(net, name, _array(value))
     return net
+
+
+def _check_net(kind: type, params: Mapping[str, Any]) -> None:
+    """A net makes objects of what its parameters name: those have to be modules of torch, or the package's own classes."""
+    from ._torch_tree import Malformed, made_by_name  # noqa: PLC0415
+
+    if not any(base.__module__ == "skorch.net" and base.__name__ == "NeuralNet" for base in kind.__mro__):
+        raise Malformed(f"{kind.__module__}.{kind.__qualname__} is no net of skorch")
+    for name, value in params.items():
+        if name in OF_TRAINING or name.startswith(("callbacks__", "iterator_", "dataset__", "optimizer__")):
+            raise Malformed(f"the parameter {name} only belongs to training")
+        reference = value.get("reference") if isinstance(value, dict) else None
+        if name in ("module", "criterion") and not (isinstance(reference, str) and made_by_name(reference)):
+            raise Malformed(f"the {name} {reference or value!r} is neither torch's nor in the package's source")
 
 
 def _array(value: Any) -> Any:

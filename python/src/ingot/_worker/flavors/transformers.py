@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import enum
 import importlib
-import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from . import InvalidPackage, existing
+from ._documents import read_json
 from ._tensors import Asked, without_gradients
 
 __all__ = ["load", "predictor"]
@@ -43,6 +44,26 @@ SETTINGS = {
     "postprocess": "_postprocess_params",
     "generate": "_generate_kwargs",
 }
+#: How a folder is read: nothing is fetched, and no code in it is run or asked for.
+_FROM_FOLDER = {"local_files_only": True, "trust_remote_code": False}
+#: What would fetch or run code, wherever a pipeline is told it.
+_OF_CODE = frozenset({"trust_remote_code", "custom_generate", "assistant_model", "model_kwargs", "device_map", "callback"})
+#: Arguments that a row of a request may give beside what is looked at.
+_ASKED = frozenset(
+    """candidate_labels hypothesis_template multi_label text_pair question context table query top_k top_p temperature do_sample
+    num_beams num_return_sequences max_new_tokens min_new_tokens max_length min_length repetition_penalty length_penalty
+    no_repeat_ngram_size early_stopping return_full_text return_all_scores function_to_apply aggregation_strategy stride
+    src_lang tgt_lang truncation padding targets threshold max_answer_len max_seq_len max_question_len doc_stride
+    handle_impossible_answer align_to_words sequential prefix stop_strings word_boxes sampling_rate return_timestamps
+    chunk_length_s stride_length_s""".split()
+)
+#: Tasks that look at an image or a sound; a text in its place would be a file or an address, which is read.
+_LOOKED_AT = (
+    *("image", "visual", "document", "video", "audio", "automatic-speech", "depth", "object", "mask", "any-to-any"),
+    *("zero-shot-image", "zero-shot-audio", "zero-shot-object", "keypoint"),
+)
+#: Keys under which a pipeline looks for them.
+_PLACES = frozenset({"image", "images", "url", "path", "audio", "video", "videos", "base64", "inputs", "raw"})
 #: Tasks whose pipeline takes dicts.
 _BY_ROW = ("question-answering", "document-question-answering", "visual-question-answering", "table-question-answering")
 
@@ -102,11 +123,27 @@ class _AskedPipeline:
             from PIL import Image  # noqa: PLC0415
 
             return self._pipeline([Image.fromarray(image) for image in data.astype("uint8")])
-        items = list(data)
+        items = [self._checked(item) for item in data]
         if items and isinstance(items[0], Mapping) and self._task not in _BY_ROW:
             return [self._of_row(dict(item)) for item in items]
         found = self._pipeline(items)
         return found if isinstance(found, list) and len(found) == len(items) else [found]
+
+    def _checked(self, item: Any) -> Any:
+        """Refuses what would make the pipeline read a file, fetch an address or run code for whoever asks."""
+        by_name = isinstance(item, Mapping)
+        first = next(iter(item), "") if by_name else ""
+        refused = [] if self._task in _BY_ROW or not by_name else sorted(set(item) - _ASKED - {first})
+        if refused:
+            raise ValueError(f"a row cannot give {', '.join(refused)}; beside {first} it may give {', '.join(sorted(_ASKED))}")
+        if self._task.startswith(_LOOKED_AT) and not self._task.startswith("image-text"):
+            seen = item if self._task in _BY_ROW or not by_name else item[first]
+            elsewhere = isinstance(seen, str) or _points_elsewhere("", item)
+        else:
+            elsewhere = self._task.startswith("image-text") and _points_elsewhere("", item)
+        if elsewhere:
+            raise ValueError(f"{self._task} takes pixels or samples as an array, not the name of a file or an address")
+        return item
 
     def _of_row(self, row: dict[str, Any]) -> Any:
         """A dict names the pipeline's arguments; what it looks at comes first (``{"text": …, "candidate_labels": […]}``)."""
@@ -131,6 +168,14 @@ class _AskedTokenizer:
         return {str(name): values for name, values in found.items()}
 
 
+def _points_elsewhere(name: str, value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_points_elsewhere(str(key), inner) for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return any(_points_elsewhere(name, inner) for inner in value)
+    return isinstance(value, str) and name in _PLACES
+
+
 def input_of(task: str) -> str:
     """Says what a task is asked with: ``texts``, ``rows`` (dicts) or ``tensors``."""
     if task in _BY_ROW or task.startswith("zero-shot"):
@@ -149,13 +194,13 @@ def from_pretrained(kind: Any, folder: Path, **more: Any) -> Any:
     import transformers  # noqa: PLC0415
 
     name = "dtype" if int(transformers.__version__.partition(".")[0]) >= 5 else "torch_dtype"
-    return kind.from_pretrained(str(folder), local_files_only=True, **{name: "auto"}, **more).eval()
+    return kind.from_pretrained(str(folder), **_FROM_FOLDER, **{name: "auto"}, **more).eval()
 
 
 def _holds(folder: Path, part: str) -> bool:
     if part in ("image_processor", "feature_extractor"):
         file = folder / "preprocessor_config.json"
-        said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        said = read_json(file) if file.is_file() else {}
         return f"{part}_type" in said
     return any((folder / name).is_file() for name in PARTS[part][1])
 
@@ -166,9 +211,28 @@ def _model(folder: Path, said: Mapping[str, Any]) -> Any:
     config = folder / "config.json"
     if not config.is_file():
         raise InvalidPackage(f"the folder {said['artifact']} has no config.json")
-    named = (json.loads(config.read_text("utf-8")).get("architectures") or [""])[0]
-    kind = getattr(transformers, str(named), None) or _own_class(said.get("architecture")) or transformers.AutoModel
-    return from_pretrained(kind, folder)
+    described = read_json(config)
+    _check_kernels(described)
+    named = described.get("architectures")
+    kind = class_of(named[0] if isinstance(named, list) and named else None)
+    return from_pretrained(kind or _own_class(said.get("architecture")) or transformers.AutoModel, folder)
+
+
+def class_of(name: Any) -> Any:
+    """A class of transformers that reads a folder; None for any other name."""
+    import transformers  # noqa: PLC0415
+
+    found = getattr(transformers, name, None) if isinstance(name, str) else None
+    return found if isinstance(found, type) and hasattr(found, "from_pretrained") else None
+
+
+def _check_kernels(described: Mapping[str, Any]) -> None:
+    """Attention by the name of a repository would be fetched and run."""
+    for name, value in described.items():
+        if isinstance(value, Mapping):
+            _check_kernels(value)
+        elif "attn_implementation" in name and isinstance(value, str) and "/" in value:
+            raise InvalidPackage(f"config.json wants the attention of {value}, which is code from elsewhere and is not run")
 
 
 def _own_class(reference: Any) -> Any:
@@ -178,6 +242,8 @@ def _own_class(reference: Any) -> Any:
     import transformers  # noqa: PLC0415
 
     module, _, name = reference.rpartition(".")
+    if module.partition(".")[0] in ("", *sys.stdlib_module_names):
+        return None
     found = getattr(importlib.import_module(module), name, None)
     return found if isinstance(found, type) and issubclass(found, transformers.PreTrainedModel) else None
 
@@ -185,9 +251,8 @@ def _own_class(reference: Any) -> Any:
 def _part(folder: Path, name: str, said: Mapping[str, Any]) -> Any:
     import transformers  # noqa: PLC0415
 
-    wanted = (said.get("classes") or {}).get(name)
-    kind = getattr(transformers, str(wanted), None) or getattr(transformers, PARTS[name][0])
-    return kind.from_pretrained(str(folder), local_files_only=True)
+    kind = class_of((said.get("classes") or {}).get(name)) or getattr(transformers, PARTS[name][0])
+    return kind.from_pretrained(str(folder), **_FROM_FOLDER)
 
 
 def _part_of(value: Any) -> str:
@@ -204,9 +269,9 @@ def _pipeline(task: str, model: Any, parts: Mapping[str, Any], said: Mapping[str
 
     made = transformers.pipeline(task, model=model, device="cpu", **parts)
     for group, values in (said.get("asked") or {}).items():
-        settings = getattr(made, SETTINGS[group], None)
+        settings = getattr(made, SETTINGS.get(group, ""), None)
         if settings is not None:
-            settings.update({name: _choice(value) for name, value in values.items()})
+            settings.update({name: _choice(value) for name, value in values.items() if name not in _OF_CODE})
     return made
 
 

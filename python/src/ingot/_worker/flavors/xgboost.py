@@ -31,7 +31,7 @@ def load(root: Path, description: dict[str, Any]) -> Any:
         return _told_by_file(xgboost, file)
     if kind.rpartition(".")[2] == "Booster":
         return xgboost.Booster(model_file=file)
-    return _estimator(root, kind_of(kind, "xgboost"), file, description.get("estimator"))
+    return _estimator(root, kind_of(kind, "xgboost", "XGBModel"), file, description.get("estimator"))
 
 
 def _told_by_file(xgboost: Any, file: str) -> Any:
