@@ -72,3 +72,16 @@ test('a tensor model takes what fits its shape, of a datatype that widens', () =
   ]);
   expect(failure(() => conform([{ ...halves, shape: [2, 1] }], image)).code).toBe('signature-mismatch');
 });
+
+test('a single tensor is the input of a model that takes one tensor, whatever its name; a column is not', () => {
+  const image: Feature = { name: 'keras_tensor_4', type: 'tensor', dtype: 'FP32', shape: [-1, 2] };
+  const tensor: Tensor = { name: 'input', datatype: 'FP32', shape: [1, 2], data: Float32Array.of(1, 2) };
+  expect(conform([tensor], [image])).toEqual([{ ...tensor, name: 'keras_tensor_4' }]);
+  expect(failure(() => conform([tensor, { ...tensor, name: 'more' }], [image])).details.extra).toEqual([
+    'input',
+    'more',
+  ]);
+  expect(failure(() => conform([{ ...age, name: 'years' }], [{ name: 'age', type: 'integer' }])).code).toBe(
+    'signature-mismatch',
+  );
+});

@@ -14,12 +14,14 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Brings protocol tensors to what the model declares: in the signature's order, widened without loss, scalars as
- * `[rows]` (a `[rows, 1]` column is taken too). Without a signature they stay as they are.
+ * `[rows]` (a `[rows, 1]` column is taken too). Without a signature they stay as they are. A single tensor is the input of
+ * a model that takes one tensor, whatever its name: frameworks invent these names (`keras_tensor_4`).
  * @throws IngotError `signature-mismatch` with all that disagrees, `invalid-request` when tensors disagree with each other.
  */
-export function conformTensors(model: string, source: ExampleSource, tensors: readonly Tensor[]): readonly Tensor[] {
+export function conformTensors(model: string, source: ExampleSource, given: readonly Tensor[]): readonly Tensor[] {
   const features = source.signature?.inputs ?? [];
-  assertDistinct(tensors);
+  assertDistinct(given);
+  const tensors = onlyOne(features, given);
   if (features.length === 0) return tensors;
   const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const known = new Set(features.map((feature) => feature.name));
@@ -39,6 +41,13 @@ export function conformTensors(model: string, source: ExampleSource, tensors: re
   }
   assertSameRows(features, conformed);
   return conformed;
+}
+
+function onlyOne(features: readonly Feature[], tensors: readonly Tensor[]): readonly Tensor[] {
+  const [feature, ...others] = features;
+  const [tensor, ...more] = tensors;
+  if (feature?.type !== 'tensor' || tensor === undefined || others.length + more.length > 0) return tensors;
+  return tensor.name === feature.name ? tensors : [{ ...tensor, name: feature.name }];
 }
 
 function conformOne(feature: Feature, tensor: Tensor): Tensor | WrongValue {
