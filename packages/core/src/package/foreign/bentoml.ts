@@ -6,15 +6,29 @@ import { flavorText, type ForeignFinding, mapOf, metadataText, pinnedText, telli
 
 const FILE = 'model.yaml';
 
-/** What BentoML's framework modules save is called, and what loads it here. The first file that is there is meant. */
-const MODULES: Readonly<Record<string, { readonly flavor: string; readonly files: readonly string[] }>> = {
+interface Module {
+  readonly flavor: string;
+  /** The first that is there is meant. */
+  readonly files: readonly string[];
+  /** What else its `flavor.json` says. */
+  readonly more?: JsonObject;
+}
+
+const TORCH = { flavor: 'torch', files: ['saved_model.pt'] };
+
+/** What BentoML's framework modules save is called, and what loads it here. LightGBM's text lies under either name. */
+const MODULES: Readonly<Record<string, Module>> = {
   sklearn: { flavor: 'sklearn', files: ['saved_model.pkl'] },
   xgboost: { flavor: 'xgboost', files: ['saved_model.ubj', 'saved_model.json'] },
-  lightgbm: { flavor: 'lightgbm', files: ['saved_model.txt'] },
+  lightgbm: { flavor: 'lightgbm', files: ['saved_model.txt', 'saved_model.ubj'] },
   catboost: { flavor: 'catboost', files: ['saved_model.cbm'] },
   onnx: { flavor: 'onnx', files: ['saved_model.onnx'] },
   keras: { flavor: 'keras', files: ['saved_model.keras'] },
   tensorflow: { flavor: 'tensorflow', files: ['saved_model.pb'] },
+  pytorch: { ...TORCH, more: { kind: 'pickle', input: 'tensors', executesCode: true } },
+  torchscript: { ...TORCH, more: { kind: 'script', input: 'tensors' } },
+  pytorch_lightning: { ...TORCH, more: { kind: 'script', input: 'tensors' } },
+  fastai: { flavor: 'fastai', files: ['saved_model.pkl'], more: { executesCode: true } },
 };
 
 /** Reads a model of a BentoML store: its `model.yaml`, framework, versions, labels and metadata. */
@@ -58,8 +72,11 @@ function describe(
   const known = MODULES[module.replace(/^bentoml\./, '')];
   const file = known?.files.find((path) => folder.has(path));
   if (known === undefined || file === undefined) return undefined;
-  const className = textOf(options.model_class) ?? textOf(options._model_class);
-  return { flavor: known.flavor, artifact: known.flavor === 'tensorflow' ? '.' : file, class: className };
+  const trained = textOf(options.training_class_name);
+  const className =
+    textOf(options.model_class) ?? textOf(options._model_class) ?? (trained && `catboost.core.${trained}`);
+  const artifact = known.flavor === 'tensorflow' ? '.' : file;
+  return { flavor: known.flavor, artifact, class: className, ...known.more };
 }
 
 function understood(module: string, model: JsonObject, metadata: JsonObject): Inference[] {

@@ -9,14 +9,37 @@ import { flavorText, type ForeignFinding, mapOf, metadataText, pinnedText, telli
 
 const FILE = 'model-info.json';
 
+interface Library {
+  readonly flavor: string;
+  readonly file: RegExp;
+  /** What else its `flavor.json` says. */
+  readonly more?: JsonObject;
+}
+
 /** What modelstore's managers write, and what loads it here; others are recognised by their files. */
-const LIBRARIES: Readonly<Record<string, { readonly flavor: string; readonly file: RegExp }>> = {
+const LIBRARIES: Readonly<Record<string, Library>> = {
   sklearn: { flavor: 'sklearn', file: /^model\.joblib$/ },
-  xgboost: { flavor: 'xgboost', file: /^(?:model|config)\.xgboost$|^model\.(?:ubj|json|xgboost)$/ },
+  causalml: { flavor: 'sklearn', file: /^model\.joblib$/ },
+  skorch: { flavor: 'sklearn', file: /^model\.joblib$/ },
+  xgboost: { flavor: 'xgboost', file: /^model\.(?:xgboost|ubj)$/ },
   lightgbm: { flavor: 'lightgbm', file: /^model\.txt$/ },
   catboost: { flavor: 'catboost', file: /^model\.cbm$/ },
   onnx: { flavor: 'onnx', file: /^model\.onnx$/ },
+  prophet: { flavor: 'prophet', file: /^prophet_model\.json$/ },
+  statsmodels: { flavor: 'statsmodels', file: /^model\.pkl$/, more: { executesCode: true } },
+  pytorch: {
+    flavor: 'torch',
+    file: /^model\.pt$/,
+    more: { kind: 'pickle', input: 'tensors', executesCode: true },
+  },
+  fastai: { flavor: 'fastai', file: /^learner\.pkl$/, more: { executesCode: true } },
+  shap: { flavor: 'shap', file: /^explainer\.joblib$/, more: { executesCode: true } },
+  tensorflow: { flavor: 'keras', file: /^model(?:\/model)?\.keras$/ },
+  keras: { flavor: 'keras', file: /^model(?:\/model)?\.keras$/ },
 };
+
+/** Classes that a library's own files do not name. */
+const CLASSES: Readonly<Record<string, string>> = { xgboost: 'xgboost.sklearn', catboost: 'catboost.core' };
 
 /** Reads an archive that modelstore uploaded, with the metadata that its store keeps beside it. */
 export async function readModelstore(folder: ForeignFolder): Promise<ForeignFinding | undefined> {
@@ -26,15 +49,12 @@ export async function readModelstore(folder: ForeignFolder): Promise<ForeignFind
   const { record, id } = await readRecord(folder);
   const model = mapOf(record.model);
   const code = mapOf(record.code);
-  const known = LIBRARIES[library];
-  const file = folder.files.find(({ path }) => known?.file.test(path))?.path;
+  const description = library === 'multiple-models' ? describeParts(info, folder) : describe(info, folder);
   return {
     kind: `a modelstore archive${typeof record.modelstore === 'string' ? ` (modelstore ${record.modelstore})` : ''}`,
     from: FILE,
     written: {
-      ...(known === undefined || file === undefined
-        ? {}
-        : { 'flavor.json': flavorText({ flavor: known.flavor, artifact: file }) }),
+      ...(description === undefined ? {} : { 'flavor.json': flavorText(description) }),
       'requirements.txt': pinnedText(distributions(mapOf(code.dependencies))),
       'metadata.yaml': metadataText({
         name: textOf(model.domain),
@@ -50,11 +70,42 @@ export async function readModelstore(folder: ForeignFolder): Promise<ForeignFind
   };
 }
 
+/** One model, by what its library's manager writes. */
+function describe(info: JsonObject, folder: ForeignFolder): JsonObject | undefined {
+  const library = textOf(info.library) ?? '';
+  const known = LIBRARIES[library];
+  const artifact = folder.files.find(({ path }) => known?.file.test(path))?.path;
+  if (known === undefined || artifact === undefined) return undefined;
+  const [home, type] = [CLASSES[library], textOf(info.type)];
+  const isNative = type === 'Booster' || type === undefined || home === undefined;
+  return { flavor: known.flavor, artifact, ...(isNative ? {} : { class: `${home}.${type}` }), ...known.more };
+}
+
+/** A model and what explains it: the model answers. Each part is called as modelstore calls it, by its library. */
+function describeParts(info: JsonObject, folder: ForeignFolder): JsonObject | undefined {
+  const models = partsOf(info);
+  const parts = models.flatMap((one): JsonObject[] => {
+    const described = describe(one, folder);
+    return described === undefined ? [] : [{ ...described, name: textOf(one.library) ?? '', directory: '.' }];
+  });
+  const main = parts.find(({ flavor }) => flavor !== 'shap');
+  if (main === undefined || parts.length < models.length) return undefined;
+  return { flavor: 'models', kind: 'dict', main: textOf(main.name) ?? '', parts };
+}
+
 function understood(info: JsonObject, id: string | undefined): Inference[] {
   return [
-    { what: 'model', value: `${info.library} ${textOf(info.type) ?? ''}`.trim(), from: `from ${FILE}` },
+    { what: 'model', value: [info, ...partsOf(info)].map(labelOf).join(', '), from: `from ${FILE}` },
     ...(id === undefined ? [] : [{ what: 'model id', value: id, from: 'from the metadata that modelstore keeps' }]),
   ];
+}
+
+function partsOf({ models }: JsonObject): JsonObject[] {
+  return Array.isArray(models) ? models.filter((one: JsonValue) => isJsonObject(one)) : [];
+}
+
+function labelOf({ library, type }: JsonObject): string {
+  return `${textOf(library) ?? ''} ${textOf(type) ?? ''}`.trim();
 }
 
 function capturedOf(info: JsonObject, record: JsonObject): Capture {

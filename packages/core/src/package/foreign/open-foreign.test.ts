@@ -203,6 +203,50 @@ test('a modelstore archive is read with the metadata that its store keeps two fo
   expect(captured?.tags).toEqual({ team: 'a' });
 });
 
+test('a model and its explainer in one modelstore archive become parts, of which the model is asked', async () => {
+  const models = [
+    { library: 'sklearn', type: 'RandomForestRegressor' },
+    { library: 'shap', type: 'TreeExplainer' },
+  ];
+  const archive = await tarGz({
+    'model-info.json': JSON.stringify({ library: 'multiple-models', type: null, models }),
+    'model.joblib': PICKLE,
+    'explainer.joblib': PICKLE,
+  });
+  const { plan, written } = await understood({ 'artifacts.tar.gz': archive }, 'artifacts.tar.gz');
+  expect(JSON.parse(written['flavor.json'] ?? '')).toEqual({
+    flavor: 'models',
+    kind: 'dict',
+    main: 'sklearn',
+    parts: [
+      { name: 'sklearn', flavor: 'sklearn', artifact: 'model.joblib', directory: '.' },
+      { name: 'shap', flavor: 'shap', artifact: 'explainer.joblib', directory: '.', executesCode: true },
+    ],
+  });
+  expect(plan).toMatchObject({ flavor: 'models', executesCode: true });
+  expect(inferred(plan, 'model')).toBe('multiple-models, sklearn RandomForestRegressor, shap TreeExplainer');
+});
+
+test.each([
+  ['lightgbm', 'saved_model.ubj', {}, { flavor: 'lightgbm', artifact: 'saved_model.ubj' }],
+  [
+    'catboost',
+    'saved_model.cbm',
+    { training_class_name: 'CatBoostRegressor' },
+    { flavor: 'catboost', artifact: 'saved_model.cbm', class: 'catboost.core.CatBoostRegressor' },
+  ],
+  [
+    'torchscript',
+    'saved_model.pt',
+    {},
+    { flavor: 'torch', artifact: 'saved_model.pt', kind: 'script', input: 'tensors' },
+  ],
+])('what BentoML saves of %s is loaded by its flavor', async (module, file, options, expected) => {
+  const yaml = JSON.stringify({ name: 'm', version: 'v', module: `bentoml.${module}`, options, api_version: 'v1' });
+  const { written } = await understood({ 'model.yaml': yaml, [file]: 'tree\nversion=v4\n' });
+  expect(JSON.parse(written['flavor.json'] ?? '')).toEqual(expected);
+});
+
 test('an Openlayer folder gets an interface that asks its own, features, set-up and golden rows', async () => {
   const { plan, captured, added } = await understood({
     'prediction_interface.py':

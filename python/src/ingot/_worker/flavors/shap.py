@@ -1,6 +1,6 @@
 """SHAP explainers: a pickle, as SHAP itself knows no other form for most of them.
 
-``flavor.json``: ``artifact`` (the pickle). Asked with rows like the model it explains; ``predict`` and ``explain`` give ``values``
+``flavor.json``: ``artifact`` (the pickle, or a ``.joblib`` file). Asked with rows like the model it explains; ``predict`` and ``explain`` give ``values``
 (one number a feature, or a feature and class) and ``base_values``.
 """
 
@@ -17,9 +17,14 @@ __all__ = ["load", "predictor"]
 
 def load(root: Path, description: dict[str, Any]) -> Any:
     """Gives the explainer. Executes what the pickle says."""
+    artifact = existing(root, description["artifact"])
+    if artifact.suffix == ".joblib":
+        import joblib  # noqa: PLC0415
+
+        return joblib.load(artifact)
     import pickle  # noqa: PLC0415
 
-    with existing(root, description["artifact"]).open("rb") as file:
+    with artifact.open("rb") as file:
         return pickle.load(file)  # noqa: S301 - an explainer holds functions
 
 
