@@ -94,6 +94,15 @@ def test_an_engine_that_prints_no_json_is_named(tmp_path: Path, monkeypatch: pyt
         engine.run(["ls"])
 
 
+def test_a_password_in_an_address_is_no_word_that_every_user_of_the_machine_sees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = script(tmp_path / "fake", "import os\nprint(json.dumps([sys.argv[1:], os.environ.get('INGOT_REGISTRY')]))")
+    monkeypatch.setenv("INGOT_ENGINE", str(fake))
+    words, registry = engine.run(["ls"], store="https://me:secret@example.org/store")
+    assert "secret" not in " ".join(words) and registry == "https://me:secret@example.org/store"
+    words, _ = engine.run(["ls"], store="/srv/a@b")
+    assert words[-2:] == ["--registry", "/srv/a@b"]
+
+
 def test_much_output_on_both_pipes_does_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     body = "for i in range(3000): print('x' * 100, file=sys.stderr)\nprint(json.dumps({'a': 'y' * 500000}))"
     monkeypatch.setenv("INGOT_ENGINE", str(script(tmp_path / "fake", body)))

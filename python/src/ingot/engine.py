@@ -179,7 +179,7 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
     """Runs one command of the engine and gives the document it printed.
 
     :param arguments: the words after ``ingot``, without ``--json``.
-    :param store: passed as ``--registry``.
+    :param store: passed as ``--registry``; an address that names a user, as ``INGOT_REGISTRY``.
     :param progress: shows what the engine says while it works on stderr; by default in terminals and notebooks only.
     :raises IngotError: of the class that fits what went wrong.
     """
@@ -187,7 +187,7 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
     command = find_engine()
     words = [*arguments, "--json", *_registry(store)]
     show = is_interactive() if progress is None else progress
-    environ = {**os.environ, "INGOT_PROGRESS": "json"} if show else dict(os.environ)
+    environ = {**os.environ, **_private(store), **({"INGOT_PROGRESS": "json"} if show else {})}
     answer = _run_kept(command, words, environ, show)
     if answer is None:
         refuse_when_cancelled()
@@ -254,7 +254,7 @@ def stream(
     :param environ: variables beside those of this process.
     """
     command = [*find_engine(), *arguments, "--json", *_registry(store)]
-    return _start(command, keep_stdin=True, environ={**os.environ, **(environ or {})})
+    return _start(command, keep_stdin=True, environ={**os.environ, **(environ or {}), **_private(store)})
 
 
 def read_lines(lines: IO[str]) -> Iterator[dict[str, Any]]:
@@ -339,7 +339,13 @@ def _parse(printed: str, command: Sequence[str]) -> Any:
 
 
 def _registry(store: str | os.PathLike[str] | None) -> list[str]:
-    return [] if store is None else ["--registry", os.fspath(store)]
+    return [] if store is None or _private(store) else ["--registry", os.fspath(store)]
+
+
+def _private(store: str | os.PathLike[str] | None) -> dict[str, str]:
+    """An address that may hold a password goes by a variable: everybody on a machine sees the words of its processes."""
+    address = "" if store is None else os.fspath(store)
+    return {"INGOT_REGISTRY": address} if "://" in address and "@" in address else {}
 
 
 def _hear(lines: IO[str] | None, show: bool) -> str:
