@@ -9,6 +9,7 @@ import {
   prepareEnvironment,
 } from '@ingot/serve/environment/environment';
 import { resolveVariables } from '@ingot/serve/environment/variables';
+import { forPython } from '@ingot/serve/runtime/onnx/load-in-python';
 import { cacheRoot } from './address.ts';
 import type { Context } from './context.ts';
 import { warningsOf } from './open.ts';
@@ -73,7 +74,7 @@ export async function packageEnvironment(
 ): Promise<PackageEnvironment> {
   const { settings, env, signal, progress } = context;
   const warn = warningsOf(context);
-  const model = toServable(description, directory, captured);
+  const model = forPython(toServable(description, directory, captured));
   const variables = resolveVariables(model.environmentVariables, env);
   const found = await prepareEnvironment(
     model,

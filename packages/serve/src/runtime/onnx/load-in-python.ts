@@ -10,6 +10,16 @@ import { declaredTensor } from './bind-outputs.ts';
 const ONNXRUNTIME = 'onnxruntime';
 
 /**
+ * Gives what Python needs to run a package: of an ONNX graph, which asks for nothing where the engine runs it, also
+ * onnxruntime.
+ */
+export function forPython(model: ServablePackage): ServablePackage {
+  const isNamed = model.requirements.some((line) => /^onnxruntime\b/i.test(line));
+  if (model.flavor !== 'onnx' || isNamed) return model;
+  return { ...model, requirements: [...model.requirements, ONNXRUNTIME] };
+}
+
+/**
  * Loads a graph in a Python worker. It is asked there with the graph's own tensors, so that requests, answers and errors are
  * the same as with onnxruntime-node.
  * @throws IngotError as `python.load` does.
@@ -20,12 +30,8 @@ export async function loadInPython(
   log: Log,
   call: Parameters<Runtime['load']>[1],
 ): Promise<Predictor> {
-  const { signature: declared, example: _, requirements, ...rest } = model;
-  const isNamed = requirements.some((line) => /^onnxruntime\b/i.test(line));
-  const graph = await python.load(
-    { ...rest, requirements: isNamed ? requirements : [...requirements, ONNXRUNTIME] },
-    call,
-  );
+  const { signature: declared, example: _, ...rest } = forPython(model);
+  const graph = await python.load(rest, call);
   try {
     return asked(graph, declared, log);
   } catch (error) {
