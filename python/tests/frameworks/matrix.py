@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 import warnings
@@ -163,7 +164,8 @@ def push_case(case: Case, store: Path) -> Result:
 
 
 def _told(error: Exception) -> str:
-    """Gives what went wrong in one line."""
+    """Gives what went wrong in one line; where, on stderr, which pytest shows of a run that fails."""
+    traceback.print_exception(error)
     return " ".join(f"{type(error).__name__}: {error}".split())[:600]
 
 
@@ -271,7 +273,8 @@ def comparable(value: Any) -> Any:
     if isinstance(value, Mapping):
         return _mapping({str(key): comparable(item) for key, item in value.items()})
     if isinstance(value, list | tuple):
-        return [comparable(item) for item in value]
+        # A dict in a list is a row already, whatever it holds.
+        return [{str(key): comparable(each) for key, each in item.items()} if isinstance(item, Mapping) else comparable(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if hasattr(value, "isoformat"):

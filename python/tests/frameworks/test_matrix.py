@@ -37,12 +37,12 @@ class Matrix:
     """Cases pushed to one store and loaded here, while one server for all of them is asked, and isolated models are.
 
     Python's part of the work is done in this thread, where frameworks expect to be; the server's and the isolated models'
-    is done by processes, which two threads wait for. A test waits for its own case.
+    is done by processes, which threads wait for. A test waits for its own case.
     """
 
     def __init__(self, cases: list[Case], scratch: Path) -> None:
         self._began = time.monotonic()
-        self._pools = (ThreadPoolExecutor(1, "serve"), ThreadPoolExecutor(1, "isolated"))
+        self._pools = (ThreadPoolExecutor(2, "serve"), ThreadPoolExecutor(1, "isolated"))
         self._waiting: dict[str, list[Future[None]]] = {}
         self._server: Server | None = None
         store = scratch / "store"
