@@ -14,6 +14,9 @@ interface Module {
   readonly more?: JsonObject;
 }
 
+/** Files that are only a part of what lies in the folder. */
+const WHOLE = ['saved_model.pb', 'model.weights.h5'];
+
 const TORCH = { flavor: 'torch', files: ['saved_model.pt'] };
 
 /** What BentoML's framework modules save is called, and what loads it here. LightGBM's text lies under either name. */
@@ -23,7 +26,8 @@ const MODULES: Readonly<Record<string, Module>> = {
   lightgbm: { flavor: 'lightgbm', files: ['saved_model.txt', 'saved_model.ubj'] },
   catboost: { flavor: 'catboost', files: ['saved_model.cbm'] },
   onnx: { flavor: 'onnx', files: ['saved_model.onnx'] },
-  keras: { flavor: 'keras', files: ['saved_model.keras'] },
+  // Keras 3 writes the parts of an archive into the folder that BentoML names.
+  keras: { flavor: 'keras', files: ['saved_model.keras', 'model.weights.h5'], more: { input: 'tensors' } },
   tensorflow: { flavor: 'tensorflow', files: ['saved_model.pb'] },
   pytorch: { ...TORCH, more: { kind: 'pickle', input: 'tensors', executesCode: true } },
   torchscript: { ...TORCH, more: { kind: 'script', input: 'tensors' } },
@@ -34,8 +38,10 @@ const MODULES: Readonly<Record<string, Module>> = {
 /** Reads a model of a BentoML store: its `model.yaml`, framework, versions, labels and metadata. */
 export async function readBentoml(folder: ForeignFolder): Promise<ForeignFinding | undefined> {
   const model = await folder.yaml(FILE);
-  const module = textOf(model?.module);
-  if (model === undefined || module === undefined || textOf(model.api_version) === undefined) return undefined;
+  if (model === undefined || typeof model.module !== 'string' || textOf(model.api_version) === undefined)
+    return undefined;
+  // Empty where someone put files of their own into it (`bentoml.models.create`); then the files tell.
+  const { module } = model;
   const context = mapOf(model.context);
   const description = describe(module, folder, mapOf(model.options));
   const metadata = mapOf(model.metadata);
@@ -75,7 +81,7 @@ function describe(
   const trained = textOf(options.training_class_name);
   const className =
     textOf(options.model_class) ?? textOf(options._model_class) ?? (trained && `catboost.core.${trained}`);
-  const artifact = known.flavor === 'tensorflow' ? '.' : file;
+  const artifact = WHOLE.includes(file) ? '.' : file;
   return { flavor: known.flavor, artifact, class: className, ...known.more };
 }
 
@@ -83,7 +89,7 @@ function understood(module: string, model: JsonObject, metadata: JsonObject): In
   const methods = Object.keys(mapOf(model.signatures));
   const metrics = Object.keys(numbers(metadata));
   return [
-    { what: 'framework', value: module, from: `from module in ${FILE}` },
+    ...(module === '' ? [] : [{ what: 'framework', value: module, from: `from module in ${FILE}` }]),
     ...(methods.length === 0
       ? []
       : [{ what: 'methods', value: methods.join(', '), from: `from signatures in ${FILE}` }]),

@@ -203,6 +203,13 @@ test('a modelstore archive is read with the metadata that its store keeps two fo
   expect(captured?.tags).toEqual({ team: 'a' });
 });
 
+test('a BentoML model of files that someone put there themselves is known, and loaded by what they are', async () => {
+  const yaml = 'name: own\nversion: v\nmodule: ""\nlabels: {a: b}\nmetadata: {f1: 0.5}\napi_version: v1\n';
+  const { plan, captured } = await understood({ 'model.yaml': yaml, 'model.pkl': PICKLE });
+  expect(plan).toMatchObject({ name: 'own', flavor: 'sklearn' });
+  expect(captured).toEqual({ tags: { a: 'b' }, metrics: { f1: 0.5 } });
+});
+
 test('a model and its explainer in one modelstore archive become parts, of which the model is asked', async () => {
   const models = [
     { library: 'sklearn', type: 'RandomForestRegressor' },
@@ -229,6 +236,7 @@ test('a model and its explainer in one modelstore archive become parts, of which
 
 test.each([
   ['lightgbm', 'saved_model.ubj', {}, { flavor: 'lightgbm', artifact: 'saved_model.ubj' }],
+  ['keras', 'model.weights.h5', {}, { flavor: 'keras', artifact: '.', input: 'tensors' }],
   [
     'catboost',
     'saved_model.cbm',
