@@ -27,7 +27,7 @@ from .quietly import quietly
 from .requirements import pins, split_modules
 from .searches import search_results
 from .serializers.base import Saved
-from .signature import Feature, Signature, infer_inputs, infer_outputs
+from .signature import Feature, Signature, infer_inputs, infer_outputs, infer_tensors
 from .telling import warn
 
 #: Rows of X that are used to see what comes out. They are not kept.
@@ -40,14 +40,41 @@ def capture_signature(model: Any, saved: Saved, data: Any = None, target: Any = 
     """Describes inputs and outputs: from data where there is some, else what a fitted estimator tells, marked partial."""
     names = getattr(model, "feature_names_in_", None)
     listed = [str(name) for name in names] if names is not None else None
-    inputs = infer_inputs(data, listed) if data is not None else ()
+    inputs = (_net_inputs(model, saved, data) or infer_inputs(data, listed)) if data is not None else ()
     if not inputs:
         return _told(model, saved) or _partial(model, listed, target)
     rows = probe(data)
-    answer = plain(ask(model, saved, rows))
-    _check_count(answer, rows.shape[0] if hasattr(rows, "shape") else len(rows))
-    outputs = infer_outputs(answer, model, target) if answer is not None else ()
+    given = ask(model, saved, rows)
+    answer = plain(given)
+    first = next(iter(rows.values())) if isinstance(rows, Mapping) else rows
+    _check_count(answer, first.shape[0] if hasattr(first, "shape") else len(first))
+    outputs = (_net_outputs(saved, given, inputs, rows) or infer_outputs(answer, model, target)) if answer is not None else ()
     return Signature(inputs, outputs, partial=not outputs)
+
+
+def _net_inputs(model: Any, saved: Saved, data: Any) -> tuple[Feature, ...]:
+    """A net takes tensors: a matrix is one of them, not columns."""
+    if saved.takes != "tensors" or not (isinstance(data, Mapping) or (is_array(data) and data.dtype.kind in "biuf")):
+        return ()
+    asked = predictor(model, saved.flavor, dict(saved.description))
+    return infer_tensors(data, floats=getattr(asked, "ingot_floats", None))
+
+
+def _net_outputs(saved: Saved, answer: Any, inputs: tuple[Feature, ...], rows: Any) -> tuple[Feature, ...]:
+    """Vectors by row are one tensor, not columns; single numbers by row stay numbers. As long as a sequence is as open."""
+    named = isinstance(answer, Mapping)
+    if saved.takes != "tensors" or not (named or getattr(answer, "ndim", 1) > 1):
+        return ()
+    open_lengths = {
+        int(length)
+        for feature in inputs
+        for length, declared in zip((rows[feature.name] if isinstance(rows, Mapping) else rows).shape[1:], (feature.shape or ())[1:], strict=True)
+        if declared == -1
+    }
+    found = infer_tensors(answer, "prediction")
+    return tuple(
+        replace(feature, shape=(-1, *(-1 if length in open_lengths else length for length in (feature.shape or ())[1:]))) for feature in found
+    )
 
 
 def _can_be_asked(saved: Saved) -> bool:
@@ -100,6 +127,8 @@ def _reads_text(model: Any) -> bool:
 
 def probe(data: Any) -> Any:
     """Gives the first rows of training data, enough to see what comes out."""
+    if isinstance(data, Mapping):
+        return {name: values[:PROBE_ROWS] for name, values in data.items()}
     return data.iloc[:PROBE_ROWS] if hasattr(data, "iloc") else data[:PROBE_ROWS]
 
 

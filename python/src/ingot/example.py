@@ -27,10 +27,10 @@ def synthetic_row(data: Any, features: Sequence[Feature]) -> dict[str, Any] | No
     {'age': 40, 'plan': 'pro'}
     """
     row: dict[str, Any] = {}
-    data = _thinned(data)
+    data = {name: _thinned(array) for name, array in data.items()} if isinstance(data, Mapping) else _thinned(data)
     for position, feature in enumerate(features):
         if feature.type == "tensor":
-            value = _tensor_value(data, feature)
+            value = _tensor_value(data.get(feature.name) if isinstance(data, Mapping) else data, feature)
             if value is None:
                 return None
             row[feature.name] = value
@@ -100,6 +100,8 @@ def _median(known: list[Any], feature: Feature) -> int | float:
 
 def _tensor_value(data: Any, feature: Feature) -> Any:
     shape = (feature.shape or (-1,))[1:]
+    if -1 in shape and is_array(data) and data.ndim == len(shape) + 1:
+        shape = tuple(int(size) for size in data.shape[1:])
     if any(length < 0 for length in shape) or math.prod(shape) > MAX_ELEMENTS:
         return None
     filler: Any = {"BYTES": "text", "BOOL": False, "FP32": 0.0, "FP64": 0.0, "FP16": 0.0}.get(feature.dtype or "", 0)

@@ -24,6 +24,7 @@ from .requirements import split_modules
 from .serializers import Saved, Serializer, choose
 from .serializers.describing import plugin_names, settled, write_flavor
 from .telling import warn
+from .tensor_data import as_arrays
 from .version import Store, Version, version_from_record
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def push(
     ``model`` is a fitted scikit-learn estimator or pipeline, a plain function that takes all rows, an ONNX model, or the
     path of a file or folder, which is stored as it is.
 
-    :param X: training data (DataFrame, array, list of dicts): read for names, types, ranges; its rows are never kept.
+    :param X: training data (DataFrame, array, list of dicts; tensors, a dict of them, a ``Dataset`` or ``DataLoader`` of
+        torch): read for names, types, ranges; its rows are never kept.
     :param ranges: False keeps the least and greatest value of each column of ``X`` out of the signature, too.
     :param profile: False keeps neither the digest of the data nor how its columns are distributed (histograms, quantiles,
         frequent values; never a row, nor anything that fewer than ten rows share).
@@ -91,7 +93,8 @@ def push(
     push_options(name, locals())
     # It starts while the model is written and looked at.
     engine.prepare("push")
-    X, y = _as_pandas(X), _as_pandas(y)
+    told, y = as_arrays(_as_pandas(X), model), as_arrays(_as_pandas(y)).data
+    X, profile = told.data, profile and not told.partly  # noqa: N806
     given = {"metrics": check_metrics(metrics), "tags": _check_tags(tags)}
     path = _as_path(model)
     if require_clean:

@@ -118,6 +118,34 @@ def infer_inputs(data: Any, names: Sequence[str] | None = None) -> tuple[Feature
     return ()
 
 
+def infer_tensors(data: Any, name: str = "x", *, floats: str | None = None) -> tuple[Feature, ...]:
+    """Describes an array, or arrays by name, as tensors of any number of rows; nothing for other data.
+
+    ``floats`` stands in place of ``FP64``: a net takes numbers of its own weights' type. Rows of whole numbers are
+    sequences (of words), which are of any length.
+
+    >>> import numpy
+    >>> infer_tensors({"pixels": numpy.zeros((8, 5, 3), "uint8")})[0].to_json()
+    {'name': 'pixels', 'type': 'tensor', 'dtype': 'UINT8', 'shape': [-1, 5, 3]}
+    >>> infer_tensors(numpy.zeros((8, 5), "int64"))[0].shape
+    (-1, -1)
+    """
+    arrays = data if isinstance(data, Mapping) else {name: data}
+    if not all(is_array(array) and array.ndim > 0 for array in arrays.values()):
+        return ()
+    found = [(str(key), _DATATYPES.get(str(array.dtype), "BYTES"), array.shape) for key, array in arrays.items()]
+    return tuple(
+        Feature(key, "tensor", dtype=floats if floats and dtype == "FP64" else dtype, shape=_tensor_shape(dtype, shape))
+        for key, dtype, shape in found
+    )
+
+
+def _tensor_shape(dtype: str, shape: Sequence[int]) -> tuple[int, ...]:
+    if len(shape) == 2 and dtype in {"INT32", "INT64"}:
+        return (-1, -1)
+    return (-1, *(int(size) for size in shape[1:]))
+
+
 def column_names(frame: Any) -> list[str]:
     """Gives a DataFrame's columns as the names of features: text, and each only once (``a``, ``a_2``)."""
     names: dict[str, None] = {}

@@ -54,6 +54,18 @@ class TwoInputs(nn.Module):
         return {"score": found[:, 0], "kind": found[:, 1:].softmax(-1)}
 
 
+class TakesDict(nn.Module):
+    """Takes one dict of tensors, as loaders of dicts give it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Gives two numbers a row."""
+        return self.layer(batch["numbers"])
+
+
 class Probabilities(nn.Module):
     """What a NeuralNetClassifier wants: probabilities."""
 

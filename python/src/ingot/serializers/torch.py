@@ -19,6 +19,7 @@ from ..kinds import is_array, is_dataframe, is_series, loaded, plain
 from ..requirements import top_modules
 from .base import Saved
 from .class_source import extract_classes
+from ..tensor_data import arguments_of
 from .tensor_file import can_hold, dtype_name, write_tensors
 from .torch_tree import Described, Unsayable, describe
 
@@ -229,7 +230,7 @@ def _save_exported(program: Any, directory: Path, data: Any) -> Saved:
 def _save_weights(weights: Mapping[str, Any], directory: Path) -> Saved:
     flat = all(_is_tensor(value) and can_hold(value) for value in weights.values())
     notice = "a dict of tensors has no architecture: it can be stored and loaded, but not served; push the module for that"
-    kind = f"{type(weights).__module__}:{type(weights).__qualname__}"
+    kind = class_name(weights)
     if flat:
         kept, shared = _once(weights)
         write_tensors(kept, directory / WEIGHTS, {"format": "pt", **shared})
@@ -320,7 +321,15 @@ def takes(data: Any) -> str:
 
 def asked_with(module: Any, data: Any) -> dict[str, Any]:
     """Says how a module is asked: kind of input, types of whole numbers, names of forward's arguments."""
-    return {"input": takes(data), **_dtypes(data)}
+    return {"input": takes(data), **_dtypes(data), **_as_dict(module, data)}
+
+
+def _as_dict(module: Any, data: Any) -> dict[str, Any]:
+    """Says that ``forward`` takes one dict, where X is a dict that its only argument has to be."""
+    needed, names = arguments_of(module)
+    if not isinstance(data, Mapping) or len(needed) != 1 or set(data) & set(names):
+        return {}
+    return {"dict": [str(name) for name in data]}
 
 
 def _dtypes(data: Any) -> dict[str, Any]:

@@ -13,6 +13,8 @@ __all__ = ["Asked", "to_arrays", "without_gradients"]
 class Asked:
     """Answers with a module: ``predict`` takes an array, rows of numbers, or a dict of arrays by argument's name.
 
+    Where ``dict`` of the description lists names, ``forward`` takes one dict of arrays by these names.
+
     Numbers come to the module in the type it was pushed with (``dtype`` of the description: one name, or one an
     argument), else in the type of its first weights.
     """
@@ -22,9 +24,12 @@ class Asked:
         self.ingot_input = str(description.get("input") or "tensors")
         self._module = module
         self._dtype = description.get("dtype")
+        #: What numbers that came as FP64 are declared as: callers need not send more than the weights take.
+        self.ingot_floats = _floats(_first_weights(module))
         needed, every = _arguments(module)
         self._arguments = list(description.get("arguments") or every)
         self._takes_one = len(description.get("arguments") or needed) <= 1
+        self._keys = [str(name) for name in description.get("dict") or ()]
 
     def predict(self, data: Any) -> Any:
         """Gives an array, or a dict of arrays where the module gives several."""
@@ -32,9 +37,13 @@ class Asked:
         first = next(iter((*values, *named.values())), None)
         rows = len(first) if first is not None and first.dim() > 0 else None
         with without_gradients(self._module):
-            return to_arrays(self._module(*values, **named), rows)
+            answer = self._module(named) if self._keys else self._module(*values, **named)
+            return to_arrays(answer, rows)
 
     def _tensors(self, data: Any) -> tuple[list[Any], dict[str, Any]]:
+        if self._keys:
+            by_name = data if isinstance(data, Mapping) else {self._keys[0]: data}
+            return [], {str(name): self._tensor(value, str(name)) for name, value in by_name.items()}
         if isinstance(data, Mapping) and self._takes_one and not set(data) & set(self._arguments):
             import numpy as np  # noqa: PLC0415
 
@@ -79,6 +88,11 @@ def _first_weights(module: Any) -> Any:
         return None
     found = list(module.parameters())
     return next((item for item in found if item.is_floating_point()), found[0] if found else None)
+
+
+def _floats(weights: Any) -> str | None:
+    as_float = weights is not None and weights.is_floating_point()
+    return "FP32" if as_float and weights.element_size() <= 4 else None
 
 
 def _arguments(module: Any) -> tuple[list[str], list[str]]:
