@@ -54,7 +54,9 @@ def _parts(part: Any, stored: Collection[str]) -> Iterator[Any]:
 
 def _is_stored(part: Any, stored: Collection[str]) -> bool:
     owner = part if isinstance(part, (FunctionType, MethodType, type)) else type(part)
-    return str(getattr(owner, "__module__", "")).partition(".")[0] in stored
+    # What is made inside a function has no name to be found by, wherever it is: it is always stored by value.
+    inner = "<l" in str(getattr(owner, "__qualname__", ""))
+    return inner or str(getattr(owner, "__module__", "")).partition(".")[0] in {"__main__", *stored}
 
 
 def _is_filled(cell: Any) -> bool:
