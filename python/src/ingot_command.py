@@ -37,14 +37,57 @@ def find_node(environ: Mapping[str, str], places: Iterable[str] | None = None) -
 
 @lru_cache(maxsize=8)
 def node_version(node: str) -> tuple[int, ...] | None:
-    """Asks a Node.js which version it is; None for what does not run."""
+    """Tells which version a Node.js is, asking it once on a machine; None for what does not run."""
+    note = _note_of(node)
+    if note is not None and (known := _read(note)) is not None:
+        return known
     import subprocess
 
     try:
         said = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
-        return tuple(int(part) for part in said.strip().lstrip("v").split("-")[0].split("."))
+        version = tuple(int(part) for part in said.strip().lstrip("v").split("-")[0].split("."))
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
+    if note is not None:
+        _write(note, version)
+    return version
+
+
+def _note_of(node: str) -> str | None:
+    """Gives the cache's file about a program as it is now; None for a script, which may start another one each time."""
+    try:
+        path = os.path.realpath(node)
+        status = os.stat(path)
+        with open(path, "rb") as file:
+            is_script = file.read(2) == b"#!"
+    except OSError:
+        return None
+    if is_script or os.path.basename(path) not in {"node", "nodejs", "node.exe"}:
+        return None
+    about = f"{status.st_dev:x}-{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    cache = os.environ.get("INGOT_CACHE") or os.path.join(home, "ingot")
+    return os.path.join(os.path.expanduser(cache), "node-versions", about)
+
+
+def _read(note: str) -> tuple[int, ...] | None:
+    try:
+        with open(note, encoding="ascii") as file:
+            return tuple(int(part) for part in file.read(64).split(".")) or None
+    except (OSError, ValueError):
+        return None
+
+
+def _write(note: str, version: tuple[int, ...]) -> None:
+    """Notes a version for the next process; without a cache each asks again."""
+    temporary = f"{note}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(note), mode=0o700, exist_ok=True)
+        with open(temporary, "w", encoding="ascii") as file:
+            file.write(".".join(map(str, version)))
+        os.replace(temporary, note)
+    except OSError:
+        pass
 
 
 def _installed_node(directory: str) -> str | None:

@@ -165,3 +165,21 @@ def test_the_clone_that_a_copy_was_installed_from_is_found(tmp_path: Path, monke
     assert engine.find_engine(environ, package=site / "ingot") == ["/node", str(clone / "packages/cli/bin/ingot.js")]
     with pytest.raises(ingot.EngineError):
         engine.find_engine(environ, package=tmp_path / "another/ingot")
+
+
+def test_a_node_is_asked_for_its_version_once_on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import ingot_command
+
+    monkeypatch.setenv("INGOT_CACHE", str(tmp_path / "cache"))
+    node = tmp_path / "node"
+    node.write_bytes(b"\x7fELF, not really")
+    ingot_command._write(str(ingot_command._note_of(str(node))), (20, 11, 0)) if ingot_command.node_version(str(node)) is None else None
+    ingot_command.node_version.cache_clear()
+    assert ingot_command.node_version(str(node)) == (20, 11, 0)
+    node.write_bytes(b"\x7fELF, another")
+    ingot_command.node_version.cache_clear()
+    assert ingot_command.node_version(str(node)) is None, "another program is asked"
+    script = tmp_path / "other" / "node"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\necho v22.1.0\n")
+    assert ingot_command._note_of(str(script)) is None, "a script may start another one each time"
