@@ -11,6 +11,8 @@ import { glanceAt } from './glance.ts';
 import { runsCode } from './runs-code.ts';
 import { findWarnings } from './warnings.ts';
 
+/** A file that names more inputs than this describes none. */
+const MAX_FEATURES = 10_000;
 /** Files that Python imports as modules of the package, in whatever form. */
 const CODE = /\.(?:pyc?|pyd|so|dylib|dll|zip|egg|whl)$/i;
 const EXECUTES = /\.(?:pkl|pickle|joblib|sav|dill|cloudpickle|pt|pth|ckpt|npy)$/i;
@@ -42,7 +44,9 @@ export async function findFlavor(
     pickles: glance.pickles,
     requirements: decided.requirements ?? [],
     ownModules: modulesOf(files),
-    ...(decided.signature === undefined ? {} : { signature: decided.signature }),
+    ...(decided.signature === undefined || decided.signature.inputs.length > MAX_FEATURES
+      ? {}
+      : { signature: decided.signature }),
     executesCode: executesCode({ decided, place, glance, parts, said, captured }),
     inferred: [...inferences(decided), ...(decided.understood ?? [])],
     problems: [

@@ -79,6 +79,8 @@ class Reader {
     const values: JsonValue[] = [];
     const type = this.peek('$') ? this.marker() : undefined;
     const count = this.peek('#') ? this.size() : undefined;
+    // Values that take no byte would fill the memory with as many as a count says.
+    if (type !== undefined && 'TFZN'.includes(type)) throw new RangeError('a list of values without bytes');
     try {
       while (!this.ended && (count === undefined ? this.bytes[this.at] !== 0x5d : values.length < count))
         values.push(this.typed(type ?? this.marker()));

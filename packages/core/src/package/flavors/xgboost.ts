@@ -143,6 +143,8 @@ function categoriesOf(learner: JsonObject): readonly (readonly (string | number)
     if (offsets === undefined) return values;
     const bytes = Buffer.from(values.map((value) => value & 0xff));
     const places = numbersOf(offsets);
+    // Texts lie end to end; those that overlap could be many times as long as the file.
+    if (places.some((place, index) => place < (places[index - 1] ?? 0))) return [];
     return places.slice(1).map((end, index) => bytes.toString('utf8', places[index], end));
   });
 }

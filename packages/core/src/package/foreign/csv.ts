@@ -30,7 +30,7 @@ function cellValue(cell: string): JsonValue {
 
 function cells(text: string, limit: number): string[][] {
   const lines: string[][] = [];
-  const pattern = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r?\n|$)/gy;
+  const pattern = /(?:"([^"]*(?:""[^"]*)*)"|([^",\r\n]*))(,|\r?\n|$)/gy;
   let line: string[] = [];
   while (lines.length < limit && pattern.lastIndex < text.length) {
     const found = pattern.exec(text);

@@ -74,10 +74,15 @@ function lists(value: JsonValue | undefined): JsonObject[] {
 }
 
 const MAX_DESCRIPTION = 500;
+/** Where the first paragraph is looked for. */
+const MAX_BODY = 16 * 1024;
 
 /** The first paragraph that is text: no heading, table, image or comment. */
 function firstParagraph(body: string): string | undefined {
-  const paragraphs = body.replace(/<!--.*?-->/gs, '').split(/\r?\n\s*\r?\n/);
+  const paragraphs = body
+    .slice(0, MAX_BODY)
+    .replace(/<!--.*?-->/gs, '')
+    .split(/\r?\n\s*\r?\n/);
   const plain = paragraphs.map((part) => part.trim()).find((part) => part !== '' && !/^[#|!<>`[*-]/.test(part));
   return plain?.replace(/\s+/g, ' ').slice(0, MAX_DESCRIPTION);
 }
