@@ -21,6 +21,7 @@ import { type Hands, openHands } from './restore-hands.ts';
 import type { HandResult } from './restore-hands-program.ts';
 import type { PlacedFile, RestoreFile, RestoreJob, SmallFile } from './restore-job.ts';
 import { mendFile } from './restore-mend.ts';
+import { RestoreTally } from './restore-tally.ts';
 import { type LocalPieces, planRestore } from './restore-plan.ts';
 import { RangePlanner } from './restore-ranges.ts';
 import { Transfer } from './restore-transfer.ts';
@@ -108,17 +109,12 @@ class Restore {
   readonly #signal: AbortSignal;
   readonly #hands: Hands;
   readonly #transfer: Transfer;
-  readonly #marks: (FileMark | undefined)[];
-  /** Targets by content; the first is brought, the others are copies of it. */
-  readonly #wanted = new Map<Digest, number[]>();
-  readonly #sizes: ReadonlyMap<Digest, number>;
+  readonly #tally: RestoreTally;
   /** Contents for which a file was begun. */
   readonly #begun = new Set<Digest>();
   readonly #open = new Set<LargeFile>();
   /** Files that may have become whole. */
   readonly #touched = new Set<PlacedFile>();
-  /** What is done of each target: in all, and of that what was here already. */
-  readonly #done: { bytes: number; found: number }[];
   /** Small files whose bytes were wrong or not there. */
   #again: SmallFile[] = [];
   #againHere: SmallFile[] = [];
@@ -134,10 +130,7 @@ class Restore {
       options.signal === undefined ? this.#ended.signal : AbortSignal.any([options.signal, this.#ended.signal]);
     // As many requests listen to it as are under way: that is no leak, of which Node would warn the user.
     setMaxListeners(0, this.#signal);
-    this.#marks = targets.map(() => undefined);
-    this.#done = targets.map(() => ({ bytes: 0, found: 0 }));
-    this.#sizes = new Map(recipe.contents.map(({ digest, sizeBytes }) => [digest, sizeBytes]));
-    for (const [n, target] of targets.entries()) this.#want(n, target);
+    this.#tally = new RestoreTally(recipe, targets, options.onProgress);
     this.#hands = openHands(this.#threads());
     this.#transfer = new Transfer({
       blobs,
@@ -156,14 +149,14 @@ class Restore {
   async run(): Promise<RestoreResult> {
     try {
       // Whoever shows progress knows all sizes from the beginning.
-      for (const n of this.#targets.keys()) this.#tell(n, 0, 'store');
+      for (const n of this.#targets.keys()) this.#tally.tell(n, 0, 'store');
       await this.#checkSmall();
       await this.#work(this.#plan());
       await this.#work(this.#planAgain());
       await this.#work(this.#oneByOne());
       await this.#copyTwins();
       stopIfInterrupted(this.#options.signal, 'pull');
-      return { files: this.#whole(), fetchedBytes: this.#fetchedBytes, foundBytes: this.#foundBytes };
+      return { files: this.#tally.marks(), fetchedBytes: this.#fetchedBytes, foundBytes: this.#foundBytes };
     } finally {
       // First whoever reads the files, then the files.
       await this.#hands[Symbol.asyncDispose]();
@@ -171,20 +164,8 @@ class Restore {
     }
   }
 
-  #want(n: number, { digest, name }: RestoreTarget): void {
-    if (!this.#sizes.has(digest))
-      throw new IngotError(
-        'content-not-found',
-        `the recipe ${this.#recipe.ref.digest} has no content ${digest} (${name})`,
-      );
-    const others = this.#wanted.get(digest);
-    if (others === undefined) this.#wanted.set(digest, [n]);
-    else others.push(n);
-  }
-
   #threads(): number {
-    const bytes = this.#targets.reduce((sum, { digest }) => sum + (this.#sizes.get(digest) ?? 0), 0);
-    if (bytes < THREAD_BYTES && this.#targets.length < THREAD_FILES) return 0;
+    if (this.#tally.sizeBytes < THREAD_BYTES && this.#targets.length < THREAD_FILES) return 0;
     return Math.min(MOST_THREADS, availableParallelism());
   }
 
@@ -199,7 +180,7 @@ class Restore {
       fileOf: (content, first) => this.#fileOf(content, first),
       onThere: (file, bytes) => {
         this.#foundBytes += bytes;
-        this.#tell(file.target, bytes, 'local');
+        this.#tally.tell(file.target, bytes, 'local');
       },
       ...(sources && { sources }),
       ...(onPage && { onPage }),
@@ -281,20 +262,22 @@ class Restore {
       await this.#transfer.range(range);
     } catch (error) {
       const file = range.parts[0]?.file;
-      throw file === undefined ? error : nameLost(error, range.pack, this.#what(file.target), this.#blobs.address);
+      throw file === undefined
+        ? error
+        : nameLost(error, range.pack, this.#tally.what(file.target), this.#blobs.address);
     }
   }
 
   async #fileOf(content: RecipeContent, first: Piece | undefined): Promise<RestoreFile | undefined> {
-    const [n] = this.#wanted.get(content.digest) ?? [];
+    const n = this.#tally.firstOf(content.digest);
     const target = n === undefined ? undefined : this.#targets[n];
     // A content that the recipe lists twice is made once.
-    if (n === undefined || target === undefined || this.#marks[n] !== undefined || this.#begun.has(content.digest))
+    if (n === undefined || target === undefined || this.#tally.isMade(n) || this.#begun.has(content.digest))
       return undefined;
     this.#begun.add(content.digest);
     const { digest, sizeBytes, chunks } = content;
     if ((chunks === 0) !== (digest === EMPTY))
-      throw new IngotError('integrity', `${this.#what(n)} is listed as empty, which it is not`);
+      throw new IngotError('integrity', `${this.#tally.what(n)} is listed as empty, which it is not`);
     const { path, mode } = target;
     if (chunks === 0) return { target: n, path, mode, digest, sizeBytes };
     if (chunks === 1 && sizeBytes <= SMALL_BYTES && first !== undefined && pieceSize(first) === sizeBytes)
@@ -309,8 +292,8 @@ class Restore {
   async #checkSmall(): Promise<void> {
     if (this.#options.journal === undefined) return;
     const small = this.#targets.flatMap(({ digest, path, mode }, target): SmallFile[] => {
-      const sizeBytes = this.#sizes.get(digest) ?? 0;
-      return sizeBytes > SMALL_BYTES || this.#wanted.get(digest)?.[0] !== target
+      const sizeBytes = this.#tally.sizeOf(digest);
+      return sizeBytes > SMALL_BYTES || this.#tally.firstOf(digest) !== target
         ? []
         : [{ target, path, mode, digest, sizeBytes }];
     });
@@ -328,7 +311,7 @@ class Restore {
     file.large.landed(at, at + bytes);
     if (from === 'local') this.#foundBytes += bytes;
     this.#options.journal?.add(file.target, at, at + bytes);
-    this.#tell(file.target, bytes, from);
+    this.#tally.tell(file.target, bytes, from);
     this.#touched.add(file);
   }
 
@@ -342,9 +325,9 @@ class Restore {
   }
 
   #made(file: SmallFile, { mtimeMs, ctimeMs, ino }: HandResult, from: 'store' | 'local'): void {
-    this.#marks[file.target] = { mtimeMs, ctimeMs, ino };
+    this.#tally.made(file.target, { mtimeMs, ctimeMs, ino });
     if (from === 'local') this.#foundBytes += file.sizeBytes;
-    this.#tell(file.target, file.sizeBytes, from);
+    this.#tally.tell(file.target, file.sizeBytes, from);
   }
 
   async #finishWhenWhole(file: PlacedFile): Promise<void> {
@@ -354,71 +337,40 @@ class Restore {
       this.#fetchedBytes += await mendFile(
         { blobs: this.#blobs, recipe: this.#recipe, signal: this.#signal, known: this.#options.known },
         file,
-        this.#what(file.target),
+        this.#tally.what(file.target),
       );
     }
-    this.#marks[file.target] = await file.large.finish();
+    this.#tally.made(file.target, await file.large.finish());
     this.#open.delete(file.large);
   }
 
   /** Fetches a small file by itself, with an error that names it when it is damaged again. */
   async #fetchAgain(file: SmallFile): Promise<void> {
-    if (file.piece === undefined) throw new IngotError('integrity', `${this.#what(file.target)} cannot be made`);
-    const source = { blobs: this.#blobs, what: this.#what(file.target), signal: this.#signal };
+    if (file.piece === undefined) throw new IngotError('integrity', `${this.#tally.what(file.target)} cannot be made`);
+    const source = { blobs: this.#blobs, what: this.#tally.what(file.target), signal: this.#signal };
     const bytes = await readPieceAgain(source, file.piece);
     this.#fetchedBytes += file.piece.length;
     if (digestOf(bytes) !== file.digest)
       throw new IngotError('integrity', `${source.what} does not have its digest, though its only chunk does`);
     await this.#transfer.small(Uint8Array.from(bytes), [{ ...file, at: 0 }]);
-    if (this.#marks[file.target] === undefined) throw new IngotError('integrity', `${source.what} could not be made`);
+    if (!this.#tally.isMade(file.target)) throw new IngotError('integrity', `${source.what} could not be made`);
   }
 
   /** Makes the files whose contents others have: from those. */
   async #copyTwins(): Promise<void> {
-    for (const [digest, [first, ...others]] of this.#wanted) {
-      const from = first === undefined ? undefined : this.#targets[first];
-      if (from === undefined) continue;
-      for (const target of others) await this.#copyTwin(digest, from, target);
-    }
+    for (const [first, twin] of this.#tally.twins()) await this.#copyTwin(first, twin);
   }
 
-  async #copyTwin(digest: Digest, { path: from }: RestoreTarget, n: number): Promise<void> {
+  async #copyTwin(first: number, n: number): Promise<void> {
     stopIfInterrupted(this.#signal, 'pull');
-    const target = this.#targets[n];
-    if (target === undefined) return;
-    const { path, mode } = target;
-    const sizeBytes = this.#sizes.get(digest) ?? 0;
+    const [from, target] = [this.#targets[first]?.path, this.#targets[n]];
+    if (from === undefined || target === undefined) return;
+    const { digest, path, mode } = target;
+    const sizeBytes = this.#tally.sizeOf(digest);
     const file = { path, mode, sizeBytes, sha256: digest.slice('sha256:'.length) };
     const left = this.#options.journal === undefined ? undefined : (await this.#hands.check([file]))[0];
     const result = left?.good === true ? left : (await this.#hands.copy([{ ...file, from, start: 0 }]))[0];
     if (result?.good !== true) throw new IngotError('integrity', `${target.name} could not be copied from ${from}`);
     this.#made({ target: n, path, mode, digest, sizeBytes }, result, 'local');
-  }
-
-  #tell(n: number, bytes: number, from: 'store' | 'local'): void {
-    const [target, done] = [this.#targets[n], this.#done[n]];
-    if (target === undefined || done === undefined || this.#options.onProgress === undefined) return;
-    done.bytes += bytes;
-    if (from === 'local') done.found += bytes;
-    this.#options.onProgress({
-      phase: 'fetch',
-      path: target.name,
-      doneBytes: done.bytes,
-      totalBytes: this.#sizes.get(target.digest) ?? 0,
-      newBytes: done.bytes - done.found,
-      storedBytes: done.found,
-    });
-  }
-
-  #what(n: number): string {
-    const { digest, name } = this.#targets[n] ?? {};
-    return `content ${digest} (${name})`;
-  }
-
-  #whole(): FileMark[] {
-    return this.#marks.map((mark, n) => {
-      if (mark !== undefined) return mark;
-      throw new IngotError('integrity', `${this.#what(n)} has fewer bytes than its recipe says`);
-    });
   }
 }
