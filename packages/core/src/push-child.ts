@@ -5,9 +5,9 @@
  * `check PACKAGE`: prints the rules of all problems, as user 65534 when started by root.
  */
 
-import { argv, cpuUsage, getuid, kill, pid, resourceUsage, setuid, stdout } from 'node:process';
-import { observed } from './blob/layers/observed.ts';
+import { argv, cpuUsage, getuid, resourceUsage, setuid, stdout } from 'node:process';
 import { createLocalBlobStore } from './blob/local.ts';
+import { dying } from './blob/testing/dying.ts';
 import { createBlobContentStore } from './content/blob-content-store.ts';
 import { createStore } from './content/store-format.ts';
 import { pull } from './pull.ts';
@@ -25,22 +25,7 @@ function say(line: object): void {
 }
 
 async function pushWithFault(store: string, path: string, fault: string): Promise<void> {
-  const [when, step] = fault.split(':');
-  let changes = 0;
-  // Several writes may be under way: which one is over is told by its call.
-  const numbers = new Map<number, number>();
-  const dieAt = (now: string, change: number | undefined): void => {
-    if (now === when && change === Number(step)) kill(pid, 'SIGKILL');
-  };
-  const blobs = observed(createLocalBlobStore(store), {
-    before: ({ operation, number }) => {
-      if (operation !== 'write' && operation !== 'delete') return;
-      changes += 1;
-      numbers.set(number, changes);
-      dieAt('before', changes);
-    },
-    after: ({ number }) => dieAt('after', numbers.get(number)),
-  });
+  const { blobs, changes } = dying(createLocalBlobStore(store), fault);
   await createStore(blobs);
   const registry = openLogRegistry({ blobs, actor: 'test' });
   const { ref } = await push(path, {
@@ -49,7 +34,7 @@ async function pushWithFault(store: string, path: string, fault: string): Promis
     name: 'churn',
     aliases: ['production'],
   });
-  say({ ref, changes });
+  say({ ref, changes: changes() });
 }
 
 async function measure(store: string, path: string, output: string): Promise<void> {

@@ -5,9 +5,9 @@
  * `measure DIRECTORY BYTES`: writes and reads one content and prints CPU seconds and peak memory.
  */
 
-import { argv, cpuUsage, hrtime, kill, pid, resourceUsage, stdout } from 'node:process';
-import { observed } from '../../blob/layers/observed.ts';
+import { argv, cpuUsage, hrtime, resourceUsage, stdout } from 'node:process';
 import { createLocalBlobStore } from '../../blob/local.ts';
+import { dying } from '../../blob/testing/dying.ts';
 import { createDigester } from '../../digest.ts';
 import { createBlobContentStore } from '../blob-content-store.ts';
 import { contentOf, noise } from '../conformance.ts';
@@ -23,22 +23,7 @@ function say(line: object): void {
 }
 
 async function push(fault: string): Promise<void> {
-  const [when, step] = fault.split(':');
-  let changes = 0;
-  // Several packs are written at a time: which change is over is told by its call.
-  const numbers = new Map<number, number>();
-  const dieAt = (now: string, change: number | undefined) => {
-    if (now === when && change === Number(step)) kill(pid, 'SIGKILL');
-  };
-  const blobs = observed(createLocalBlobStore(directory), {
-    before: ({ operation, number }) => {
-      if (operation !== 'write' && operation !== 'delete') return;
-      changes += 1;
-      numbers.set(number, changes);
-      dieAt('before', changes);
-    },
-    after: ({ number }) => dieAt('after', numbers.get(number)),
-  });
+  const { blobs, changes } = dying(createLocalBlobStore(directory), fault);
   await createStore(blobs);
   const store = createBlobContentStore(blobs, { packBytes: 100_000 });
   const base: RecipeRef[] = [];
@@ -48,7 +33,7 @@ async function push(fault: string): Promise<void> {
     const { recipe } = await upload.seal();
     say({ sealed: version, recipe });
     await upload.release();
-    say({ released: version, changes });
+    say({ released: version, changes: changes() });
     base.unshift(recipe);
   }
 }
