@@ -27,6 +27,7 @@ from ingot import requirements
 from ingot._worker.flavors import predictor
 from ingot._worker.outputs import to_tensors
 from ingot.capture import capture
+from ingot.convert import as_made
 from ingot.kinds import plain
 from ingot.model import Model, ModelInfo, open_model
 from ingot.serializers import choose
@@ -247,3 +248,8 @@ def test_probabilities_of_several_outputs_are_outputs_of_their_own(rows: int) ->
     assert [(tensor.name, list(tensor.shape)) for tensor in tensors] == [("output_0", [rows, 3]), ("output_1", [rows, 2])]
     alike = to_tensors([np.ones((rows, 2)), np.ones((rows, 2))], rows, (), "predict_proba")
     assert [list(tensor.shape) for tensor in alike] == [[rows, 2], [rows, 2]]
+
+
+def test_texts_reach_a_model_as_they_are_where_there_is_no_pandas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert as_made(["a bank", "a river"], "texts", ()) == ["a bank", "a river"]

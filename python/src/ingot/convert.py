@@ -167,7 +167,8 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
         import pandas
 
         return pandas.DataFrame(data, columns=[feature.name for feature in features])
-    if not isinstance(data, list | tuple) or kind == "rows":
+    # Texts and rows go as they are: a process that only reads texts has no pandas to make a table with.
+    if not isinstance(data, list | tuple) or kind in {"rows", "texts"}:
         return data
     if kind == "array":
         import numpy
