@@ -18,6 +18,8 @@ const MOST_COMMANDS = 1000;
  * @param words how many seconds it waits for a command (default: 60), and verbs that will probably be asked for.
  */
 export async function engineProcess([idleSeconds = '60', ...verbs]: readonly string[]): Promise<void> {
+  // Where it was started may be removed or unmounted while it waits.
+  process.chdir('/');
   const interrupt = interruptsOfProcess();
   interrupt.signal.addEventListener('abort', () => isIdle && process.exit(interrupt.status ?? 130));
   // Who asked may be gone; a command that runs is brought to its end all the same.
