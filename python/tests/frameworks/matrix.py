@@ -313,7 +313,7 @@ def _first_difference(found: Any, wanted: Any, tolerance: float, at: str) -> str
 
 def _unwrapped(found: Any, wanted: Any) -> tuple[Any, Any]:
     """A column of one may come as a list of lists of one, or of dicts with one name."""
-    if isinstance(found, str) and isinstance(wanted, list | dict):
+    if isinstance(found, str) and found.startswith(("[", "{")) and isinstance(wanted, list | dict):
         # What is no tensor (entities of a text, scores by label) is served as a text of JSON.
         return json.loads(found), wanted
     if isinstance(wanted, list) and len(wanted) == 1 and not isinstance(found, list | dict):

@@ -18,6 +18,7 @@ A model stands on the CPU and in evaluation mode after loading; it is asked with
 from __future__ import annotations
 
 import zipfile
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -133,7 +134,8 @@ def read_tensors(artifact: Path) -> dict[str, Any]:
     """Gives the tensors of a safetensors file; they are mapped, so that only what is used is read."""
     from safetensors.torch import load_file  # noqa: PLC0415
 
-    return dict(load_file(str(artifact)))
+    # What state_dict() gives.
+    return OrderedDict(load_file(str(artifact)))
 
 
 def _rebuilt(root: Path, artifact: Path, description: Mapping[str, Any]) -> Any:
