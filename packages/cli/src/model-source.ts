@@ -1,6 +1,7 @@
 import { isIngotError } from '@ingot/core/errors';
 import type { CachedPackage, PackageCache } from '@ingot/core/package/cache';
 import type { OnProgress } from '@ingot/core/progress';
+import { pullBases } from '@ingot/core/pull-bases';
 import { parseReference } from '@ingot/core/ref';
 import type { ResolvedVersion, VersionResolver } from '@ingot/core/registry/registry';
 import type { ModelSource, ResolvedModel } from '@ingot/core/serving/runtime';
@@ -78,7 +79,9 @@ function registrySource(
   async function fetchPackage(model: ResolvedModel, call: FetchOptions = {}): Promise<CachedPackage> {
     const version = located.get(keyOf(model)) ?? (await locate(`${model.model}:${model.number}`, call));
     const key = { manifest: version.manifest, recipe: version.recipe, model: version.model };
-    return cache.fetch(key, store.contents, call);
+    const found = await cache.fetch(key, store.contents, call);
+    await pullBases(found, { registry: await resolver(), contents: store.contents, cache, ...call });
+    return found;
   }
 
   return {

@@ -20,6 +20,7 @@ import { openStoredPackage } from './package/stored-package.ts';
 import { type Unpacked, unpackPackage } from './package/unpack.ts';
 import type { OnProgress } from './progress.ts';
 import { type Found, lookAt, writeWhole } from './pull-output.ts';
+import { pullBases } from './pull-bases.ts';
 import { formatReference, parseReference, type Reference } from './ref.ts';
 import type { ResolvedVersion, VersionResolver } from './registry/registry.ts';
 
@@ -222,7 +223,10 @@ function keyOf({ manifest, recipe, model }: ResolvedVersion) {
   return { manifest, recipe, model };
 }
 
-/** Brings a version into the cache, or finds it there. The store is not asked when the package is there. */
+/**
+ * Brings a version into the cache, or finds it there, with the versions it is built on. The store is not asked when the
+ * package is there.
+ */
 export async function pullToCache(
   reference: string | Reference,
   options: PullSourceOptions & { readonly cache: PackageCache },
@@ -232,6 +236,7 @@ export async function pullToCache(
     signal,
   });
   const found = await cache.fetch(keyOf(resolved), contents, { signal, onProgress });
+  await pullBases(found, options);
   const { description, captured, arrived, directory } = found;
   const total = sizeOf(description);
   const bytes = { total, fetched: arrived?.fetchedBytes ?? 0, found: arrived?.foundBytes ?? total };
