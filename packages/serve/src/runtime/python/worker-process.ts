@@ -9,6 +9,7 @@ import type { JsonObject, JsonValue } from '@ingot/core/json';
 import type { PredictRequest, PredictResult } from '@ingot/core/serving/runtime';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../log.ts';
+import { lineLevel } from './line-level.ts';
 import { encodeFrame, type Frame, FrameReader, PROTOCOL } from './frames.ts';
 import { loadFailure, requestFailure } from './worker-errors.ts';
 
@@ -329,7 +330,7 @@ export class WorkerProcess implements AsyncDisposable {
     createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => {
       this.#lastLines.push(line);
       if (this.#lastLines.length > KEPT_LINES) this.#lastLines.shift();
-      this.#settings.log(level, line);
+      this.#settings.log(level === 'warn' ? lineLevel(line) : level, line);
     });
   }
 }
