@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../../json.ts';
 import type { ForeignFolder } from './foreign-folder.ts';
-import { mapOf, textOf } from './foreign.ts';
+import { mapOf, textOf, textsOf } from './foreign.ts';
 import type { MlflowSignature } from './mlflow-signature.ts';
 
 /** What loads a model that MLflow saved, as `flavor.json` says it, and why. */
@@ -40,6 +40,10 @@ function whyNot(flavors: JsonObject, pyfunc: JsonObject, own: string | undefined
     return 'it brings code of its own';
   const loader = textOf(pyfunc.loader_module);
   if (loader === 'mlflow.pyfunc.model') return 'it is a Python model of MLflow';
+  const flavor = mapOf(flavors[own ?? '']);
+  const isSkops = textOf(flavor.data)?.endsWith('.skops') === true;
+  if (isSkops || textsOf(flavor.skops_trusted_types).length > 0)
+    return 'its skops archive holds types that MLflow was told to trust';
   return undefined;
 }
 

@@ -111,6 +111,11 @@ test('MLflow is not installed for a model that another flavor loads, unless a pi
 
 test.each([
   ['code of its own', mlmodel(SKLEARN, '    code: code\n'), 'it brings code of its own'],
+  [
+    'a skops archive of other types',
+    mlmodel('lightgbm: {data: model.pkl.skops, model_class: lightgbm.sklearn.LGBMClassifier}'),
+    'its skops archive holds types that MLflow was told to trust',
+  ],
   ['another method', mlmodel(SKLEARN, '    predict_fn: predict_proba\n'), 'it answers with predict_proba'],
   ['an unknown flavor', mlmodel('prophet: {data: model.pr}'), 'it has no flavor that is known here'],
   [
