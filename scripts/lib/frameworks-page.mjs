@@ -100,10 +100,10 @@ export function frameworksPage(groups) {
     ...names.flatMap((name) => details(name, frameworks.get(name))),
     '## Where',
     '',
-    '| group | models | Python | platform | Ingot | took |',
+    '| group | models | Python | platform | Ingot | processor time |',
     '| --- | --: | --- | --- | --- | --: |',
-    ...Object.entries(groups).map(([group, { python, platform, ingot, results, seconds }]) => {
-      const took = seconds === undefined ? '' : `${seconds} s`;
+    ...Object.entries(groups).map(([group, { python, platform, ingot, results, processorSeconds }]) => {
+      const took = processorSeconds === undefined ? '' : `${processorSeconds} s`;
       return `| ${group} | ${results.length} | ${python} | ${platform} | ${ingot} | ${took} |`;
     }),
     '',

@@ -15,7 +15,7 @@ const result = (framework, model, steps, more = {}) => ({
   ...more,
 });
 
-const where = { python: '3.11.7', platform: 'linux-x86_64', ingot: '0.1.0', seconds: 12 };
+const where = { python: '3.11.7', platform: 'linux-x86_64', ingot: '0.1.0', processorSeconds: 12 };
 const page = (...results) => frameworksPage({ light: { ...where, results } });
 const fine = { save: 'ok', load: 'ok', serve: 'ok', isolated: 'ok' };
 

@@ -41,7 +41,6 @@ class Matrix:
     """
 
     def __init__(self, cases: list[Case], scratch: Path) -> None:
-        self._began = time.monotonic()
         self._pools = (ThreadPoolExecutor(2, "serve"), ThreadPoolExecutor(1, "isolated"))
         self._waiting: dict[str, list[Future[None]]] = {}
         self._server: Server | None = None
@@ -50,7 +49,8 @@ class Matrix:
         saved = [result for result in self.results.values() if result.ref]
         if saved:
             self._server = Server([result.ref for result in saved], store, scratch)
-        for result in saved:
+        # One of every framework first: a run that is interrupted has told something of each.
+        for result in sorted(saved, key=lambda result: result.case not in FIRST):
             self._run(result, store)
 
     def _run(self, result: Result, store: Path) -> None:
@@ -66,8 +66,9 @@ class Matrix:
 
     def _step(self, result: Result, step: str, ask: Callable[[], str]) -> None:
         began = time.monotonic()
-        result.steps[step] = ask()
+        said = ask()
         result.seconds[step] = time.monotonic() - began
+        result.steps[step] = said
 
     def outcome(self, case: Case) -> Result:
         """Waits for what came of a case."""
@@ -78,7 +79,7 @@ class Matrix:
     def record(self) -> None:
         """Writes what came of it so far, where that is asked for: a run that is interrupted has told that much."""
         if RESULTS:
-            told = document(list(self.results.values()), GROUP, time.monotonic() - self._began)
+            told = document(list(self.results.values()), GROUP)
             Path(RESULTS).write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
     def close(self) -> None:
@@ -87,6 +88,7 @@ class Matrix:
             pool.shutdown(cancel_futures=True)
         if self._server is not None:
             self._server.close()
+        self.record()
 
 
 @pytest.fixture(scope="module")
