@@ -6,6 +6,10 @@ import { minorOf } from './interpreter.ts';
 import { runCommand } from './run-command.ts';
 import { pythonOf } from './uv.ts';
 
+/** What Python exits with when it brings pip along and is a virtual environment, which refuses `--user`. */
+const IN_VENV = 3;
+const CAN_HAVE_PIP = `import ensurepip, sys; sys.exit(${IN_VENV} if sys.prefix != sys.base_prefix else 0)`;
+
 /** Resolves and installs with pip, where uv cannot be had. */
 export function pipInstaller(options: InstallerOptions): Installer {
   const { interpreter, allowSource } = options;
@@ -39,10 +43,10 @@ export function pipInstaller(options: InstallerOptions): Installer {
 async function needPip(pip: CommandPrefix, options: InstallerOptions): Promise<void> {
   if (await runs(pip, options)) return;
   const { path, version } = options.interpreter;
-  const { status } = await runCommand(path, ['-c', 'import ensurepip'], options);
+  const { status } = await runCommand(path, ['-c', CAN_HAVE_PIP], options);
   const debian = `apt install python${minorOf(version)}-venv python3-pip`;
   throw new IngotError('environment-failed', `${path} has neither uv nor pip, so no environment can be made with it`, {
-    hint: status === 0 ? `${path} -m ensurepip --user` : debian,
+    hint: status === 0 ? `${path} -m ensurepip --user` : status === IN_VENV ? `${path} -m ensurepip` : debian,
   });
 }
 
