@@ -1,4 +1,4 @@
-"""Saves TensorFlow modules as SavedModels: graphs and weights, no Python code."""
+"""Saves TensorFlow modules as SavedModels: graphs and weights. No Python code, but a graph is a program of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class TensorflowSerializer:
     """A ``tf.Module`` with a ``tf.function``, or what ``tf.saved_model.load`` gave."""
 
     name = "tensorflow"
-    unsafe = False
+    unsafe = True
 
     def can_handle(self, model: Any) -> bool:
         """An object that TensorFlow tracks; Keras models are Keras's."""
@@ -39,6 +39,8 @@ class TensorflowSerializer:
         return Saved(
             flavor="tensorflow",
             modules=frozenset({"tensorflow", "numpy"}),
+            executes_code=True,
+            reason="operations of a TensorFlow graph can read and write files",
             takes="array" if count == 1 else "tensors",
             description={"artifact": FOLDER, **({"signature": key} if key not in (None, "serving_default") else {})},
         )

@@ -34,6 +34,8 @@ const RULES: Readonly<Record<Flavor, (loaded: LoadedBy) => boolean>> = {
   gensim: always,
   shap: always,
   statsmodels: always,
+  // Operations of a graph read and write files when they are asked (ReadFile, WriteFile, Save).
+  tensorflow: always,
   sklearn: ({ artifact }) => artifact?.endsWith('.skops') !== true,
   onnx: never,
   xgboost: never,
@@ -41,7 +43,6 @@ const RULES: Readonly<Record<Flavor, (loaded: LoadedBy) => boolean>> = {
   catboost: never,
   prophet: never,
   annoy: never,
-  tensorflow: never,
   spacy: ({ description }) => isGiven(description.imports),
   keras: ({ description, artifact }) =>
     description.safe_mode === false || isGiven(description.custom) || /\.(?:h5|hdf5)$/i.test(artifact ?? ''),

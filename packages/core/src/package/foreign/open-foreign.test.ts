@@ -392,7 +392,7 @@ test('a SavedModel tells its signature from saved_model.pb', async () => {
     f(2, protobufMessage(f(1, f(5, '2.21.0')), f(2, 'the graph'), own, signature)),
   );
   const { plan } = await understood({ 'saved_model.pb': graph, 'variables/variables.index': 'x' });
-  expect(plan).toMatchObject({ flavor: 'tensorflow', requirements: ['tensorflow==2.21.0'], executesCode: false });
+  expect(plan).toMatchObject({ flavor: 'tensorflow', requirements: ['tensorflow==2.21.0'], executesCode: true });
   expect(plan.signature).toMatchObject({
     origin: 'graph',
     inputs: [{ name: 'x', type: 'tensor', dtype: 'FP32', shape: [-1, 3] }],
