@@ -279,3 +279,38 @@ def test_what_records_no_requirements_runs_in_the_python_that_is_there(store: Pa
     with ingot.load("line", env="isolated") as model:
         assert model._process._document["environment"]["python"] == sys.executable
         assert model.predict({"x": 3.0}) == pytest.approx(6.0)
+
+
+def test_a_model_that_leaves_is_an_error_and_its_process_goes_on(store: Path) -> None:
+    class Leaving:
+        def predict(self, rows: list[dict[str, int]]) -> list[int]:
+            import sys
+
+            return [sys.exit(7) if row["x"] else 0 for row in rows]
+
+    ingot.push(Leaving(), "leaving")
+    with ingot.load("leaving", env="isolated") as model:
+        pid = pid_of(model)
+        with pytest.raises(ingot.PredictionError, match="SystemExit: 7"):
+            model.predict([{"x": 1}])
+        assert model.predict([{"x": 0}]) == [0]
+        assert pid_of(model) == pid
+
+
+def test_a_child_that_a_model_forks_and_leaves_behind_keeps_nobody_waiting(store: Path) -> None:
+    class Forking:
+        def predict(self, rows: list[dict[str, int]]) -> list[int]:
+            import os
+            import time
+
+            if os.fork() == 0:
+                time.sleep(15)
+                os._exit(0)
+            os._exit(5)
+
+    ingot.push(Forking(), "forking")
+    with ingot.load("forking", env="isolated") as model:
+        began = time.monotonic()
+        with pytest.raises(ingot.PredictionError, match="ended with status 5"):
+            model.predict([{"x": 1}])
+        assert time.monotonic() - began < 10

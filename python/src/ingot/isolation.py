@@ -159,6 +159,10 @@ class IsolatedProcess:
 
     def _died(self, when: str) -> IngotError:
         process, output = self._process, self._output
+        if process is not None:
+            # It closed the connection: that it is killed for being slow to end is not what happened to it.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_GRACE_SECONDS)
         self._end(kill=True)
         status = process.returncode if process is not None else None
         how = f"was killed by {signal.Signals(-status).name}" if status is not None and status < 0 else f"ended with status {status}"

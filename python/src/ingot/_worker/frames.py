@@ -9,6 +9,7 @@ followed by all the bytes. ``frames.ts`` is the other end.
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 import struct
@@ -114,6 +115,12 @@ class Connection:
         """Closes this end; the other one sees the end of the connection."""
         self._reader.close()
         self._socket.close()
+
+    def let_go(self) -> None:
+        """In a fork: gives up this process's copy, so that the other side sees when the one that was forked ends. Takes no lock."""
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, self._socket.fileno())
+        os.close(nothing)
 
     def is_waiting(self) -> bool:
         """Whether a frame, or the end of the connection, can be received without waiting."""

@@ -78,7 +78,7 @@ def _answer(connection: Any, model: Any) -> int:
             rows = decode(tensors)
             answer = model.predict(rows) if header["method"] == "predict" else getattr(model, header["method"])(rows)
             sent = encode(answer)
-        except Exception as problem:  # noqa: BLE001 - whatever the model raised is the caller's to hear
+        except BaseException as problem:  # noqa: BLE001 - whatever the model raised, sys.exit() too, is the caller's to hear
             connection.send({"type": "error", "id": header["id"], "error": _described(problem)})
         else:
             connection.send({"type": "result", "id": header["id"]}, sent)
@@ -95,6 +95,8 @@ def main() -> int:
 
     _leave_with_parent()
     connection = Connection(peer)
+    # A child that a model forks, and that outlives this process, must not keep the caller waiting for an answer.
+    os.register_at_fork(after_in_child=connection.let_go)
     frame = connection.receive()
     if frame is None:
         return 0

@@ -169,6 +169,8 @@ def main() -> int:
     from _ingot_worker.frames import Connection  # noqa: PLC0415
 
     connection = Connection(arguments.socket)
+    # A child that a model forks, and that outlives this process, must not keep the server waiting for an answer.
+    os.register_at_fork(after_in_child=connection.let_go)
     _leave_with_parent()
     return _serve(connection)
 
