@@ -18,6 +18,7 @@ from .card import model_card
 from .environment_check import environment_mismatches, mending
 from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
 from .kinds import is_dataframe, plain
+from .live_classes import live_classes
 from .origins import remember
 from .signature import Signature
 from .telling import warn
@@ -45,6 +46,7 @@ METHODS = (
 )
 
 _loading = threading.Lock()
+flavors.live_classes = live_classes
 
 
 def _unlock_after_fork() -> None:

@@ -17,6 +17,7 @@ from torch_models_for_tests import TakesDict, TiedWords, TwoInputs  # noqa: E402
 
 from ingot._worker import flavors  # noqa: E402
 from ingot.capture import capture_example, capture_signature  # noqa: E402
+from ingot.live_classes import live_classes  # noqa: E402
 from ingot.serializers import choose  # noqa: E402
 from ingot.tensor_data import as_arrays  # noqa: E402
 
@@ -113,3 +114,19 @@ def test_a_state_dict_comes_back_as_the_kind_of_dict_it_was(tmp_path: Path) -> N
 def test_answers_as_long_as_a_sequence_are_of_any_length_too(tmp_path: Path) -> None:
     inputs, outputs, _ = told(TiedWords(20, 8).eval(), torch.randint(0, 20, (6, 5)), tmp_path)
     assert (inputs, outputs) == ([["x", "INT64", (-1, -1)]], [["prediction", "FP32", (-1, -1, 20)]])
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_a_class_that_is_here_unchanged_is_the_one_that_comes_back(same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch_models_for_tests
+
+    model = TiedWords(20, 8).eval()
+    saved = choose(model).save(model, tmp_path)
+    monkeypatch.setattr(flavors, "live_classes", live_classes)
+    if not same:
+        monkeypatch.setattr(torch_models_for_tests, "SCALE", 3.0)
+    found = flavors.load(tmp_path, "torch", saved.description)
+    assert isinstance(found, TiedWords) is same
+    assert type(found).__qualname__ == "TiedWords"
+    monkeypatch.setattr(torch_models_for_tests, "SCALE", 2.0)
+    assert torch.equal(found(torch.tensor([[1, 2]])), model(torch.tensor([[1, 2]])))

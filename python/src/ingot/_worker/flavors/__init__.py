@@ -20,6 +20,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,10 @@ _TEXTS = ("artifact", "class", "kind", "source", "structure", "estimator", "inpu
 _AS_THEY_ARE = ("python", "sklearn", "function", "file")
 #: Flavors that are loaded without a module of this folder, or not at all.
 _ELSEWHERE = ("python", "sklearn", "function", "onnx", "file")
+
+
+#: Set by the SDK: gives the classes of this process that a source text defines (the text, a class's full name), or None.
+live_classes: Callable[[str, str], Any] | None = None
 
 
 class InvalidPackage(Exception):

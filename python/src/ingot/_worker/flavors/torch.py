@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import flavors
 from . import InvalidPackage, existing
 from ._documents import read_json
 from ._tensors import Asked
@@ -150,12 +151,21 @@ def _rebuilt(root: Path, artifact: Path, description: Mapping[str, Any]) -> Any:
 
 
 def own_source(root: Path, description: Mapping[str, Any]) -> Any:
-    """Imports the package's file of the user's own classes; None where it has none."""
+    """Gives the user's own classes: those of this process where they are the same, else the package's file, imported.
+
+    None where the package has no such file.
+    """
     from ..loading import allow_imports_from, _import_file  # noqa: PLC0415
 
     allow_imports_from(root)
     source = description.get("source")
-    return None if source is None else _import_file(root, source)
+    if source is None:
+        return None
+    if flavors.live_classes is not None:
+        here = flavors.live_classes(existing(root, source).read_text("utf-8"), str(description.get("class", "")))
+        if here is not None:
+            return here
+    return _import_file(root, source)
 
 
 def _net(module: Any, root: Path, description: Mapping[str, Any]) -> Any:
