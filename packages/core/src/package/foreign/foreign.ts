@@ -74,10 +74,10 @@ export function textsOf(value: JsonValue | undefined): readonly string[] {
   return Array.isArray(value) ? value.flatMap((one: JsonValue) => (typeof one === 'string' ? [one] : [])) : [];
 }
 
-/** Requirements with one pin a line, from versions by distribution. */
+/** Requirements with one pin a line, from versions by distribution; without the build (`+cu132`), which no index has. */
 export function pinnedText(versions: JsonObject): string {
   const lines = Object.entries(versions).map(([name, version]) =>
-    typeof version === 'string' && /^\d[\w.!+]*$/.test(version) ? `${name}==${version}` : name,
+    typeof version === 'string' && /^\d[\w.!+]*$/.test(version) ? `${name}==${version.replace(/\+.*$/, '')}` : name,
   );
   return lines.length === 0 ? '' : `${lines.sort().join('\n')}\n`;
 }

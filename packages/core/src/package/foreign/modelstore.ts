@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import type { Capture } from '../../capture.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json.ts';
 import { parseCapture } from '../captured.ts';
+import { distributionsOf } from '../distributions.ts';
 import type { Inference } from '../package.ts';
 import { type ForeignFolder, parseJson } from './foreign-folder.ts';
 import { flavorText, type ForeignFinding, mapOf, metadataText, pinnedText, telling, textOf } from './foreign.ts';
@@ -127,16 +128,14 @@ function capturedOf(info: JsonObject, record: JsonObject): Capture {
   );
 }
 
-/** The names that modules are imported by, as distributions. */
+/** The names that modules are imported by, as distributions; those of the standard library (`pickle: 4.0`) are none. */
 function distributions(modules: JsonObject): JsonObject {
   return Object.fromEntries(
-    Object.entries(modules)
-      .filter(([, version]) => typeof version === 'string')
-      .map(([name, version]): [string, JsonValue] => [NAMES[name] ?? name, version]),
+    Object.entries(modules).flatMap(([module, version]): [string, JsonValue][] =>
+      typeof version === 'string' ? distributionsOf([module]).map((name) => [name, version]) : [],
+    ),
   );
 }
-
-const NAMES: Readonly<Record<string, string>> = { sklearn: 'scikit-learn', skimage: 'scikit-image', PIL: 'pillow' };
 
 /** `<domain>/versions/<id>.json`, two folders above `<domain>/<time>/<id>/artifacts.tar.gz`, or a JSON file beside it. */
 async function readRecord(folder: ForeignFolder): Promise<{ readonly record: JsonObject; readonly id?: string }> {

@@ -187,7 +187,12 @@ test('a modelstore archive is read with the metadata that its store keeps two fo
   const record = {
     model: { domain: 'churn', model_id: 'abc', parameters: { C: 1, penalty: null } },
     modelstore: '0.0.82',
-    code: { runtime: 'python:3.11.7', user: 'ada', created: '2026/11/21/18:01:39', dependencies: { sklearn: '1.9.1' } },
+    code: {
+      runtime: 'python:3.11.7',
+      user: 'ada',
+      created: '2026/11/21/18:01:39',
+      dependencies: { sklearn: '1.9.1+cu132', pickle: '4.0' },
+    },
     extra: { team: 'a' },
   };
   const archive = await tarGz({
