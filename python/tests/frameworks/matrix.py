@@ -316,7 +316,7 @@ def _unwrapped(found: Any, wanted: Any) -> tuple[Any, Any]:
     """A column of one may come as a list of lists of one, or of dicts with one name."""
     if isinstance(found, str) and found.startswith(("[", "{")) and isinstance(wanted, list | dict):
         # What is no tensor (entities of a text, scores by label) is served as a text of JSON.
-        return json.loads(found), wanted
+        return _unwrapped(json.loads(found), wanted)
     if isinstance(wanted, list) and len(wanted) == 1 and not isinstance(found, list | dict):
         return found, wanted[0]
     if isinstance(found, list) and len(found) == 1 and not isinstance(wanted, list | dict):
