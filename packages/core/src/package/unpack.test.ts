@@ -6,7 +6,7 @@ import { hashPackage } from './hash-package.ts';
 import { planLayers } from './layers.ts';
 import type { HashedLayer } from './manifest.ts';
 import { testDirectory } from './testing/fixtures.ts';
-import { unpackPackage } from './unpack.ts';
+import { diskError, unpackPackage } from './unpack.ts';
 import { walkDirectory } from './walk.ts';
 
 const RECIPE: Recipe = {
@@ -84,4 +84,11 @@ test('a file that stands where one is to be written is never followed or overwri
   await expect(
     unpackPackage(readerOf({ [digest]: 'x' }), { recipe: RECIPE, description: { layers } }, directory.join('in')),
   ).rejects.toThrow();
+});
+
+test('what Node itself says while a directory is written is no fault of the disk', () => {
+  const missing = Object.assign(new Error('Cannot find module'), { code: 'ERR_MODULE_NOT_FOUND' });
+  expect(diskError(missing, '/models', 'serve')).toBe(missing);
+  const full = Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' });
+  expect(diskError(full, '/models', 'serve')).toMatchObject({ code: 'disk-full' });
 });

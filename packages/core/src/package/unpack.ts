@@ -184,7 +184,8 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
 /** Says in Ingot's words why a directory could not be written; other errors stay what they are. */
 export function diskError(error: unknown, directory: string, operation: string): unknown {
   const code = systemErrorCode(error);
-  if (code === undefined || isIngotError(error)) return error;
+  // Codes of Node itself (ERR_…) are no disk's.
+  if (code === undefined || code.startsWith('ERR_') || isIngotError(error)) return error;
   const known: Readonly<Record<string, readonly [ErrorCode, string, string]>> = {
     ENOSPC: ['disk-full', 'the disk is full', 'free some space: ingot cache prune'],
     EDQUOT: ['disk-full', 'the disk quota is used up', 'free some space: ingot cache prune'],
