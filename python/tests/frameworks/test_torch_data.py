@@ -17,6 +17,7 @@ from torch_models_for_tests import TakesDict, TiedWords, TwoInputs  # noqa: E402
 
 from ingot._worker import flavors  # noqa: E402
 from ingot.capture import capture_example, capture_signature  # noqa: E402
+from ingot.errors import InvalidPackage  # noqa: E402
 from ingot.live_classes import live_classes  # noqa: E402
 from ingot.serializers import choose  # noqa: E402
 from ingot.tensor_data import as_arrays  # noqa: E402
@@ -130,3 +131,10 @@ def test_a_class_that_is_here_unchanged_is_the_one_that_comes_back(same: bool, t
     assert type(found).__qualname__ == "TiedWords"
     monkeypatch.setattr(torch_models_for_tests, "SCALE", 2.0)
     assert torch.equal(found(torch.tensor([[1, 2]])), model(torch.tensor([[1, 2]])))
+
+
+def test_a_model_without_values_is_refused(tmp_path: Path) -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2, device="meta"))
+    for each in (model, model.state_dict()):
+        with pytest.raises(InvalidPackage, match=r"1\.weight is on the meta device"):
+            choose(each).save(each, tmp_path)

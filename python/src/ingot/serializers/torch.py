@@ -106,6 +106,7 @@ def class_name(value: Any) -> str:
 def save_module(module: Any, directory: Path, data: Any, code: tuple[Path, ...]) -> Saved:
     """Writes a module as data where that tells all, else as a pickle, and says why."""
     module, unwrapped = unwrap(module)
+    _check_values(module.state_dict())
     try:
         found, source = described(module, code)
     except Unsayable as why:
@@ -230,6 +231,7 @@ def _save_exported(program: Any, directory: Path, data: Any) -> Saved:
 def _save_weights(weights: Mapping[str, Any], directory: Path) -> Saved:
     flat = all(_is_tensor(value) and can_hold(value) for value in weights.values())
     notice = "a dict of tensors has no architecture: it can be stored and loaded, but not served; push the module for that"
+    _check_values(weights)
     kind = class_name(weights)
     if flat:
         kept, shared = _once(weights)
@@ -264,6 +266,20 @@ def _save_weights(weights: Mapping[str, Any], directory: Path) -> Saved:
         notices=(notice,),
         description={"kind": "weights", "artifact": "checkpoint.pt", "class": kind, "input": "tensors"},
     )
+
+
+def _check_values(weights: Mapping[str, Any]) -> None:
+    """Refuses tensors that only have a shape.
+
+    :raises InvalidPackage: naming the first.
+    """
+    empty = next((name for name, value in weights.items() if _is_tensor(value) and value.device.type == "meta"), None)
+    if empty is not None:
+        raise InvalidPackage(
+            f"{empty} is on the meta device: it has a shape and no values, so there is nothing to store",
+            code="invalid-package",
+            hint="load the weights first, then push the model",
+        )
 
 
 def _check_reads(path: Path) -> None:
