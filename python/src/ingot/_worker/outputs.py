@@ -250,6 +250,12 @@ def _natural(flat: list[Any]) -> str:
     return "BYTES"
 
 
+def _number_or_text(value: Any) -> Any:
+    """Numbers of numpy and torch inside of a row stay numbers (the score of an entity)."""
+    plain = value.tolist() if hasattr(value, "tolist") else value
+    return plain if isinstance(plain, (bool, int, float, str, list)) else str(value)
+
+
 def _text(value: Any) -> Any:
     if value is None or isinstance(value, (str, bytes)):
         return value
@@ -260,5 +266,5 @@ def _text(value: Any) -> Any:
     if isinstance(value, (dict, list, tuple)):
         import json  # noqa: PLC0415
 
-        return json.dumps(value, default=str)
+        return json.dumps(value, default=_number_or_text)
     return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
