@@ -81,7 +81,7 @@ CASES = [
     Case("object", "class", lambda: (Threshold, ROWS), answer=lambda model, rows: model().predict(rows)),
     Case("object", "bound method", lambda: (Threshold(2.0).score, ROWS), answer=lambda model, rows: model(rows)),
     Case("object", "functools.partial", lambda: (functools.partial(scaled, 3.0), ROWS), answer=lambda model, rows: model(rows)),
-    Case("onnx", "graph of a forest", graph, 1e-6, answer=_run, comes_back="onnxruntime.capi.onnxruntime_inference_collection.InferenceSession"),
+    Case("onnx", "graph of a forest", graph, 1e-6, answer=_run, comes_back="onnxruntime.capi.onnxruntime_inference_collection.InferenceSession", distributions=("onnx", "onnxruntime")),
     Case("several", "dict of models and a number", together),
     Case("several", "tuple", pair),
 ]

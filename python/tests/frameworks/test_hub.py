@@ -88,3 +88,14 @@ def test_a_trainer_callback_pushes_the_model_with_its_tokenizer(store: Path, tmp
     Trainer(cases_hub.bare_model()[0], arguments, train_dataset=rows, processing_class=tokenizer, callbacks=[callback]).train()
     assert callback.version is not None
     assert {"label", "score"} <= set(ingot.load(callback.version.ref).predict(["good film"])[0])
+
+
+def test_finds_in_a_text_are_a_list_also_where_each_text_has_one() -> None:
+    from ingot._worker import flavors
+
+    def found(texts: Any) -> Any:
+        return [[{"word": "Bern"}] for _ in texts]
+
+    asked = flavors.predictor(cases_hub.named_entities()[0], "transformers", {"task": "token-classification"})
+    asked._pipeline = type("Pipeline", (), {"__call__": staticmethod(found), "model": asked._pipeline.model})()
+    assert asked.predict(["Bern", "Basel"]) == [[{"word": "Bern"}], [{"word": "Bern"}]]

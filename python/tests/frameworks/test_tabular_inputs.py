@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,3 +215,17 @@ def test_what_is_advised_about_the_data_inside_keeps_predicting(make: Any, tmp_p
         again = choose(results).save(results, tmp_path)
         found = flavors.load(tmp_path, "statsmodels", again.description)
         np.testing.assert_allclose(flavors.predictor(found, "statsmodels", again.description).predict(asked), answer)
+
+
+def test_a_text_has_the_same_vector_in_every_process(tmp_path: Path) -> None:
+    model, texts = cases_text.gensim_doc2vec()
+    saved = choose(model).save(model, tmp_path)
+    here = flavors.predictor(model, saved.flavor, saved.description).predict(texts)
+    code = (
+        "import json, pathlib; from ingot._worker import flavors; "
+        f"root, said = pathlib.Path({str(tmp_path)!r}), {saved.description!r}; "
+        f"print(json.dumps(flavors.predictor(flavors.load(root, 'gensim', said), 'gensim', said).predict({texts!r}).tolist()))"
+    )
+    environ = {**os.environ, "PYTHONHASHSEED": "7"}
+    told = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stdout
+    np.testing.assert_array_equal(np.array(json.loads(told), dtype="float32"), here)

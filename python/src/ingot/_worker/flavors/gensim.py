@@ -13,6 +13,8 @@ All are asked with texts; words are what lies between spaces, unless a list of w
 from __future__ import annotations
 
 import threading
+import types
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,7 @@ class _Documents:
     def __init__(self, native: Any) -> None:
         self._native = native
         self._lock = threading.Lock()
+        self._inferred = _with_stable_start(type(native).infer_vector)
         self.ingot_signature = _signature(int(native.vector_size))
 
     def predict(self, data: Any) -> Any:
@@ -128,7 +131,23 @@ class _Documents:
 
     def _infer(self, text: Any) -> Any:
         with self._lock:
-            return _seeded(self._native, "random", lambda: self._native.infer_vector(_words(text)))
+            return _seeded(self._native, "random", lambda: self._inferred(self._native, _words(text)))
+
+
+def _with_stable_start(infer: Any) -> Any:
+    """Gives ``infer_vector`` with another start of a text's vector: gensim's is Python's hash, another one in each process."""
+    if not isinstance(infer, types.FunctionType):
+        return infer
+
+    def start(size: int, seed_string: str | None = None, hashfxn: Any = None) -> Any:
+        from gensim.models.keyedvectors import pseudorandom_weak_vector  # noqa: PLC0415
+
+        return pseudorandom_weak_vector(size, seed_string, lambda text: zlib.crc32(text.encode("utf-8", "surrogatepass")))
+
+    known = {**infer.__globals__, "pseudorandom_weak_vector": start}
+    made = types.FunctionType(infer.__code__, known, infer.__name__, infer.__defaults__, infer.__closure__)
+    made.__kwdefaults__ = infer.__kwdefaults__
+    return made
 
 
 class _Topics:

@@ -64,6 +64,8 @@ _LOOKED_AT = (
 )
 #: Keys under which a pipeline looks for them.
 _PLACES = frozenset({"image", "images", "url", "path", "audio", "video", "videos", "base64", "inputs", "raw"})
+#: Tasks that answer with as many finds as there are in a text or an image: always a list, also of one.
+_AS_MANY = ("token-classification", "ner", "object-detection", "segmentation", "keypoint-matching", "mask-generation")
 #: Tasks whose pipeline takes dicts.
 _BY_ROW = ("question-answering", "document-question-answering", "visual-question-answering", "table-question-answering")
 
@@ -109,10 +111,11 @@ class _AskedPipeline:
         self.ingot_input = str(description.get("input") or input_of(self._task))
 
     def predict(self, data: Any) -> Any:
-        """Gives the pipeline's answers, one a row; an answer that is a list of one dict is that dict."""
+        """Gives the pipeline's answers, one a row; where each is a list of one, and can be of no more, what is in it."""
         with without_gradients(self._pipeline.model):
             answers = self._answers(data)
-        return [answer[0] if isinstance(answer, list) and len(answer) == 1 else answer for answer in answers]
+        single = not self._task.endswith(_AS_MANY) and all(isinstance(answer, list) and len(answer) == 1 for answer in answers)
+        return [answer[0] for answer in answers] if single else answers
 
     def _answers(self, data: Any) -> Any:
         if hasattr(data, "to_dict") and hasattr(data, "columns"):
