@@ -6,6 +6,7 @@
  *     npm run frameworks -- torch mlflow        other groups: one file each in python/frameworks
  *     npm run frameworks -- --all --docs        everything, and record it in docs/frameworks.json and docs/frameworks.md
  *     npm run frameworks -- --isolated all      every case in isolation, not only the first of each framework; or none
+ *     npm run frameworks -- torch --only peft,skorch --docs        some frameworks of a group; the record keeps the others
  *     npm run frameworks -- --page              writes docs/frameworks.md again from docs/frameworks.json
  *
  * Environments of isolated models are kept in .cache/frameworks/models: a second run makes none.
@@ -35,7 +36,7 @@ export const GROUPS = readdirSync(LISTS)
   .sort();
 
 /** Runs one group and gives its document; `failures` has one line for each step that failed. */
-async function runGroup(group, isolated) {
+async function runGroup(group, isolated, only) {
   const python = await environmentOf(group);
   const results = inRoot('.cache/frameworks', `${group}.json`);
   rmSync(results, { force: true });
@@ -44,12 +45,12 @@ async function runGroup(group, isolated) {
     PYTHONPATH: inRoot('python/src'),
     INGOT_MATRIX: 'all',
     INGOT_MATRIX_GROUP: group,
-    INGOT_MATRIX_ONLY: wordsOf(group, 'frameworks').join(','),
+    INGOT_MATRIX_ONLY: only ?? wordsOf(group, 'frameworks').join(','),
     INGOT_MATRIX_ISOLATED: isolated,
     INGOT_MATRIX_RESULTS: results,
     INGOT_MATRIX_CACHE: inRoot('.cache/frameworks/models'),
   };
-  const tests = ['test_matrix.py', ...wordsOf(group, 'tests')].map((file) => inRoot('python/tests/frameworks', file));
+  const tests = ['test_matrix.py', ...(only === undefined ? wordsOf(group, 'tests') : [])].map((file) => inRoot('python/tests/frameworks', file));
   const args = ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', ...tests];
   const { code } = await run(python, args, { cwd: inRoot('python'), env, inherit: true, check: false });
   const text = readOr(results, '');
@@ -85,21 +86,39 @@ async function makeEnvironment(place, list) {
   await run(uv, ['pip', 'install', '--python', pythonOf(place), '-r', list], { env, label: 'uv pip install' });
 }
 
-/** Puts a group's document in place of the one that was recorded before. */
-function recordGroups(documents) {
+/** Puts a group's document in place of the one that was recorded before; with `only`, the rows of these frameworks. */
+function recordGroups(documents, only) {
   const known = JSON.parse(readOr(RECORD, '{"groups": {}}')).groups;
-  // How long each step took changes with every run; only that of the whole is recorded.
-  for (const { group, results, ...rest } of documents) known[group] = { ...rest, results: results.map(({ seconds, ...kept }) => kept) };
+  for (const document of documents) known[document.group] = recorded(document, only && known[document.group], only?.split(','));
   const sorted = Object.fromEntries(Object.entries(known).sort(([a], [b]) => (a < b ? -1 : 1)));
   writeFileSync(RECORD, `${JSON.stringify({ groups: sorted }, null, 1)}\n`);
   writeFileSync(PAGE, frameworksPage(sorted));
 }
 
+function recorded({ group, ...document }, before, only) {
+  // How long each step took changes with every run; only that of the whole is recorded.
+  const results = document.results.map(({ seconds, ...kept }) => kept);
+  if (before === undefined) return { ...document, results };
+  const order = wordsOf(group, 'frameworks');
+  const kept = before.results.filter(({ framework }) => !only.includes(framework));
+  const all = [...kept, ...results].sort((a, b) => order.indexOf(a.framework) - order.indexOf(b.framework));
+  return { ...before, results: all };
+}
+
+/** The value of `--isolated` and `--only`, and the words that are no flags. */
+function parsed(words) {
+  const found = { named: [] };
+  for (let place = 0; place < words.length; place += 1) {
+    const word = words[place];
+    if (word === '--isolated' || word === '--only') found[word.slice(2)] = words[++place];
+    else if (!word.startsWith('--')) found.named.push(word);
+  }
+  return found;
+}
+
 async function main(words) {
   if (words.includes('--page')) return recordGroups([]);
-  const at = words.indexOf('--isolated');
-  const isolated = at < 0 ? 'first' : (words[at + 1] ?? 'first');
-  const named = words.filter((word, index) => !word.startsWith('--') && (at < 0 || index !== at + 1));
+  const { isolated = 'first', only, named } = parsed(words);
   const unknown = named.find((name) => !GROUPS.includes(name));
   if (unknown !== undefined) throw new Error(`there is no group ${unknown}; there are ${GROUPS.join(', ')}`);
   const groups = words.includes('--all') ? GROUPS : named.length > 0 ? named : ['light'];
@@ -107,10 +126,10 @@ async function main(words) {
   const documents = [];
   for (const group of groups) {
     console.log(bold(`\n${group}`));
-    const { document, passed } = await runGroup(group, isolated);
+    const { document, passed } = await runGroup(group, isolated, only);
     documents.push(document);
     if (!passed) process.exitCode = 1;
-    if (words.includes('--docs')) recordGroups([document]);
+    if (words.includes('--docs')) recordGroups([document], only);
   }
   const cases = documents.flatMap(({ results }) => results);
   console.log(`${cases.length} models of ${new Set(cases.map(({ framework }) => framework)).size} frameworks`);
