@@ -9,7 +9,7 @@ const DISTRIBUTIONS = {
   xgboost: ['xgboost', 'xgboost-cpu'],
   tensorflow: ['tensorflow', 'tensorflow-cpu'],
   lightning: ['lightning', 'pytorch-lightning'],
-  onnx: ['onnx', 'onnxruntime'],
+  onnx: ['onnx'],
   several: [],
   function: [],
   object: [],

@@ -313,10 +313,15 @@ def _first_difference(found: Any, wanted: Any, tolerance: float, at: str) -> str
 
 
 def _unwrapped(found: Any, wanted: Any) -> tuple[Any, Any]:
-    """A column of one may come as a list of lists of one, or of dicts with one name."""
+    """A column of one may come as a list of lists of one, or of dicts with one name, or of dicts in lists of one."""
+    inner = _unwrapped_once(found, wanted)
+    return inner if inner[0] is found and inner[1] is wanted else _unwrapped(*inner)
+
+
+def _unwrapped_once(found: Any, wanted: Any) -> tuple[Any, Any]:
     if isinstance(found, str) and found.startswith(("[", "{")) and isinstance(wanted, list | dict):
         # What is no tensor (entities of a text, scores by label) is served as a text of JSON.
-        return _unwrapped(json.loads(found), wanted)
+        return json.loads(found), wanted
     if isinstance(wanted, list) and len(wanted) == 1 and not isinstance(found, list | dict):
         return found, wanted[0]
     if isinstance(found, list) and len(found) == 1 and not isinstance(wanted, list | dict):
