@@ -29,6 +29,7 @@ from . import kept
 from ._version import __version__
 from .cancelling import cancellable, is_cancelled, refuse_when_cancelled
 from .errors import EngineError, IngotError, error_from_document, error_from_exit
+from .forking import unforked
 from .progress import Progress, is_interactive
 
 #: How long the engine gets to clean up after Ctrl-C before it is killed, in seconds.
@@ -290,18 +291,19 @@ def close_pipes(process: subprocess.Popen[str]) -> None:
 
 def _start(command: Sequence[str], *, keep_stdin: bool = False, environ: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
     try:
-        return subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE if keep_stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env=environ,
-            # A group of its own: Ctrl-C reaches Python first, which then asks the engine to stop, once.
-            start_new_session=os.name == "posix",
-        )
+        with unforked():
+            return subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE if keep_stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                env=environ,
+                # A group of its own: Ctrl-C reaches Python first, which then asks the engine to stop, once.
+                start_new_session=os.name == "posix",
+            )
     except OSError as error:
         raise EngineError(f"the ingot engine could not be started: {error}", code="engine-missing") from error
 

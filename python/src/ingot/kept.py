@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .forking import unforked
+
 #: How long a kept engine waits for a command before it ends, in seconds, unless ``INGOT_ENGINE_KEEP`` says otherwise.
 IDLE_SECONDS = 60.0
 #: How long an engine that is ending gets for it, in seconds.
@@ -48,14 +50,16 @@ class KeptEngine:
         self.key = key
         self.owner = os.getpid()
         # Pipes without buffers: nothing is left in them that a forked child could write again.
-        self.process: subprocess.Popen[bytes] = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            start_new_session=os.name == "posix",
-        )
+        # A child that is forked meanwhile would hold the engine's end of them, too, and nobody would see it close.
+        with unforked():
+            self.process: subprocess.Popen[bytes] = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                start_new_session=os.name == "posix",
+            )
         self.stays = False
         #: Whether it ever said that it listens.
         self.spoke = False

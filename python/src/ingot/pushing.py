@@ -16,6 +16,7 @@ from .agreement import check_lengths
 from .capture import Environment, add_profile, capture, capture_environment, check_metrics, data_signature
 from .checks import aliases, push_options
 from .errors import InvalidPackage, NotFound, UsageError
+from .forking import unforked
 from .hyperparameters import given_params
 from .kinds import comes_from
 from .lineage import capture_origin, check_clean
@@ -105,7 +106,8 @@ def push(
             source = path
         else:
             source = Path(scratch, "package")
-            document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges, profile, author, lock)
+            with unforked():
+                document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges, profile, author, lock)
         if name is None:
             name = _default_name(model, path)
         version = _publish(source, name, document, Path(scratch), alias, label, message, store, dry_run)
