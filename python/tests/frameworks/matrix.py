@@ -322,8 +322,9 @@ def _unwrapped_once(found: Any, wanted: Any) -> tuple[Any, Any]:
     if isinstance(found, str) and found.startswith(("[", "{")) and isinstance(wanted, list | dict):
         # What is no tensor (entities of a text, scores by label) is served as a text of JSON.
         return json.loads(found), wanted
-    if isinstance(wanted, list) and len(wanted) == 1 and not isinstance(found, list | dict):
-        return found, wanted[0]
+    if isinstance(wanted, list) and len(wanted) == 1 and not isinstance(found, list):
+        if not isinstance(found, dict) or isinstance(wanted[0], dict):
+            return found, wanted[0]
     if isinstance(found, list) and len(found) == 1 and not isinstance(wanted, list | dict):
         return found[0], wanted
     if isinstance(found, dict) and isinstance(wanted, list):
