@@ -132,7 +132,8 @@ class Thread {
   #settle(reply: Reply): void {
     this.#waiting.get(reply.id)?.resolve(reply);
     this.#waiting.delete(reply.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    // A thread that is being ended is waited for, also when an answer of it was still on its way.
+    if (this.#waiting.size === 0 && this.#failure === undefined) this.#worker.unref();
   }
 
   #fail(error: unknown): void {
