@@ -15,7 +15,7 @@ const LOCKED = {
   recipe: { digest: digest('b'), pack: 'p/0', offset: 0, length: 1 },
   seq: 12,
 };
-const lock: LockFile = { path: '/work/ingot.lock', references: new Map([['churn@production', LOCKED]]) };
+const lock: LockFile = { path: '/srv/ingot.lock', references: new Map([['churn@production', LOCKED]]) };
 const production = parseReference('churn@production');
 
 const answering = (change: Partial<ResolvedVersion> = {}): VersionResolver => ({
