@@ -16,6 +16,7 @@ from pathlib import Path
 
 import joblib
 import pytest
+from joblib.externals.loky import get_reusable_executor
 
 import ingot
 from ingot import engine
@@ -46,6 +47,8 @@ def in_processes(kind: str) -> Callable[[list[int]], list[int]]:
 
 
 def in_joblib(seeds: list[int]) -> list[int]:
+    # Workers that another test left behind have its environment.
+    get_reusable_executor().shutdown(wait=True)
     return list(joblib.Parallel(n_jobs=2)(joblib.delayed(push_one)(seed) for seed in seeds))
 
 

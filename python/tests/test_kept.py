@@ -145,6 +145,8 @@ def test_one_that_goes_away_before_it_begins_is_replaced(store: Path, monkeypatc
 
 def test_an_engine_that_cannot_be_kept_is_not_asked_again(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = tmp_path / "asked"
+    # As a script, wherever it was found: only then is it known which Node runs it.
+    monkeypatch.setenv("INGOT_ENGINE", os.path.realpath(engine.find_engine()[-1]))
     node = engine.find_engine()[0]
     wrapper = tmp_path / "node"
     wrapper.write_text(f'#!/bin/sh\ncase "$*" in *__engine*) echo x >> "{asked}"; exit 2;; esac\nexec "{node}" "$@"\n')
