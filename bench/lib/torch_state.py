@@ -70,6 +70,8 @@ def main() -> None:
 
     torch.set_num_threads(1)
     name, folder, size = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    if name.endswith("-push"):
+        os.environ["INGOT_ENGINE_KEEP"] = "0"  # An engine that ends is counted, one that is kept is not.
     step = step_of(name, folder, size)
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     cpu, began = spent(), time.perf_counter()
