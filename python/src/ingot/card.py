@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from .metrics import lower_is_better
 from .signature import Feature
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from .signature import Signature
     from .version import Version
 
-#: Metrics that are better when they are lower, by a word in their name.
-_LOWER_IS_BETTER = ("loss", "error", "rmse", "mse", "mae", "mape", "brier", "latency", "seconds", "_ms", "size", "perplexity")
 _SHOWN_FEATURES = 12
 
 _STYLE = (
@@ -59,7 +58,7 @@ def delta(name: str, value: float, other: float) -> tuple[str, str]:
     difference = value - other
     if abs(difference) < 1e-12:
         return "±0", "same"
-    lower = any(word in name.lower() for word in _LOWER_IS_BETTER)
+    lower = lower_is_better(name)
     text = f"{difference:+.4g}".replace("-", "−")
     return text, "better" if (difference < 0) == lower else "worse"
 

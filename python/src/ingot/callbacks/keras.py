@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ import keras
 
 from ..pushing import push
 from ..version import Version
+from .monitor import Monitor
 
 __all__ = ["IngotCallback"]
 
@@ -32,14 +32,10 @@ class IngotCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-igno
 
     def __init__(self, name: str, *, monitor: str | None = None, mode: str = "auto", **push_options: Any) -> None:
         super().__init__()
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f'mode is "auto", "min" or "max", not {mode!r}')
         self.version: Version | None = None
         self._name = name
-        self._monitor = monitor
-        self._falls = mode == "min" or (mode == "auto" and _shall_fall(monitor or ""))
+        self._monitor = Monitor(monitor, mode)
         self._options = push_options
-        self._best = math.inf
         self._epochs = 0
         self._logs: dict[str, Any] = {}
 
@@ -47,19 +43,12 @@ class IngotCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-igno
         """Remembers the epoch's metrics; pushes when it is the best so far and ``monitor`` is given."""
         self._epochs = epoch + 1
         self._logs = dict(logs or {})
-        if self._monitor is None:
-            return
-        if self._monitor not in self._logs:
-            raise KeyError(f'there is no metric "{self._monitor}"; this epoch has {", ".join(self._logs)}')
-        value = float(self._logs[self._monitor])
-        distance = value if self._falls else -value
-        if distance < self._best:
-            self._best = distance
+        if self._monitor.improves(self._logs):
             self._push()
 
     def on_train_end(self, logs: Mapping[str, Any] | None = None) -> None:
         """Pushes the trained model, unless ``monitor`` decides."""
-        if self._monitor is None:
+        if not self._monitor.watches:
             self._push()
 
     def _push(self) -> None:
@@ -67,10 +56,6 @@ class IngotCallback(keras.callbacks.Callback):  # type: ignore[misc, unused-igno
         metrics = {**{key: float(value) for key, value in self._logs.items()}, **(given.pop("metrics", None) or {})}
         params = {"epochs": self._epochs, **_settings(self.params), **(given.pop("params", None) or {})}
         self.version = push(self.model, self._name, metrics=metrics, params=params, **given)
-
-
-def _shall_fall(metric: str) -> bool:
-    return any(word in metric.lower() for word in ("loss", "error", "mse", "mae", "rmse", "perplexity")) or metric == ""
 
 
 def _settings(params: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..pushing import push
 from ..version import Version
+from .monitor import Monitor
 
 __all__ = ["IngotCallback"]
 
@@ -26,39 +27,28 @@ class IngotCallback(_Callback):  # type: ignore[misc, unused-ignore]
 
     :param name: what the model is called in the store.
     :param monitor: the logged metric that says what is better (``"val_loss"``); without it one version is pushed at the end.
-    :param mode: ``"min"`` (default) or ``"max"``.
+    :param mode: ``"min"``, ``"max"``, or ``"auto"`` (default): losses and errors shall fall, everything else rise.
     :param push_options: what :func:`ingot.push` takes besides: ``X=``, ``alias=``, ``tags=``, ``store=``.
 
     The logged metrics, the epoch and the module's hyperparameters are kept with the version. With several processes the
     first one pushes. ``version`` is the newest one that was pushed, ``None`` before.
     """
 
-    def __init__(self, name: str, *, monitor: str | None = None, mode: str = "min", **push_options: Any) -> None:
+    def __init__(self, name: str, *, monitor: str | None = None, mode: str = "auto", **push_options: Any) -> None:
         super().__init__()
-        if mode not in ("min", "max"):
-            raise ValueError(f'mode is "min" or "max", not {mode!r}')
         self.version: Version | None = None
         self._name = name
-        self._monitor = monitor
-        self._sign = 1.0 if mode == "min" else -1.0
+        self._monitor = Monitor(monitor, mode)
         self._options = push_options
-        self._best = math.inf
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         """Pushes when the monitored metric is the best so far; the check before training does not count."""
-        if self._monitor is None or trainer.sanity_checking:
-            return
-        found = trainer.callback_metrics
-        if self._monitor not in found:
-            raise KeyError(f'there is no metric "{self._monitor}"; logged are {", ".join(map(str, found)) or "none"}')
-        distance = self._sign * float(found[self._monitor])
-        if distance < self._best:
-            self._best = distance
+        if not trainer.sanity_checking and self._monitor.improves(trainer.callback_metrics):
             self._push(trainer, pl_module)
 
     def on_fit_end(self, trainer: Any, pl_module: Any) -> None:
         """Pushes the trained module, unless ``monitor`` decides."""
-        if self._monitor is None:
+        if not self._monitor.watches:
             self._push(trainer, pl_module)
 
     def _push(self, trainer: Any, module: Any) -> None:

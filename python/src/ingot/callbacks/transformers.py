@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 
 from ..pushing import push
 from ..version import Version
+from .monitor import Monitor
 
 __all__ = ["IngotCallback"]
 
@@ -22,7 +23,7 @@ class IngotCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     :param name: what the model is called in the store.
     :param monitor: the metric that says what is better (``"eval_loss"``); without it one version is pushed at the end.
-    :param mode: ``"min"`` (default) or ``"max"``.
+    :param mode: ``"min"``, ``"max"``, or ``"auto"`` (default): losses and errors shall fall, everything else rise.
     :param push_options: what :func:`ingot.push` takes besides: ``X=``, ``alias=``, ``tags=``, ``store=``.
 
     The trainer's tokenizer (or processor) is stored with the model, so that the version answers texts. The last logged
@@ -30,16 +31,12 @@ class IngotCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
     newest one that was pushed, ``None`` before.
     """
 
-    def __init__(self, name: str, *, monitor: str | None = None, mode: str = "min", **push_options: Any) -> None:
+    def __init__(self, name: str, *, monitor: str | None = None, mode: str = "auto", **push_options: Any) -> None:
         super().__init__()
-        if mode not in ("min", "max"):
-            raise ValueError(f'mode is "min" or "max", not {mode!r}')
         self.version: Version | None = None
         self._name = name
-        self._monitor = monitor
-        self._sign = 1.0 if mode == "min" else -1.0
+        self._monitor = Monitor(monitor, mode)
         self._options = push_options
-        self._best = math.inf
         self._logged: dict[str, float] = {}
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
@@ -49,20 +46,14 @@ class IngotCallback(TrainerCallback):  # type: ignore[misc, unused-ignore]
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **kwargs: Any) -> None:
         """Pushes when the monitored metric is the best so far."""
-        if self._monitor is None:
-            return
         found = dict(metrics or {})
-        if self._monitor not in found:
-            raise KeyError(f'there is no metric "{self._monitor}"; this evaluation has {", ".join(found) or "none"}')
-        distance = self._sign * float(found[self._monitor])
-        if distance < self._best:
-            self._best = distance
+        if self._monitor.improves(found):
             self._logged.update({name: float(value) for name, value in found.items() if isinstance(value, int | float)})
             self._push(args, state, kwargs)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Pushes the trained model, unless ``monitor`` decides."""
-        if self._monitor is None:
+        if not self._monitor.watches:
             self._push(args, state, kwargs)
 
     def _push(self, args: Any, state: Any, given: dict[str, Any]) -> None:
