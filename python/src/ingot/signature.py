@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ._worker.frames import DATATYPES
 from .kinds import is_array, is_dataframe, is_missing, is_series, loaded, plain
 
 #: More columns than this in an array without names are described as one tensor.
@@ -15,21 +16,6 @@ MAX_ARRAY_FEATURES = 1024
 MAX_CATEGORIES = 200
 #: A category that fewer rows share is not listed, and neither are the others then, where there are many rows.
 SHARED_BY, MANY_ROWS, FEW_CATEGORIES = 5, 50, 5
-
-_DATATYPES = {
-    "bool": "BOOL",
-    "uint8": "UINT8",
-    "uint16": "UINT16",
-    "uint32": "UINT32",
-    "uint64": "UINT64",
-    "int8": "INT8",
-    "int16": "INT16",
-    "int32": "INT32",
-    "int64": "INT64",
-    "float16": "FP16",
-    "float32": "FP32",
-    "float64": "FP64",
-}
 
 
 @dataclass(frozen=True)
@@ -133,7 +119,7 @@ def infer_tensors(data: Any, name: str = "x", *, floats: str | None = None) -> t
     arrays = data if isinstance(data, Mapping) else {name: data}
     if not all(is_array(array) and array.ndim > 0 for array in arrays.values()):
         return ()
-    found = [(str(key), _DATATYPES.get(str(array.dtype), "BYTES"), array.shape) for key, array in arrays.items()]
+    found = [(str(key), DATATYPES.get(str(array.dtype), "BYTES"), array.shape) for key, array in arrays.items()]
     return tuple(
         Feature(key, "tensor", dtype=floats if floats and dtype == "FP64" else dtype, shape=_tensor_shape(dtype, shape))
         for key, dtype, shape in found
@@ -182,7 +168,7 @@ def _array_features(data: Any, names: Sequence[str] | None) -> tuple[Feature, ..
     if len(shape) == 1 and data.dtype.kind in "OUS":
         return _one_dimensional("text", data.tolist())
     if len(shape) != 2 or (names is None and shape[1] > MAX_ARRAY_FEATURES):
-        dtype = _DATATYPES.get(str(data.dtype), "BYTES")
+        dtype = DATATYPES.get(str(data.dtype), "BYTES")
         return (Feature("x", "tensor", dtype=dtype, shape=(-1, *shape[1:])),)
     if _is_sparse(data):
         kind = _type_of_dtype(data.dtype)
@@ -271,8 +257,8 @@ def describe_values(name: str, values: Sequence[Any]) -> Feature:
     if any(isinstance(value, list) for value in known):
         numpy = loaded("numpy")
         array = numpy.asarray(known) if numpy is not None else None
-        if array is not None and str(array.dtype) in _DATATYPES:
-            return Feature(name, "tensor", dtype=_DATATYPES[str(array.dtype)], shape=(-1, *array.shape[1:]))
+        if array is not None and str(array.dtype) in DATATYPES:
+            return Feature(name, "tensor", dtype=DATATYPES[str(array.dtype)], shape=(-1, *array.shape[1:]))
     return Feature(name, "string", nullable=nullable)
 
 

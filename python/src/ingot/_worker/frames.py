@@ -29,6 +29,13 @@ FORMATS = {
     "FP16": ("e", 2), "FP32": ("f", 4), "FP64": ("d", 8),
 }  # fmt: skip
 
+#: numpy dtype -> V2 datatype.
+DATATYPES = {
+    "bool": "BOOL", "uint8": "UINT8", "uint16": "UINT16", "uint32": "UINT32", "uint64": "UINT64",
+    "int8": "INT8", "int16": "INT16", "int32": "INT32", "int64": "INT64",
+    "float16": "FP16", "float32": "FP32", "float64": "FP64",
+}  # fmt: skip
+
 _PREFIX = struct.Struct("<IIQ")
 
 

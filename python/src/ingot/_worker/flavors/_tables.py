@@ -7,7 +7,7 @@ from typing import Any
 
 from . import InvalidPackage
 
-__all__ = ["column_names", "in_order", "is_table", "kind_of", "signature", "with_categories"]
+__all__ = ["column_names", "TableModel", "in_order", "is_table", "kind_of", "signature", "with_categories"]
 
 
 def kind_of(path: str, module: str, base: str) -> Any:
@@ -97,3 +97,30 @@ def _prediction(classes: Any, output: str) -> dict[str, Any]:
         if all(isinstance(value, kind) for value in listed):
             return {"name": "prediction", "type": name}
     return {"name": "prediction", "type": "categorical", "categories": [str(value) for value in listed]}
+
+
+class TableModel:
+    """A model that is asked with tables: columns in its own order, text as the categories of training.
+
+    ``names`` are those of its columns, None where only their order counts; ``count`` is how many there are.
+    """
+
+    def __init__(self, native: Any, names: list[str] | None, count: int, categories: dict[str, list[Any]]) -> None:
+        self._native = native
+        self._names = names
+        self._categories = categories
+        self.ingot_input = "dataframe" if names else "array"
+        self.classes_ = getattr(native, "classes_", None) if hasattr(native, "predict_proba") else None
+        self.ingot_signature = signature(names or [f"x{index}" for index in range(count)], categories, self.classes_)
+        if hasattr(native, "predict_proba"):
+            self.predict_proba = lambda data: native.predict_proba(self.table(data))
+
+    def predict(self, data: Any) -> Any:
+        """Labels of a classifier, numbers of everything else."""
+        return self._native.predict(self.table(data))
+
+    def table(self, data: Any) -> Any:
+        """Gives data as the model takes it."""
+        if is_table(data) and not self._names:
+            return data.to_numpy()
+        return with_categories(in_order(data, self._names), self._categories)

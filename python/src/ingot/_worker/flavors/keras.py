@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..frames import DATATYPES
 from . import existing
 
 __all__ = ["BATCH", "V2_NAMES", "load", "predictor"]
@@ -23,22 +24,7 @@ __all__ = ["BATCH", "V2_NAMES", "load", "predictor"]
 BATCH = 32
 
 #: Names of dtypes in the Open Inference Protocol.
-V2_NAMES = {
-    "bool": "BOOL",
-    "uint8": "UINT8",
-    "uint16": "UINT16",
-    "uint32": "UINT32",
-    "uint64": "UINT64",
-    "int8": "INT8",
-    "int16": "INT16",
-    "int32": "INT32",
-    "int64": "INT64",
-    "float16": "FP16",
-    "bfloat16": "FP32",
-    "float32": "FP32",
-    "float64": "FP64",
-    "string": "BYTES",
-}
+V2_NAMES = {**DATATYPES, "bfloat16": "FP32", "string": "BYTES"}
 
 
 def load(root: Path, description: dict[str, Any]) -> Any:

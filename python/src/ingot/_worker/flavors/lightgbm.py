@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import existing
-from ._tables import in_order, is_table, kind_of, signature, with_categories
+from ._tables import TableModel, kind_of
 
 __all__ = ["load", "predictor"]
 
@@ -59,36 +59,11 @@ def predictor(native: Any, description: dict[str, Any]) -> Any:
     """Gives what answers tables: columns in the model's order, text as the categories of training."""
     booster = native if hasattr(native, "model_to_string") else native.booster_
     categories = description.get("categories") or model_categories(booster)
-    asked = _Asked(native, booster, categories)
-    if hasattr(native, "predict_proba"):
-        asked.predict_proba = lambda data: native.predict_proba(asked.table(data))
-    return asked
-
-
-class _Asked:
-    """A Booster or a wrapper, asked with tables."""
-
-    def __init__(self, native: Any, booster: Any, categories: dict[str, list[Any]]) -> None:
-        self._native = native
-        names = booster.feature_name()
-        # Without names LightGBM calls the columns Column_0, Column_1, …: then only their order counts.
-        self._names = None if all(re.fullmatch(r"Column_\d+", name) for name in names) else names
-        self._categories = categories
-        self.ingot_input = "dataframe" if self._names else "array"
-        self.classes_ = getattr(native, "classes_", None) if hasattr(native, "predict_proba") else None
-        listed = self._names or [f"x{index}" for index in range(len(names))]
-        self.ingot_signature = signature(listed, categories, self.classes_)
-
-    def predict(self, data: Any) -> Any:
-        """Labels of a classifier, numbers of everything else."""
-        return self._native.predict(self.table(data))
-
-    def table(self, data: Any) -> Any:
-        """Gives data as the model takes it."""
-        if is_table(data) and not self._names:
-            return data.to_numpy()
-        # LightGBM writes names without spaces and other signs that JSON does not like; then the order counts.
-        return with_categories(in_order(data, self._names), self._categories)
+    names = booster.feature_name()
+    # Without names LightGBM calls the columns Column_0, Column_1, …: then only their order counts. It writes names without
+    # spaces and other signs that JSON does not like; then the order counts, too.
+    named = not all(re.fullmatch(r"Column_\d+", name) for name in names)
+    return TableModel(native, names if named else None, len(names), categories)
 
 
 def model_categories(booster: Any) -> dict[str, list[Any]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import existing
-from ._tables import in_order, is_table, kind_of, signature, with_categories
+from ._tables import TableModel, is_table, kind_of
 
 __all__ = ["load", "predictor"]
 
@@ -63,36 +63,11 @@ def predictor(native: Any, description: dict[str, Any]) -> Any:
     is_booster = hasattr(native, "save_raw")
     booster = native if is_booster else native.get_booster()
     categories = description.get("categories") or model_categories(booster)
-    asked = _Booster(native, booster, categories) if is_booster else _Wrapper(native, booster, categories)
-    if hasattr(native, "predict_proba"):
-        asked.predict_proba = lambda data: native.predict_proba(asked.table(data))
-    return asked
+    kind = _Booster if is_booster else TableModel
+    return kind(native, booster.feature_names, booster.num_features(), categories)
 
 
-class _Wrapper:
-    """A model of ``xgboost.sklearn``."""
-
-    def __init__(self, native: Any, booster: Any, categories: dict[str, list[Any]]) -> None:
-        self._native = native
-        self._names = booster.feature_names
-        self._categories = categories
-        self.ingot_input = "dataframe" if self._names else "array"
-        self.classes_ = getattr(native, "classes_", None) if hasattr(native, "predict_proba") else None
-        names = self._names or [f"x{index}" for index in range(booster.num_features())]
-        self.ingot_signature = signature(names, categories, self.classes_)
-
-    def predict(self, data: Any) -> Any:
-        """Labels of a classifier, numbers of everything else."""
-        return self._native.predict(self.table(data))
-
-    def table(self, data: Any) -> Any:
-        """Gives data as the model takes it."""
-        if is_table(data) and not self._names:
-            return data.to_numpy()
-        return with_categories(in_order(data, self._names), self._categories)
-
-
-class _Booster(_Wrapper):
+class _Booster(TableModel):
     """A plain Booster: wants a DMatrix."""
 
     def predict(self, data: Any) -> Any:
