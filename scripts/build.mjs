@@ -11,7 +11,7 @@ import { LICENSES_FILE, modulesOf, thirdPartyLicenses } from './lib/licenses.mjs
 import { inRoot, ROOT } from './lib/paths.mjs';
 import { run } from './lib/run.mjs';
 
-const LIBRARIES = ['core', 'client', 'serve'];
+const LIBRARIES = ['core', 'client', 'serve', 'registry'];
 const DIST = inRoot('packages/cli/dist');
 const STAMP = '.build';
 const WORKER = inRoot('python/src/ingot/_worker');
@@ -23,8 +23,8 @@ export const isCliBuilt = () => readOr(join(DIST, STAMP), '') === fingerprintOfC
 
 function fingerprintOfCli() {
   return fingerprintOfStats([
-    ...['core', 'serve', 'client', 'cli'].flatMap((name) => filesUnder(inRoot('packages', name, 'src'), isSource)),
-    ...['core', 'serve', 'client', 'cli'].map((name) => inRoot('packages', name, 'package.json')),
+    ...['core', 'serve', 'client', 'registry', 'cli'].flatMap((name) => filesUnder(inRoot('packages', name, 'src'), isSource)),
+    ...['core', 'serve', 'client', 'registry', 'cli'].map((name) => inRoot('packages', name, 'package.json')),
     ...filesUnder(WORKER),
     inRoot('package-lock.json'),
     inRoot('scripts/build.mjs'),
@@ -69,7 +69,7 @@ async function bundle(directory) {
     cwd: ROOT,
     platform: 'node',
     // Native parts that clients do without where they are not built.
-    external: ['onnxruntime-node', 'cpu-features', /\.node$/],
+    external: ['onnxruntime-node', 'cpu-features', 'pg-native', '@photostructure/sqlite', '@node-rs/argon2', /\.node$/],
     // Node 20 does not know `using`.
     // Clients of storages that are CommonJS ask where they lie.
     transform: { target: 'node20.11', define: { __dirname: 'import.meta.dirname' } },

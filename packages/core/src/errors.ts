@@ -20,10 +20,13 @@ export const ERROR_CODES = [
   'content-not-found',
   'path-not-found',
   'store-not-found',
+  'not-found',
   // not allowed (4)
   'forbidden',
+  'unauthenticated',
   // somebody or something else is there already (5)
   'conflict',
+  'precondition-failed',
   'label-taken',
   'name-taken',
   'source-changed',

@@ -25,6 +25,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   check: () => import('./check.ts'),
   gc: () => import('./gc.ts'),
   stats: () => import('./stats.ts'),
+  up: () => import('./up.ts'),
   serve: () => import('./serve.ts'),
   predict: () => import('./predict.ts'),
   'config show': () => import('./config-show.ts'),

@@ -3,7 +3,9 @@ import type { Log } from '@ingot/serve/log';
 import type { ServedVersion } from '@ingot/serve/model-host';
 import type { Context } from '../context.ts';
 import { startServer } from '../model-server.ts';
+import { logTo } from '../output/log-lines.ts';
 import { plain } from '../output/terminal.ts';
+import { untilAborted } from '../output/until-aborted.ts';
 
 /** `ingot serve SOURCE…`: answers predictions over HTTP until it is told to stop. */
 export async function run(context: Context): Promise<undefined> {
@@ -19,7 +21,7 @@ export async function run(context: Context): Promise<undefined> {
   context.progress.clear();
   warnOfStrangers(plan);
   announce(running.server.url, running.server.host.index(), context);
-  await aborted(context.signal);
+  await untilAborted(context.signal);
   plan.log('info', 'stopping: running requests end first');
 }
 
@@ -69,25 +71,4 @@ function announce(url: string, versions: readonly ServedVersion[], context: Cont
       );
     }
   }
-}
-
-function logTo(context: Context): Log {
-  const { err } = context.terminal;
-  const paint = { info: err.colors.dim, warn: err.colors.yellow, error: err.colors.red };
-  return (level, message, facts) => {
-    context.progress.clear();
-    const time = context.now().toISOString().slice(11, 19);
-    const more =
-      facts === undefined || Object.keys(facts).length === 0 ? '' : `  ${err.colors.dim(JSON.stringify(facts))}`;
-    err.write(
-      `${err.colors.dim(time)} ${paint[level](level.padEnd(5))} ${message.split('\n').map(plain).join('\n  ')}${more}\n`,
-    );
-  };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -36,6 +36,12 @@ export const SETTINGS = {
   env: { kind: ['auto', 'current', 'none'], about: 'how Python packages are provided' },
   workers: { kind: 'number', about: 'Python workers for each version' },
   spare: { kind: 'count', about: 'warm Python processes kept ready for each environment' },
+  db: {
+    kind: 'text',
+    about: 'database of the registry server, like postgres://… (default: SQLite files)',
+    fromProject: false,
+  },
+  state: { kind: 'path', about: 'directory of what the registry server keeps', fromProject: false },
   timeout: { kind: 'seconds', about: 'longest time for one prediction' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
   share: { kind: ['auto', 'yes', 'no'], about: 'whether the directory of the store is a network share' },

@@ -168,6 +168,7 @@ function home(env: SettingsHost['env']): string {
 function defaultValues(host: SettingsHost): Readonly<Partial<Record<SettingKey, string>>> {
   return {
     registry: join(home(host.env), '.ingot', 'store'),
+    state: join(home(host.env), '.ingot', 'server'),
     cache: join(host.env.XDG_CACHE_HOME || join(home(host.env), '.cache'), 'ingot'),
     actor: `${host.user}@${host.hostname}`,
     share: 'auto',

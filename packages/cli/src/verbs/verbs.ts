@@ -3,6 +3,7 @@ import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
 import { SERVE_VERBS } from './serve-verbs.ts';
 import { SOURCE_VERBS } from './source-verbs.ts';
+import { SERVER_VERBS } from './server-verbs.ts';
 import { STORE_VERBS } from './store-verbs.ts';
 import { TOOL_VERBS } from './tool-verbs.ts';
 import type { VerbSpec } from './verb.ts';
@@ -15,12 +16,12 @@ export const VERBS: readonly VerbSpec[] = [
   ...MIRROR_VERBS,
   ...CARE_VERBS,
   ...SERVE_VERBS,
+  ...SERVER_VERBS,
   ...TOOL_VERBS,
 ];
 
 /** Words that people may try because the documentation of later releases names them. */
 export const LATER_VERBS: readonly string[] = [
-  'up',
   'login',
   'token',
   'types',

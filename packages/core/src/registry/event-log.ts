@@ -25,6 +25,7 @@ const LONGEST_PAUSE_MS = 250;
  */
 export class EventLog<State> {
   readonly #tools: LogTools;
+  readonly #prefix: string;
   readonly #view: LogView<State>;
 
   /**
@@ -34,6 +35,7 @@ export class EventLog<State> {
    */
   constructor(tools: LogTools, prefix: string, fold: Fold<State>, start?: RememberedPosition<State> | 'new') {
     this.#tools = tools;
+    this.#prefix = prefix;
     this.#view = new LogView(tools, prefix, fold, start);
   }
 
@@ -74,6 +76,7 @@ export class EventLog<State> {
         continue;
       }
       const snapshot = this.#view.take(position, [event]);
+      this.#tools.onEvent?.(this.#prefix, event);
       await this.#view.runs.save(snapshot, options);
       return { snapshot, event };
     }
@@ -100,8 +103,8 @@ export class EventLog<State> {
   }
 
   // A reply can be lost: an event that carries our id is ours, whatever the storage said. Undefined: the number is taken.
-  async #write(position: LogSnapshot<State>, draft: EventDraft, id: string, options: BlobOptions) {
-    const event = this.#compose(position, draft, id);
+  async #write(position: LogSnapshot<State>, draft: EventDraft, id: string, options: AppendOptions) {
+    const event = this.#compose(position, draft, id, options.actor ?? this.#tools.actor);
     const { seq } = event.head;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -118,14 +121,14 @@ export class EventLog<State> {
     }
   }
 
-  #compose({ seq, digest, at }: LogSnapshot<State>, { kind, body, ignorable }: EventDraft, id: string) {
+  #compose({ seq, digest, at }: LogSnapshot<State>, { kind, body, ignorable }: EventDraft, id: string, actor: string) {
     const now = this.#tools.now().toISOString();
     const head = {
       seq: seq + 1,
       previous: digest,
       id,
       at: at !== null && at > now ? at : now,
-      actor: this.#tools.actor,
+      actor,
       kind,
       ...(ignorable ? { ignorable } : {}),
     };

@@ -10,6 +10,8 @@ export interface LogTools {
   readonly actor: string;
   readonly now: () => Date;
   readonly random: (size: number) => Uint8Array;
+  /** Is told of each event that was written here, once it stands. Default: nobody is. */
+  readonly onEvent?: ((log: string, event: StoredEvent) => void) | undefined;
   /** Is told once of each cache that had to be passed over. */
   readonly warn: (message: string) => void;
   /** Throws `refused` when this machine's clock is off. */
@@ -60,6 +62,8 @@ export interface RefreshOptions extends BlobOptions {
 
 /** Options of `append`. */
 export interface AppendOptions extends BlobOptions {
+  /** Who writes, for the event. Default: whom the log was opened for. */
+  readonly actor?: string;
   /** Whether the log was just refreshed `toWrite`, or appended to, by the same operation: then it is not asked first. */
   readonly seen?: boolean;
 }

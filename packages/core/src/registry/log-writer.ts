@@ -14,6 +14,7 @@ import { aliasNotFound, numbered, selectVersion } from './select.ts';
 
 /** Options of writes that take a reason. */
 export interface ReasonOptions extends BlobOptions {
+  readonly actor?: string;
   readonly reason?: string;
 }
 
@@ -22,7 +23,7 @@ export async function appendTo(
   directory: ModelDirectory,
   model: OpenModel,
   decide: (state: ModelState) => EventDraft | undefined,
-  options: BlobOptions,
+  options: BlobOptions & { readonly actor?: string },
 ): Promise<Appended<ModelState>> {
   await directory.writableNames(options);
   const appended = await model.log.append(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '../blob/blob-store.ts';
 import { FormatOnce } from '../content/store-format.ts';
 import { createClockCheck } from './clock-check.ts';
+import type { StoredEvent } from './events.ts';
 import { createLogReader } from './log-reader.ts';
 import { createVersionWriter } from './log-writer.ts';
 import { ModelDirectory } from './model-directory.ts';
@@ -19,6 +20,8 @@ export interface LogRegistryOptions {
   readonly clock?: () => Date;
   /** Default: the system's random bytes. */
   readonly random?: (size: number) => Uint8Array;
+  /** Is told of each event that this registry has written: the log's place (`names`, `models/<id>`) and the event. Default: nobody is. */
+  readonly onEvent?: (log: string, event: StoredEvent) => void;
   /** What is remembered between runs. Default: nothing, so that logs are read from their heads. */
   readonly memory?: RememberedStates;
   /** What was read of the store's format, for those who share it. Default: the registry reads it. */
@@ -48,6 +51,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     random,
     warn: warnOnce(options.onWarning),
     checkClock: createClockCheck(blobs, now, random),
+    onEvent: options.onEvent,
     ...(memory ? { forgetHint: hintFor(memory) } : {}),
   };
   const directory = new ModelDirectory(tools, options.format ?? new FormatOnce(blobs), memory);

@@ -138,6 +138,8 @@ export interface ResolvedVersion {
 /** Options of every call of a registry. */
 export interface RegistryOptions {
   readonly signal?: AbortSignal;
+  /** Who does it, for the history. Default: whom the registry was opened for. */
+  readonly actor?: string;
 }
 
 /** Options of publishing a version. */

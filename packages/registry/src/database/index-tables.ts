@@ -1,0 +1,4 @@
+import type { IndexTables as Tables } from '../index/tables.ts';
+
+/** Tables of the index. */
+export type IndexTables = Tables;

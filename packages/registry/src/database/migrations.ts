@@ -1,0 +1,46 @@
+import { IngotError } from '@ingot/core/errors';
+import { type Kysely, Migrator } from 'kysely';
+import { INDEX_STEPS } from '../index/migrations.ts';
+import { ACCESS_STEPS } from '../access/migrations.ts';
+import { TRACKING_STEPS } from '../tracking/migrations.ts';
+import { WEBHOOK_STEPS } from '../webhooks/migrations.ts';
+import { DEPLOYMENT_STEPS } from '../deployments/migrations.ts';
+import { GOVERNANCE_STEPS } from '../governance/migrations.ts';
+import { AUDIT_STEPS } from '../audit/migrations.ts';
+import { ARTIFACT_STEPS } from '../artifacts/migrations.ts';
+import type { MigrationSteps } from './migration-steps.ts';
+
+/** Steps of the index. */
+export const INDEX_MIGRATIONS: MigrationSteps = INDEX_STEPS;
+
+/** Steps of what is only the server's. */
+export const OWN_MIGRATIONS: MigrationSteps = {
+  ...ACCESS_STEPS,
+  ...ARTIFACT_STEPS,
+  ...AUDIT_STEPS,
+  ...DEPLOYMENT_STEPS,
+  ...GOVERNANCE_STEPS,
+  ...TRACKING_STEPS,
+  ...WEBHOOK_STEPS,
+};
+
+/**
+ * Runs the steps that a database has not seen yet. Servers that start together wait for each other.
+ * @throws IngotError `refused` when a newer release has written the tables.
+ */
+export async function migrate<Tables>(database: Kysely<Tables>, steps: MigrationSteps): Promise<void> {
+  const migrator = new Migrator({
+    db: database,
+    provider: { getMigrations: async () => ({ ...steps }) },
+    allowUnorderedMigrations: true,
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const text = error instanceof Error ? error.message : String(error);
+  if (/previously executed migration .* is missing/.test(text))
+    throw new IngotError('refused', 'a newer release of Ingot has written this database', {
+      hint: 'install the newest Ingot, or give the server another database',
+      cause: error,
+    });
+  throw error;
+}

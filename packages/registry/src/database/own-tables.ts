@@ -1,0 +1,16 @@
+import type { AccessTables } from '../access/tables.ts';
+import type { ArtifactTables } from '../artifacts/tables.ts';
+import type { AuditTables } from '../audit/tables.ts';
+import type { DeploymentTables } from '../deployments/tables.ts';
+import type { GovernanceTables } from '../governance/tables.ts';
+import type { TrackingTables } from '../tracking/tables.ts';
+import type { WebhookTables } from '../webhooks/tables.ts';
+
+/** Tables of what is only the server's. */
+export type OwnTables = AccessTables &
+  ArtifactTables &
+  AuditTables &
+  DeploymentTables &
+  GovernanceTables &
+  TrackingTables &
+  WebhookTables;

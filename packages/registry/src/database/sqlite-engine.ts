@@ -1,0 +1,75 @@
+/**
+ * The embedded database: Node's own where there is one (Node 22.5 and later), else the same interface from a package.
+ */
+
+import type { SqliteDatabase as KyselySqlite, SqliteStatement } from 'kysely';
+
+/** What Kysely asks of SQLite, and running plain statements. */
+export interface SqliteEngine extends KyselySqlite {
+  exec(sql: string): void;
+}
+
+/** A prepared statement as both engines have it. */
+interface EngineStatement {
+  all(...parameters: unknown[]): unknown[];
+  run(...parameters: unknown[]): { changes: number | bigint; lastInsertRowid: number | bigint };
+  iterate(...parameters: unknown[]): IterableIterator<unknown>;
+}
+
+interface EngineDatabase {
+  exec(sql: string): void;
+  prepare(sql: string): EngineStatement;
+  close(): void;
+}
+
+interface EngineModule {
+  readonly DatabaseSync: new (path: string) => EngineDatabase;
+}
+
+const STATEMENTS_KEPT = 500;
+
+/**
+ * Opens a database file, made when there is none; `:memory:` lives as long as the connection.
+ * Statements are prepared once and kept, the longest unused go first.
+ */
+export async function openSqliteEngine(path: string): Promise<SqliteEngine> {
+  const { DatabaseSync } = await engineModule();
+  const database = new DatabaseSync(path);
+  const prepared = new Map<string, SqliteStatement>();
+  return {
+    exec: (sql) => database.exec(sql),
+    close: () => {
+      prepared.clear();
+      database.close();
+    },
+    prepare: (sql) => {
+      const known = prepared.get(sql);
+      if (known !== undefined) {
+        prepared.delete(sql);
+        prepared.set(sql, known);
+        return known;
+      }
+      const statement = adapted(database.prepare(sql), sql);
+      prepared.set(sql, statement);
+      const [oldest] = prepared.keys();
+      if (prepared.size > STATEMENTS_KEPT && oldest !== undefined) prepared.delete(oldest);
+      return statement;
+    },
+  };
+}
+
+function adapted(statement: EngineStatement, sql: string): SqliteStatement {
+  return {
+    reader: /^\s*(?:select|with|pragma|explain|values)\b|\breturning\b/i.test(sql),
+    all: (parameters) => statement.all(...parameters),
+    run: (parameters) => statement.run(...parameters),
+    iterate: (parameters) => statement.iterate(...parameters),
+  };
+}
+
+async function engineModule(): Promise<EngineModule> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const name = major > 22 || (major === 22 && minor >= 13) ? 'node:sqlite' : '@photostructure/sqlite';
+  const engine: EngineModule = await import(name);
+  return engine;
+}

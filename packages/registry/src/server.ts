@@ -1,0 +1,94 @@
+/**
+ * The *registry server*: people, search and protocols over a store. The truth about models stays in the store's logs;
+ * the database holds an index of them, and what is only the server's.
+ */
+
+import { randomBytes } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { IngotError, systemErrorCode } from '@ingot/core/errors';
+import type { Registry } from '@ingot/core/registry/registry';
+import type { StoredEvent } from '@ingot/core/registry/events';
+import type { FastifyInstance } from 'fastify';
+import type { Authorizer, Identity } from './access/identity.ts';
+import { openDatabase } from './database/database.ts';
+import { createRegistryApp } from './http/app.ts';
+import { healthRoutes } from './http/health.ts';
+import type { Log, ServedStore, Services } from './services.ts';
+
+/** What a registry server is started with. */
+export interface RegistryServerOptions {
+  readonly store: ServedStore;
+  /** Opens the registry in the store's logs; `onEvent` is told of what it has written. */
+  readonly openRegistry: (onEvent: (log: string, event: StoredEvent) => void) => Registry;
+  /** Directory of the server's files: database, keys. */
+  readonly directory: string;
+  /** `postgres://…`. Default: SQLite in `directory`. */
+  readonly databaseAddress?: string | undefined;
+  /** Default `127.0.0.1`. */
+  readonly host?: string;
+  /** Default 8585; 0: any free one. */
+  readonly port?: number;
+  readonly version: string;
+  readonly log: Log;
+  /** Default: the system clock. */
+  readonly now?: () => Date;
+  /** Default: the system's random bytes. */
+  readonly random?: (size: number) => Uint8Array;
+}
+
+/** A running registry server; disposing it lets running requests end and closes the database. */
+export interface RegistryServer extends AsyncDisposable {
+  /** `http://127.0.0.1:8585`. */
+  readonly url: string;
+}
+
+const OPEN: Identity = { kind: 'open', name: 'anonymous', authenticated: false };
+
+const OPEN_TO_ALL: Authorizer = { may: () => true, check: () => {} };
+
+/**
+ * Starts a registry server and listens.
+ * @throws IngotError `port-in-use`, and as opening the database does.
+ */
+export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
+  const { store, log, version, now = () => new Date(), random = randomBytes } = options;
+  const { directory, databaseAddress: address } = options;
+  const database = await openDatabase({ directory, address });
+  try {
+    const registry = options.openRegistry(() => {});
+    const services: Services = { store, database, registry, authorizer: OPEN_TO_ALL, log, now, random, version };
+    const gate = { identify: () => OPEN, check: OPEN_TO_ALL.check, requireSomebody: () => {} };
+    const app = await createRegistryApp({ services, gate, protocols: [healthRoutes] });
+    const url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 8585);
+    const end = async (): Promise<void> => {
+      await app.close();
+      await database[Symbol.asyncDispose]();
+    };
+    return { url, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await database[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const code = systemErrorCode(error);
+    if (code !== 'EADDRINUSE' && code !== 'EACCES' && code !== 'EADDRNOTAVAIL' && code !== 'ENOTFOUND') throw error;
+    if (code === 'ENOTFOUND' || code === 'EADDRNOTAVAIL')
+      throw new IngotError('usage', `${host} is no address of this machine`, { hint: 'ingot up --host 127.0.0.1' });
+    throw new IngotError('port-in-use', `port ${port} of ${host} is taken or not ours to take`, {
+      hint: 'ingot up --port 0',
+      cause: error,
+    });
+  }
+  const address = app.server.address();
+  return addressText(host, address !== null && typeof address === 'object' ? address : undefined, port);
+}
+
+function addressText(host: string, address: AddressInfo | undefined, port: number): string {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return `http://${shown}:${address?.port ?? port}`;
+}

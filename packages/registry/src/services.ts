@@ -1,0 +1,38 @@
+/** What the rooms of the server share. One object is made when it starts; each protocol takes from it what it needs. */
+
+import type { BlobStore } from '@ingot/core/blob/blob-store';
+import type { ContentStore } from '@ingot/core/content/content-store';
+import type { FormatOnce } from '@ingot/core/content/store-format';
+import type { JsonValue } from '@ingot/core/json';
+import type { Registry } from '@ingot/core/registry/registry';
+import type { Authorizer } from './access/identity.ts';
+import type { Database } from './database/database.ts';
+
+/** Receives the server's log lines; must be fast and must not throw. */
+export type Log = (
+  level: 'info' | 'warn' | 'error',
+  message: string,
+  facts?: Readonly<Record<string, JsonValue>>,
+) => void;
+
+/** The store as the server works with it. */
+export interface ServedStore {
+  readonly address: string;
+  readonly blobs: BlobStore;
+  readonly format: FormatOnce;
+  readonly contents: ContentStore;
+}
+
+/** What the rooms of the server share. */
+export interface Services {
+  readonly store: ServedStore;
+  readonly database: Database;
+  /** Writes to the store's logs and answers from the index. */
+  readonly registry: Registry;
+  readonly authorizer: Authorizer;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly random: (size: number) => Uint8Array;
+  /** The server's own version. */
+  readonly version: string;
+}
