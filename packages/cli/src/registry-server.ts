@@ -1,0 +1,67 @@
+import { join } from 'node:path';
+import { IngotError } from '@ingot/core/errors';
+import { openLogRegistry } from '@ingot/core/registry/open';
+import { openRememberedStates } from '@ingot/core/registry/remembered';
+import type { Log } from '@ingot/registry/services';
+import { startRegistryServer } from '@ingot/registry/server';
+import type { Context } from './context.ts';
+import type { Settings } from './settings/settings.ts';
+import { openStore } from './open.ts';
+import { toolVersion } from './tool-version.ts';
+
+/** Where a registry server listens, and who hears its log. */
+export interface RegistryPlan {
+  readonly host: string;
+  readonly port: number;
+  readonly log: Log;
+}
+
+/** A running registry server; disposing it ends it and lets go of the store. */
+export interface RunningRegistry extends AsyncDisposable {
+  readonly url: string;
+  /** Address of the store. */
+  readonly store: string;
+}
+
+/** Starts a registry server over the store that the settings name, which is made where there is none. */
+export async function startRegistry(plan: RegistryPlan, context: Context): Promise<RunningRegistry> {
+  const { settings, now } = context;
+  const store = await openStore(context, { creates: true });
+  try {
+    const server = await startRegistryServer({
+      store,
+      openRegistry: (onEvent) =>
+        openLogRegistry({
+          blobs: store.blobs,
+          actor: settings.text('actor') ?? 'unknown',
+          clock: now,
+          memory: openRememberedStates({ directory: join(store.remembered, 'server') }),
+          format: store.format,
+          onEvent,
+          onWarning: (message) => plan.log('warn', message),
+        }),
+      directory: stateDirectory(settings),
+      databaseAddress: settings.text('db'),
+      host: plan.host,
+      port: plan.port,
+      version: toolVersion(),
+      log: plan.log,
+      now,
+    });
+    const end = async (): Promise<void> => {
+      await server[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    };
+    return { url: server.url, store: store.address, [Symbol.asyncDispose]: end };
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Directory of what the registry server keeps: its database and keys. */
+export function stateDirectory(settings: Settings): string {
+  const path = settings.path('state');
+  if (path !== undefined) return path;
+  throw new IngotError('invalid-config', 'the state directory is empty', { hint: 'ingot config show --origin' });
+}

@@ -1,0 +1,28 @@
+import type { VerbSpec } from './verb.ts';
+
+/** Verbs of the registry server. */
+export const SERVER_VERBS: readonly VerbSpec[] = [
+  {
+    name: 'up',
+    about: 'run the registry server over the store',
+    group: 'serve',
+    options: [
+      { name: 'host', value: 'HOST', about: 'address to listen on (default: 127.0.0.1)', setting: 'host' },
+      { name: 'port', value: 'PORT', about: 'port to listen on; 0 takes a free one (default: 8585)', setting: 'port' },
+      {
+        name: 'db',
+        value: 'ADDRESS',
+        about: 'postgres://… for several servers over one store (default: SQLite files in the state directory)',
+        setting: 'db',
+      },
+      {
+        name: 'state',
+        value: 'DIR',
+        about: 'directory of the server’s own files (default: ~/.ingot/server)',
+        complete: 'directory',
+        setting: 'state',
+      },
+    ],
+    examples: ['ingot up', 'INGOT_REGISTRY=s3://models/prod INGOT_DB=postgres://… ingot up --host 0.0.0.0'],
+  },
+];
