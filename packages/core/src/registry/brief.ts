@@ -20,7 +20,7 @@ export function briefOf(state: ModelState, at: string | null): ModelBrief {
   return compact({
     at,
     closed: state.closed,
-    description: state.description ?? state.newestDescription,
+    description: (state.description || undefined) ?? state.newestDescription,
     tags: state.tags,
     aliases: Object.fromEntries(liveAliases(state).map(({ alias, number }) => [alias, number])),
     versions: keptVersions(state).length,
@@ -65,5 +65,6 @@ function parseSlimVersion(fields: Fields): VersionSlim {
     flavor: fields.text('flavor'),
     sizeBytes: fields.count('sizeBytes'),
     metrics: fields.optionalNumberMap('metrics'),
+    stage: fields.optionalText('stage'),
   });
 }

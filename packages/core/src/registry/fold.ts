@@ -29,6 +29,8 @@ export interface Fold<State> {
   /** Changes whenever the same events would give another state, or slim events keep other entries. */
   readonly version: number;
   readonly initial: State;
+  /** Whether events that an older version slimmed down are the same by this one. Default: they never are. */
+  readsOlder?(version: number, events: readonly SlimEvent[]): boolean;
   /** Keeps of an event's body what the fold reads. */
   slimBody(kind: string, body: JsonObject): JsonObject;
   /**

@@ -35,7 +35,8 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
   closed: () => 'model deleted',
   'upload-expired': (body) => `abandoned upload ${say(body.upload)} dropped`,
   attached: (body) => `${say(body.manifest)} attached to ${say(body.subject)}`,
-  'stage-set': (body) => `version ${say(body.number)} moved to stage ${say(body.stage)}`,
+  'stage-set': (body) =>
+    `version ${say(body.number)} ${body.stage === null ? 'is in no stage any more' : `moved to stage ${say(body.stage)}`}`,
   'approval-given': (body) => `version ${say(body.number)} approved`,
   'hold-set': (body) =>
     `deletion of ${typeof body.number === 'number' ? `version ${body.number}` : 'the model'} forbidden (hold ${say(body.hold)})`,

@@ -48,11 +48,19 @@ export function reasoned(body: JsonObject, reason: string | undefined): JsonObje
 /** Makes the methods of a registry that change what is said of versions, and their aliases. */
 export function createVersionWriter(
   directory: ModelDirectory,
-): Pick<Registry, 'update' | 'setAlias' | 'removeAlias' | 'retire' | 'deleteVersion'> {
+): Pick<Registry, 'update' | 'setStage' | 'setAlias' | 'removeAlias' | 'retire' | 'deleteVersion'> {
   return {
     update: async (reference, changes, options = {}) => {
       const model = await directory.open(reference.name, { ...options, toWrite: true });
       return updateVersion(directory, model, reference, changes, options);
+    },
+
+    setStage: async (reference, stage, options = {}) => {
+      if (stage !== null) checkStage(stage);
+      const model = await directory.open(reference.name, { ...options, toWrite: true });
+      return mark(directory, model, reference, options, ({ number, stage: from = null }) =>
+        from === stage ? undefined : { kind: 'stage-set', body: { number, stage, from } },
+      );
     },
 
     setAlias: async (name, alias, number, options = {}) => {
@@ -149,6 +157,16 @@ export function checkMetrics(metrics: Readonly<Record<string, number>> | undefin
   const bad = Object.entries(metrics ?? {}).find(([, value]) => !Number.isFinite(value));
   if (bad === undefined) return;
   throw new IngotError('usage', `metric "${bad[0]}" is ${bad[1]}: a metric is a finite number`);
+}
+
+const STAGE = /^[^\p{C}\s](?:[^\p{C}]{0,98}[^\p{C}\s])?$/u;
+
+function checkStage(stage: string): void {
+  if (STAGE.test(stage)) return;
+  throw new IngotError('invalid-name', `${JSON.stringify(stage.slice(0, 120))} can be no stage`, {
+    hint: 'a stage has 1 to 100 characters, none of them a control character, and no space at its ends',
+    details: { stage: stage.slice(0, 120) },
+  });
 }
 
 /** Refuses to delete what a hold or an alias needs; without a number, the whole model. */

@@ -192,6 +192,8 @@ describe('the fold of a model', () => {
       ['version-updated', { number: 1, metrics: { auc: 'high' } }],
       ['model-updated', { tags: { team: 1 } }],
       ['upload-expired', {}],
+      ['stage-set', { number: 2, stage: 'Staging' }],
+      ['stage-set', { number: 1 }],
     ];
     for (const [kind, body] of bad) {
       const event = { seq: 2, at: first.at, kind, body };
@@ -199,8 +201,19 @@ describe('the fold of a model', () => {
     }
   });
 
+  test('reads runs of the version before it unless they hold what that one left out', () => {
+    const published: [string, JsonObject] = ['version-published', publishedBody(draftOf('a'), 1, { shadowed: false })];
+    const reads = (version: number, ...kinds: readonly [string, JsonObject][]) =>
+      modelFold.readsOlder?.(version, slim(chain([published, ...kinds])));
+    assert.equal(reads(1), true);
+    assert.equal(reads(0), false);
+    assert.equal(reads(1, ['stage-set', { number: 1, stage: 'Staging' }]), false);
+    assert.equal(reads(1, ['model-updated', { description: 'd' }]), false);
+  });
+
   test('keeps uploads that expired, holds and what is said of the model', () => {
     const kinds: [string, JsonObject][] = [
+      ['version-published', publishedBody(draftOf('a'), 1, { shadowed: false })],
       ['upload-expired', { upload: 'u1' }],
       ['hold-set', { hold: 'audit', number: null }],
       ['hold-set', { hold: 'court', number: 3 }],
@@ -218,6 +231,7 @@ describe('the fold of a model', () => {
     assert.equal(state.description, 'd');
     assert.deepEqual(state.tags, { b: '2' });
     assert.equal(state.closed, true);
+    assert.equal(state.versions[0]?.stage, 'Production');
     assert.equal(state.unknown, undefined);
     assert.deepEqual(throughJson(state), state);
   });

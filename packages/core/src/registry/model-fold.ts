@@ -24,6 +24,7 @@ export interface VersionEntry {
   readonly publishedAt: string;
   readonly createdAt?: string;
   readonly metrics?: Readonly<Record<string, number>>;
+  readonly stage?: string;
 }
 
 /** An alias: what it names now, and before. */
@@ -82,6 +83,7 @@ const SLIM_KEYS: Readonly<Record<string, readonly string[]>> = {
   'upload-expired': ['upload'],
   'hold-set': ['hold', 'number'],
   'hold-released': ['hold'],
+  'stage-set': ['number', 'stage'],
 };
 
 const KNOWN: ReadonlySet<string> = new Set(MODEL_KINDS);
@@ -92,11 +94,15 @@ export const MAX_LEFT_OUT = 10_000;
 
 /** The fold of a model's log. */
 export const modelFold: Fold<ModelState> = {
-  version: 1,
+  version: 2,
+  // Version 1 kept nothing of stages, and only the beginning of a model's description.
+  readsOlder: (version, events) =>
+    version === 1 && events.every(({ kind }) => kind !== 'stage-set' && kind !== 'model-updated'),
   initial: { versions: [], aliases: [], tags: {}, expiredUploads: [], holds: [], closed: false },
   slimBody(kind, body) {
     const slim = pick(body, SLIM_KEYS[kind] ?? []);
     const { description } = slim;
+    if (kind === 'model-updated') return slim;
     return typeof description === 'string' ? { ...slim, description: description.slice(0, DESCRIPTION_LENGTH) } : slim;
   },
   apply(state, events, fileOf) {
@@ -134,6 +140,7 @@ const APPLY: Readonly<Record<string, Apply>> = {
   'alias-set': (draft, fields) => moveAlias(draft, fields, existingNumber(draft, fields)),
   'alias-removed': (draft, fields) => moveAlias(draft, fields, null),
   'model-updated': describe,
+  'stage-set': (draft, fields) => change(draft, fields, (entry) => staged(entry, fields)),
   'upload-expired': (draft, fields) => {
     draft.expiredUploads = [...draft.expiredUploads, fields.text('upload')];
   },
@@ -187,6 +194,10 @@ function updated(entry: VersionEntry, seq: number, fields: Fields): VersionEntry
     ...(metrics ? { metrics: { ...entry.metrics, ...metrics } } : {}),
     ...(label === undefined ? {} : { label, labelShadowed: false }),
   };
+}
+
+function staged({ stage: _, ...entry }: VersionEntry, fields: Fields): VersionEntry {
+  return fields.raw('stage') === null ? entry : { ...entry, stage: fields.text('stage') };
 }
 
 function existingNumber(draft: Draft, fields: Fields): number {
@@ -268,6 +279,7 @@ function parseEntry(fields: Fields): VersionEntry {
     updates: fields.counts('updates'),
     status: fields.oneOf('status', ['active', 'retired', 'deleted'] as const),
     publishedAt: fields.text('publishedAt'),
+    stage: fields.optionalText('stage'),
     ...publishedFacts(fields),
   });
 }

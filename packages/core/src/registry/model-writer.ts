@@ -1,10 +1,13 @@
 import { IngotError } from '../errors.ts';
+import type { JsonObject } from '../json.ts';
 import type { ModelName } from '../ref.ts';
 import type { BlobOptions } from '../blob/blob-store.ts';
-import { checkDeletable, reasoned } from './log-writer.ts';
+import { briefOf, summaryFrom } from './brief.ts';
+import { appendTo, checkDeletable, reasoned } from './log-writer.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import type { NamedModel } from './names-fold.ts';
-import type { Registry } from './registry.ts';
+import type { ModelState } from './model-fold.ts';
+import type { ModelChanges, Registry } from './registry.ts';
 import { keptVersions } from './select.ts';
 
 const BASE_VERSIONS = 3;
@@ -12,7 +15,7 @@ const BASE_VERSIONS = 3;
 /** Makes the methods of a registry that make, name and delete models. */
 export function createModelWriter(
   directory: ModelDirectory,
-): Pick<Registry, 'ensureModel' | 'prepareWrite' | 'deleteModel' | 'rename'> {
+): Pick<Registry, 'ensureModel' | 'updateModel' | 'prepareWrite' | 'deleteModel' | 'rename'> {
   return {
     async prepareWrite(options = {}) {
       // The write tells what is wrong.
@@ -28,17 +31,32 @@ export function createModelWriter(
         if (isNew) {
           directory.newLog(named.id);
           await directory.remember();
-          return { id: named.id, base: [] };
+          return { id: named.id, base: [], isNew };
         }
         const { state } = early?.id === named.id ? early.snapshot : await directory.log(named.id).refresh(options);
         await directory.remember();
         if (!state.closed) {
           const base = keptVersions(state).slice(0, BASE_VERSIONS);
-          return { id: named.id, base: base.map((entry) => entry.recipe) };
+          return { id: named.id, base: base.map((entry) => entry.recipe), isNew };
         }
         // Whoever closed it did not come to free its name.
         await freeName(directory, named, options);
       }
+    },
+
+    async updateModel(name, changes, options = {}) {
+      const model = await directory.open(name, { ...options, toWrite: true });
+      const { snapshot } = await appendTo(
+        directory,
+        model,
+        (state) => {
+          const body = effective(state, changes);
+          if (Object.keys(body).length === 0) return undefined;
+          return { kind: 'model-updated', body: reasoned(body, options.reason) };
+        },
+        options,
+      );
+      return summaryFrom(model, briefOf(snapshot.state, snapshot.at));
     },
 
     async deleteModel(name, options = {}) {
@@ -108,6 +126,16 @@ async function freeName(directory: ModelDirectory, { id }: NamedModel, options: 
     return current && { kind: 'model-deleted', body: reasoned({ name: current.name, id }, reason) };
   }, options);
   directory.forget(id);
+}
+
+/** What changes would change. */
+function effective(state: ModelState, { description, tags }: ModelChanges): JsonObject {
+  const known = new Map(Object.entries(state.tags));
+  const changed = Object.entries(tags ?? {}).filter(([key, value]) => (known.get(key) ?? null) !== value);
+  return {
+    ...(description === undefined || description === (state.description ?? '') ? {} : { description }),
+    ...(changed.length === 0 ? {} : { tags: Object.fromEntries(changed) }),
+  };
 }
 
 function newModelId(name: ModelName, random: (size: number) => Uint8Array): string {

@@ -68,7 +68,7 @@ async function publishOrFind(
     { manifest, label, labelFrom }: VersionDraft | AddedDraft,
   ): VersionEntry | undefined {
     const newest = latestVersion(state);
-    if (newest?.manifest !== manifest || options.number !== undefined) return undefined;
+    if (newest?.manifest !== manifest || options.number !== undefined || options.always) return undefined;
     if (label !== undefined && labelFrom === 'flag' && newest.label !== label) refuseLabel(model, state, newest, label);
     return newest;
   }
@@ -136,7 +136,9 @@ function refuseExpired(state: ModelState, { upload, recipe }: VersionDraft): voi
   });
 }
 
-function checkDraft(draft: VersionDraft | AddedDraft, { aliases }: PublishOptions): void {
+function checkDraft(draft: VersionDraft | AddedDraft, { aliases, always, existingOnly }: PublishOptions): void {
+  if (always && (draft.recipe === undefined || existingOnly))
+    throw new IngotError('usage', 'what is published always needs its recipe, and is never only added');
   for (const alias of aliases ?? []) parseAlias(alias);
   if (draft.label !== undefined) parseLabel(draft.label);
   checkMetrics(draft.metrics);

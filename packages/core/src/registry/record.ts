@@ -52,6 +52,7 @@ export async function readRecord(
     status: entry.status,
     publishedAt: entry.publishedAt,
     publishedBy: event.head.actor,
+    stage: entry.stage,
     aliases: liveAliases(model.state).flatMap(({ alias, number }) => (number === entry.number ? [alias] : [])),
   });
 }
@@ -71,8 +72,8 @@ function withUpdate<T extends Pick<VersionRecord, 'card' | 'description' | 'tags
 
 /** What a listing says of a version. */
 export function slimVersion(entry: VersionEntry): VersionSlim {
-  const { number, manifest, label, status, publishedAt, createdAt, flavor, sizeBytes, metrics } = entry;
-  return compact({ number, manifest, label, status, publishedAt, createdAt, flavor, sizeBytes, metrics });
+  const { number, manifest, label, status, publishedAt, createdAt, flavor, sizeBytes, metrics, stage } = entry;
+  return compact({ number, manifest, label, status, publishedAt, createdAt, flavor, sizeBytes, metrics, stage });
 }
 
 /** The answer to a reference. */

@@ -64,6 +64,8 @@ export interface VersionRecord extends Omit<VersionDraft, 'labelFrom' | 'upload'
   /** ISO 8601, UTC. */
   readonly publishedAt: string;
   readonly publishedBy: string;
+  /** Stage that it is in, where somebody has put it in one. */
+  readonly stage?: string;
   /** Aliases that name this version now, sorted. */
   readonly aliases: readonly string[];
   /** Set when a label of the metadata was already taken by another version. */
@@ -84,6 +86,7 @@ export interface VersionSlim {
   readonly flavor: string;
   readonly sizeBytes: number;
   readonly metrics?: Readonly<Record<string, number>>;
+  readonly stage?: string;
 }
 
 /** A model in a listing. */
@@ -153,6 +156,8 @@ export interface PublishOptions extends RegistryOptions {
    * a recipe means the same. Default: false.
    */
   readonly existingOnly?: boolean;
+  /** Publishes a new version also when the newest one has the same manifest; the draft needs its recipe. Default: false. */
+  readonly always?: boolean;
   /**
    * The number the version gets, which must be higher than every other; the numbers between are left out and never used.
    * The same manifest as the newest one's makes a version, too. Default: the next number.
@@ -190,6 +195,12 @@ export interface VersionChanges {
   readonly metrics?: Readonly<Record<string, number>>;
 }
 
+/** Changes to what is said of a model. Null removes a tag; an empty description removes it. */
+export interface ModelChanges {
+  readonly description?: string;
+  readonly tags?: Readonly<Record<string, string | null>>;
+}
+
 /** Answers which version a reference means. */
 export interface VersionResolver {
   /**
@@ -197,6 +208,15 @@ export interface VersionResolver {
    * @throws IngotError `model-not-found`, `version-not-found`, `alias-not-found` (each with the nearest name), `unavailable`, `tampered`.
    */
   resolve(reference: Reference, options?: RegistryOptions): Promise<ResolvedVersion>;
+}
+
+/** What making sure of a model came to. */
+export interface EnsuredModel {
+  readonly id: string;
+  /** Recipes of its newest three versions. */
+  readonly base: readonly RecipeRef[];
+  /** True when this call has made it. */
+  readonly isNew: boolean;
 }
 
 /** Publishes, resolves, moves and tells history. */
@@ -208,10 +228,16 @@ export interface Registry extends VersionResolver {
   version(reference: Reference, options?: RegistryOptions): Promise<VersionRecord>;
   history(name: ModelName, options?: RegistryOptions): AsyncIterable<HistoryEntry>;
   /** Makes sure the model exists (appends `model-created`) and gives its id and the recipes of its newest three versions. */
-  ensureModel(
+  ensureModel(name: ModelName, options?: RegistryOptions): Promise<EnsuredModel>;
+  /**
+   * Changes what is said of a model; nothing is written when all of it is said already.
+   * @throws IngotError `model-not-found`.
+   */
+  updateModel(
     name: ModelName,
-    options?: RegistryOptions,
-  ): Promise<{ readonly id: string; readonly base: readonly RecipeRef[] }>;
+    changes: ModelChanges,
+    options?: RegistryOptions & { readonly reason?: string },
+  ): Promise<ModelSummary>;
   /**
    * Begins what the first write waits for (a look at the storage's clock), while something else is done; ends when it
    * has ended, well or not. Default: the write does it.
@@ -228,6 +254,15 @@ export interface Registry extends VersionResolver {
     options?: RegistryOptions & { readonly reason?: string },
   ): Promise<VersionRecord>;
   setAlias(name: ModelName, alias: string, number: number, options?: AliasOptions): Promise<AliasMove>;
+  /**
+   * Puts a version in a stage (`Staging`, 100 characters at most), or in none; nothing is written when it is there already.
+   * @throws IngotError `invalid-name` for a text that can be no stage, `version-not-found`.
+   */
+  setStage(
+    reference: Reference,
+    stage: string | null,
+    options?: RegistryOptions & { readonly reason?: string },
+  ): Promise<VersionRecord>;
   /** Throws `alias-not-found`. */
   removeAlias(name: ModelName, alias: string, options?: AliasOptions): Promise<AliasMove>;
   /** The version that held the alias before the current one, from the alias history; undefined when there is none. */

@@ -1,6 +1,7 @@
 import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import { bodyOf, readIfPresent } from '../blob/bytes.ts';
 import { isIngotError } from '../errors.ts';
+import type { Fold } from './fold.ts';
 import { numberedKey } from './log-files.ts';
 import type { Run } from './run.ts';
 import { encodeRun, endOf, parseRun } from './run.ts';
@@ -10,6 +11,9 @@ export const SEGMENT_EVENTS = 256;
 
 /** A head is written after every so many events. Must divide {@link SEGMENT_EVENTS}. */
 export const HEAD_EVENTS = 8;
+
+/** What says which runs are of use. */
+type RunFold = Pick<Fold<unknown>, 'version' | 'readsOlder'>;
 
 /** The last event before the segment that event `seq` belongs to: 0 for events 1 to 256, 256 for 257 to 512. */
 export function segmentStart(seq: number): number {
@@ -24,13 +28,13 @@ export function segmentStart(seq: number): number {
 export class RunCache {
   readonly #blobs: BlobStore;
   readonly #prefix: string;
-  readonly #foldVersion: number;
+  readonly #fold: RunFold;
   readonly #warn: (message: string) => void;
 
-  constructor(blobs: BlobStore, prefix: string, foldVersion: number, warn: (message: string) => void) {
+  constructor(blobs: BlobStore, prefix: string, fold: RunFold, warn: (message: string) => void) {
     this.#blobs = blobs;
     this.#prefix = prefix;
-    this.#foldVersion = foldVersion;
+    this.#fold = fold;
     this.#warn = warn;
   }
 
@@ -76,12 +80,17 @@ export class RunCache {
       const bytes = await readIfPresent(this.#blobs, key, options);
       if (bytes === undefined) return undefined;
       const run = parseRun(bytes, key);
-      if (run.fold === this.#foldVersion && key.endsWith(numberedKey('', endOf(run)))) return run;
+      if (this.#isReadable(run) && key.endsWith(numberedKey('', endOf(run)))) return run;
     } catch (error) {
       if (!isIngotError(error, 'integrity')) throw error;
       this.#warn(`${error.message}; it is only a cache, so the events are read instead`);
     }
     return undefined;
+  }
+
+  #isReadable({ fold, events }: Run): boolean {
+    const { version, readsOlder } = this.#fold;
+    return fold === version || (fold < version && readsOlder?.(fold, events) === true);
   }
 
   async #list(kind: 'heads' | 'segments', options: BlobOptions): Promise<string[]> {

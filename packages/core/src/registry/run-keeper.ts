@@ -24,7 +24,7 @@ export class RunKeeper<State> {
     this.#tools = tools;
     this.#fold = fold;
     this.#files = files;
-    this.#cache = new RunCache(tools.blobs, prefix, fold.version, tools.warn);
+    this.#cache = new RunCache(tools.blobs, prefix, fold, tools.warn);
   }
 
   /** Where reading starts: after the last event that heads and segments vouch for, else before the first. */

@@ -20,6 +20,82 @@ export const CHANGING_CASES: readonly RegistryCase[] = [
     },
   },
   {
+    name: 'changes what is said of a model, also of one without versions, and writes nothing twice',
+    async run({ open }) {
+      const made = await open().ensureModel(CHURN);
+      assert.deepEqual([made.isNew, (await open().ensureModel(CHURN)).isNew], [true, false]);
+      const empty = await open().model(CHURN);
+      assert.deepEqual([empty.id, empty.versions, empty.all, empty.tags, empty.aliases], [made.id, 0, [], {}, {}]);
+      const description = `who leaves, ${'and why, '.repeat(60)}`;
+      const changed = await open().updateModel(CHURN, { description, tags: { team: 'growth', old: 'x' } });
+      assert.deepEqual([changed.name, changed.description, changed.tags.team], ['churn', description, 'growth']);
+      await open().updateModel(CHURN, { tags: { old: null, never: null, team: 'growth' } }, { reason: 'tidy' });
+      await open().updateModel(CHURN, { description, tags: { team: 'growth' } });
+      const view = await open().model(CHURN);
+      assert.deepEqual([view.description, view.tags], [description, { team: 'growth' }]);
+      const events = await all(open().history(CHURN));
+      assert.deepEqual(
+        events.map(({ kind, reason }) => [kind, reason]),
+        [
+          ['model-updated', undefined],
+          ['model-updated', 'tidy'],
+        ],
+      );
+      await open().updateModel(CHURN, { description: '' });
+      assert.equal((await open().model(CHURN)).description, undefined);
+      await failsWith('model-not-found', () => open().updateModel(WINE, { description: 'x' }));
+    },
+  },
+  {
+    name: 'puts versions in stages and takes them out, each once',
+    async run({ open }) {
+      await published(open(), 'a', 'b');
+      assert.equal((await open().setStage(ref('churn:1'), 'Staging')).stage, 'Staging');
+      await open().setStage(ref('churn:1'), 'Production', { reason: 'good' });
+      await open().setStage(ref('churn:1'), 'Production');
+      await open().setStage(ref('churn:2'), 'Production');
+      await open().setStage(ref('churn:2'), null);
+      await open().setStage(ref('churn:2'), null);
+      assert.equal((await open().version(ref('churn:1'))).stage, 'Production');
+      assert.equal((await open().version(ref('churn:2'))).stage, undefined);
+      const view = await open().model(CHURN);
+      assert.deepEqual(
+        view.all.map(({ number, stage }) => [number, stage]),
+        [
+          [2, undefined],
+          [1, 'Production'],
+        ],
+      );
+      const events = (await all(open().history(CHURN))).slice(2);
+      assert.deepEqual(
+        events.map(({ summary, body }) => [summary, body.from]),
+        [
+          ['version 1 moved to stage Staging', null],
+          ['version 1 moved to stage Production', 'Staging'],
+          ['version 2 moved to stage Production', null],
+          ['version 2 is in no stage any more', 'Production'],
+        ],
+      );
+      await failsWith('version-not-found', () => open().setStage(ref('churn:3'), 'Staging'));
+      for (const bad of ['', ' Staging', 'a\nb', 'x'.repeat(101)])
+        await failsWith('invalid-name', () => open().setStage(ref('churn:1'), bad));
+    },
+  },
+  {
+    name: 'names whoever a call was made for in the history',
+    async run({ open }) {
+      const registry = open();
+      await registry.ensureModel(CHURN, { actor: 'ana' });
+      await registry.publish(CHURN, draftOf('a'), { actor: 'ben', aliases: ['staging'] });
+      await registry.updateModel(CHURN, { description: 'x' }, { actor: 'cleo' });
+      await registry.setStage(ref('churn:1'), 'Staging', { actor: 'dan' });
+      await registry.update(ref('churn:1'), { tags: { a: '1' } }, { actor: 'eva' });
+      const actors = (await all(open().history(CHURN))).map(({ actor }) => actor);
+      assert.deepEqual(actors, ['ben', 'ben', 'cleo', 'dan', 'eva']);
+      assert.equal((await open().version(ref('churn:1'))).publishedBy, 'ben');
+    },
+  },
+  {
     name: 'retires a version once',
     async run({ open }) {
       await published(open(), 'a');

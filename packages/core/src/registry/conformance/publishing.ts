@@ -94,6 +94,19 @@ export const PUBLISHING_CASES: readonly RegistryCase[] = [
     },
   },
   {
+    name: 'publishes the newest content anew when it is always to be published',
+    async run({ open }) {
+      await published(open(), 'a');
+      const again = await open().publish(CHURN, draftOf('a', { tags: { run: '2' } }), { always: true });
+      assert.deepEqual([again.existed, again.version.number, again.version.tags], [false, 2, { run: '2' }]);
+      assert.equal((await open().version({ name: CHURN, selector: { kind: 'version', number: 1 } })).tags, undefined);
+      assert.equal((await open().publish(CHURN, draftOf('a'))).version.number, 2);
+      const { recipe: _, ...added } = draftOf('a');
+      await failsWith('usage', () => open().publish(CHURN, added, { always: true }));
+      await failsWith('usage', () => open().publish(CHURN, draftOf('a'), { always: true, existingOnly: true }));
+    },
+  },
+  {
     name: 'writes nothing when there is nothing new to say',
     async run({ open }) {
       const registry = open();
