@@ -314,3 +314,16 @@ def test_a_child_that_a_model_forks_and_leaves_behind_keeps_nobody_waiting(store
         with pytest.raises(ingot.PredictionError, match="ended with status 5"):
             model.predict([{"x": 1}])
         assert time.monotonic() - began < 10
+
+
+def test_a_large_frame_reaches_an_environment_without_pandas(store: Path) -> None:
+    import sklearn
+
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(50_000, 4)), columns=list("abcd"))
+    fitted = LogisticRegression().fit(frame[:500], frame.a[:500] > 0)
+    version = ingot.push(fitted, "bare", X=frame[:500], env=[f"scikit-learn=={sklearn.__version__}"])
+    with ingot.load(version.ref, env="isolated") as model:
+        answers = model.predict(frame[list("dcba")])
+        assert isinstance(answers, np.ndarray)
+        np.testing.assert_array_equal(answers, fitted.predict(frame))
+        assert model.predict({"a": 3.0, "b": 0.0, "c": 0.0, "d": 0.0}) is True

@@ -105,3 +105,37 @@ def test_without_numpy_and_pandas_arrays_arrive_as_lists_and_frames_as_rows(monk
     assert array == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
     assert rows[1] == {"i": 2, "cat": "y", "Int": None}
     assert number == 4
+
+
+def test_a_plain_column_travels_as_one_array_whatever_its_rows() -> None:
+    wide = pd.DataFrame(np.arange(3000.0).reshape(1000, 3), columns=list("abc"))
+    assert len(encode(wide)) == 4
+    assert len(encode([np.float64(1.5)] * 1000)) == 1
+
+
+def test_columns_of_periods_intervals_and_sparse_values_stay_what_they_are() -> None:
+    table = pd.DataFrame(
+        {
+            "month": pd.PeriodIndex(["2026-01", None, "2026-03"], freq="M"), "bin": pd.cut([1.0, 5.0, float("nan")], 2).astype("interval"),
+            "binned": pd.cut([1, 5, 9], 2), "when": pd.arrays.IntervalArray.from_breaks(pd.date_range("2026-01-01", periods=4, tz="UTC"), closed="left"),
+            "sparse": pd.arrays.SparseArray([0.0, 0.0, 1.0]),
+        },
+        index=pd.period_range("2026-01-01", periods=3, freq="D"),
+    )  # fmt: skip
+    pd.testing.assert_frame_equal(carried(table), table, check_freq=False)
+    for value in (pd.Period("2026Q1"), pd.Interval(1, 2.5, closed="both"), np.str_(""), np.datetime64("2026-01-02"), np.void((1, 2.0), dtype=[("a", "<i4"), ("b", "<f8")])):
+        back = carried([value])[0]
+        assert back == value and type(back) is type(value)
+
+
+def test_without_pandas_a_column_of_periods_or_intervals_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = [encode(pd.DataFrame({"month": pd.PeriodIndex(["2026-01"], freq="M")})), encode(pd.Interval(0, 1))]
+    monkeypatch.setitem(__import__("sys").modules, "pandas", None)
+    for tensors, what in zip(sent, ("a column of periods", "an interval"), strict=True):
+        with pytest.raises(NotCarried, match=f"{what} needs pandas on both sides"):
+            decode(tensors)
+
+
+def test_more_arrays_than_a_frame_can_tell_of_are_refused_before_they_are_sent() -> None:
+    with pytest.raises(NotCarried, match="200000 arrays are more than one call can carry"):
+        encode([np.zeros(1)] * 200_000)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ._worker.inputs import datetimes
-from .errors import SignatureMismatch
+from .errors import EnvironmentMismatch, SignatureMismatch
 from .kinds import is_array, is_dataframe, is_missing
 from .signature import Feature, column_names
 
@@ -127,8 +127,7 @@ def _tensors(rows: list[dict[str, Any]], features: Sequence[Feature]) -> Any:
 
 
 def _dataframe(rows: list[dict[str, Any]], names: Sequence[str], features: Mapping[str, Feature]) -> Any:
-    import pandas
-
+    pandas = _pandas()
     columns = {name: _series(pandas, [row.get(name) for row in rows], features.get(name)) for name in names}
     return pandas.DataFrame(columns, columns=list(names))
 
@@ -164,9 +163,7 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
         names = [feature.name for feature in features]
         return build(kind, [dict(zip(names, row, strict=True)) for row in listed], features)
     if kind == "dataframe" and is_array(data) and data.ndim == 2 and _are_columns(features):
-        import pandas
-
-        return pandas.DataFrame(data, columns=[feature.name for feature in features])
+        return _pandas().DataFrame(data, columns=[feature.name for feature in features])
     # Texts and rows go as they are: a process that only reads texts has no pandas to make a table with.
     if not isinstance(data, list | tuple) or kind in {"rows", "texts"}:
         return data
@@ -174,10 +171,19 @@ def as_made(data: Any, kind: str, features: Sequence[Feature]) -> Any:
         import numpy
 
         return numpy.asarray(data)
-    import pandas
+    return _pandas().DataFrame(data, columns=[feature.name for feature in features] or None)
 
-    return pandas.DataFrame(data, columns=[feature.name for feature in features] or None)
 
+def _pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as problem:
+        raise EnvironmentMismatch(
+            "the model takes a DataFrame, and there is no pandas in its environment",
+            code="environment-mismatch",
+            hint='pip install pandas   (for env="isolated": push it again with X= a DataFrame, or with pandas in env=[…])',
+        ) from problem
+    return pandas
 
 def _are_columns(features: Sequence[Feature]) -> bool:
     return bool(features) and all(feature.type != "tensor" for feature in features)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from . import convert
 from ._worker import flavors
-from ._worker.inputs import input_kind
+from ._worker.inputs import can_import, input_kind
 from ._worker.loading import InvalidPackage as _InvalidPackage
 from ._worker.loading import load_native
+from ._worker.values import FrameRows
 from .card import model_card
 from .environment_check import environment_mismatches, mending
 from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
@@ -177,8 +178,10 @@ class Model(Generic[In, Out]):
             return self._ask(method, convert.as_made(rows, self._takes, self.info.signature.inputs))
         if not listed:
             return []
-        answers = plain(self._ask(method, convert.build(self._takes, listed, self.info.signature.inputs)))
-        answers = _by_row(answers, len(listed))
+        made = self._ask(method, convert.build(self._takes, listed, self.info.signature.inputs))
+        if isinstance(rows, FrameRows):
+            return made
+        answers = _by_row(plain(made), len(listed))
         return answers[0] if convert.is_one_row(rows, self.info.signature.inputs) and isinstance(answers, list) and len(answers) == 1 else answers
 
     def _ask(self, method: str, data: Any) -> Any:
@@ -199,7 +202,10 @@ def _kind(native: Any, flavor: str, features: list[dict[str, Any]], takes: str |
     if any(feature.get("type") == "tensor" for feature in features):
         return "tensors"
     if flavor == "sklearn":
-        # Unlike the model server, which may rely on the order of columns, a caller gets what the estimator was fitted on.
+        # Unlike the model server, which may rely on the order of columns, a caller gets what the estimator was fitted on,
+        # where there is something to make it with.
+        if not can_import("pandas"):
+            return input_kind(native, flavor, features)
         return "array" if getattr(native, "feature_names_in_", None) is None and _numeric(features) else "dataframe"
     return takes or input_kind(native, flavor, features)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .frames import FORMATS, Tensor
 
-__all__ = ["build_input", "datetimes", "has_missing", "import_for", "input_kind", "missing_features", "row_count"]
+__all__ = ["build_input", "can_import", "datetimes", "has_missing", "import_for", "input_kind", "missing_features", "row_count"]
 
 Feature = dict[str, Any]
 
@@ -39,7 +39,7 @@ def input_kind(
         return "tensors"
     if flavor == "sklearn":
         return _sklearn_kind(native, features)
-    return "dataframe" if _can_import("pandas") else "rows"
+    return "dataframe" if can_import("pandas") else "rows"
 
 
 def _sklearn_kind(native: Any, features: Sequence[Feature]) -> str:
@@ -52,7 +52,7 @@ def _sklearn_kind(native: Any, features: Sequence[Feature]) -> str:
     if numeric and list(names) == [feature["name"] for feature in features] and _order_is_enough(native):
         _silence_feature_names()
         return "array"
-    return "dataframe" if _can_import("pandas") else "array"
+    return "dataframe" if can_import("pandas") else "array"
 
 
 def _reads_documents(native: Any) -> bool:
@@ -82,7 +82,8 @@ def _silence_feature_names() -> None:
     warnings.filterwarnings("ignore", message="X does not have valid feature names")
 
 
-def _can_import(name: str) -> bool:
+def can_import(name: str) -> bool:
+    """Whether a module is there, without importing it."""
     if name in sys.modules:
         return True
     import importlib.util  # noqa: PLC0415
@@ -93,7 +94,7 @@ def _can_import(name: str) -> bool:
 def import_for(kind: str) -> None:
     """Imports what :func:`build_input` needs for ``kind`` while the model loads, not when the first request comes."""
     name = {"dataframe": "pandas", "array": "numpy", "tensors": "numpy"}.get(kind)
-    if name is not None and _can_import(name):
+    if name is not None and can_import(name):
         importlib.import_module(name)
 
 

@@ -5,6 +5,7 @@
 
     [1, 2.5, {"a": null}]
     {"$": "array", "dtype": "<f8", "shape": [3, 2], "at": 1}
+    {"$": "scalar", "dtype": "<f8", "hex": "0000000000000440"}
     {"$": "frame", "columns": …, "index": …, "values": [{"$": "array", …}, {"$": "categories", …}]}
 
 Carried are numbers, text, bytes, dates, lists, tuples, sets, dicts; numpy arrays and scalars; pandas frames, series and
@@ -22,9 +23,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .frames import MAX_PAYLOAD_BYTES, Tensor
+from .frames import MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, Tensor
 
-__all__ = ["NotCarried", "decode", "encode"]
+__all__ = ["FrameRows", "NotCarried", "decode", "encode"]
 
 _BY_TEXT = {
     "datetime": (datetime.datetime, lambda value: value.isoformat(), datetime.datetime.fromisoformat),
@@ -33,11 +34,17 @@ _BY_TEXT = {
     "decimal": (decimal.Decimal, str, decimal.Decimal),
     "complex": (complex, repr, complex),
 }  # fmt: skip
+#: What a frame's header says of one tensor, at most.
+_DESCRIBED_BYTES = 96
 _SEQUENCES = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 class NotCarried(TypeError):
     """A value that cannot be sent to another process; the message says which and where it is."""
+
+
+class FrameRows(list[Any]):
+    """Rows that were sent as a DataFrame, for somebody without pandas."""
 
 
 def encode(value: Any) -> list[Tensor]:
@@ -48,11 +55,14 @@ def encode(value: Any) -> list[Tensor]:
     size = sum(len(tensor.data) for tensor in tensors)
     if size > MAX_PAYLOAD_BYTES - 64 * len(tensors):
         raise NotCarried(f"{size} bytes are more than one call can carry; ask with fewer rows")
+    if len(tensors) * _DESCRIBED_BYTES > MAX_HEADER_BYTES:
+        raise NotCarried(f"{len(tensors) - 1} arrays are more than one call can carry; ask with fewer rows")
     return tensors
 
 
 def decode(tensors: list[Tensor]) -> Any:
     """Gives the value that :func:`encode` described."""
+    _missing.clear()  # it may have been installed since
     return _Reader(tensors).read(json.loads(bytes(tensors[0].data)))
 
 
@@ -119,9 +129,10 @@ class _Writer:
             listed = [self.describe(item, f"{where}[{n}]") for n, item in enumerate(array.ravel().tolist())]
             return {"$": "objects", "shape": list(array.shape), "of": listed}
         dtype = array.dtype.descr if array.dtype.names else array.dtype.str
+        if isinstance(value, np.generic):  # a list may hold millions: none is a tensor of its own
+            return {"$": "scalar", "dtype": dtype, "hex": array.tobytes().hex()}
         data = np.ascontiguousarray(array).reshape(-1).view("u1")
-        kind = "scalar" if isinstance(value, np.generic) else "array"
-        return {"$": kind, "dtype": dtype, "shape": list(array.shape), "at": self._raw(data.data)}
+        return {"$": "array", "dtype": dtype, "shape": list(array.shape), "at": self._raw(data.data)}
 
     def _pandas(self, value: Any, where: str) -> Any:
         name = type(value).__name__
@@ -140,6 +151,11 @@ class _Writer:
         if name in ("Timestamp", "Timedelta"):
             zone = str(value.tz) if getattr(value, "tz", None) is not None else None
             return {"$": name, "value": int(value.value), "tz": zone}
+        if name == "Period":
+            return {"$": "Period", "ordinal": int(value.ordinal), "freq": value.freqstr}
+        if name == "Interval":
+            ends = [self.describe(end, where) for end in (value.left, value.right)]
+            return {"$": "Interval", "of": ends, "closed": value.closed}
         if hasattr(value, "dtype") and hasattr(value, "take"):
             return {"$": "values", "values": self._values(value, where)}
         return None
@@ -158,14 +174,22 @@ class _Writer:
         import numpy as np  # noqa: PLC0415
 
         dtype = values.dtype
-        if isinstance(dtype, np.dtype):
-            return self._numpy(np.asarray(values), where)
         name = type(dtype).__name__
+        # A plain column of numbers says of its dtype only that it wraps one of numpy.
+        if isinstance(dtype, np.dtype) or name in ("NumpyEADtype", "PandasDtype"):
+            return self._numpy(np.asarray(values), where)
         if name == "CategoricalDtype":
             categories = self._values(values.categories.array, where)
             return {"$": "categories", "codes": self._numpy(np.asarray(values.codes), where), "of": categories, "ordered": bool(values.ordered)}
         if name == "DatetimeTZDtype":
             return {"$": "zoned", "tz": str(dtype.tz), "unit": dtype.unit, "data": self._numpy(values.asi8, where)}
+        if name == "PeriodDtype":
+            return {"$": "periods", "dtype": str(dtype), "data": self._numpy(values.asi8, where)}
+        if name == "IntervalDtype":
+            left, right = (self._values(part.array, where) for part in (values.left, values.right))
+            return {"$": "intervals", "left": left, "right": right, "closed": values.closed}
+        if name == "SparseDtype":
+            return {"$": "typed", "dtype": str(dtype), "data": self._numpy(np.asarray(values), where)}
         if hasattr(values, "_mask") and hasattr(values, "_data"):
             data = np.asarray(values._data)  # noqa: SLF001 - masked arrays keep values and mask apart, as they travel
             return {"$": "masked", "dtype": str(dtype), "data": self._numpy(data, where), "mask": self._numpy(np.asarray(values.isna()), where)}
@@ -225,12 +249,15 @@ class _Reader:
         np = _library("numpy")
         if np is None:
             return _nested(data, told["dtype"], told["shape"])
-        dtype = np.dtype([tuple(field) for field in told["dtype"]] if isinstance(told["dtype"], list) else told["dtype"])
+        dtype = _dtype(np, told)
         return np.frombuffer(data, dtype).reshape(told["shape"]) if len(data) else np.empty(told["shape"], dtype)
 
     def _scalar(self, told: Any) -> Any:
-        array = self._array(told)
-        return array[()] if hasattr(array, "dtype") else array
+        data = bytes.fromhex(told["hex"])
+        np = _library("numpy")
+        if np is None:
+            return _nested(data, told["dtype"], [])
+        return np.frombuffer(data, _dtype(np, told))[0] if data else np.zeros((), _dtype(np, told))[()]
 
     def _objects(self, told: Any) -> Any:
         items = self.read(told["of"])
@@ -248,7 +275,7 @@ class _Reader:
         if pd is None:
             names = self._listed_index(told["columns"])
             lists = [column.tolist() if hasattr(column, "tolist") else column for column in columns]
-            return [dict(zip(names, row)) for row in zip(*lists)]
+            return FrameRows(dict(zip(names, row)) for row in zip(*lists))
         frame = pd.DataFrame(dict(enumerate(columns)), index=self._made_index(told["index"]), copy=False)
         frame.columns = self._made_index(told["columns"])
         return frame
@@ -298,6 +325,13 @@ class _Reader:
             return pd.to_datetime(self.read(told["data"]), unit=told["unit"], utc=True).tz_convert(told["tz"]).as_unit(told["unit"]).array
         if kind == "masked":
             return pd.array(_masked(self.read(told["data"]), self.read(told["mask"])), dtype=told["dtype"])
+        if kind == "periods":
+            return pd.arrays.PeriodArray(self.read(told["data"]), dtype=told["dtype"])
+        if kind == "intervals":
+            left, right = (pd.Index(self._column(told[side])) for side in ("left", "right"))
+            return pd.arrays.IntervalArray.from_arrays(left, right, closed=told["closed"])
+        if kind == "typed":
+            return pd.array(self.read(told["data"]), dtype=told["dtype"])
         return _extension(pd, self.read(told["of"]), told["dtype"])
 
     def _bare_column(self, told: Any) -> list[Any]:
@@ -312,7 +346,19 @@ class _Reader:
         if told["$"] == "zoned":
             scale = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[told["unit"]]
             return [datetime.datetime.fromtimestamp(int(value) / scale, datetime.timezone.utc) for value in self.read(told["data"])]
+        if told["$"] == "typed":
+            data = self.read(told["data"])
+            return list(data.tolist() if hasattr(data, "tolist") else data)
+        if told["$"] in ("periods", "intervals"):
+            _need_pandas(f"a column of {told['$']}")
         return list(self.read(told["of"]))
+
+    def _Period(self, told: Any) -> Any:  # noqa: N802
+        return _need_pandas("a period").Period(ordinal=told["ordinal"], freq=told["freq"])
+
+    def _Interval(self, told: Any) -> Any:  # noqa: N802
+        left, right = self.read(told["of"])
+        return _need_pandas("an interval").Interval(left, right, closed=told["closed"])
 
     def _NAType(self, _told: Any) -> Any:  # noqa: N802 - named as the kind is
         pd = _library("pandas")
@@ -347,14 +393,31 @@ class _Reader:
         return array if torch is None else torch.as_tensor(array).to(getattr(torch, told["dtype"]))
 
 
+_missing: set[str] = set()
+
+
 def _library(name: str) -> Any:
-    """Imports a library where it is installed."""
+    """Imports a library where it is installed; one that is not is looked for once, not for every value."""
     if name in sys.modules:
         return sys.modules[name]
+    if name in _missing:
+        return None
     try:
         return importlib.import_module(name)
     except ImportError:
+        _missing.add(name)
         return None
+
+
+def _need_pandas(what: str) -> Any:
+    pd = _library("pandas")
+    if pd is None:
+        raise NotCarried(f"{what} needs pandas on both sides, and only the one that sent it has it")
+    return pd
+
+
+def _dtype(np: Any, told: Any) -> Any:
+    return np.dtype([tuple(field) for field in told["dtype"]] if isinstance(told["dtype"], list) else told["dtype"])
 
 
 def _extension(pd: Any, values: list[Any], dtype: str) -> Any:

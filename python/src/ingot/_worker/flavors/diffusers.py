@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import InvalidPackage, existing
+from ._bases import check_embedded
 from ._documents import read_json
 
 __all__ = ["load", "predictor"]
@@ -43,7 +44,10 @@ def _check_parts(index: Path) -> None:
     kind = said.get("_class_name")
     if not isinstance(kind, str):
         raise InvalidPackage(f"model_index.json names the pipeline {kind!r}, which is code of the folder's own and is not run")
+    check_embedded(*(index.parent / name for name in said if name.isidentifier()))
     for name, part in said.items():
+        if isinstance(part, list) and not name.isidentifier():
+            raise InvalidPackage(f"model_index.json names the part {name!r}, which is no folder beside it")
         if isinstance(part, list) and part and not (part[0] is None or str(part[0]).partition(".")[0] in _LIBRARIES):
             raise InvalidPackage(f"model_index.json takes {name} from {part[0]!r}, which is none of {', '.join(_LIBRARIES)}")
 

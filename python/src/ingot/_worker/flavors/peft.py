@@ -1,28 +1,24 @@
 """PEFT adapters: a folder with ``adapter_config.json``, and the base model that it changes, found elsewhere.
 
 ``base`` of ``flavor.json`` says where: ``{"artifact": "base"}`` (in the package), ``{"version": "base:3", "digest":
-"sha256:…"}`` (another version of the registry, in the cache or beside this package), ``{"path": "/srv/bert"}`` (a folder),
-``{"name": "org/bert"}`` (a name of the Hugging Face Hub). Where a caller knows a folder that holds the base, ``basePath``
-of the description says it and wins.
+"sha256:…"}`` (another version of the registry, in the cache beside this package), ``{"name": "org/bert"}`` (a name of the
+Hugging Face Hub), ``{"path": "/srv/bert"}`` (a folder, read only where ``INGOT_BASE_MODELS`` allows it).
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import InvalidPackage, describe, existing
+from . import InvalidPackage, existing
+from ._bases import FOLDERS, base_folder, check_adapter
 from ._documents import read_json
-from .transformers import _model, class_of, from_pretrained, input_of, task_of
+from .transformers import _model, check_kernels, class_of, from_pretrained, input_of, task_of
 from .transformers import predictor as ask_transformers
 
 __all__ = ["load", "predictor"]
-
-#: Folders (separated as in PATH) where a base model may lie under its name, ``org/bert`` or ``bert``.
-FOLDERS = "INGOT_BASE_MODELS"
 
 
 def load(root: Path, description: dict[str, Any]) -> Any:
@@ -30,6 +26,7 @@ def load(root: Path, description: dict[str, Any]) -> Any:
     folder = existing(root, description["artifact"])
     folder = folder if folder.is_dir() else folder.parent
     config = read_json(folder / "adapter_config.json")
+    check_adapter(config, "adapter_config.json")
     said = description.get("base")
     if not isinstance(said, dict):
         said = {"name": str(config.get("base_model_name_or_path") or "")}
@@ -56,13 +53,14 @@ def predictor(native: Any, description: dict[str, Any]) -> Any:
 
 
 def _base(root: Path, said: Mapping[str, Any], description: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
-    folder = _folder(root, said, description)
+    folder = base_folder(root, said)
     architecture = (config.get("auto_mapping") or {}).get("base_model_class") or description.get("architecture")
     kind = class_of(architecture)
     if folder is not None:
         return _model(folder, {"artifact": str(folder)}) if kind is None else from_pretrained(kind, folder)
-    name = str(said.get("name") or said.get("path") or "")
+    name = str(said.get("name"))
     try:
+        check_kernels(_fetched_config(name, said.get("revision")))
         found = (kind or _auto(config)).from_pretrained(
             name, revision=said.get("revision"), trust_remote_code=False, local_files_only=_is_offline()
         )
@@ -72,6 +70,13 @@ def _base(root: Path, said: Mapping[str, Any], description: Mapping[str, Any], c
             f"the adapter needs its base model {name}, which is neither in the Hugging Face cache of this machine nor in a "
             f"folder that {FOLDERS} names, and it could not be fetched; download it once, or set {FOLDERS}=FOLDER"
         ) from problem
+
+
+def _fetched_config(name: str, revision: Any) -> dict[str, Any]:
+    import transformers  # noqa: PLC0415
+
+    found, _ = transformers.PretrainedConfig.get_config_dict(name, revision=revision, local_files_only=_is_offline())
+    return dict(found)
 
 
 def _is_offline() -> bool:
@@ -90,44 +95,3 @@ def _auto(config: Mapping[str, Any]) -> Any:
         "QUESTION_ANS": "AutoModelForQuestionAnswering",
     }
     return getattr(transformers, names.get(str(config.get("task_type")), "AutoModel"))
-
-
-def _folder(root: Path, said: Mapping[str, Any], description: Mapping[str, Any]) -> Path | None:
-    """The folder that holds the base; None where only its name is known."""
-    if description.get("basePath"):
-        return _model_folder(Path(description["basePath"]))
-    if said.get("artifact"):
-        return existing(root, said["artifact"])
-    if said.get("digest"):
-        return _cached(root, said)
-    if said.get("path") and Path(said["path"]).is_dir():
-        return Path(said["path"])
-    return _named(str(said.get("name") or said.get("path") or ""))
-
-
-def _named(name: str) -> Path | None:
-    places = [Path(place) for place in os.environ.get(FOLDERS, "").split(os.pathsep) if place]
-    parts = [part for part in (name, name.rpartition("/")[2]) if part and ".." not in part.split("/") and not part.startswith("/")]
-    candidates = [place / part for place in places for part in parts]
-    return next((found for found in candidates if (found / "config.json").is_file()), None)
-
-
-def _cached(root: Path, said: Mapping[str, Any]) -> Path:
-    """The base's own package: packages lie side by side in the cache, ``DIGEST/files``."""
-    digest = str(said["digest"]).removeprefix("sha256:")
-    if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
-        raise InvalidPackage(f"flavor.json names the base model's digest {said['digest']!r}, which is none")
-    package = root.resolve().parent.parent / digest / "files"
-    if package.is_dir():
-        return _model_folder(package)
-    raise InvalidPackage(
-        f"the adapter needs its base model {said.get('version')}, which is not in the cache of this machine; "
-        f"bring it there with: ingot pull {said.get('version')} --cached"
-    )
-
-
-def _model_folder(package: Path) -> Path:
-    """Where a package of transformers keeps the folder that ``from_pretrained`` reads."""
-    described = describe(package)
-    folder = existing(package, described["artifact"])
-    return folder if folder.is_dir() else folder.parent

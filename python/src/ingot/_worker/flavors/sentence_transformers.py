@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import InvalidPackage, existing
+from ._bases import check_embedded
 from ._documents import read_json
 
 __all__ = ["load", "predictor"]
@@ -43,6 +44,8 @@ def _check_parts(folder: Path) -> None:
         kind = str(part.get("type")) if isinstance(part, dict) else str(part)
         if not kind.startswith("sentence_transformers."):
             raise InvalidPackage(f"modules.json names the class {kind}, which is code of the folder's own and is not run")
+        check_embedded(existing(folder, str(part.get("path") or "") if isinstance(part, dict) else ""))
+    check_embedded(folder)
     for file in sorted(folder.rglob("*.json")):
         if file.name.startswith("config"):
             for name, value in _functions(read_json(file)):

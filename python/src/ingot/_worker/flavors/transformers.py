@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import InvalidPackage, existing
+from ._bases import check_embedded
 from ._documents import read_json
 from ._tensors import Asked, without_gradients
 
@@ -215,7 +216,8 @@ def _model(folder: Path, said: Mapping[str, Any]) -> Any:
     if not config.is_file():
         raise InvalidPackage(f"the folder {said['artifact']} has no config.json")
     described = read_json(config)
-    _check_kernels(described)
+    check_kernels(described)
+    check_embedded(folder)
     named = described.get("architectures")
     kind = class_of(named[0] if isinstance(named, list) and named else None)
     return from_pretrained(kind or _own_class(said.get("architecture")) or transformers.AutoModel, folder)
@@ -229,11 +231,11 @@ def class_of(name: Any) -> Any:
     return found if isinstance(found, type) and hasattr(found, "from_pretrained") else None
 
 
-def _check_kernels(described: Mapping[str, Any]) -> None:
+def check_kernels(described: Mapping[str, Any]) -> None:
     """Attention by the name of a repository would be fetched and run."""
     for name, value in described.items():
         if isinstance(value, Mapping):
-            _check_kernels(value)
+            check_kernels(value)
         elif "attn_implementation" in name and isinstance(value, str) and "/" in value:
             raise InvalidPackage(f"config.json wants the attention of {value}, which is code from elsewhere and is not run")
 
