@@ -76,6 +76,26 @@ def test_an_error_document_becomes_the_exception_of_its_code(tmp_path: Path, mon
     assert isinstance(caught.value, LookupError)
 
 
+@pytest.mark.parametrize("progress", [True, False])
+def test_what_the_engine_warns_of_becomes_a_warning_at_the_callers_line_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], progress: bool
+) -> None:
+    said = "warning: ${MODELS} is not set\\nhashing\\n\\x1b[33mwarning\\x1b[39m: the lock is old\\n"
+    monkeypatch.setenv("INGOT_ENGINE", str(script(tmp_path / "fake", f"sys.stderr.write('{said}')\nprint('{{}}')")))
+    with pytest.warns(UserWarning) as told:
+        engine.run(["ls"], progress=progress)
+    assert [str(each.message) for each in told] == ["${MODELS} is not set", "the lock is old"]
+    assert {each.filename for each in told} == {__file__}
+    assert "warning" not in capfd.readouterr().err
+
+
+def test_the_engine_knows_this_python_also_where_none_is_on_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INGOT_ENGINE", str(script(tmp_path / "fake", "print(json.dumps(os.environ['INGOT_STARTED_FROM']))")))
+    monkeypatch.setenv("INGOT_STARTED_FROM", "/another/python")
+    monkeypatch.setenv("PATH", "")
+    assert engine.run(["ls"]) == sys.executable
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [(2, ingot.UsageError), (4, ingot.Forbidden), (5, ingot.Conflict), (6, ingot.PolicyRefused), (7, ingot.Unavailable), (8, ingot.IntegrityError)],

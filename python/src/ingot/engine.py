@@ -12,6 +12,7 @@ import contextlib
 import importlib.metadata
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -31,9 +32,13 @@ from .cancelling import cancellable, is_cancelled, refuse_when_cancelled
 from .errors import EngineError, IngotError, error_from_document, error_from_exit
 from .forking import unforked
 from .progress import Progress, is_interactive
+from .telling import warn
 
 #: How long the engine gets to clean up after Ctrl-C before it is killed, in seconds.
 GRACE_SECONDS = 5.0
+
+#: How the engine says a warning, with colours where they are forced on it.
+_WARNING = re.compile(r"^(?:\x1b\[[\d;]*m)*warning(?:\x1b\[[\d;]*m)*: (.+)$", re.MULTILINE)
 
 _HERE = Path(__file__).resolve().parent
 _OWN_SCRIPT_MARKS = (b"ingot_command", b"ingot.__main__")
@@ -188,12 +193,14 @@ def run(arguments: Sequence[str], *, store: str | os.PathLike[str] | None = None
     command = find_engine()
     words = [*arguments, "--json", *_registry(store)]
     show = is_interactive() if progress is None else progress
-    environ = {**os.environ, **_private(store), **({"INGOT_PROGRESS": "json"} if show else {})}
+    environ = {**_environ(), **_private(store), **({"INGOT_PROGRESS": "json"} if show else {})}
     answer = _run_kept(command, words, environ, show)
     if answer is None:
         refuse_when_cancelled()
         answer = _run_once([*command, *words], environ, show)
     ended, said = answer
+    for warning in _WARNING.findall(said):
+        warn(warning)
     if ended.status != 0:
         refuse_when_cancelled()
         raise failure(ended.status, said)
@@ -255,7 +262,12 @@ def stream(
     :param environ: variables beside those of this process.
     """
     command = [*find_engine(), *arguments, "--json", *_registry(store)]
-    return _start(command, keep_stdin=True, environ={**os.environ, **(environ or {}), **_private(store)})
+    return _start(command, keep_stdin=True, environ={**_environ(), **(environ or {}), **_private(store)})
+
+
+def _environ() -> dict[str, str]:
+    """The variables of this process, and which Python it is: there may be none on PATH, as in a notebook's kernel."""
+    return {**os.environ, **({"INGOT_STARTED_FROM": sys.executable} if sys.executable else {})}
 
 
 def read_lines(lines: IO[str]) -> Iterator[dict[str, Any]]:
@@ -385,7 +397,8 @@ class _Heard:
         self._said.append(line)
         del self._said[:-500]
         self._document = self._document or line.startswith("{")
-        if self._show and not self._document:
+        # A warning becomes one of Python's when the command has ended: it is not shown twice.
+        if self._show and not self._document and _WARNING.match(line) is None:
             print(line, end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
