@@ -146,6 +146,24 @@ describe.skipIf(PIP_PYTHON === undefined)('without uv', () => {
   });
 });
 
+describe.skipIf(NO_PYTHON)('without uv and pip', () => {
+  test('the pip that Python brings along gets a place of its own, once', async () => {
+    await using index = await indexOfOneWheel();
+    const home = await directories.make();
+    execFileSync(TEST_PYTHON, ['-m', 'venv', '--without-pip', join(home, 'bare')]);
+    const environment = { PATH: '/usr/bin:/bin', HOME: home, PIP_INDEX_URL: index.url };
+    const options = await optionsWith({ python: join(home, 'bare', 'bin', 'python'), environment });
+    const first = await prepareEnvironment(await wanting(['tiny']), options);
+    expect(execFileSync(first.path, ['-c', 'import tiny; print(tiny.VALUE)'], { encoding: 'utf8' })).toBe('42\n');
+    const tools = await readdir(join(options.cacheDirectory, 'tools'));
+    expect(tools).toEqual([expect.stringMatching(/^pip-[0-9a-f]{16}$/)]);
+    const lines: string[] = [];
+    const onProgress = ({ message }: { readonly message?: string }): void => void lines.push(message ?? '');
+    await prepareEnvironment(await wanting(['tiny==1.0']), options, { onProgress });
+    expect(lines).not.toContain('making a place for pip');
+  });
+});
+
 const WHEEL = `
 import sys, zipfile
 with zipfile.ZipFile(sys.argv[1], "w") as wheel:

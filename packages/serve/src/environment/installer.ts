@@ -7,7 +7,7 @@ import { access, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
 import type { Interpreter } from './interpreter.ts';
-import { pipInstaller } from './pip.ts';
+import { findPip, pipInstaller } from './pip.ts';
 import { type CommandOutcome, lastLines, runCommand } from './run-command.ts';
 import { uvInstaller } from './uv.ts';
 
@@ -61,9 +61,11 @@ export async function install(
 
 /** Finds uv, or gets it from PyPI once into `toolsDirectory`; falls back to pip. */
 export async function findInstaller(toolsDirectory: string, options: InstallerOptions): Promise<Installer> {
-  const uv = (await installedUv(toolsDirectory, options)) ?? (await fetchedUv(toolsDirectory, options));
-  if (uv !== undefined) return uvInstaller(uv, options);
-  return pipInstaller(options);
+  const installed = await installedUv(toolsDirectory, options);
+  if (installed !== undefined) return uvInstaller(installed, options);
+  const pip = await findPip(toolsDirectory, options);
+  const uv = await fetchedUv(pip, toolsDirectory, options);
+  return uv === undefined ? pipInstaller(pip, options) : uvInstaller(uv, options);
 }
 
 async function installedUv(toolsDirectory: string, options: InstallerOptions): Promise<CommandPrefix | undefined> {
@@ -76,9 +78,11 @@ async function installedUv(toolsDirectory: string, options: InstallerOptions): P
   return undefined;
 }
 
-async function fetchedUv(toolsDirectory: string, options: InstallerOptions): Promise<CommandPrefix | undefined> {
-  const pip: CommandPrefix = [options.interpreter.path, '-m', 'pip'];
-  if (!(await runs(pip, options))) return undefined;
+async function fetchedUv(
+  pip: CommandPrefix,
+  toolsDirectory: string,
+  options: InstallerOptions,
+): Promise<CommandPrefix | undefined> {
   options.onLine('getting uv');
   const temporary = join(toolsDirectory, `uv-${process.pid}`);
   await mkdir(toolsDirectory, { recursive: true, mode: 0o700 });

@@ -1,4 +1,6 @@
-import { writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
 import { isJsonObject, type JsonValue } from '@ingot/core/json';
 import { type CommandPrefix, type Installer, type InstallerOptions, install, runs } from './installer.ts';
@@ -11,20 +13,18 @@ const IN_VENV = 3;
 const CAN_HAVE_PIP = `import ensurepip, sys; sys.exit(${IN_VENV} if sys.prefix != sys.base_prefix else 0)`;
 
 /** Resolves and installs with pip, where uv cannot be had. */
-export function pipInstaller(options: InstallerOptions): Installer {
+export function pipInstaller(found: CommandPrefix, options: InstallerOptions): Installer {
   const { interpreter, allowSource } = options;
-  const pip: CommandPrefix = [interpreter.path, '-m', 'pip', '--disable-pip-version-check'];
+  const pip: CommandPrefix = [...found, '--disable-pip-version-check'];
   const wheels = allowSource ? [] : ['--only-binary', ':all:'];
   return {
     name: 'pip',
     async lock(requirementsFile, lockFile, workingDirectory) {
-      await needPip(pip, options);
       const args = ['install', '--quiet', '--dry-run', '--ignore-installed', '--report', '-', ...wheels];
       const { stdout } = await install(pip, [...args, '-r', requirementsFile], options, workingDirectory);
       await writeFile(lockFile, lockOf(stdout), { mode: 0o600 });
     },
     async build(directory, lockFile, workingDirectory) {
-      await needPip(pip, options);
       await install([interpreter.path], ['-m', 'venv', '--without-pip', directory], options);
       const args = ['--python', pythonOf(directory), 'install', '--no-deps', '--no-compile', ...wheels];
       await install(
@@ -40,12 +40,34 @@ export function pipInstaller(options: InstallerOptions): Installer {
   };
 }
 
-async function needPip(pip: CommandPrefix, options: InstallerOptions): Promise<void> {
-  if (await runs(pip, options)) return;
+/**
+ * Finds the pip of the interpreter; where it has none, as in environments that uv makes, the one that Python brings along is
+ * put into a virtual environment of its own in `toolsDirectory`, once. Nothing of the interpreter's is changed.
+ * @throws IngotError `environment-failed` naming the command that installs it, where Python brings none along.
+ */
+export async function findPip(toolsDirectory: string, options: InstallerOptions): Promise<CommandPrefix> {
+  const { path, version, platform } = options.interpreter;
+  const own: CommandPrefix = [path, '-m', 'pip'];
+  if (await runs(own, options)) return own;
+  const name = createHash('sha256').update(`${path} ${version} ${platform}`).digest('hex').slice(0, 16);
+  const directory = join(toolsDirectory, `pip-${name}`);
+  const brought: CommandPrefix = [pythonOf(directory), '-m', 'pip'];
+  if (await runs(brought, options)) return brought;
+  options.onLine('making a place for pip');
+  await mkdir(toolsDirectory, { recursive: true, mode: 0o700 });
+  const temporary = `${directory}-${process.pid}`;
+  const { status } = await runCommand(path, ['-m', 'venv', temporary], options);
+  if (status === 0) await rename(temporary, directory).catch(() => {}); // another process was faster: its pip is used
+  await rm(temporary, { recursive: true, force: true });
+  if (await runs(brought, options)) return brought;
+  throw await withoutPip(options);
+}
+
+async function withoutPip(options: InstallerOptions): Promise<IngotError> {
   const { path, version } = options.interpreter;
   const { status } = await runCommand(path, ['-c', CAN_HAVE_PIP], options);
   const debian = `apt install python${minorOf(version)}-venv python3-pip`;
-  throw new IngotError('environment-failed', `${path} has neither uv nor pip, so no environment can be made with it`, {
+  return new IngotError('environment-failed', `${path} has neither uv nor pip, so no environment can be made with it`, {
     hint: status === 0 ? `${path} -m ensurepip --user` : status === IN_VENV ? `${path} -m ensurepip` : debian,
   });
 }
