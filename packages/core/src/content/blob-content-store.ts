@@ -56,11 +56,11 @@ export function createBlobContentStore(blobs: BlobStore, options: BlobContentSto
     openRecipe: (ref, callOptions) => reader.openRecipe(ref, callOptions),
     read: (recipe, digest, callOptions) => reader.read(recipe, digest, callOptions),
     restore: (recipe, targets, callOptions) => restoreContents(blobs, recipe, targets, callOptions),
-    openUpload: async ({ modelId, base = [], signal }) =>
+    openUpload: async ({ base = [], signal, ...purpose }) =>
       new BlobUpload({
         blobs,
         id: randomId(),
-        modelId,
+        purpose,
         base: () => BaseContents.open(reader, base, signal ? { signal } : {}),
         pace: { ...pace, packBytes, ...(options.coding !== undefined && codedAhead(pace)) },
         parameters,

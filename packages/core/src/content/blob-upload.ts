@@ -3,13 +3,21 @@ import type { Digest } from '../digest.ts';
 import { IngotError, isIngotError } from '../errors.ts';
 import type { BaseContents, StoredContent } from './base-contents.ts';
 import { CHUNKER, type ChunkerParameters } from './chunker.ts';
-import type { ContentBody, ContentOptions, PutResult, RecipeRef, SealedUpload, Upload } from './content-store.ts';
+import type {
+  ContentBody,
+  ContentOptions,
+  PutResult,
+  RecipeRef,
+  SealedUpload,
+  Upload,
+  UploadPurpose,
+} from './content-store.ts';
 import { packKey } from './locator.ts';
 import { readPackFooter } from './pack.ts';
 import { PackWriter } from './pack-writer.ts';
 import type { Piece } from './recipe.ts';
 import { RecipeWriter } from './recipe-writer.ts';
-import { absentPacks, uploadRootKey, writeUploadRoot } from './roots.ts';
+import { absentPacks, type UploadRoot, uploadRootKey, writeKeptRoot, writeUploadRoot } from './roots.ts';
 import { MovedFiles, stops } from './sweep/marks.ts';
 import { PieceIndex, wordsOf } from './upload-index.ts';
 import { BLOCKS_HELD, cutBytes, Ingest } from './upload-ingest.ts';
@@ -35,7 +43,7 @@ export interface UploadPace {
 export interface BlobUploadContext {
   readonly blobs: BlobStore;
   readonly id: string;
-  readonly modelId: string | (() => Promise<string>);
+  readonly purpose: UploadPurpose;
   readonly base: () => Promise<BaseContents>;
   readonly pace: UploadPace;
   readonly parameters: () => Promise<ChunkerParameters>;
@@ -117,7 +125,8 @@ export class BlobUpload implements Upload {
   }
 
   async release(): Promise<void> {
-    for (const key of this.#roots.splice(0)) await this.#removeRoot(key);
+    const kept = this.#sealed?.root;
+    for (const key of this.#roots.splice(0)) if (key !== kept) await this.#removeRoot(key);
     await this.#journal?.remove();
     const relied = new Set(this.#relied);
     for (const { packs, forget } of this.#left) if (packs.some((pack) => relied.has(pack))) await forget();
@@ -275,15 +284,25 @@ export class BlobUpload implements Upload {
 
   /** Says on what this upload relies, then whether all of that will stay. */
   async #rely(packs: readonly string[], { signal }: ContentOptions): Promise<boolean> {
-    const { blobs, modelId, now } = this.#context;
+    const { blobs, now } = this.#context;
     const options = signal === undefined ? {} : { signal };
-    const model = typeof modelId === 'string' ? modelId : await modelId();
-    const key = uploadRootKey(this.id, this.#roots.length);
-    this.#roots.push(key);
-    await writeUploadRoot(blobs, key, { upload: this.id, modelId: model, at: now().toISOString(), packs }, options);
+    await this.#writeRoot({ upload: this.id, at: now().toISOString(), packs }, options);
     const absent = await absentPacks(blobs, packs, options);
     this.#forget(absent);
     return absent.size === 0;
+  }
+
+  async #writeRoot(root: Omit<UploadRoot, 'modelId'>, options: BlobOptions): Promise<void> {
+    const { blobs, purpose } = this.#context;
+    if (purpose.keptAs !== undefined) {
+      this.#roots.push(await writeKeptRoot(blobs, purpose.keptAs, root, options));
+      return;
+    }
+    const { modelId } = purpose;
+    const model = typeof modelId === 'string' ? modelId : await modelId();
+    const key = uploadRootKey(this.id, this.#roots.length);
+    this.#roots.push(key);
+    await writeUploadRoot(blobs, key, { ...root, modelId: model }, options);
   }
 
   #forget(packs: ReadonlySet<string>): void {
@@ -309,6 +328,7 @@ export class BlobUpload implements Upload {
       storedChunks: chunks - newChunks,
       packs: this.#written.packs,
       writtenBytes: this.#written.bytes,
+      ...(this.#context.purpose.keptAs !== undefined && { root: this.#roots.at(-1) }),
     };
     return this.#sealed;
   }

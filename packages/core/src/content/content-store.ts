@@ -86,10 +86,10 @@ export interface ContentReader {
   /** Reads a recipe. Throws `content-not-found`, `integrity`. */
   openRecipe(ref: RecipeRef, options?: ContentOptions): Promise<Recipe>;
   /**
-   * Streams one content of a recipe, verified piece by piece and at its end.
+   * Streams one content of a recipe, or a range of it, verified piece by piece and at its end.
    * @throws IngotError `content-not-found` (the recipe has no such content, or its pack is gone), `integrity` naming the content.
    */
-  read(recipe: Recipe, digest: Digest, options?: ContentOptions): AsyncIterable<Uint8Array>;
+  read(recipe: Recipe, digest: Digest, options?: ReadOptions): AsyncIterable<Uint8Array>;
   /**
    * Makes files of contents, many at once, verified and not yet durable. Default: they are read one after another.
    * @throws IngotError as `read` does; the system's own errors of writing.
@@ -118,6 +118,8 @@ export interface SealedUpload {
   /** How many packs were written, and their bytes as they lie in the store: pieces as coded, pages, recipe and footers. */
   readonly packs: number;
   readonly writtenBytes: number;
+  /** Key of the root that keeps the contents after the upload is released; only of one that was opened with `keptAs`. */
+  readonly root?: string;
 }
 
 /**
@@ -143,12 +145,36 @@ export interface Upload extends AsyncDisposable {
   release(): Promise<void>;
 }
 
-/** What a new upload may rely on. */
-export interface UploadOptions extends ContentOptions {
-  /** The model's id, for the upload root; a function is called before the root is written. `model-created` must stand then. */
-  readonly modelId: string | (() => Promise<string>);
-  /** Recipes of the model's newest versions, newest first: their contents need not be written again. */
-  readonly base?: readonly RecipeRef[];
+/** Names the root of contents that no event names: `roots/<kind>/<id>.json`. Whoever asked for it deletes it. */
+export interface KeptAs {
+  /** `artifacts`, `logged-models`: small letters and dashes, not `uploads` or `collections`. */
+  readonly kind: string;
+  /** Letters, digits, `-`, `_`. Where a root of this name stands already, `-1`, `-2`, … is added. */
+  readonly id: string;
+  /** Who keeps it, so that nobody deletes another's: the id of a server. */
+  readonly owner: string;
+}
+
+/** For what an upload is: a version that an event will name, or contents that a root of their own keeps. */
+export type UploadPurpose =
+  | {
+      /** The model's id, for the upload root; a function is called before the root is written. `model-created` must stand then. */
+      readonly modelId: string | (() => Promise<string>);
+      readonly keptAs?: undefined;
+    }
+  | { readonly keptAs: KeptAs; readonly modelId?: undefined };
+
+/** What a new upload is for, and may rely on. */
+export type UploadOptions = ContentOptions &
+  UploadPurpose & {
+    /** Recipes of the model's newest versions, newest first: their contents need not be written again. */
+    readonly base?: readonly RecipeRef[];
+  };
+
+/** Options of reading one content. */
+export interface ReadOptions extends ContentOptions {
+  /** Only these bytes of it, inside of its size: checked piece by piece, not as a whole. Default: all. */
+  readonly range?: { readonly start: number; readonly end: number };
 }
 
 /** Reads contents and takes new ones. */

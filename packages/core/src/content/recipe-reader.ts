@@ -3,11 +3,19 @@ import { collect } from '../blob/bytes.ts';
 import { stopIfInterrupted } from '../blob/interrupt.ts';
 import { createDigester, type Digest, digestOf } from '../digest.ts';
 import { IngotError } from '../errors.ts';
-import type { ContentOptions, ContentReader, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
+import type {
+  ContentOptions,
+  ContentReader,
+  PageRef,
+  ReadOptions,
+  Recipe,
+  RecipeContent,
+  RecipeRef,
+} from './content-store.ts';
 import { checkLocator } from './locator.ts';
 import { readPageBytes } from './page-stream.ts';
 import { readPieces } from './read-pieces.ts';
-import { type Piece, parsePage, parseRecipe } from './recipe.ts';
+import { type Piece, pieceSize, parsePage, parseRecipe } from './recipe.ts';
 
 const PAGES_KEPT = 16;
 const EMPTY = digestOf('');
@@ -44,10 +52,37 @@ export class RecipeReader implements ContentReader {
     return parseRecipe(await collect(this.#read([[ref]], what, options)), ref);
   }
 
-  async *read(recipe: Recipe, digest: Digest, options: ContentOptions = {}): AsyncIterable<Uint8Array> {
+  async *read(recipe: Recipe, digest: Digest, { range, ...options }: ReadOptions = {}): AsyncIterable<Uint8Array> {
+    if (range === undefined) yield* this.#readWhole(recipe, digest, options);
+    else yield* this.#readRange(recipe, digest, range, options);
+  }
+
+  async *#readRange(
+    recipe: Recipe,
+    digest: Digest,
+    { start, end }: NonNullable<ReadOptions['range']>,
+    options: ContentOptions,
+  ): AsyncIterable<Uint8Array> {
+    const content = this.#index(recipe).get(digest)?.content;
+    if (content === undefined) throw noContent(recipe, digest);
+    const what = `content ${digest}${content.path === undefined ? '' : ` (${content.path})`}`;
+    if (start < 0 || end > content.sizeBytes || start > end)
+      throw new IngotError('usage', `${what} has no bytes ${start} to ${end}`);
+    const within = { start, end, firstAt: 0 };
+    let at: number | undefined;
+    for await (const bytes of this.#read(overlapping(this.pieces(recipe, digest, options), within), what, options)) {
+      stopIfInterrupted(options.signal, 'pull');
+      at ??= within.firstAt;
+      const part = bytes.subarray(Math.max(0, start - at), Math.max(0, end - at));
+      at += bytes.byteLength;
+      if (part.byteLength > 0) yield part;
+    }
+    if ((at ?? start) < end) throw new IngotError('integrity', `${what} ends before its ${content.sizeBytes} bytes`);
+  }
+
+  async *#readWhole(recipe: Recipe, digest: Digest, options: ContentOptions): AsyncIterable<Uint8Array> {
     const placed = this.#index(recipe).get(digest);
-    if (placed === undefined)
-      throw new IngotError('content-not-found', `the recipe ${recipe.ref.digest} has no content ${digest}`);
+    if (placed === undefined) throw noContent(recipe, digest);
     const what = `content ${digest}${placed.content.path === undefined ? '' : ` (${placed.content.path})`}`;
     const stream = this.#read(this.pieces(recipe, digest, options), what, options);
     const { sizeBytes, chunks } = placed.content;
@@ -145,6 +180,33 @@ export class RecipeReader implements ContentReader {
     }
     this.#placed.set(recipe, placed);
     return placed;
+  }
+}
+
+function noContent({ ref }: Recipe, digest: Digest): IngotError {
+  return new IngotError('content-not-found', `the recipe ${ref.digest} has no content ${digest}`);
+}
+
+/** Those of a content's pieces that lie in a range; notes where in the content the first of them begins. */
+async function* overlapping(
+  pages: AsyncIterable<readonly Piece[]>,
+  within: { readonly start: number; readonly end: number; firstAt: number },
+): AsyncIterable<readonly Piece[]> {
+  let at = 0;
+  let found = false;
+  for await (const pieces of pages) {
+    const some: Piece[] = [];
+    for (const piece of pieces) {
+      const next = at + pieceSize(piece);
+      if (next > within.start && at < within.end) {
+        if (!found) within.firstAt = at;
+        found = true;
+        some.push(piece);
+      }
+      at = next;
+    }
+    if (some.length > 0) yield some;
+    if (at >= within.end) return;
   }
 }
 

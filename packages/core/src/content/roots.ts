@@ -10,6 +10,7 @@ import { IngotError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import { contradictsSum, withSum } from '../sum.ts';
 import { type CheckedObject, parseObject } from './checked-json.ts';
+import type { KeptAs } from './content-store.ts';
 import { isPackId, packKey } from './locator.ts';
 
 /** Where the condemned lists of collections lie. */
@@ -50,6 +51,45 @@ export async function writeUploadRoot(
   options: BlobOptions,
 ): Promise<void> {
   await blobs.write(key, bodyOf(`${canonicalJson(withSum({ format: 1, ...root }))}\n`), options);
+}
+
+const KIND = /^[a-z][a-z-]{0,40}$/;
+const ROOT_ID = /^[A-Za-z0-9_-]{1,128}$/;
+
+/** Key of the n-th root that keeps contents which no event names. Throws `usage` for a name that a root cannot have. */
+export function keptRootKey({ kind, id }: KeptAs, n: number): string {
+  if (!KIND.test(kind) || kind === 'uploads' || kind === 'collections' || !ROOT_ID.test(id))
+    throw new IngotError('usage', `"${kind}/${id}" cannot be a root`);
+  return `${ROOTS_PREFIX}${kind}/${id}${n === 0 ? '' : `-${n}`}.json`;
+}
+
+/** What a root says that keeps contents which no event names. */
+export interface KeptRoot {
+  readonly upload: string;
+  readonly owner: string;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  readonly packs: readonly string[];
+}
+
+/** Writes a root that stays; another root of the name is left alone. Gives the key. */
+export async function writeKeptRoot(
+  blobs: BlobStore,
+  kept: KeptAs,
+  root: Omit<KeptRoot, 'owner'>,
+  options: BlobOptions,
+): Promise<string> {
+  const body = bodyOf(`${canonicalJson(withSum({ format: 1, owner: kept.owner, ...root }))}\n`);
+  for (let n = 0; ; n += 1) {
+    const key = keptRootKey(kept, n);
+    if ((await blobs.write(key, body, options)) === 'created') return key;
+  }
+}
+
+/** Says who keeps a root; undefined for the roots of uploads and collections. Throws `integrity`. */
+export function ownerOfRoot(bytes: Uint8Array, what: string): string | undefined {
+  const fields = parseSummed(bytes, what);
+  return fields.has('owner') ? fields.text('owner') : undefined;
 }
 
 /** Reads the bytes of an upload root. Throws `integrity`. */
