@@ -41,3 +41,16 @@ export function errorReply(thrown: unknown): ErrorReply {
     ...(thrown.retryable ? { retryAfterSeconds: 1 } : {}),
   };
 }
+
+/**
+ * What the server's log says of an error: its code and message, and what caused it; a stack only where nobody foresaw it.
+ * @example
+ * loggedError(new IngotError('unavailable', 'the store does not answer')); // 'unavailable: the store does not answer'
+ */
+export function loggedError(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  if (!(thrown instanceof IngotError) || thrown.code === 'unexpected') return thrown.stack ?? thrown.message;
+  const { code, message, cause } = thrown;
+  const because = cause instanceof Error && !message.includes(cause.message) ? ` (${cause.message})` : '';
+  return `${code}: ${message}${because}`;
+}

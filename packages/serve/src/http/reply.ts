@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { ServedVersion } from '../model-host.ts';
-import { errorReply } from './error-document.ts';
+import { errorReply, loggedError } from './error-document.ts';
 import type { Exchange } from './exchange.ts';
 import { afterBody } from './request-body.ts';
 
@@ -38,7 +38,7 @@ export function sendJson(exchange: Exchange, document: unknown): void | Promise<
   return send(exchange, { body: JSON.stringify(document) });
 }
 
-/** Sends what was thrown as an error document; what is the server's own fault goes to the log with its stack. */
+/** Sends what was thrown as an error document; what is not the caller's fault goes to the log. */
 export function sendError(
   exchange: Exchange,
   thrown: unknown,
@@ -107,7 +107,7 @@ export function finish(exchange: Exchange, status: number, sentBytes: number): v
 function logFailure(exchange: Exchange, status: number, thrown: unknown): void {
   const { request, context, served } = exchange;
   context.log(status === 500 ? 'error' : 'warn', `${request.method} ${exchange.route} failed with ${status}`, {
-    error: thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
+    error: loggedError(thrown),
     ...(served === undefined ? {} : { model: served.model, version: served.version }),
     ...(exchange.header('x-request-id') === undefined ? {} : { requestId: exchange.header('x-request-id') ?? '' }),
   });
