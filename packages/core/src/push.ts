@@ -6,21 +6,20 @@
 
 import type { Capture } from './capture.ts';
 import type { ContentStore, PutResult, RecipeRef, SealedUpload, Upload } from './content/content-store.ts';
-import { type Digest, digestOf } from './digest.ts';
+import type { Digest } from './digest.ts';
 import { IngotError, isIngotError } from './errors.ts';
-import { captureBytes } from './package/captured.ts';
 import { withForeign } from './package/foreign/adapt.ts';
 import { openForeign } from './package/foreign/open-foreign.ts';
 import type { HashMemory, RememberedHashes } from './package/hash-memory.ts';
 import { type FileToRead, hashPackage, type ReadFiles, rememberedLayers } from './package/hash-package.ts';
 import type { HashedLayer } from './package/manifest.ts';
 import type { PackagePlan, Problem } from './package/package.ts';
-import { isModelCard, writeModelCard } from './package/model-card.ts';
 import { completePackage, draftPackage, type PackageDraft, packageError } from './package/read.ts';
 import { openSourceBlocks, readSource, readSourceNow } from './package/source-file.ts';
 import type { OnProgress } from './progress.ts';
 import { alikeProblems } from './push-alike.ts';
-import { draftVersion, merged } from './push-draft.ts';
+import { putDocuments, withCard } from './push-documents.ts';
+import { draftVersion } from './push-draft.ts';
 import { formatReference, parseAlias, parseReference } from './ref.ts';
 import type { ModelView, PublishOptions, PublishResult, Registry, VersionDraft } from './registry/registry.ts';
 
@@ -216,26 +215,6 @@ async function pushNew(
   return { ...resultOf(plan, published, files), sealed };
 }
 
-/** Adds a generated model card to what was captured, unless the package brings one of its own. */
-function withCard(plan: PackagePlan, options: PushOptions): PushOptions {
-  const { captured } = options;
-  if (captured === undefined || captured.card !== undefined || plan.files.some(({ path }) => isModelCard(path)))
-    return options;
-  const { name, flavor, executesCode, metadata, signature } = plan;
-  const card = writeModelCard({
-    name,
-    flavor,
-    executesCode,
-    signature,
-    captured,
-    description: metadata?.description,
-    author: metadata?.author ?? captured.author,
-    metrics: merged(captured.metrics, options.metrics),
-    params: merged(metadata?.hyperparameters, captured.params),
-  });
-  return { ...options, captured: { ...captured, card } };
-}
-
 /** Waits for work when its block is left. */
 function ended(work: Promise<void> | undefined): AsyncDisposable {
   return { [Symbol.asyncDispose]: async () => work };
@@ -301,28 +280,6 @@ function refuseTakenLabel(draft: Labelled, model: ModelView | undefined): void {
       details: { label: draft.label ?? '', number: holder.number },
     },
   );
-}
-
-/** Adds what describes the package; it comes after the files. */
-async function putDocuments(upload: Upload, plan: PackagePlan, options: PushOptions): Promise<void> {
-  const documents = [
-    { role: 'config' as const, bytes: plan.config },
-    ...(options.captured === undefined ? [] : [{ role: 'captured' as const, bytes: captureBytes(options.captured) }]),
-    { role: 'manifest' as const, bytes: plan.manifest },
-  ];
-  const { signal } = options;
-  await Promise.all(
-    documents.map(({ role, bytes }) =>
-      upload.put(
-        { role, digest: digestOf(bytes), sizeBytes: bytes.length, open: () => once(bytes) },
-        { ...(signal && { signal }) },
-      ),
-    ),
-  );
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 async function publish(
