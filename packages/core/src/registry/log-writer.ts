@@ -15,6 +15,7 @@ import { aliasNotFound, numbered, selectVersion } from './select.ts';
 /** Options of writes that take a reason. */
 export interface ReasonOptions extends BlobOptions {
   readonly actor?: string;
+  readonly expectedSeq?: number;
   readonly reason?: string;
 }
 
@@ -23,11 +24,12 @@ export async function appendTo(
   directory: ModelDirectory,
   model: OpenModel,
   decide: (state: ModelState) => EventDraft | undefined,
-  options: BlobOptions & { readonly actor?: string },
+  options: BlobOptions & { readonly actor?: string; readonly expectedSeq?: number | undefined },
 ): Promise<Appended<ModelState>> {
   await directory.writableNames(options);
   const appended = await model.log.append(
     (snapshot: LogSnapshot<ModelState>) => {
+      checkSeq(model, snapshot, options);
       if (snapshot.state.closed)
         throw new IngotError('conflict', `model "${model.name}" was deleted meanwhile`, {
           details: { model: model.name },
@@ -38,6 +40,23 @@ export async function appendTo(
   );
   await directory.remember();
   return appended;
+}
+
+/** Refuses to write what was decided on an older state of the log. */
+export function checkSeq(
+  { name }: OpenModel,
+  { seq }: LogSnapshot<ModelState>,
+  { expectedSeq }: { readonly expectedSeq?: number | undefined },
+): void {
+  if (expectedSeq === undefined || expectedSeq === seq) return;
+  throw new IngotError(
+    'precondition-failed',
+    `"${name}" was changed meanwhile: event ${seq} came after ${expectedSeq}`,
+    {
+      hint: `ingot history ${name}`,
+      details: { model: name, seq, expectedSeq },
+    },
+  );
 }
 
 /** Adds a reason to a body, if there is one. */

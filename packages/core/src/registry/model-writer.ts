@@ -3,7 +3,7 @@ import type { JsonObject } from '../json.ts';
 import type { ModelName } from '../ref.ts';
 import type { BlobOptions } from '../blob/blob-store.ts';
 import { briefOf, summaryFrom } from './brief.ts';
-import { appendTo, checkDeletable, reasoned } from './log-writer.ts';
+import { appendTo, checkDeletable, checkSeq, reasoned } from './log-writer.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import type { NamedModel } from './names-fold.ts';
 import type { ModelState } from './model-fold.ts';
@@ -62,8 +62,10 @@ export function createModelWriter(
     async deleteModel(name, options = {}) {
       await directory.writableNames(options);
       const model = await directory.open(name, options);
-      await model.log.append(({ state }) => {
+      await model.log.append((snapshot) => {
+        const { state } = snapshot;
         if (state.closed) return undefined;
+        checkSeq(model, snapshot, options);
         checkDeletable(name, state);
         return { kind: 'closed', body: reasoned({}, options.reason) };
       }, options);

@@ -16,9 +16,11 @@ export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publ
       const model = await directory.open(name, { ...options, toWrite: true });
       refuseOther(model, draft);
       const known: KnownEvents = new Map();
+      // What is expected of the log held for the first event; the others follow it.
+      const later = { ...options, expectedSeq: undefined };
       const { state, number, existed } = await publishOrFind(directory, model, draft, options, known);
       if (existed) await addTo({ ...model, state }, number);
-      for (const alias of options.aliases ?? []) await moveAlias(directory, model, alias, number, options);
+      for (const alias of options.aliases ?? []) await moveAlias(directory, model, alias, number, later);
       const now = directory.opened(model, model.log.known ?? model);
       return { version: await readRecord(now, numbered(name, now.state, number), options, known), existed };
 
@@ -30,7 +32,7 @@ export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publ
           ...(draft.label !== undefined && draft.labelFrom === 'flag' ? { label: draft.label } : {}),
         };
         const reference = { name, selector: { kind: 'version', number: of } } as const;
-        await updateVersion(directory, found, reference, changes, options, known);
+        await updateVersion(directory, found, reference, changes, later, known);
       }
     },
   };

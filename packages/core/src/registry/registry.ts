@@ -143,6 +143,11 @@ export interface RegistryOptions {
   readonly signal?: AbortSignal;
   /** Who does it, for the history. Default: whom the registry was opened for. */
   readonly actor?: string;
+  /**
+   * Writes only: the event that must be the last of the model's log, else `precondition-failed`: whoever decided on what
+   * the log said then, decides again. Default: whatever was written meanwhile stands.
+   */
+  readonly expectedSeq?: number;
 }
 
 /** Options of publishing a version. */
