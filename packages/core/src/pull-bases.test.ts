@@ -34,6 +34,19 @@ test('an adapter comes into the cache with the version that it changes', async (
   expect((await cache.get({ manifest }))?.manifest).toBe(manifest);
 });
 
+test('a part of several models comes with the version that it changes, also where the part is of a part', async () => {
+  await using directory = await testDirectory();
+  const { store, manifest } = await adapterStore(directory);
+  const adapter = { name: 'tuned', flavor: 'peft', base: { version: 'team/base:1', digest: manifest } };
+  const pair = { name: 'pair', flavor: 'models', parts: [adapter, adapter] };
+  const flavor = JSON.stringify({ flavor: 'models', main: 'tuned', parts: [{ name: 'threshold', value: 1 }, pair] });
+  await directory.write({ 'both/flavor.json': flavor, 'both/tuned/adapter_config.json': '{}' });
+  await push(directory.join('both'), { ...store, name: 'both' });
+  await using cache = openPackageCache({ directory: directory.join('cache') });
+  await pullToCache('both', { ...store, cache });
+  expect((await cache.get({ manifest }))?.manifest).toBe(manifest);
+});
+
 test.each([
   ['is a name of the Hub', () => ({ name: 'org/bert' })],
   ['is no object', () => 'team/base:1'],

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDigest } from './digest.ts';
+import { type Digest, isDigest } from './digest.ts';
 import { isIngotError, systemErrorCode } from './errors.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import type { CachedPackage, PackageCache } from './package/cache.ts';
@@ -10,12 +10,14 @@ import { FLAVOR_FILE } from './package/flavors/flavor-file.ts';
 import type { PullSourceOptions } from './pull.ts';
 import { parseReference, type Reference } from './ref.ts';
 
-/** An adapter of an adapter of …: nobody has more. */
+/** An adapter of an adapter of …, a part of a part of …: nobody has more. */
 const MOST_LEVELS = 4;
+/** Bases that one package names; a part each. */
+const MOST_BASES = 64;
 
 /**
- * Fetches the version that `base` of a package's `flavor.json` names (`{"version": "base:3", "digest": "sha256:…"}`),
- * and what that one is built on in turn. What lies in the cache is not asked for. A base that the store does not have, or
+ * Fetches the versions that `base` of a package's `flavor.json` names (`{"version": "base:3", "digest": "sha256:…"}`; of
+ * several models that of each part), and what those are built on in turn. What lies in the cache is not asked for. A base that the store does not have, or
  * that cannot be had now, is left out: whoever loads the package is told which one is missing.
  * @throws IngotError as reading contents does, but for contents and versions that are not there, and `unavailable`.
  */
@@ -24,34 +26,51 @@ export async function pullBases(
   options: PullSourceOptions & { readonly cache: PackageCache },
   levels = MOST_LEVELS,
 ): Promise<void> {
-  const base = levels === 0 ? undefined : await baseOf(built);
-  if (base === undefined || base.selector.kind !== 'digest') return;
   const { registry, contents, cache, signal, onProgress } = options;
-  try {
-    const here = await cache.get({ manifest: base.selector.digest });
-    await pullBases(here ?? (await fetched(base)), options, levels - 1);
-  } catch (error) {
-    if (!isIngotError(error, 'model-not-found', 'version-not-found', 'content-not-found', 'unavailable', 'timeout'))
-      throw error;
+  for (const base of levels === 0 ? [] : await basesOf(built)) {
+    try {
+      const here = await cache.get({ manifest: base.digest });
+      await pullBases(here ?? (await fetched(base)), options, levels - 1);
+    } catch (error) {
+      if (!isIngotError(error, 'model-not-found', 'version-not-found', 'content-not-found', 'unavailable', 'timeout'))
+        throw error;
+    }
   }
 
-  async function fetched(reference: Reference): Promise<CachedPackage> {
-    const { manifest, recipe, model } = await registry.resolve(reference, { signal });
+  async function fetched({ name, digest }: Base): Promise<CachedPackage> {
+    const selector = { kind: 'digest', digest } as const;
+    const { manifest, recipe, model } = await registry.resolve({ name, selector }, { signal });
     return await cache.fetch({ manifest, recipe, model }, contents, { signal, onProgress });
   }
 }
 
-async function baseOf({
+interface Base {
+  readonly name: Reference['name'];
+  readonly digest: Digest;
+}
+
+async function basesOf({
   directory,
   description,
-}: Pick<CachedPackage, 'directory' | 'description'>): Promise<Reference | undefined> {
-  if (!description.files.some(({ path }) => path === FLAVOR_FILE)) return undefined;
+}: Pick<CachedPackage, 'directory' | 'description'>): Promise<readonly Base[]> {
+  if (!description.files.some(({ path }) => path === FLAVOR_FILE)) return [];
   const said = await readObject(join(directory, FLAVOR_FILE));
-  const base = said?.base;
+  return said === undefined ? [] : basesIn(said, MOST_LEVELS).slice(0, MOST_BASES);
+}
+
+/** What a description and those of its parts name, each once. */
+function basesIn(said: JsonObject, levels: number): readonly Base[] {
+  const own = baseIn(said.base);
+  const parts = levels > 0 && Array.isArray(said.parts) ? said.parts.filter(isJsonObject) : [];
+  const all = [...(own === undefined ? [] : [own]), ...parts.flatMap((part) => basesIn(part, levels - 1))];
+  return [...new Map(all.map((base) => [base.digest, base])).values()];
+}
+
+function baseIn(base: unknown): Base | undefined {
   if (!isJsonObject(base) || typeof base.version !== 'string' || typeof base.digest !== 'string') return undefined;
   if (!isDigest(base.digest)) return undefined;
   try {
-    return { name: parseReference(base.version).name, selector: { kind: 'digest', digest: base.digest } };
+    return { name: parseReference(base.version).name, digest: base.digest };
   } catch (error) {
     if (isIngotError(error, 'invalid-name', 'invalid-reference')) return undefined;
     throw error;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -99,3 +100,106 @@ def test_finds_in_a_text_are_a_list_also_where_each_text_has_one() -> None:
     asked = flavors.predictor(cases_hub.named_entities()[0], "transformers", {"task": "token-classification"})
     asked._pipeline = type("Pipeline", (), {"__call__": staticmethod(found), "model": asked._pipeline.model})()
     assert asked.predict(["Bern", "Basel"]) == [[{"word": "Bern"}], [{"word": "Bern"}]]
+
+
+def saved_adapter(place: Path, base: Any) -> Path:
+    """An adapter's folder whose configuration names a base, as any tool writes it."""
+    adapter_of(cases_hub.bare_model()[0]).save_pretrained(str(place))
+    file = place / "adapter_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "base_model_name_or_path": base}), encoding="utf-8")
+    return place
+
+
+@pytest.mark.parametrize("how", ["described as a path", "described as a name", "of its own configuration", "as a base path"])
+@pytest.mark.parametrize("base", ["{base}", "../private", "private", "{base}/../private/."])
+def test_an_adapter_does_not_make_its_reader_read_folders_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, base: str
+) -> None:
+    from ingot._worker import flavors
+
+    private = tmp_path / "private"
+    cases_hub.bare_model()[0].save_pretrained(str(private))
+    monkeypatch.chdir(tmp_path)
+    named = base.format(base=private)
+    package = tmp_path / "package"
+    saved_adapter(package / "adapter", named)
+    said: dict[str, Any] = {"described as a path": {"path": named}, "described as a name": {"name": named}}.get(how, {})
+    description = {"artifact": "adapter", **({"base": said} if said else {}), **({"basePath": named} if how == "as a base path" else {})}
+    with pytest.raises(flavors.InvalidPackage, match="private.*does not get to read here.*INGOT_BASE_MODELS=FOLDER"):
+        flavors.load(package, "peft", description)
+    monkeypatch.setenv("INGOT_BASE_MODELS", os.fspath(private))
+    assert type(flavors.load(package, "peft", description)).__name__ == "PeftModelForSequenceClassification"
+
+
+def test_a_folder_beside_an_allowed_one_is_not_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingot._worker import flavors
+
+    cases_hub.bare_model()[0].save_pretrained(str(tmp_path / "private"))
+    (tmp_path / "models").mkdir()
+    saved_adapter(tmp_path / "package", "x")
+    monkeypatch.setenv("INGOT_BASE_MODELS", os.fspath(tmp_path / "models"))
+    for named in (tmp_path / "private", tmp_path / "models" / ".." / "private", "models/../../private", "../private"):
+        with pytest.raises(flavors.InvalidPackage, match="does not get to read here"):
+            flavors.load(tmp_path / "package", "peft", {"artifact": ".", "base": {"path": str(named)}})
+
+
+@pytest.mark.parametrize("said", [{"peft_type": "XLORA", "adapters": {"0": "/srv/other"}}, {"megatron_config": {"a": 1}}])
+def test_an_adapter_made_of_more_than_its_base_is_refused(tmp_path: Path, said: dict[str, Any]) -> None:
+    from ingot._worker import flavors
+
+    file = saved_adapter(tmp_path, "org/bert") / "adapter_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), **said}), encoding="utf-8")
+    with pytest.raises(flavors.InvalidPackage, match="from elsewhere.*merge_and_unload"):
+        flavors.load(tmp_path, "peft", {"artifact": "."})
+
+
+def test_an_adapter_inside_of_a_sentence_transformer_reads_no_folder_of_the_machine(tmp_path: Path) -> None:
+    from ingot._worker import flavors
+
+    cases_hub.sentence_embeddings()[0].save(str(tmp_path / "package"))
+    cases_hub.bare_model()[0].save_pretrained(str(tmp_path / "private"))
+    saved_adapter(tmp_path / "package", str(tmp_path / "private"))
+    with pytest.raises(flavors.InvalidPackage, match="adapter_config.json names the base model .*private"):
+        flavors.load(tmp_path / "package", "sentence-transformers", {"artifact": "."})
+
+
+def test_the_base_of_an_adapter_that_is_a_folder_is_stored_with_it(store: Path, tmp_path: Path) -> None:
+    import shutil
+
+    import transformers
+
+    cases_hub.bare_model()[0].save_pretrained(str(tmp_path / "mine"))
+    adapted = adapter_of(transformers.AutoModelForSequenceClassification.from_pretrained(str(tmp_path / "mine")))
+    version = ingot.push(adapted, "of-a-folder")
+    shutil.rmtree(tmp_path / "mine")
+    wanted = adapted(**_tensors()).logits.detach().numpy()
+    found = ingot.load("of-a-folder").predict(ASKED)
+    assert np.allclose(np.asarray(found["logits"] if isinstance(found, dict) else found), wanted, atol=1e-6)
+    package = Path(os.environ["INGOT_CACHE"]) / "packages" / version.digest.removeprefix("sha256:") / "files"
+    written = "".join(file.read_text("utf-8") for file in package.rglob("*config.json"))
+    assert '"base_model_name_or_path": "base"' in written
+    assert str(tmp_path / "mine") not in written
+
+
+def test_a_part_that_is_an_adapter_with_its_tokenizer_brings_its_base(store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import torch
+
+    ingot.push(cases_hub.bare_model()[0], "base")
+    adapted = adapter_of(ingot.load("base").native)
+    version = ingot.push({"threshold": 0.4, "text": (adapted, cases_hub.tokenizer())}, "both")
+    assert (version.lineage or {}).get("parents") == ["base:1"]
+    assert not any(file.path.endswith(".pkl") for file in version.files)
+    monkeypatch.setenv("INGOT_CACHE", str(tmp_path / "cold"))
+    loaded = ingot.load("both")
+    given = cases_hub.tokenizer()(["good film"], return_tensors="pt")
+    given.pop("token_type_ids", None)
+    with torch.inference_mode():
+        wanted = adapted(**given).logits.softmax(-1).max()
+    assert abs(loaded.predict(["good film"])[0]["score"] - float(wanted)) < 1e-6
+    assert type(loaded.native["text"][0]).__name__ == "PeftModelForSequenceClassification"
+
+
+def _tensors() -> dict[str, Any]:
+    import torch
+
+    return {name: torch.from_numpy(value) for name, value in ASKED.items()}

@@ -80,19 +80,24 @@ def _is_peft(model: Any) -> bool:
 
 
 def _base(adapted: Any, inner: Any, directory: Path) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Says where the base model is: a version of the registry, a name of the Hub, a folder; else it is stored, too."""
+    """Says where the base model is: a version of the registry, or a name of the Hub; else it is stored, too.
+
+    A folder of this machine would be nowhere to be found on another one.
+    """
     name = str(adapted.active_peft_config.base_model_name_or_path or getattr(inner.config, "_name_or_path", "") or "")
     known = origin_of(name) if name and Path(name).exists() else None
     if known is not None:
         _forget_path(directory, known[0])
         return {"version": known[0], "digest": known[1]}, ()
-    if name and Path(name).is_dir():
-        path = str(Path(name).resolve())
-        return {"path": path}, (f"the adapter's base model is the folder {path}: push it as a version of its own, so that others find it",)
     if name and is_hub_name(name):
         return {"name": name}, ()
     _save_base(adapted, inner, directory / BASE)
-    return {"artifact": BASE}, ("the adapter's base model has no name, so it is stored in the same version",)
+    _forget_path(directory, BASE)
+    whose = f"is the folder {name}" if name else "has no name"
+    return {"artifact": BASE}, (
+        f"the adapter's base model {whose}, so it is stored in the same version; push the base as a version of its own, and "
+        "adapt what ingot.load gives, to store it once for all adapters",
+    )
 
 
 def _forget_path(directory: Path, ref: str) -> None:

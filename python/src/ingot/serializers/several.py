@@ -66,13 +66,14 @@ def _main_key(parts: dict[Any, Any]) -> Any:
 def _is_model(value: Any) -> bool:
     from . import choose
 
-    if value is None or isinstance(value, bool | int | float | str | list | dict | tuple):
+    if value is None or isinstance(value, bool | int | float | str | list | dict):
         return False
     try:
-        choose(value)
+        chosen = choose(value)
     except InvalidPackage:
         return False
-    return True
+    # A tuple is one model where a framework says so: a model and its tokenizer.
+    return not isinstance(value, tuple) or not isinstance(chosen, SeveralSerializer)
 
 
 def _serializer(value: Any) -> Serializer:

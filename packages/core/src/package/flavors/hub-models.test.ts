@@ -82,6 +82,19 @@ test('an adapter names the base model that it changes', async () => {
   expect(plan.inferred).toContainEqual({ what: 'base model', value: 'org/bert', from: 'adapter_config.json' });
 });
 
+test.each([
+  ['org/bert', false],
+  ['gpt2', false],
+  ['/srv/bert', true],
+  ['../bert', true],
+  ['', true],
+  [null, true],
+])('an adapter of %s: is it said at once that only who allows the base can serve it? %s', async (base, warned) => {
+  const config = { peft_type: 'LORA', base_model_name_or_path: base };
+  const plan = await planOf({ 'adapter_config.json': JSON.stringify(config), 'adapter_model.safetensors': WEIGHTS });
+  expect(plan.problems.some(({ rule }) => rule === 'peft.base-elsewhere')).toBe(warned);
+});
+
 test('model_index.json makes it a pipeline of diffusers, whatever its parts are', async () => {
   const plan = await planOf({
     'model_index.json': '{"_class_name": "DDPMPipeline", "_diffusers_version": "0.35.2"}',

@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
 import { isJsonObject, type JsonObject } from '../../json.ts';
-import type { Flavor, Inference } from '../package.ts';
+import type { Flavor, Inference, Problem } from '../package.ts';
 import type { Detected, Detector, Glance } from './flavor.ts';
 import { holdsPickledWeights } from './runs-code.ts';
 
 const WEIGHTS = /(?:^|\/)(?:model|pytorch_model|adapter_model|diffusion_pytorch_model)[^/]*\.(?:safetensors|bin)$/i;
+const HUB_NAME = /^[A-Za-z0-9][\w.-]{0,95}(?:\/[A-Za-z0-9][\w.-]{0,95})?$/;
 const MADE_WITH = 'transformers_version';
 
 /** Recognises folders of the Hugging Face Hub, the most special first: pipelines of images, adapters, sentences, models. */
@@ -35,6 +36,21 @@ async function detectAdapter(glance: Glance): Promise<Detected | undefined> {
     ...shared(glance, 'peft', found),
     requirements: [pinned('peft', found.said.peft_version), 'transformers', 'torch', 'safetensors'],
     understood,
+    problems: typeof base === 'string' && HUB_NAME.test(base) ? [] : [baseIsElsewhere(found, base)],
+  };
+}
+
+/** Whoever loads an adapter reads no folder only because a package names it. */
+function baseIsElsewhere({ path }: Found, base: unknown): Problem {
+  const named = typeof base === 'string' && base !== '';
+  return {
+    severity: 'warning',
+    rule: 'peft.base-elsewhere',
+    message: named
+      ? `${path} names the base model ${base}, a folder of this machine: it can be stored, and served only by who allows that folder (INGOT_BASE_MODELS)`
+      : `${path} names no base model, so the adapter can be stored, but not served`,
+    file: path,
+    fix: 'push from Python, which brings the base along: ingot.push(model, "NAME"); or push model.merge_and_unload()',
   };
 }
 
