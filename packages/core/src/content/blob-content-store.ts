@@ -13,6 +13,7 @@ import type { Coding } from './coding.ts';
 import type { ContentStore } from './content-store.ts';
 import { RecipeReader } from './recipe-reader.ts';
 import { FormatOnce } from './store-format.ts';
+import type { FindPieces } from './upload-placer.ts';
 import { UploadJournals } from './upload-journal.ts';
 import { restoreContents } from './restore.ts';
 
@@ -26,6 +27,8 @@ export interface BlobContentStoreOptions {
   readonly format?: FormatOnce;
   /** How pieces are coded where that makes them smaller. Default: not at all. */
   readonly coding?: Coding;
+  /** Says where pieces lie that the model's newest versions do not have. Default: they are stored anew. */
+  readonly findPieces?: FindPieces;
   /** Directory where it is noted what an upload has written, so that one that was cut short can be resumed. Default: it cannot. */
   readonly journals?: string;
   /** Default: the system clock. */
@@ -65,6 +68,7 @@ export function createBlobContentStore(blobs: BlobStore, options: BlobContentSto
         pace: { ...pace, packBytes, ...(options.coding !== undefined && codedAhead(pace)) },
         parameters,
         coding: options.coding !== undefined,
+        findPieces: options.findPieces,
         journals,
         now,
         signal,

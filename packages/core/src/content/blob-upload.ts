@@ -22,7 +22,7 @@ import { MovedFiles, stops } from './sweep/marks.ts';
 import { PieceIndex, wordsOf } from './upload-index.ts';
 import { BLOCKS_HELD, cutBytes, Ingest } from './upload-ingest.ts';
 import type { LeftPacks, UploadJournal, UploadJournals } from './upload-journal.ts';
-import type { UploadCounts } from './upload-placer.ts';
+import type { FindPieces, UploadCounts } from './upload-placer.ts';
 
 const MAX_ROUNDS = 8;
 const FOOTERS_AT_ONCE = 8;
@@ -48,6 +48,7 @@ export interface BlobUploadContext {
   readonly pace: UploadPace;
   readonly parameters: () => Promise<ChunkerParameters>;
   readonly coding: boolean;
+  readonly findPieces: FindPieces | undefined;
   readonly journals: UploadJournals | undefined;
   readonly now: () => Date;
   readonly signal: AbortSignal | undefined;
@@ -221,7 +222,7 @@ export class BlobUpload implements Upload {
   }
 
   #begin(): Round {
-    const { blobs, pace, coding, signal } = this.#context;
+    const { blobs, pace, coding, findPieces, signal } = this.#context;
     const { packBytes, writesAtOnce, blocks, readAhead } = pace;
     const [base, parameters] = [this.#base, this.#parameters];
     const packs = new PackWriter({
@@ -254,6 +255,7 @@ export class BlobUpload implements Upload {
       blocks,
       readAhead,
       coding,
+      ...(findPieces && { findPieces }),
       find,
       fillIndex: () => this.#fillIndex(),
       hashesFirst,

@@ -30,6 +30,9 @@ export interface JobSegment extends Segment {
   readonly stored?: StoredContent;
 }
 
+/** Gives the places of those of some pieces that are stored. Never throws for what it cannot find out. */
+export type FindPieces = (digests: readonly Digest[]) => Promise<readonly Piece[]>;
+
 /** What an upload has counted. */
 export interface UploadCounts {
   newBytes: number;
@@ -46,6 +49,8 @@ export interface PlacerContext {
   readonly counts: UploadCounts;
   /** Whether pieces are coded where that makes them smaller. */
   readonly coding: boolean;
+  /** Says where pieces lie that no earlier version of the model has, as somebody knows who knows more. Default: nobody does. */
+  readonly findPieces?: FindPieces;
   readonly onFailure: (error: unknown) => void;
 }
 
@@ -96,7 +101,8 @@ export class Placer {
     const result = segments.some(({ from, to }) => from < to)
       ? engine.submit(block, segments.map(plainSegment))
       : NOTHING;
-    const assembled = Promise.all([result, this.#assembled]).then(([done]) => this.#assemble(block, segments, done));
+    const asked = this.#ask(result);
+    const assembled = Promise.all([asked, this.#assembled]).then(([done]) => this.#assemble(block, segments, done));
     this.#assembled = assembled;
     const coded = assembled.then((block) => this.#code(block, engine));
     this.#placed = Promise.all([assembled, coded, this.#placed])
@@ -112,6 +118,20 @@ export class Placer {
   /** Waits until everything that was taken is placed. */
   async finish(): Promise<void> {
     await this.#placed;
+  }
+
+  /** Notes where pieces of the block lie that others have stored. Blocks are asked about at once, in whatever order they are answered. */
+  #ask(result: BlockResult | Promise<BlockResult>): BlockResult | Promise<BlockResult> {
+    const { findPieces, index } = this.#context;
+    if (findPieces === undefined || result === NOTHING) return result;
+    return Promise.resolve(result).then(async (done) => {
+      const { digests: bytes } = done.cuts;
+      const words = new Uint32Array(bytes.buffer, bytes.byteOffset, (bytes.byteLength / 32) * WORDS);
+      const unknown = digestsIn(bytes).filter((_, n) => index.find({ words, from: n * WORDS }) === undefined);
+      for (const { digest, ...place } of await findPieces([...new Set(unknown)]))
+        if (index.find(wordsOf(digest)) === undefined) index.add(wordsOf(digest), { ...place, own: false });
+      return done;
+    });
   }
 
   #assemble(block: Block, segments: readonly JobSegment[], { cuts, contents }: BlockResult): Assembled {

@@ -4,7 +4,9 @@ import { INDEX_STEPS } from '../index/migrations.ts';
 import { ACCESS_STEPS } from '../access/migrations.ts';
 import { TRACKING_STEPS } from '../tracking/migrations.ts';
 import { WEBHOOK_STEPS } from '../webhooks/migrations.ts';
+import { CONTENT_STEPS } from '../contents/migrations.ts';
 import { DEPLOYMENT_STEPS } from '../deployments/migrations.ts';
+import { IDEMPOTENCY_STEPS } from '../idempotency/migrations.ts';
 import { GOVERNANCE_STEPS } from '../governance/migrations.ts';
 import { AUDIT_STEPS } from '../audit/migrations.ts';
 import { ARTIFACT_STEPS } from '../artifacts/migrations.ts';
@@ -18,8 +20,10 @@ export const OWN_MIGRATIONS: MigrationSteps = {
   ...ACCESS_STEPS,
   ...ARTIFACT_STEPS,
   ...AUDIT_STEPS,
+  ...CONTENT_STEPS,
   ...DEPLOYMENT_STEPS,
   ...GOVERNANCE_STEPS,
+  ...IDEMPOTENCY_STEPS,
   ...TRACKING_STEPS,
   ...WEBHOOK_STEPS,
 };

@@ -1,8 +1,10 @@
 import type { AccessTables } from '../access/tables.ts';
 import type { ArtifactTables } from '../artifacts/tables.ts';
 import type { AuditTables } from '../audit/tables.ts';
+import type { ContentTables } from '../contents/tables.ts';
 import type { DeploymentTables } from '../deployments/tables.ts';
 import type { GovernanceTables } from '../governance/tables.ts';
+import type { IdempotencyTables } from '../idempotency/tables.ts';
 import type { TrackingTables } from '../tracking/tables.ts';
 import type { WebhookTables } from '../webhooks/tables.ts';
 
@@ -10,7 +12,9 @@ import type { WebhookTables } from '../webhooks/tables.ts';
 export type OwnTables = AccessTables &
   ArtifactTables &
   AuditTables &
+  ContentTables &
   DeploymentTables &
   GovernanceTables &
+  IdempotencyTables &
   TrackingTables &
   WebhookTables;

@@ -1,0 +1,144 @@
+import type { BlobEntry } from '@ingot/core/blob/blob-store';
+import { bodyOf, collect } from '@ingot/core/blob/bytes';
+import { IngotError } from '@ingot/core/errors';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { type KnownBlob, knownBlob, notThere } from '../../contents/blob-access.ts';
+import { MAX_PACK_BYTES } from '../../contents/pack-intake.ts';
+import type { ServedContents } from '../../contents/served-contents.ts';
+import type { Services } from '../../services.ts';
+import { requestSignal } from './request-signal.ts';
+import { sendRange } from './send-range.ts';
+
+const MAX_ROOT_BYTES = 16 * 1024 * 1024;
+const PAGE = 1000;
+const LISTABLE = /^(?:gc\/|packs\/[a-z0-9][a-z0-9-]{0,63}\/|roots\/uploads\/[a-z0-9][a-z0-9-]{0,63}\/)$/;
+
+const listQuery = z.object({ prefix: z.string().max(200), after: z.string().max(300).optional() });
+
+/** Routes by which clients read and write blobs of the store, as far as they may. */
+export function blobRoutes(app: FastifyInstance, services: Services, contents: ServedContents): void {
+  const config = { access: { handler: 'checks' } } as const;
+  const { blobs } = services.store;
+  void app.register(async (inner) => {
+    inner.removeAllContentTypeParsers();
+    inner.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+
+    inner.get('/api/v1/blobs', { config }, async (request) => {
+      const { prefix, after } = parsed(listQuery, request.query);
+      if (!LISTABLE.test(prefix)) throw notThere(prefix);
+      const found: BlobEntry[] = [];
+      const options = { signal: requestSignal(request), ...(after && { after }) };
+      for await (const entry of blobs.list(prefix, options)) {
+        if (await isReadable(contents, request, entry.key)) found.push(entry);
+        if (found.length === PAGE) break;
+      }
+      const next = found.length === PAGE ? found.at(-1)?.key : undefined;
+      return { blobs: found.map(plainEntry), ...(next && { next }) };
+    });
+
+    inner.get('/api/v1/blobs/*', { config, exposeHeadRoute: true }, async (request, reply) => {
+      const key = keyOf(request);
+      await contents.access.checkRead(request.identity, key);
+      const signal = requestSignal(request);
+      const stat = await blobs.stat(key, { signal });
+      if (stat === undefined) throw notThere(key);
+      reply.header('last-modified', stat.modifiedAt.toUTCString()).header('cache-control', 'private, no-store');
+      return sendRange(request, reply, {
+        sizeBytes: stat.sizeBytes,
+        open: (range) => blobs.read(key, { signal, ...(range && { range }) }),
+      });
+    });
+
+    inner.put('/api/v1/blobs/*', { config, bodyLimit: MAX_PACK_BYTES }, async (request, reply) => {
+      const key = keyOf(request);
+      const result = await written(services, contents, request, key);
+      if (result === 'exists')
+        throw new IngotError('precondition-failed', `there is already a blob "${key}"`, { details: { key } });
+      return reply.status(201).send();
+    });
+
+    inner.delete('/api/v1/blobs/*', { config }, async (request, reply) => {
+      const key = keyOf(request);
+      const blob = knownBlob(key);
+      if (blob === undefined || !('upload' in blob) || (blob.kind === 'pack' && blob.moved)) throw notThere(key);
+      await contents.uploads.requireOwn(blob.upload, request.identity);
+      if (blob.kind === 'pack' && (await contents.packs.modelsOf(blob.pack)).length > 0)
+        throw new IngotError('forbidden', `versions rely on pack ${blob.pack}`);
+      await blobs.delete(key, { signal: requestSignal(request) });
+      return reply.status(204).send();
+    });
+  });
+}
+
+async function written(
+  { store }: Services,
+  contents: ServedContents,
+  request: FastifyRequest,
+  key: string,
+): Promise<'created' | 'exists'> {
+  const blob = writable(key);
+  const sizeBytes = lengthOf(request);
+  const signal = requestSignal(request);
+  const body = bodyStream(request);
+  const { identity } = request;
+  if ((await contents.uploads.ownerOf(blob.upload)) !== identity.name) {
+    await contents.access.checkUploader(identity);
+    await contents.uploads.claim(blob.upload, identity);
+  }
+  if (blob.kind === 'pack') return await contents.intake.take(blob.pack, sizeBytes, body, signal);
+  if (sizeBytes > MAX_ROOT_BYTES) throw new IngotError('payload-too-large', 'a root is at most 16 MiB');
+  const bytes = await collect(body);
+  await contents.access.checkRoot(identity, blob.upload, bytes);
+  return await store.blobs.write(key, bodyOf(bytes), { signal });
+}
+
+function writable(key: string): Extract<KnownBlob, { readonly upload: string }> {
+  const blob = knownBlob(key);
+  if (blob === undefined || !('upload' in blob) || (blob.kind === 'pack' && blob.moved))
+    throw new IngotError('forbidden', `"${key.slice(0, 200)}" is not for clients to write`);
+  return blob;
+}
+
+async function isReadable(contents: ServedContents, { identity }: FastifyRequest, key: string): Promise<boolean> {
+  try {
+    await contents.access.checkRead(identity, key);
+    return true;
+  } catch (error) {
+    if (error instanceof IngotError && error.code === 'content-not-found') return false;
+    throw error;
+  }
+}
+
+function keyOf(request: FastifyRequest): string {
+  const { '*': key } = parsed(z.object({ '*': z.string().min(1).max(300) }), request.params);
+  return key;
+}
+
+function lengthOf(request: FastifyRequest): number {
+  const length = Number(request.headers['content-length']);
+  if (Number.isSafeInteger(length) && length >= 0) return length;
+  throw new IngotError('invalid-request', 'the request must say how long its body is', { hint: 'Content-Length' });
+}
+
+function bodyStream({ body, raw }: FastifyRequest): AsyncIterable<Uint8Array> {
+  return body === undefined || body === null ? raw : (raw satisfies AsyncIterable<Uint8Array>);
+}
+
+function plainEntry({ key, sizeBytes, modifiedAt }: BlobEntry) {
+  return { key, sizeBytes, modifiedAt: modifiedAt.toISOString() };
+}
+
+/** Reads what came with a request. Throws `invalid-request` naming the first thing that is wrong. */
+function parsed<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new IngotError(
+    'invalid-request',
+    `${issue?.path.join('.') || 'the request'}: ${issue?.message ?? 'is not valid'}`,
+  );
+}
+
+/** What a reply of this room is sent with. */
+export type Reply = FastifyReply;
