@@ -229,3 +229,12 @@ def test_a_text_has_the_same_vector_in_every_process(tmp_path: Path) -> None:
     environ = {**os.environ, "PYTHONHASHSEED": "7"}
     told = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True).stdout
     np.testing.assert_array_equal(np.array(json.loads(told), dtype="float32"), here)
+
+
+def test_moments_count_by_place_whatever_the_tables_index(tmp_path: Path) -> None:
+    pytest.importorskip("prophet")
+    model, asked = cases_series.prophet_plain()
+    _, asking = brought_back(model, tmp_path)
+    expected = asking.predict(asked)
+    for index in (range(1000, 1000 + len(asked)), range(len(asked))[::-1], ["x"] * len(asked)):
+        np.testing.assert_array_equal(asking.predict(asked.set_axis(index)), expected)

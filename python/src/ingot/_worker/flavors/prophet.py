@@ -51,8 +51,9 @@ class _Asked:
         import numpy as np  # noqa: PLC0415
         import pandas as pd  # noqa: PLC0415
 
-        table = data if hasattr(data, "columns") else pd.DataFrame(data)
-        table = table.reset_index(drop=True).assign(ds=pd.to_datetime(table["ds"]))
+        # Rows count by place: a column that is made of them must not be put back by another index.
+        table = (data if hasattr(data, "columns") else pd.DataFrame(data)).reset_index(drop=True)
+        table = table.assign(ds=pd.to_datetime(table["ds"]))
         # Prophet answers by time; who asked wants them as asked.
         order = np.argsort(table["ds"].to_numpy(), kind="stable")
         before = np.random.get_state()
