@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -22,6 +21,7 @@ from .kinds import comes_from
 from .lineage import capture_origin, check_clean
 from .environment_lock import Hashing
 from .requirements import split_modules
+from .scratch import scratch
 from .serializers import Saved, Serializer, choose
 from .serializers.describing import plugin_names, settled, write_flavor
 from .telling import warn
@@ -100,17 +100,17 @@ def push(
     path = _as_path(model)
     if require_clean:
         check_clean(_where(path))
-    with tempfile.TemporaryDirectory(prefix="ingot-push-") as scratch:
+    with scratch() as beside:
         if path is not None:
             document = _capture_path(path, given, params, example, X, y, ranges, profile, author)
             source = path
         else:
-            source = Path(scratch, "package")
+            source = beside / "package"
             with unforked():
                 document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges, profile, author, lock)
         if name is None:
             name = _default_name(model, path)
-        version = _publish(source, name, document, Path(scratch), alias, label, message, store, dry_run)
+        version = _publish(source, name, document, beside, alias, label, message, store, dry_run)
     if path is not None and description is not None and not dry_run:
         edited = engine.run(["edit", version.ref, f"--description={description}"], store=store)
         return version_from_record(edited["version"], store=store, existed=version.existed)
@@ -136,6 +136,9 @@ def _as_path(model: Any) -> Path | None:
     else:
         return None
     if path.exists():
+        if not os.fspath(path).isascii() and any("\ud800" <= letter <= "\udfff" for letter in os.fspath(path)):
+            name = os.fsencode(path).decode("ascii", "backslashreplace")
+            raise InvalidPackage(f"the name of {name} is not valid UTF-8", code="invalid-package", hint="rename it")
         return path
     # A name in place of the model is the usual slip: push("churn", model).
     hint = 'ingot.push(model, "churn"): the model comes first, or the path of a file or folder'
@@ -255,7 +258,7 @@ def _publish(
     source: Path,
     name: str,
     document: Mapping[str, Any],
-    scratch: Path,
+    beside: Path,
     alias: str | Iterable[str] | None,
     label: str | None,
     message: str | None,
@@ -264,7 +267,7 @@ def _publish(
 ) -> Version:
     if dry_run:
         return _dry_run(source, name, document, store)
-    captured = scratch / "captured.json"
+    captured = beside / "captured.json"
     captured.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
     command = ["push", str(source), "--name", name, "--captured", str(captured)]
     command += [f"--alias={each}" for each in aliases(alias)]
