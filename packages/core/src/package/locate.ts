@@ -58,6 +58,9 @@ export async function locateFiles(path: string, signal: AbortSignal | undefined)
     if (failure !== undefined) throw failure;
     if (code !== 'ENOENT' && code !== 'ENOTDIR')
       return none('path.unreadable', `${path} cannot be read (${code})`, 'check its permissions');
+    // Words of a command line that are not UTF-8 come with this character in place of what they are.
+    if (path.includes('\ufffd'))
+      return none('path.not-utf8', `${path} cannot be read: its name is not valid UTF-8`, 'rename it');
     return none(
       'package.not-found',
       `there is no file or directory ${path}`,

@@ -277,6 +277,17 @@ test('zero-byte files are part of a package', async () => {
   expect(plan.files.map(({ sizeBytes }) => sizeBytes)).toEqual([0, 0]);
 });
 
+test('names that are not UTF-8 are refused, each told as it is', async () => {
+  await using directory = await testDirectory();
+  await writeFile(Buffer.from(`${directory.path}/m\xe4.bin`, 'latin1'), 'x');
+  const { problems } = await checkPackage(directory.path);
+  expect(problems[0]).toMatchObject({ rule: 'path.not-utf8', severity: 'error' });
+  expect(problems[0]?.message).toContain(String.raw`m\xe4.bin`);
+  // A word of the command line that is not UTF-8 arrives like this.
+  const { problems: ofOne } = await checkPackage(`${directory.path}/m\ufffd.bin`);
+  expect(ofOne[0]).toMatchObject({ rule: 'path.not-utf8' });
+});
+
 test('text files that are not UTF-8 are said to be so', async () => {
   await using directory = await testDirectory();
   await directory.write({ ...CHURN, 'requirements.txt': Buffer.from('\uFEFFnumpy==1.0\n', 'utf16le') });

@@ -87,9 +87,14 @@ async function visitFolder(
     const name = bytes.toString('utf8');
     const child = path === '' ? name : `${path}/${name}`;
     if (!Buffer.from(name).equals(bytes)) {
-      problem(state, 'path.not-utf8', child, 'the file name is not valid UTF-8', 'rename it');
+      problem(state, 'path.not-utf8', child, `the file name is not valid UTF-8: ${escaped(bytes)}`, 'rename it');
     } else await visitEntry(state, child, join(absolute, name), ancestors);
   }
+}
+
+/** `m\\xe4.bin`: a name as a shell's `$'…'` takes it. */
+function escaped(name: Buffer): string {
+  return name.toString('latin1').replace(/[^ -~]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 async function visitEntry(
