@@ -52,11 +52,20 @@ export async function install(
   if (outcome.status === 0) return outcome;
   const said = lastLines(outcome.stderr || outcome.stdout);
   throw new IngotError('environment-failed', `the model's environment could not be made:\n${said}`, {
-    ...(/only-binary|no wheels|source distribution|building .* disabled/i.test(said) && {
-      hint: 'a package has no wheel for this Python; try another PYTHON, or --allow-source to build from source',
+    ...(NO_WHEEL.test(said) && {
+      hint: `INGOT_ALLOW_SOURCE=1 (or --allow-source) builds ${withoutWheel(said)} from source, if you trust it and have a compiler; another PYTHON may have a wheel`,
     }),
     details: { command: [command, ...first, ...args].join(' ').slice(0, 500) },
   });
+}
+
+const NO_WHEEL = /only-binary|no (?:usable )?wheels|source distribution|building .* disabled/i;
+
+/** Names what has no wheel, where the installer says it. */
+function withoutWheel(said: string): string {
+  return (
+    /(?:because|all versions of) ([A-Za-z0-9._-]+)[^\s]* (?:has|have) no (?:usable )?wheels/i.exec(said)?.[1] ?? 'it'
+  );
 }
 
 /** Finds uv, or gets it from PyPI once into `toolsDirectory`; falls back to pip. */
