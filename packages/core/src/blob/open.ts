@@ -60,7 +60,8 @@ export async function openBlobStore(address: string, options: OpenBlobStoreOptio
 /** A user who waits is told why, once a call has failed this often. */
 const TELL_AFTER = 3;
 
-function retryOptions(address: string, { env, onWarning }: OpenBlobStoreOptions): RetryOptions {
+/** How often calls to a storage are repeated, and who hears of it. Throws `invalid-config`. */
+export function retryOptions(address: string, { env, onWarning }: OpenBlobStoreOptions): RetryOptions {
   const attempts = attemptsOf(env.INGOT_RETRIES);
   return {
     ...(attempts === undefined ? {} : { attempts }),

@@ -8,6 +8,8 @@ import { errorOfProblem } from '../problem.ts';
 import { IngotError } from '../errors.ts';
 import { isJsonObject, type JsonObject } from '../json.ts';
 import type { BlobBody, BlobEntry, BlobOptions, BlobReadOptions, BlobStat, BlobStore } from './blob-store.ts';
+import { retrying } from './layers/retrying.ts';
+import { retryOptions } from './open.ts';
 import { isLoopback, parseHttpAddress, type HttpAddress } from './http/address.ts';
 import { HttpClient, type HttpReply, type HttpRequest, MAX_CONNECTIONS } from './http/client.ts';
 import { lengthOf, openRange } from './http/open-range.ts';
@@ -33,7 +35,13 @@ export interface ServerBlobStoreOptions {
 const CREDENTIALS_HINT = 'ingot login URL, or set INGOT_TOKEN';
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-class ServerBlobStore implements BlobStore {
+/** Blobs behind a registry server, and the server itself. */
+export interface ServerBlobs extends BlobStore {
+  /** Asks the server something about contents with a document: `path` is below `/api/v1/`. Throws what it says is wrong. */
+  readonly ask: AskServer;
+}
+
+class ServerBlobStore implements ServerBlobs {
   readonly address: string;
   readonly capabilities = { createIfAbsent: 'yes', stalenessMs: 0, localFiles: false, readOnly: false } as const;
   readonly #client: HttpClient;
@@ -44,7 +52,7 @@ class ServerBlobStore implements BlobStore {
     this.address = place.shown;
     this.#client = client;
     this.#place = place;
-    this.#direct = direct?.((path, document, signal) => this.#ask(path, document, signal));
+    this.#direct = direct?.(this.ask);
   }
 
   async stat(key: string, { signal }: BlobOptions = {}): Promise<BlobStat | undefined> {
@@ -103,13 +111,13 @@ class ServerBlobStore implements BlobStore {
     return await documentOf(reply, this.#shown(prefix));
   }
 
-  async #ask(path: string, document: JsonObject, signal: AbortSignal | undefined): Promise<JsonObject> {
+  readonly ask: AskServer = async (path, document, signal) => {
     const payload = JSON.stringify(document);
     const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(payload)) };
     const url = `${this.#place.root}api/v1/${path}`;
     const reply = await this.#send({ method: 'POST', path: url, headers, payload, operation: 'blob.direct', signal });
     return await documentOf(reply, `${this.#place.origin}${url}`);
-  }
+  };
 
   #send(request: HttpRequest): Promise<HttpReply> {
     return this.#client.send(request);
@@ -163,7 +171,7 @@ function entriesOf({ blobs }: JsonObject): readonly BlobEntry[] {
  * @example
  * const blobs = await openServerBlobStore('https://models.example.com', { env: process.env, authorization: 'Bearer …' });
  */
-export async function openServerBlobStore(address: string, options: ServerBlobStoreOptions): Promise<BlobStore> {
+export async function openServerBlobStore(address: string, options: ServerBlobStoreOptions): Promise<ServerBlobs> {
   const place = parseHttpAddress(address);
   const { env, authorization, direct = true } = options;
   if (!place.isSecure && authorization !== undefined && !isLoopback(place.host))
@@ -177,5 +185,6 @@ export async function openServerBlobStore(address: string, options: ServerBlobSt
     agents: await agentsOf(place.origin),
   });
   const connect = async (origin: string) => new HttpClient({ ...shared, origin, agents: await agentsOf(origin) });
-  return new ServerBlobStore(client, place, direct ? (ask) => new DirectBlobs({ ask, connect }) : undefined);
+  const blobs = new ServerBlobStore(client, place, direct ? (ask) => new DirectBlobs({ ask, connect }) : undefined);
+  return { ...retrying(blobs, retryOptions(blobs.address, options)), ask: blobs.ask };
 }
