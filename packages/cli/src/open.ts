@@ -57,6 +57,7 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
     clock: options.now,
     memory: openRememberedStates({ directory: remembered }),
     format,
+    hints: true,
     ...heard,
   });
   return {

@@ -38,6 +38,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
           memory: openRememberedStates({ directory: join(store.remembered, 'server') }),
           format: store.format,
           onEvent,
+          hints: true,
           onWarning: (message) => plan.log('warn', message),
         }),
       directory: stateDirectory(settings),

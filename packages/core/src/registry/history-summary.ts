@@ -1,10 +1,15 @@
 import type { JsonObject, JsonValue } from '../json.ts';
 import { isJsonObject } from '../json.ts';
-import type { StoredEvent } from './events.ts';
+import type { EventHead, StoredEvent } from './events.ts';
 import type { HistoryEntry } from './registry.ts';
 
+/** What is told of an event. */
+export interface ToldEvent extends Pick<StoredEvent, 'digest' | 'body'> {
+  readonly head: Pick<EventHead, 'seq' | 'at' | 'actor' | 'kind'>;
+}
+
 /** Tells an event to people. */
-export function historyEntry({ head, digest, body }: StoredEvent): HistoryEntry {
+export function historyEntry({ head, digest, body }: ToldEvent): HistoryEntry {
   const reason = body?.reason ?? body?.message;
   return {
     seq: head.seq,

@@ -3,6 +3,7 @@ import type { BlobStore } from '../blob/blob-store.ts';
 import { FormatOnce } from '../content/store-format.ts';
 import { createClockCheck } from './clock-check.ts';
 import type { StoredEvent } from './events.ts';
+import { HintWriter } from './hints.ts';
 import { createLogReader } from './log-reader.ts';
 import { createVersionWriter } from './log-writer.ts';
 import { ModelDirectory } from './model-directory.ts';
@@ -22,6 +23,8 @@ export interface LogRegistryOptions {
   readonly random?: (size: number) => Uint8Array;
   /** Is told of each event that this registry has written: the log's place (`names`, `models/<id>`) and the event. Default: nobody is. */
   readonly onEvent?: (log: string, event: StoredEvent) => void;
+  /** Whether each event leaves a hint for servers that watch the store: one more small blob, which nobody waits for. Default: false. */
+  readonly hints?: boolean;
   /** What is remembered between runs. Default: nothing, so that logs are read from their heads. */
   readonly memory?: RememberedStates;
   /** What was read of the store's format, for those who share it. Default: the registry reads it. */
@@ -44,6 +47,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
   const now = options.clock ?? (() => new Date());
   const random = options.random ?? randomBytes;
   const { blobs, actor, memory } = options;
+  const hints = options.hints ? new HintWriter(blobs, now) : undefined;
   const tools = {
     blobs,
     actor,
@@ -51,7 +55,10 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     random,
     warn: warnOnce(options.onWarning),
     checkClock: createClockCheck(blobs, now, random),
-    onEvent: options.onEvent,
+    onEvent: (log: string, event: StoredEvent) => {
+      hints?.leave(log, event.head.seq);
+      options.onEvent?.(log, event);
+    },
     ...(memory ? { forgetHint: hintFor(memory) } : {}),
   };
   const directory = new ModelDirectory(tools, options.format ?? new FormatOnce(blobs), memory);
@@ -60,7 +67,10 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     ...createModelWriter(directory),
     ...createVersionWriter(directory),
     ...createPublisher(directory),
-    [Symbol.asyncDispose]: () => directory.remember(true),
+    [Symbol.asyncDispose]: async () => {
+      await hints?.settled();
+      await directory.remember(true);
+    },
   };
 }
 

@@ -57,7 +57,8 @@ export async function readRecord(
   });
 }
 
-function withUpdate<T extends Pick<VersionRecord, 'card' | 'description' | 'tags' | 'metrics'>>(
+/** What is said of a version after a change; its label is the fold's. */
+export function withUpdate<T extends Pick<VersionRecord, 'card' | 'description' | 'tags' | 'metrics'>>(
   record: T,
   update: VersionUpdate,
 ): T {
