@@ -1,8 +1,11 @@
-import { IngotError, isIngotError } from '@ingot/core/errors';
-import fastify, { type FastifyError, type FastifyInstance } from 'fastify';
+import { IngotError } from '@ingot/core/errors';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
+import { fromFramework, refuseConnection } from './framework-errors.ts';
+import { parseJsonBody } from './json-body.ts';
 import { errorOf, problemOf } from './problem.ts';
 import { type Gate, guardRoutes } from './route-access.ts';
+import { refuseSlowBodies } from './slow-bodies.ts';
 
 /** A protocol of the server: registers its routes. */
 export type Protocol = (app: FastifyInstance, services: Services) => Promise<void> | void;
@@ -17,6 +20,8 @@ export interface AppOptions {
 }
 
 const MIB = 1024 * 1024;
+const HEADERS_TIMEOUT_MS = 10_000;
+const MAX_HEADER_BYTES = 16 * 1024;
 
 /** Makes the HTTP application: routes of all protocols behind one gate, problems as `application/problem+json`. */
 export async function createRegistryApp(options: AppOptions): Promise<FastifyInstance> {
@@ -29,43 +34,40 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
     routerOptions: { maxParamLength: 2048, ignoreTrailingSlash: false, caseSensitive: true },
     return503OnClosing: true,
     forceCloseConnections: 'idle',
-    onProtoPoisoning: 'error',
-    onConstructorPoisoning: 'error',
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 2000 },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
     logger: false,
   });
-  app.setErrorHandler((thrown, request, reply) => {
-    const error = errorOf(fromFramework(thrown));
-    if (error.code === 'unexpected')
-      services.log('error', `${request.method} ${request.routeOptions.url ?? ''} failed: ${String(error.cause)}`);
-    const problem = problemOf(error);
-    if (error.retryable) reply.header('retry-after', '1');
-    if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="ingot", Basic realm="ingot"');
-    return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
-  });
+  app.setErrorHandler((thrown, request, reply) => sendProblem(services, thrown, request, reply));
   app.setNotFoundHandler((request) => {
     throw new IngotError(
       'not-found',
       `there is nothing at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
     );
   });
+  takeJson(app);
+  refuseSlowBodies(app);
   guardRoutes(app, gate);
   for (const protocol of options.protocols) await protocol(app, services);
   await app.ready();
   return app;
 }
 
-/** The framework's own refusals in the words of this server. */
-function fromFramework(thrown: unknown): unknown {
-  if (isIngotError(thrown)) return thrown;
-  const { code, statusCode, message }: Partial<FastifyError> = thrown instanceof Error ? thrown : {};
-  if (statusCode === 413) return new IngotError('payload-too-large', 'the body is larger than this route takes');
-  if (statusCode === 415)
-    return new IngotError('unsupported-media-type', 'this route takes JSON', {
-      hint: 'Content-Type: application/json',
-    });
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new IngotError('invalid-request', message ?? 'the request is not valid', {
-      details: { rule: code ?? 'request' },
-    });
-  return thrown;
+function sendProblem(services: Services, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = errorOf(fromFramework(thrown));
+  if (error.code === 'unexpected')
+    services.log('error', `${request.method} ${request.routeOptions.url ?? ''} failed: ${String(error.cause)}`);
+  const problem = problemOf(error);
+  if (error.retryable) reply.header('retry-after', '1');
+  if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="ingot", Basic realm="ingot"');
+  return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** Other texts than JSON are no bodies here: a form of a foreign page can send them without asking. */
+function takeJson(app: FastifyInstance): void {
+  app.removeContentTypeParser(['application/json', 'text/plain']);
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: FastifyRequest, text: string) =>
+    text === '' ? undefined : parseJsonBody(text),
+  );
 }

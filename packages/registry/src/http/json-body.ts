@@ -1,0 +1,62 @@
+import { IngotError } from '@ingot/core/errors';
+
+const DEEPEST = 64;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+
+/**
+ * Parses a JSON body, and refuses what two readers may understand differently or what only costs: keys that stand twice
+ * in one object, `__proto__`, and nesting deeper than 64 levels.
+ * @throws IngotError `invalid-request`.
+ */
+export function parseJsonBody(text: string): unknown {
+  const value = parsed(text);
+  checkShape(text);
+  return value;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new IngotError('invalid-request', `the body is no JSON: ${reason.slice(0, 200)}`, { cause });
+  }
+}
+
+/** Walks valid JSON text once; keys are compared as they are meant, whatever their escapes. */
+function checkShape(text: string): void {
+  const open: (Set<string> | undefined)[] = [];
+  let isKey = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) {
+      const end = endOfString(text, at + 1);
+      if (isKey) takeKey(open.at(-1), text.slice(at, end + 1));
+      isKey = false;
+      at = end;
+    } else if (code === 0x7b || code === 0x5b) {
+      if (open.length >= DEEPEST)
+        throw new IngotError('invalid-request', `the body is nested deeper than ${DEEPEST} levels`);
+      isKey = code === 0x7b;
+      open.push(isKey ? new Set() : undefined);
+    } else if (code === 0x7d || code === 0x5d) {
+      open.pop();
+      isKey = false;
+    } else if (code === 0x2c) isKey = open.at(-1) !== undefined;
+  }
+}
+
+function takeKey(keys: Set<string> | undefined, quoted: string): void {
+  const key: unknown = JSON.parse(quoted);
+  if (typeof key !== 'string' || keys === undefined) return;
+  if (key === '__proto__') throw new IngotError('invalid-request', 'the body has a key "__proto__"');
+  if (keys.has(key)) throw new IngotError('invalid-request', `the body has the key "${key.slice(0, 100)}" twice`);
+  keys.add(key);
+}
+
+function endOfString(text: string, start: number): number {
+  let at = start;
+  while (text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
+  return at;
+}

@@ -1,0 +1,187 @@
+import { parseModelName } from '@ingot/core/ref';
+import type { ModelName } from '@ingot/core/ref';
+import type { ModelSummary } from '@ingot/core/registry/registry';
+import { z } from 'zod';
+import type { Services } from '../../services.ts';
+import { actorOf } from './actor.ts';
+import { conditionOf } from './condition.ts';
+import { historyPage, modelPage } from './listing.ts';
+import { indexedSeq, saySeq } from './model-seq.ts';
+import type { NativeApp } from './native-api.ts';
+import { numberCursor, pageOf, PageQuery, textCursor } from './paging.ts';
+import { problems, READ_PROBLEMS, WRITE_PROBLEMS } from './problems.ts';
+import { modelTarget } from './request-model.ts';
+import { EnsuredModel, HistoryEntry, Model, ModelChanges, ModelNameText, Reason } from './schemas.ts';
+
+const Named = z.object({ name: ModelNameText });
+const Why = z.object({ reason: Reason.optional() });
+const reads = { access: { can: 'read', on: modelTarget } } as const;
+const administers = { access: { can: 'admin', on: modelTarget } } as const;
+const NOTHING = z.undefined().describe('Done.');
+
+/** Routes of models: `/models`, `/models/{name}`, its history, renaming. */
+export function modelRoutes(app: NativeApp, services: Services): void {
+  listing(app, services);
+  reading(app, services);
+  changing(app, services);
+  ending(app, services);
+}
+
+function listing(app: NativeApp, services: Services): void {
+  const { authorizer, registry } = services;
+  app.get(
+    '/models',
+    {
+      config: { access: 'signed-in' },
+      schema: {
+        operationId: 'listModels',
+        tags: ['models'],
+        summary: 'Lists the models that have a version, by name.',
+        querystring: PageQuery,
+        response: { 200: pageOf(Model), ...problems() },
+      },
+    },
+    async ({ identity, query: { limit, cursor } }) =>
+      modelPage(services, { limit, after: textCursor('models', cursor) }, (model) =>
+        authorizer.may(identity, 'read', { kind: 'model', model }),
+      ),
+  );
+  app.post(
+    '/models',
+    {
+      config: { access: { handler: 'checks' } },
+      schema: {
+        operationId: 'ensureModel',
+        tags: ['models'],
+        summary: 'Makes sure that a model exists.',
+        body: z.strictObject({ name: ModelNameText }),
+        response: { 200: EnsuredModel, 201: EnsuredModel, ...WRITE_PROBLEMS },
+      },
+    },
+    async (request, reply) => {
+      const model = parseModelName(request.body.name);
+      authorizer.check(request.identity, 'push', { kind: 'model', model });
+      const ensured = await registry.ensureModel(model, { actor: actorOf(request) });
+      saySeq(reply, await indexedSeq(services, ensured.id));
+      return reply.status(ensured.isNew ? 201 : 200).send(ensured);
+    },
+  );
+}
+
+function reading(app: NativeApp, services: Services): void {
+  app.get(
+    '/models/:name',
+    {
+      config: reads,
+      schema: {
+        operationId: 'getModel',
+        tags: ['models'],
+        summary: 'Says what is known of a model, without its versions.',
+        params: Named,
+        response: { 200: Model, ...READ_PROBLEMS },
+      },
+    },
+    async (request, reply) => {
+      const model = await summaryOf(services, parseModelName(request.params.name));
+      saySeq(reply, await indexedSeq(services, model.id));
+      return model;
+    },
+  );
+  app.get(
+    '/models/:name/history',
+    {
+      config: reads,
+      schema: {
+        operationId: 'getHistory',
+        tags: ['models'],
+        summary: 'Tells what happened to a model, oldest first.',
+        params: Named,
+        querystring: PageQuery,
+        response: { 200: pageOf(HistoryEntry), ...READ_PROBLEMS },
+      },
+    },
+    async ({ params, query: { limit, cursor } }) =>
+      historyPage(services, parseModelName(params.name), { limit, after: numberCursor('history', cursor) }),
+  );
+}
+
+function changing(app: NativeApp, services: Services): void {
+  const { registry, authorizer } = services;
+  app.patch(
+    '/models/:name',
+    {
+      config: { access: { can: 'push', on: modelTarget } },
+      schema: {
+        operationId: 'updateModel',
+        tags: ['models'],
+        summary: 'Changes the description and the tags of a model; null removes a tag.',
+        params: Named,
+        body: ModelChanges,
+        response: { 200: Model, ...WRITE_PROBLEMS },
+      },
+    },
+    async (request, reply) => {
+      const name = parseModelName(request.params.name);
+      const { reason, ...changes } = request.body;
+      const condition = await conditionOf(request, services, { name, current: () => summaryOf(services, name) });
+      const options = { actor: actorOf(request), reason, ...condition };
+      const model = onlySummary(await registry.updateModel(name, changes, options));
+      saySeq(reply, await indexedSeq(services, model.id));
+      return model;
+    },
+  );
+  app.post(
+    '/models/:name/rename',
+    {
+      config: administers,
+      schema: {
+        operationId: 'renameModel',
+        tags: ['models'],
+        summary: 'Gives a model another name.',
+        params: Named,
+        body: z.strictObject({ name: ModelNameText, reason: Reason.optional() }),
+        response: { 204: NOTHING, ...WRITE_PROBLEMS },
+      },
+    },
+    async (request, reply) => {
+      const newName = parseModelName(request.body.name);
+      authorizer.check(request.identity, 'admin', { kind: 'model', model: newName });
+      const { reason } = request.body;
+      await registry.rename(parseModelName(request.params.name), newName, { actor: actorOf(request), reason });
+      return reply.status(204).send();
+    },
+  );
+}
+
+function ending(app: NativeApp, services: Services): void {
+  app.delete(
+    '/models/:name',
+    {
+      config: administers,
+      schema: {
+        operationId: 'deleteModel',
+        tags: ['models'],
+        summary: 'Deletes a model; one made again under its name starts at version 1.',
+        params: Named,
+        querystring: Why,
+        response: { 204: NOTHING, ...WRITE_PROBLEMS },
+      },
+    },
+    async (request, reply) => {
+      const name = parseModelName(request.params.name);
+      const condition = await conditionOf(request, services, { name, current: () => summaryOf(services, name) });
+      const { reason } = request.query;
+      await services.registry.deleteModel(name, { actor: actorOf(request), reason, ...condition });
+      return reply.status(204).send();
+    },
+  );
+}
+
+async function summaryOf({ registry }: Services, name: ModelName): Promise<ModelSummary> {
+  return onlySummary(await registry.model(name));
+}
+
+function onlySummary(model: ModelSummary & { readonly all?: unknown }): ModelSummary {
+  const { all: _, ...summary } = model;
+  return summary;
+}

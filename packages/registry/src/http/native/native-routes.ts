@@ -1,0 +1,15 @@
+import { aboutRoutes } from './about-routes.ts';
+import { aliasRoutes } from './alias-routes.ts';
+import { modelRoutes } from './model-routes.ts';
+import type { NativeRoutes } from './native-api.ts';
+import { resolveRoutes } from './resolve-routes.ts';
+import { versionRoutes } from './version-routes.ts';
+
+/** All routes of the native API. */
+export const NATIVE_ROUTES: readonly NativeRoutes[] = [
+  aboutRoutes,
+  modelRoutes,
+  versionRoutes,
+  aliasRoutes,
+  resolveRoutes,
+];
