@@ -13,6 +13,8 @@ import type { Authorizer, Identity } from './access/identity.ts';
 import { openDatabase } from './database/database.ts';
 import { createRegistryApp } from './http/app.ts';
 import { healthRoutes } from './http/health.ts';
+import { nativeApi } from './http/native/native-api.ts';
+import { NATIVE_ROUTES } from './http/native/native-routes.ts';
 import type { Log, ServedStore, Services } from './services.ts';
 
 /** What a registry server is started with. */
@@ -58,7 +60,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     const registry = options.openRegistry(() => {});
     const services: Services = { store, database, registry, authorizer: OPEN_TO_ALL, log, now, random, version };
     const gate = { identify: () => OPEN, check: OPEN_TO_ALL.check, requireSomebody: () => {} };
-    const app = await createRegistryApp({ services, gate, protocols: [healthRoutes] });
+    const app = await createRegistryApp({ services, gate, protocols: [healthRoutes, nativeApi(NATIVE_ROUTES)] });
     const url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 8585);
     const end = async (): Promise<void> => {
       await app.close();
