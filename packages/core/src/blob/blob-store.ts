@@ -65,6 +65,22 @@ export interface BlobReadOptions extends BlobVersionOptions {
   readonly into?: Uint8Array;
 }
 
+/** What a signed address is for. */
+export interface SignedUse {
+  /** `read`: any range of the blob; `create`: the blob, if its key is not taken. */
+  readonly use: 'read' | 'create';
+  readonly expiresInSeconds: number;
+  /** Bytes of the blob that is created. */
+  readonly sizeBytes?: number;
+}
+
+/** An address that is good for a while. */
+export interface SignedAddress {
+  readonly url: string;
+  /** Headers that must go with the request, as they are. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** One of the versions that a storage keeps of a key, newest first in a listing. */
 export interface BlobVersion extends BlobStat {
   readonly objectVersion: string;
@@ -101,6 +117,11 @@ export interface BlobStore {
   list(prefix: string, options?: BlobOptions & { readonly after?: string }): AsyncIterable<BlobEntry>;
   /** Where `capabilities.localFiles`: the path of the file that holds a blob, for reading only; undefined when there is none. */
   localPath?(key: string): Promise<string | undefined>;
+  /**
+   * Where the storage signs addresses: one by which whoever has it reads a blob, or creates it, for a while. Sends no
+   * request. Undefined where this blob cannot be reached so. Backends that do not sign do not have it.
+   */
+  signed?(key: string, use: SignedUse): Promise<SignedAddress | undefined>;
   /**
    * Where the storage keeps versions of a key: all that can be read, newest first; markers of deletion are left out.
    * One request per 1,000. Backends without versions do not have it.

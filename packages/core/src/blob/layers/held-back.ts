@@ -34,5 +34,6 @@ export function heldBack(inner: BlobStore, leave: Promise<void>, early: (key: st
     },
     ...(inner.localPath === undefined ? {} : { localPath: inner.localPath.bind(inner) }),
     ...(inner.versions === undefined ? {} : { versions: inner.versions.bind(inner) }),
+    ...(inner.signed === undefined ? {} : { signed: inner.signed.bind(inner) }),
   };
 }

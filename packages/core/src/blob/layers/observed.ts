@@ -57,5 +57,6 @@ export function observed(inner: BlobStore, observer: BlobObserver): BlobStore {
     },
     ...(inner.localPath === undefined ? {} : { localPath: inner.localPath.bind(inner) }),
     ...(inner.versions === undefined ? {} : { versions: inner.versions.bind(inner) }),
+    ...(inner.signed === undefined ? {} : { signed: inner.signed.bind(inner) }),
   };
 }

@@ -45,6 +45,7 @@ export function retrying(inner: BlobStore, options: RetryOptions = {}): BlobStor
     list: (prefix, call) => listOn(inner, patience, prefix, call),
   };
   if (inner.localPath !== undefined) store.localPath = inner.localPath.bind(inner);
+  if (inner.signed !== undefined) store.signed = inner.signed.bind(inner);
   if (versions !== undefined) store.versions = (key, call) => versionsOn(versions.bind(inner), patience, key, call);
   return store;
 }

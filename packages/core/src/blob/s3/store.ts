@@ -9,6 +9,8 @@ import type {
   BlobStore,
   BlobVersion,
   BlobVersionOptions,
+  SignedAddress,
+  SignedUse,
 } from '../blob-store.ts';
 import { checkKey } from '../key.ts';
 import { Bucket, type Call } from './bucket.ts';
@@ -18,6 +20,7 @@ import { listObjects, listVersions } from './listing.ts';
 import { lookAt } from './look.ts';
 import { readObject } from './read.ts';
 import type { S3Settings } from './settings.ts';
+import { signAddress } from './sign-address.ts';
 import { writeObject } from './write.ts';
 
 class S3BlobStore implements BlobStore {
@@ -61,6 +64,11 @@ class S3BlobStore implements BlobStore {
     { signal, after }: BlobOptions & { readonly after?: string } = {},
   ): AsyncIterable<BlobEntry> {
     yield* listObjects(this.#bucket, { operation: 'blob.list', key: prefix, signal }, after);
+  }
+
+  async signed(key: string, use: SignedUse): Promise<SignedAddress | undefined> {
+    checkKey(key);
+    return await signAddress(this.#bucket, key, use);
   }
 
   async *versions(key: string, { signal }: BlobOptions = {}): AsyncIterable<BlobVersion> {
