@@ -11,7 +11,9 @@ import type { StoredEvent } from '@ingot/core/registry/events';
 import type { FastifyInstance } from 'fastify';
 import type { Authorizer, Identity } from './access/identity.ts';
 import { openDatabase } from './database/database.ts';
+import { createServedContents } from './contents/served-contents.ts';
 import { createRegistryApp } from './http/app.ts';
+import { contentRoutes } from './http/contents/content-routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { nativeApi } from './http/native/native-api.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
@@ -58,12 +60,19 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
   const database = await openDatabase({ directory, address });
   try {
     const registry = options.openRegistry(() => {});
-    const services: Services = { store, database, registry, authorizer: OPEN_TO_ALL, log, now, random, version };
+    const authorizer = OPEN_TO_ALL;
+    const contents = createServedContents({ store, database, authorizer, log, now });
+    const services: Services = { store, database, registry, authorizer, contents, log, now, random, version };
     const gate = { identify: () => OPEN, check: OPEN_TO_ALL.check, requireSomebody: () => {} };
-    const app = await createRegistryApp({ services, gate, protocols: [healthRoutes, nativeApi(NATIVE_ROUTES)] });
+    const app = await createRegistryApp({
+      services,
+      gate,
+      protocols: [healthRoutes, nativeApi(NATIVE_ROUTES), contentRoutes(contents)],
+    });
     const url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 8585);
     const end = async (): Promise<void> => {
       await app.close();
+      contents[Symbol.dispose]();
       await database[Symbol.asyncDispose]();
     };
     return { url, [Symbol.asyncDispose]: end };

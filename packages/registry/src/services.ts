@@ -6,6 +6,7 @@ import type { FormatOnce } from '@ingot/core/content/store-format';
 import type { JsonValue } from '@ingot/core/json';
 import type { Registry } from '@ingot/core/registry/registry';
 import type { Authorizer } from './access/identity.ts';
+import type { ServedContents } from './contents/served-contents.ts';
 import type { Database } from './database/database.ts';
 
 /** Receives the server's log lines; must be fast and must not throw. */
@@ -30,6 +31,8 @@ export interface Services {
   /** Writes to the store's logs and answers from the index. */
   readonly registry: Registry;
   readonly authorizer: Authorizer;
+  /** Contents as clients send and read them. */
+  readonly contents: ServedContents;
   readonly log: Log;
   readonly now: () => Date;
   readonly random: (size: number) => Uint8Array;

@@ -90,11 +90,24 @@ function publishing(app: NativeApp, services: Services): void {
       const { draft, ...options } = request.body;
       for (const alias of options.aliases ?? [])
         authorizer.check(request.identity, 'promote', { kind: 'model', model, alias });
-      const published = await registry.publish(model, draftOf(draft), { ...options, actor: actorOf(request) });
+      const given = draftOf(draft);
+      const checked = given.recipe === undefined ? given : await checkedDraft(services, request, model, given);
+      const published = await registry.publish(model, checked, { ...options, actor: actorOf(request) });
       saySeq(reply, await indexedSeq(services, published.version.modelId));
       return reply.status(published.existed ? 200 : 201).send(published);
     },
   );
+}
+
+/** What the draft says of contents is what they are: it was looked at here. */
+async function checkedDraft(
+  { contents, registry }: Services,
+  { identity }: FastifyRequest,
+  model: ModelName,
+  draft: Draft,
+): Promise<Draft> {
+  const { base } = await registry.ensureModel(model, { actor: identity.name });
+  return await contents.publications.checked({ identity, draft, base });
 }
 
 /** Without a recipe, the draft only adds to what is there. */
