@@ -13,6 +13,15 @@ export type Target =
   | { readonly kind: 'server' }
   | { readonly kind: 'model'; readonly model: ModelName; readonly alias?: string };
 
+/** Where a request came from, for the record of what was denied. */
+export interface RequestOrigin {
+  /** Of the other end of the connection. */
+  readonly address: string;
+  readonly method: string;
+  /** The route as it was declared: `/api/v1/models/:name`. */
+  readonly route: string;
+}
+
 /** Who asks. */
 export interface Identity {
   /** `user`: signed in with a password or OIDC; `token`: a service token; `open`: the server has no accounts and listens on loopback. */
@@ -21,6 +30,15 @@ export interface Identity {
   readonly name: string;
   /** Whether somebody has proved to be that; what an `open` server says is only claimed. */
   readonly authenticated: boolean;
+  /**
+   * Whose grants count: `account:<id>`, `token:<id>`, `workload:<digest>`. Looked up again whenever it is asked what the
+   * identity may do, so that a stream which stays open loses what was revoked. Default: nobody's.
+   */
+  readonly subject?: string;
+  /** The account behind it, where there is one. */
+  readonly account?: string;
+  /** Default: it is no request of anybody. */
+  readonly origin?: RequestOrigin;
 }
 
 /** Decides what an identity may do. */

@@ -1,0 +1,51 @@
+/** The room of the audit, put together. */
+
+import type { FormatOnce } from '@ingot/core/content/store-format';
+import type { Database } from '../database/database.ts';
+import type { Log } from '../services.ts';
+import { AccessLog } from './access-log.ts';
+import { Notary } from './notary.ts';
+import { ProtectedMoves } from './protected-moves.ts';
+import { WrittenEvents } from './written-events.ts';
+
+/** What the room is opened with. */
+export interface AuditOptions {
+  readonly database: Database;
+  readonly format: FormatOnce;
+  readonly log: Log;
+  readonly now: () => Date;
+  readonly random: (size: number) => Uint8Array;
+  /** Whether an actor has proved who they are, when something is written. */
+  readonly isAuthenticated: (actor: string) => boolean;
+}
+
+/** Who did what, and how it is proved. Disposing it writes and signs what is left. */
+export interface Audit extends AsyncDisposable {
+  readonly accessLog: AccessLog;
+  readonly written: WrittenEvents;
+  readonly protectedMoves: ProtectedMoves;
+  readonly notary: Notary;
+}
+
+/** Opens the room. */
+export async function openAudit(options: AuditOptions): Promise<Audit> {
+  const { database, format, log, now, random, isAuthenticated } = options;
+  const { own, index } = database;
+  const warn = (message: string): void => log('warn', message);
+  const accessLog = new AccessLog({ own, now, random, warn });
+  const written = new WrittenEvents({ own, isAuthenticated, warn });
+  const protectedMoves = new ProtectedMoves({ own, index, written, accessLog, now, random });
+  await protectedMoves.load();
+  const notary = new Notary({ own, index, format, accessLog, now, warn });
+  return {
+    accessLog,
+    written,
+    protectedMoves,
+    notary,
+    [Symbol.asyncDispose]: async () => {
+      await written[Symbol.asyncDispose]();
+      await notary[Symbol.asyncDispose]();
+      await accessLog[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * Moves of protected aliases that were made past the server: with a key to the bucket, and without the approvals that
+ * the alias needs. Such a move is flagged and not followed, until somebody who may says that it counts.
+ */
+
+import { IngotError } from '@ingot/core/errors';
+import type { StoredEvent } from '@ingot/core/registry/events';
+import type { Kysely } from 'kysely';
+import type { IndexTables } from '../database/index-tables.ts';
+import type { AccessLog } from './access-log.ts';
+import type { AuditTables, ForeignMoveRow } from './tables.ts';
+import type { WrittenEvents } from './written-events.ts';
+
+/** What is asked about moves. */
+export interface ProtectedMovesOptions {
+  readonly own: Kysely<AuditTables>;
+  readonly index: Kysely<IndexTables>;
+  readonly written: WrittenEvents;
+  readonly accessLog: AccessLog;
+  readonly now: () => Date;
+  readonly random: (size: number) => Uint8Array;
+}
+
+/** Says whether an alias of a model is protected. */
+export type IsProtected = (modelId: string, alias: string) => boolean | Promise<boolean>;
+
+/** Watches over protected aliases. */
+export class ProtectedMoves {
+  readonly #options: ProtectedMovesOptions;
+  readonly #held = new Map<string, number | null>();
+  #isProtected: IsProtected = () => false;
+
+  constructor(options: ProtectedMovesOptions) {
+    this.#options = options;
+  }
+
+  /** Sets what says which aliases are protected. Default: none is. */
+  protect(isProtected: IsProtected): void {
+    this.#isProtected = isProtected;
+  }
+
+  /** Reads which moves are not followed, at the start and after another server may have flagged some. */
+  async load(): Promise<void> {
+    const rows = await this.#options.own
+      .selectFrom('audit_foreign_moves')
+      .selectAll()
+      .where('state', '=', 'flagged')
+      .orderBy('seq', 'desc')
+      .execute();
+    this.#held.clear();
+    // The first flagged move after the last that counted says what the alias named before.
+    for (const row of rows) this.#held.set(keyOf(row.model_id, row.alias), row.from_number);
+  }
+
+  /**
+   * What a protected alias goes on to name though the log says otherwise; null: nothing. Undefined: what the log says
+   * counts. A look into memory: resolving asks it each time.
+   */
+  heldTarget(modelId: string, alias: string): number | null | undefined {
+    return this.#held.size === 0 ? undefined : this.#held.get(keyOf(modelId, alias));
+  }
+
+  /** Notes, on the disk before it is done, that this server is about to move a protected alias. */
+  async intend(modelId: string, alias: string, to: number | null): Promise<void> {
+    const { own, now, random } = this.#options;
+    const id = Buffer.from(random(12)).toString('hex');
+    const row = { id, model_id: modelId, alias, to_number: to, at: now().toISOString() };
+    await own.insertInto('audit_intended_moves').values(row).execute();
+  }
+
+  /** Looks at an event that was just projected from a model's log: flags a move that no server made. */
+  async observe(modelId: string, event: StoredEvent): Promise<void> {
+    const move = moveOf(event);
+    if (move === undefined || !(await this.#isProtected(modelId, move.alias))) return;
+    const { head, digest } = event;
+    if (await this.#options.written.has(`models/${modelId}`, head.seq, digest)) return this.#follow(modelId, move.alias);
+    if (await this.#wasIntended(modelId, move)) return this.#follow(modelId, move.alias);
+    const held = this.heldTarget(modelId, move.alias);
+    const row: ForeignMoveRow = {
+      model_id: modelId,
+      alias: move.alias,
+      seq: head.seq,
+      digest,
+      actor: head.actor,
+      at: head.at,
+      from_number: held === undefined ? await this.#before(modelId, move.alias, head.seq) : held,
+      to_number: move.to,
+      state: 'flagged',
+    };
+    const { own, accessLog } = this.#options;
+    const inserted = await own
+      .insertInto('audit_foreign_moves')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['model_id', 'seq']).doNothing())
+      .executeTakeFirst();
+    if (Number(inserted.numInsertedOrUpdatedRows ?? 0) > 0)
+      accessLog.record({
+        kind: 'protected-move-flagged',
+        actor: head.actor,
+        details: { model_id: modelId, alias: move.alias, seq: head.seq, from: row.from_number, to: move.to },
+      });
+    await this.load();
+  }
+
+  /** Moves that are flagged, newest first. */
+  async flagged(): Promise<ForeignMoveRow[]> {
+    return this.#options.own
+      .selectFrom('audit_foreign_moves')
+      .selectAll()
+      .where('state', '=', 'flagged')
+      .orderBy('at', 'desc')
+      .limit(1000)
+      .execute();
+  }
+
+  /** Says that what an alias names by the log counts after all. Throws `not-found` when nothing of it is flagged. */
+  async accept(modelId: string, alias: string): Promise<void> {
+    if (this.heldTarget(modelId, alias) === undefined)
+      throw new IngotError('not-found', `no move of "${alias}" is flagged`);
+    await this.#follow(modelId, alias);
+  }
+
+  // What the event itself says of it was written by whoever is not trusted here.
+  async #before(modelId: string, alias: string, seq: number): Promise<number | null> {
+    const row = await this.#options.index
+      .selectFrom('alias_moves')
+      .select('to_number')
+      .where('model_id', '=', modelId)
+      .where('alias', '=', alias)
+      .where('seq', '<', seq)
+      .orderBy('seq', 'desc')
+      .limit(1)
+      .executeTakeFirst();
+    return row?.to_number ?? null;
+  }
+
+  // A move through the server ends what was flagged before it.
+  async #follow(modelId: string, alias: string): Promise<void> {
+    if (this.heldTarget(modelId, alias) === undefined) return;
+    await this.#options.own
+      .updateTable('audit_foreign_moves')
+      .set({ state: 'accepted' })
+      .where('model_id', '=', modelId)
+      .where('alias', '=', alias)
+      .execute();
+    await this.load();
+  }
+
+  async #wasIntended(modelId: string, { alias, to }: Move): Promise<boolean> {
+    const rows = await this.#options.own
+      .selectFrom('audit_intended_moves')
+      .selectAll()
+      .where('model_id', '=', modelId)
+      .where('alias', '=', alias)
+      .execute();
+    const intended = rows.find(({ to_number }) => to_number === to);
+    if (intended === undefined) return false;
+    // One intention allows one move.
+    await this.#options.own.deleteFrom('audit_intended_moves').where('id', '=', intended.id).execute();
+    return true;
+  }
+}
+
+interface Move {
+  readonly alias: string;
+  readonly to: number | null;
+}
+
+function moveOf({ head, body }: StoredEvent): Move | undefined {
+  if ((head.kind !== 'alias-set' && head.kind !== 'alias-removed') || body === undefined) return undefined;
+  const { alias, number } = body;
+  return typeof alias === 'string' ? { alias, to: typeof number === 'number' ? number : null } : undefined;
+}
+
+function keyOf(modelId: string, alias: string): string {
+  return `${modelId} ${alias}`;
+}
