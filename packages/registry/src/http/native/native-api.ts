@@ -6,7 +6,12 @@
 
 import swagger from '@fastify/swagger';
 import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify';
-import { createJsonSchemaTransform, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import {
+  createJsonSchemaTransform,
+  createJsonSchemaTransformObject,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Services } from '../../services.ts';
 import type { Protocol } from '../app.ts';
@@ -37,15 +42,19 @@ export function nativeApi(groups: readonly NativeRoutes[]): Protocol {
   };
 }
 
+/** Checks that no JSON schema can say are left out of it. */
+const DOCUMENTING = { zodToJsonConfig: { unrepresentable: 'any' } } as const;
+
+const withSchemas = createJsonSchemaTransformObject(DOCUMENTING);
+
 async function addRoutes(scope: FastifyInstance, services: Services, groups: readonly NativeRoutes[]): Promise<void> {
   scope.setValidatorCompiler(validatorCompiler);
   // What the server itself has typed is written as it is: checking every answer would cost more than making it.
   scope.setSerializerCompiler(() => (data) => JSON.stringify(data));
   await scope.register(swagger, {
     openapi: documentInfo(services.version),
-    transform: createJsonSchemaTransform({}),
-    transformObject: (document) =>
-      'openapiObject' in document ? completeDocument(document.openapiObject) : document.swaggerObject,
+    transform: createJsonSchemaTransform(DOCUMENTING),
+    transformObject: (document) => completeDocument(withSchemas(document)),
   });
   waitForSeq(scope, services);
   conditionalReads(scope);

@@ -1,4 +1,4 @@
-import type { OpenAPIV3, OpenAPIV3_1 } from 'openapi-types';
+import type { OpenAPIV3_1 } from 'openapi-types';
 
 /** The head of the OpenAPI document. */
 export function documentInfo(version: string): Partial<OpenAPIV3_1.Document> {
@@ -22,8 +22,6 @@ export function documentInfo(version: string): Partial<OpenAPIV3_1.Document> {
   };
 }
 
-type Document = Partial<OpenAPIV3.Document | OpenAPIV3_1.Document>;
-
 const WRITES: ReadonlySet<string> = new Set(['post', 'put', 'patch', 'delete']);
 
 const IDEMPOTENCY_KEY = {
@@ -42,24 +40,22 @@ const MIN_SEQ = {
   schema: { type: 'integer', minimum: 0 },
 };
 
-/** Adds what every operation has: the headers that hooks read. */
-export function completeDocument(document: Document): Document {
-  const paths: Record<string, unknown> = {};
-  for (const [path, item] of Object.entries(document.paths ?? {})) paths[path] = withHeaders(item ?? {});
-  const completed: unknown = { ...document, paths };
-  return isDocument(completed) ? completed : document;
+/** Adds to a document what every operation has: the headers that hooks read. */
+export function completeDocument<T extends { readonly paths?: object }>(document: T): T {
+  const items: readonly unknown[] = Object.values(document.paths ?? {});
+  for (const item of items) if (isObject(item)) addHeaders(item);
+  return document;
 }
 
-function withHeaders(item: object): object {
-  const operations = Object.entries(item).map(([method, operation]) => {
-    if (typeof operation !== 'object' || operation === null) return [method, operation];
+function addHeaders(item: object): void {
+  for (const [method, operation] of Object.entries(item)) {
+    if (!isObject(operation)) continue;
     const own: unknown = Reflect.get(operation, 'parameters');
     const header = WRITES.has(method) ? IDEMPOTENCY_KEY : MIN_SEQ;
-    return [method, { ...operation, parameters: [...(Array.isArray(own) ? own : []), header] }];
-  });
-  return Object.fromEntries(operations);
+    Reflect.set(operation, 'parameters', [...(Array.isArray(own) ? own : []), header]);
+  }
 }
 
-function isDocument(value: unknown): value is Document {
-  return typeof value === 'object' && value !== null && 'openapi' in value;
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

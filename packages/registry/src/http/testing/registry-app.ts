@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createMemoryBlobStore } from '@ingot/core/blob/memory';
+import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
+import { FormatOnce } from '@ingot/core/content/store-format';
+import { openLogRegistry } from '@ingot/core/registry/open';
+import type { FastifyInstance } from 'fastify';
+import type { Authorizer, Identity } from '../../access/identity.ts';
+import { openDatabase } from '../../database/database.ts';
+import type { Services } from '../../services.ts';
+import { createRegistryApp, type Protocol } from '../app.ts';
+
+/** An application over a store in memory, without accounts. Disposing it removes its files. */
+export interface TrialApp extends AsyncDisposable {
+  readonly app: FastifyInstance;
+  readonly services: Services;
+  /** Starts to listen; gives the address. */
+  listen(): Promise<string>;
+}
+
+/** What a trial differs in. */
+export interface TrialOptions {
+  readonly protocols: readonly Protocol[];
+  /** Default: anybody, without a name. */
+  readonly identity?: Identity;
+  /** Default: everything is allowed. */
+  readonly authorizer?: Authorizer;
+  readonly now?: () => Date;
+}
+
+const ANYBODY: Identity = { kind: 'open', name: 'anonymous', authenticated: false };
+const ALLOWS_ALL: Authorizer = { may: () => true, check: () => {} };
+
+/** Makes an application for a test. */
+export async function trialApp(options: TrialOptions): Promise<TrialApp> {
+  const { protocols, identity = ANYBODY, authorizer = ALLOWS_ALL, now = () => new Date() } = options;
+  const directory = await mkdtemp(join(tmpdir(), 'ingot-registry-app-'));
+  const database = await openDatabase({ directory });
+  const blobs = createMemoryBlobStore();
+  const format = new FormatOnce(blobs);
+  const contents = createBlobContentStore(blobs, { format });
+  await format.create({ now });
+  const random = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
+  const store = { address: 'memory', blobs, format, contents };
+  const registry = openLogRegistry({ blobs, actor: 'server', format });
+  const services: Services = { store, database, registry, authorizer, log: () => {}, now, random, version: '0.0.0' };
+  const gate = { identify: () => identity, check: authorizer.check, requireSomebody: () => {} };
+  const app = await createRegistryApp({ services, gate, protocols });
+  const end = async (): Promise<void> => {
+    await app.close();
+    await database[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  };
+  return {
+    app,
+    services,
+    listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
+    [Symbol.asyncDispose]: end,
+  };
+}
