@@ -53,6 +53,8 @@ export async function findLock(settings: Settings, cwd: string): Promise<LockFil
   return await readLock(path);
 }
 
+const UNMERGED = 'it holds the marks of a merge that is not finished';
+
 /** Reads a lock file; one that does not exist pins nothing. */
 export async function readLock(path: string): Promise<LockFile> {
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -64,9 +66,12 @@ export async function readLock(path: string): Promise<LockFile> {
     return { path, references: parse(JSON.parse(text)) };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw new IngotError('invalid-config', `${path} is not a lock file: ${why}`, {
+    const isUnmerged = /^<{7} /m.test(text);
+    throw new IngotError('invalid-config', `${path} is not a lock file: ${isUnmerged ? UNMERGED : why}`, {
       cause,
-      hint: 'ingot lock --update   (after removing it, name the references again)',
+      hint: isUnmerged
+        ? 'git checkout --ours ingot.lock   (or --theirs), then: ingot lock --update'
+        : 'rm ingot.lock, then: ingot lock REFERENCE …',
     });
   }
 }
