@@ -23,7 +23,7 @@ export interface ServedContents extends Disposable {
   readonly intake: PackIntake;
   readonly packs: PackLedger;
   readonly notes: VersionNotes;
-  readonly publications: PublicationCheck;
+  readonly publications: Pick<PublicationCheck, 'checked'>;
   readonly tables: Kysely<ContentTables>;
 }
 

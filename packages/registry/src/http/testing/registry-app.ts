@@ -7,6 +7,8 @@ import { FormatOnce } from '@ingot/core/content/store-format';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import type { FastifyInstance } from 'fastify';
 import type { Authorizer, Identity } from '../../access/identity.ts';
+import type { Publication } from '../../contents/publication-check.ts';
+import { createServedContents } from '../../contents/served-contents.ts';
 import { openDatabase } from '../../database/database.ts';
 import type { Services } from '../../services.ts';
 import { createRegistryApp, type Protocol } from '../app.ts';
@@ -44,11 +46,26 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const random = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
   const store = { address: 'memory', blobs, format, contents };
   const registry = openLogRegistry({ blobs, actor: 'server', format });
-  const services: Services = { store, database, registry, authorizer, log: () => {}, now, random, version: '0.0.0' };
+  const log: Services['log'] = () => {};
+  const served = createServedContents({ store, database, authorizer, log, now });
+  // Tests publish drafts whose contents nobody stored.
+  const publications = { checked: async ({ draft }: Publication) => draft };
+  const services: Services = {
+    store,
+    database,
+    registry,
+    authorizer,
+    contents: { ...served, publications },
+    log,
+    now,
+    random,
+    version: '0.0.0',
+  };
   const gate = { identify: () => identity, check: authorizer.check, requireSomebody: () => {} };
   const app = await createRegistryApp({ services, gate, protocols });
   const end = async (): Promise<void> => {
     await app.close();
+    served[Symbol.dispose]();
     await database[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   };
