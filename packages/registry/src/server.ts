@@ -9,10 +9,15 @@ import { IngotError, systemErrorCode } from '@ingot/core/errors';
 import type { Registry } from '@ingot/core/registry/registry';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import type { FastifyInstance } from 'fastify';
-import type { Authorizer, Identity } from './access/identity.ts';
+import { openAccess } from './access/access.ts';
+import { DEFAULT_RATES, type RequestRates } from './access/limits.ts';
+import type { SignInConfig } from './access/sign-in-config.ts';
+import { AccessLog } from './audit/access-log.ts';
+import { openAudit } from './audit/audit.ts';
 import { openDatabase } from './database/database.ts';
 import { createServedContents } from './contents/served-contents.ts';
 import { createRegistryApp } from './http/app.ts';
+import { createGate } from './http/gate.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { nativeApi } from './http/native/native-api.ts';
@@ -32,6 +37,14 @@ export interface RegistryServerOptions {
   readonly host?: string;
   /** Default 8585; 0: any free one. */
   readonly port?: number;
+  /** Names that the server answers to, beside those of loopback; `*`: every name. Default: none. */
+  readonly allowedHosts?: readonly string[];
+  /** Addresses of reverse proxies whose word counts for where a request came from. Default: none. */
+  readonly trustedProxies?: readonly string[];
+  /** Who else vouches for people and build servers. Default: nobody. */
+  readonly signIn?: SignInConfig | undefined;
+  /** How often may be asked. Default: {@link DEFAULT_RATES}. */
+  readonly rates?: RequestRates;
   readonly version: string;
   readonly log: Log;
   /** Default: the system clock. */
@@ -44,11 +57,11 @@ export interface RegistryServerOptions {
 export interface RegistryServer extends AsyncDisposable {
   /** `http://127.0.0.1:8585`. */
   readonly url: string;
+  /** Whether it lets in everybody who reaches it: on loopback, until there is an account. */
+  readonly isOpen: boolean;
+  /** A token of an admin, made because nobody else could have come in; it is shown once. */
+  readonly firstToken: string | undefined;
 }
-
-const OPEN: Identity = { kind: 'open', name: 'anonymous', authenticated: false };
-
-const OPEN_TO_ALL: Authorizer = { may: () => true, check: () => {} };
 
 /**
  * Starts a registry server and listens.
@@ -59,23 +72,44 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
   const { directory, databaseAddress: address } = options;
   const database = await openDatabase({ directory, address });
   try {
-    const registry = options.openRegistry(() => {});
-    const authorizer = OPEN_TO_ALL;
+    const { own } = database;
+    const host = options.host ?? '127.0.0.1';
+    const accessLog = new AccessLog({ own, now, random, warn: (message) => log('warn', message) });
+    const access = await openAccess({ own, host, accessLog, log, now, random, signIn: options.signIn });
+    const { authorizer } = access;
+    const isAuthenticated = (): boolean => !access.isOpen();
+    const audit = await openAudit({ database, format: store.format, accessLog, log, now, isAuthenticated, random });
+    const registry = options.openRegistry((name, event) => audit.written.note(name, event));
     const contents = createServedContents({ store, database, authorizer, log, now });
-    const services: Services = { store, database, registry, authorizer, contents, log, now, random, version };
-    const gate = { identify: () => OPEN, check: OPEN_TO_ALL.check, requireSomebody: () => {} };
+    const services: Services = {
+      store,
+      database,
+      registry,
+      authorizer,
+      access,
+      audit,
+      contents,
+      log,
+      now,
+      random,
+      version,
+    };
+    const { allowedHosts = [], rates = DEFAULT_RATES, trustedProxies = [] } = options;
     const app = await createRegistryApp({
       services,
-      gate,
+      gate: createGate({ access, audit, allowedHosts, rates }),
+      trustedProxies,
       protocols: [healthRoutes, nativeApi(NATIVE_ROUTES), contentRoutes(contents)],
     });
-    const url = await listen(app, options.host ?? '127.0.0.1', options.port ?? 8585);
+    const url = await listen(app, host, options.port ?? 8585);
     const end = async (): Promise<void> => {
       await app.close();
       contents[Symbol.dispose]();
+      await access[Symbol.asyncDispose]();
+      await audit[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     };
-    return { url, [Symbol.asyncDispose]: end };
+    return { url, isOpen: access.isOpen(), firstToken: access.firstToken, [Symbol.asyncDispose]: end };
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;

@@ -5,7 +5,9 @@ import type { ContentStore } from '@ingot/core/content/content-store';
 import type { FormatOnce } from '@ingot/core/content/store-format';
 import type { JsonValue } from '@ingot/core/json';
 import type { Registry } from '@ingot/core/registry/registry';
+import type { Access } from './access/access.ts';
 import type { Authorizer } from './access/identity.ts';
+import type { Audit } from './audit/audit.ts';
 import type { ServedContents } from './contents/served-contents.ts';
 import type { Database } from './database/database.ts';
 
@@ -31,6 +33,10 @@ export interface Services {
   /** Writes to the store's logs and answers from the index. */
   readonly registry: Registry;
   readonly authorizer: Authorizer;
+  /** Accounts, tokens and sign-in; undefined where a trial has none. */
+  readonly access?: Access;
+  /** Who did what, and how it is proved; undefined where a trial has none. */
+  readonly audit?: Audit;
   /** Contents as clients send and read them. */
   readonly contents: ServedContents;
   readonly log: Log;

@@ -83,9 +83,15 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
     now,
     onTokenUsed: (id) => uses.note(id),
     onSignIn: (name, origin, ok) =>
-      accessLog.record({ kind: ok ? 'signed-in' : 'sign-in-failed', actor: name, origin, details: { with: 'password' } }),
+      accessLog.record({
+        kind: ok ? 'signed-in' : 'sign-in-failed',
+        actor: name,
+        origin,
+        details: { with: 'password' },
+      }),
   };
-  const firstToken = isOpen() || state.hasAdmin(now().getTime()) || signIn?.oidc !== undefined ? undefined : await first(accounts);
+  const firstToken =
+    isOpen() || state.hasAdmin(now().getTime()) || signIn?.oidc !== undefined ? undefined : await first(accounts);
   return {
     state,
     accounts,

@@ -4,7 +4,6 @@
  */
 
 import { IngotError } from '@ingot/core/errors';
-import { parseModelName } from '@ingot/core/ref';
 import type { Kysely, Transaction } from 'kysely';
 import type { AccessState } from './access-state.ts';
 import { grantOfRow, scopesOf } from './access-state.ts';
@@ -86,10 +85,7 @@ export class Accounts {
     const rows = await this.#options.own.selectFrom('accounts').selectAll().orderBy('name').execute();
     const grants = await this.#options.own.selectFrom('access_grants').selectAll().orderBy('created_at').execute();
     return rows.map((row) =>
-      accountOf(
-        row,
-        grants.filter(({ account_id }) => account_id === row.id).flatMap(grantOfRow),
-      ),
+      accountOf(row, grants.filter(({ account_id }) => account_id === row.id).flatMap(grantOfRow)),
     );
   }
 
@@ -100,7 +96,10 @@ export class Accounts {
   async add(draft: AccountDraft, by: string): Promise<Account> {
     const { name, password, external } = draft;
     if (!NAME.test(name) || name.includes('..'))
-      throw new IngotError('invalid-name', `"${name.slice(0, 80)}" is no account name: letters, digits and ". _ @ + -"`);
+      throw new IngotError(
+        'invalid-name',
+        `"${name.slice(0, 80)}" is no account name: letters, digits and ". _ @ + -"`,
+      );
     if (password !== undefined) checkNewPassword(password, name);
     const hash = password === undefined ? null : await hashPassword(password);
     const given = (draft.grants ?? []).map(parseGrant);
@@ -231,7 +230,10 @@ export class Accounts {
     };
     await this.#change(async (writing) => {
       const owner = account === undefined ? null : (await accountRow(writing, account)).id;
-      await writing.insertInto('access_tokens').values({ ...row, account_id: owner }).execute();
+      await writing
+        .insertInto('access_tokens')
+        .values({ ...row, account_id: owner })
+        .execute();
     });
     return { ...tokenOf({ ...row, account_id: null }, account ?? null), token: text };
   }

@@ -143,7 +143,9 @@ async function discover({ issuer, clientId, clientSecret }: OidcConfig): Promise
 async function accountOf(claims: IDToken | undefined, config: OidcConfig, { accounts }: OidcOptions): Promise<string> {
   if (claims === undefined) throw refused('the provider does not say who it is');
   const named = claims[config.nameClaim] ?? claims.email ?? claims.sub;
-  const name = String(named).replace(/[^A-Za-z0-9._@+-]/g, '-').replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
+  const name = String(named)
+    .replace(/[^A-Za-z0-9._@+-]/g, '-')
+    .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
   return accounts.ofExternal({
     name: name.slice(0, 100),
     external: { issuer: config.issuer, id: claims.sub },

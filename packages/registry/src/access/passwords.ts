@@ -17,8 +17,7 @@ const KEPT_AT_MOST = 10_000;
 const WAITING_AT_MOST = 64;
 
 /** Of random bytes that nobody kept: what an unknown name is checked against, so that it costs as much. */
-const NOBODY =
-  '$argon2id$v=19$m=19456,t=2,p=1$YRcAHf9pZBrxIfOBwEdW7w$18S/7G8oXH97s0qfhZn8xQxbF9sG/2GG2V66owrgpIk';
+const NOBODY = '$argon2id$v=19$m=19456,t=2,p=1$YRcAHf9pZBrxIfOBwEdW7w$18S/7G8oXH97s0qfhZn8xQxbF9sG/2GG2V66owrgpIk';
 
 /**
  * Checks a password that somebody wants to have.

@@ -108,7 +108,11 @@ export class TrustedWorkloads implements Workloads, BroughtRights {
 async function loadKeys({ issuer, jwksUri }: WorkloadConfig): Promise<JWTVerifyGetKey> {
   const { createRemoteJWKSet } = await import('jose');
   const address = jwksUri ?? (await discoveredKeys(issuer));
-  return createRemoteJWKSet(new URL(address), { timeoutDuration: 5000, cooldownDuration: 30_000, cacheMaxAge: 600_000 });
+  return createRemoteJWKSet(new URL(address), {
+    timeoutDuration: 5000,
+    cooldownDuration: 30_000,
+    cacheMaxAge: 600_000,
+  });
 }
 
 // The keys lie with the issuer: a document that points elsewhere would make this server ask whatever it names.
@@ -116,9 +120,13 @@ async function discoveredKeys(issuer: string): Promise<string> {
   const document = await fetchJson(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
   const { issuer: said, jwks_uri: keys } = document;
   if (said !== issuer || typeof keys !== 'string' || new URL(keys).origin !== new URL(issuer).origin)
-    throw new IngotError('unavailable', `${issuer} says of itself that it is another issuer, or keeps its keys elsewhere`, {
-      hint: 'name its keys in the sign-in file: "jwksUri"',
-    });
+    throw new IngotError(
+      'unavailable',
+      `${issuer} says of itself that it is another issuer, or keeps its keys elsewhere`,
+      {
+        hint: 'name its keys in the sign-in file: "jwksUri"',
+      },
+    );
   return keys;
 }
 

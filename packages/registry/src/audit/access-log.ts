@@ -117,7 +117,10 @@ export class AccessLog implements AsyncDisposable {
     if (this.#suppressed > 0) {
       const details = { events: this.#suppressed };
       this.#suppressed = 0;
-      this.#waiting.push({ at: this.#options.now().toISOString(), event: { kind: 'suppressed', actor: 'server', details } });
+      this.#waiting.push({
+        at: this.#options.now().toISOString(),
+        event: { kind: 'suppressed', actor: 'server', details },
+      });
     }
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.slice(0, ROWS_AT_ONCE);

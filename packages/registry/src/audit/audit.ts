@@ -3,7 +3,7 @@
 import type { FormatOnce } from '@ingot/core/content/store-format';
 import type { Database } from '../database/database.ts';
 import type { Log } from '../services.ts';
-import { AccessLog } from './access-log.ts';
+import type { AccessLog } from './access-log.ts';
 import { Notary } from './notary.ts';
 import { ProtectedMoves } from './protected-moves.ts';
 import { WrittenEvents } from './written-events.ts';
@@ -12,6 +12,7 @@ import { WrittenEvents } from './written-events.ts';
 export interface AuditOptions {
   readonly database: Database;
   readonly format: FormatOnce;
+  readonly accessLog: AccessLog;
   readonly log: Log;
   readonly now: () => Date;
   readonly random: (size: number) => Uint8Array;
@@ -29,10 +30,9 @@ export interface Audit extends AsyncDisposable {
 
 /** Opens the room. */
 export async function openAudit(options: AuditOptions): Promise<Audit> {
-  const { database, format, log, now, random, isAuthenticated } = options;
+  const { database, format, accessLog, log, now, random, isAuthenticated } = options;
   const { own, index } = database;
   const warn = (message: string): void => log('warn', message);
-  const accessLog = new AccessLog({ own, now, random, warn });
   const written = new WrittenEvents({ own, isAuthenticated, warn });
   const protectedMoves = new ProtectedMoves({ own, index, written, accessLog, now, random });
   await protectedMoves.load();

@@ -18,11 +18,7 @@ async function makeTables(database: Kysely<unknown>): Promise<void> {
     .addColumn('event', 'text', (column) => column.notNull())
     .addPrimaryKeyConstraint('access_events_key', ['chain', 'seq'])
     .execute();
-  await schema
-    .createIndex('access_events_at')
-    .on('access_events')
-    .columns(['at', 'chain', 'seq'])
-    .execute();
+  await schema.createIndex('access_events_at').on('access_events').columns(['at', 'chain', 'seq']).execute();
   await schema
     .createTable('audit_written')
     .addColumn('log', 'text', (column) => column.notNull())

@@ -204,4 +204,3 @@ export class Notary implements AsyncDisposable {
 export function nameOfLog(log: string): string {
   return log === 'names' ? log : `models/${log}`;
 }
-

@@ -73,7 +73,8 @@ export class ProtectedMoves {
     const move = moveOf(event);
     if (move === undefined || !(await this.#isProtected(modelId, move.alias))) return;
     const { head, digest } = event;
-    if (await this.#options.written.has(`models/${modelId}`, head.seq, digest)) return this.#follow(modelId, move.alias);
+    if (await this.#options.written.has(`models/${modelId}`, head.seq, digest))
+      return this.#follow(modelId, move.alias);
     if (await this.#wasIntended(modelId, move)) return this.#follow(modelId, move.alias);
     const held = this.heldTarget(modelId, move.alias);
     const row: ForeignMoveRow = {

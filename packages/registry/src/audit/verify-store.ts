@@ -59,7 +59,10 @@ export async function verifyStore(blobs: BlobStore, options: VerifyOptions = {})
         const expected = wanted.get(head.seq);
         wanted.delete(head.seq);
         if (expected !== undefined && expected !== digest)
-          findings.push({ where: prefix, what: `event ${head.seq} is not the one that was signed: the log was written anew` });
+          findings.push({
+            where: prefix,
+            what: `event ${head.seq} is not the one that was signed: the log was written anew`,
+          });
       }
     } catch (error) {
       if (!isIngotError(error, 'tampered', 'integrity')) throw error;

@@ -2,6 +2,7 @@ import { IngotError } from '@ingot/core/errors';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 import { fromFramework, refuseConnection } from './framework-errors.ts';
+import { withoutHiddenNames } from './hidden-names.ts';
 import { parseJsonBody } from './json-body.ts';
 import { errorOf, problemOf } from './problem.ts';
 import { type Gate, guardRoutes } from './route-access.ts';
@@ -17,17 +18,23 @@ export interface AppOptions {
   readonly protocols: readonly Protocol[];
   /** Largest JSON body, in bytes. Default: 1 MiB; routes that take files say their own. */
   readonly bodyLimit?: number;
+  /** Addresses of reverse proxies whose word counts for where a request came from. Default: none. */
+  readonly trustedProxies?: readonly string[];
+  /** Connections at once; more are closed. Default: 4,096. */
+  readonly maxConnections?: number;
 }
 
 const MIB = 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_CONNECTIONS = 4096;
 
 /** Makes the HTTP application: routes of all protocols behind one gate, problems as `application/problem+json`. */
 export async function createRegistryApp(options: AppOptions): Promise<FastifyInstance> {
   const { services, gate } = options;
   const app = fastify({
     bodyLimit: options.bodyLimit ?? MIB,
+    trustProxy: options.trustedProxies === undefined ? false : [...options.trustedProxies],
     requestTimeout: 0,
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
@@ -39,6 +46,7 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
     frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
     logger: false,
   });
+  app.server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   app.setErrorHandler((thrown, request, reply) => sendProblem(services, thrown, request, reply));
   app.setNotFoundHandler((request) => {
     throw new IngotError(
@@ -55,11 +63,12 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
 }
 
 function sendProblem(services: Services, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const error = errorOf(fromFramework(thrown));
+  const error = withoutHiddenNames(errorOf(fromFramework(thrown)), request, services);
   if (error.code === 'unexpected')
     services.log('error', `${request.method} ${request.routeOptions.url ?? ''} failed: ${String(error.cause)}`);
   const problem = problemOf(error);
-  if (error.retryable) reply.header('retry-after', '1');
+  const { retryAfterSeconds } = error.details;
+  if (error.retryable) reply.header('retry-after', typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 1);
   if (error.code === 'unauthenticated') reply.header('www-authenticate', 'Bearer realm="ingot", Basic realm="ingot"');
   return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }

@@ -27,12 +27,20 @@ const SERVER: Target = { kind: 'server' };
 
 /** What authentication is asked. */
 export interface Gate {
-  /** Says who asks. Throws `unauthenticated` for credentials that are wrong. */
+  /** Refuses before it is known who asks: foreign names and pages. Throws `forbidden`. Default: nothing is refused. */
+  admit?(request: FastifyRequest): void;
+  /** Says who asks. Throws `unauthenticated` for credentials that are wrong, `overloaded` when they ask too often. */
   identify(request: FastifyRequest): Promise<Identity> | Identity;
+  /** Who asks at a route for everybody, where credentials are not looked at. Default: whom `identify` says. */
+  anybody?(request: FastifyRequest): Identity;
   check(identity: Identity, permission: Permission, target: Target): void;
   /** Throws `unauthenticated` when nobody asks. */
   requireSomebody(identity: Identity): void;
+  /** What the answer to a change waits for, so that it is recorded who made it. Default: nothing. */
+  beforeAnswer?(): Promise<void> | undefined;
 }
+
+const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Puts a gate before every route, also of plugins that are registered later. A route that does not say who may call it fails the start. */
 export function guardRoutes(app: FastifyInstance, gate: Gate): void {
@@ -41,15 +49,25 @@ export function guardRoutes(app: FastifyInstance, gate: Gate): void {
     if (config?.access === undefined) throw new Error(`${String(method)} ${url} does not say who may call it`);
   });
   app.addHook('onRequest', async (request) => {
+    gate.admit?.(request);
     const access = request.routeOptions.config.access;
-    if (access === undefined) return; // No such route: the answer is 404 whoever asks.
-    request.identity = await gate.identify(request);
-    if (access === 'public') return;
-    if (access === 'signed-in' || 'handler' in access) gate.requireSomebody(request.identity);
+    if (access === 'public' || access === undefined) {
+      // No such route: the answer is 404 whoever asks.
+      request.identity = gate.anybody?.(request) ?? (await gate.identify(request));
+      return;
+    }
+    const identity = gate.identify(request);
+    request.identity = identity instanceof Promise ? await identity : identity;
+    gate.requireSomebody(request.identity);
   });
-  app.addHook('preHandler', async (request) => {
+  // Before the body is checked: who may not, does not learn what would be valid.
+  app.addHook('preValidation', async (request) => {
     const access = request.routeOptions.config.access;
     if (typeof access !== 'object' || 'handler' in access) return;
     gate.check(request.identity, access.can, access.on?.(request) ?? SERVER);
+  });
+  app.addHook('onSend', async (request, _reply, payload) => {
+    if (!READING.has(request.method)) await gate.beforeAnswer?.();
+    return payload;
   });
 }

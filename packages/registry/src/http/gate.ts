@@ -1,0 +1,124 @@
+import { isIngotError } from '@ingot/core/errors';
+import type { FastifyRequest } from 'fastify';
+import type { Access } from '../access/access.ts';
+import { signInFirst } from '../access/authorizer.ts';
+import type { Identity, RequestOrigin } from '../access/identity.ts';
+import { Buckets, type RequestRates, tooOften } from '../access/limits.ts';
+import { Origins } from '../access/origins.ts';
+import { CSRF_HEADER } from '../access/sessions.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { Gate } from './route-access.ts';
+
+/** What the gate asks. */
+export interface GateOptions {
+  readonly access: Access;
+  readonly audit: Audit;
+  /** Names that this server answers to, beside those of loopback. */
+  readonly allowedHosts: readonly string[];
+  readonly rates: RequestRates;
+}
+
+/** Where nobody signs in, clients say whom they work for. */
+const ACTOR_HEADERS = ['ingot-actor', 'x-ingot-actor'] as const;
+
+/** Makes the gate before every route: which names and pages count, who asks, how often, and what they may. */
+export function createGate({ access, audit, allowedHosts, rates }: GateOptions): Gate {
+  const origins = new Origins(allowedHosts);
+  const now = (): number => performance.now();
+  const byIdentity = new Buckets(rates.identity, now);
+  const byAddress = new Buckets(rates.address, now);
+  const { accessLog, written } = audit;
+
+  const limit = (buckets: Buckets, key: string, identity: Pick<Identity, 'name'>, origin: RequestOrigin): void => {
+    const seconds = buckets.take(key);
+    if (seconds === 0) return;
+    accessLog.record({ kind: 'limited', actor: identity.name, origin });
+    throw tooOften(seconds);
+  };
+  const limited = (identity: Identity, origin: RequestOrigin): Identity => {
+    if (identity.kind === 'nobody') limit(byAddress, origin.address, identity, origin);
+    else limit(byIdentity, identity.subject ?? origin.address, identity, origin);
+    return identity;
+  };
+  const failed = (error: unknown, origin: RequestOrigin): never => {
+    if (isIngotError(error, 'unauthenticated', 'forbidden')) {
+      limit(byAddress, origin.address, { name: 'anonymous' }, origin);
+      accessLog.record({ kind: 'denied', actor: 'anonymous', origin, details: { because: error.code } });
+    }
+    throw error;
+  };
+  const identify = (request: FastifyRequest): Identity | Promise<Identity> => {
+    const origin = originOf(request);
+    try {
+      const identity = access.identify({ ...credentialsOf(request), origin });
+      if (!(identity instanceof Promise)) return limited(identity, origin);
+      return identity.then(
+        (known) => limited(known, origin),
+        (error: unknown) => failed(error, origin),
+      );
+    } catch (error) {
+      return failed(error, origin);
+    }
+  };
+
+  return {
+    admit: (request) => {
+      try {
+        origins.check(addressedOf(request));
+      } catch (error) {
+        failed(error, originOf(request));
+      }
+    },
+    identify,
+    anybody: (request) => {
+      const origin = originOf(request);
+      return limited({ kind: 'nobody', name: 'anonymous', authenticated: false, origin }, origin);
+    },
+    check: access.authorizer.check,
+    requireSomebody: (identity) => {
+      if (identity.kind !== 'nobody') return;
+      accessLog.record({
+        kind: 'denied',
+        actor: identity.name,
+        origin: identity.origin,
+        details: { because: 'nobody' },
+      });
+      throw signInFirst();
+    },
+    beforeAnswer: () => (written.isWaiting ? written.settled() : undefined),
+  };
+}
+
+/** Where a request came from. */
+export function originOf(request: FastifyRequest): RequestOrigin {
+  return { address: request.ip, method: request.method, route: request.routeOptions.url ?? 'none' };
+}
+
+function credentialsOf({ headers }: FastifyRequest) {
+  const csrf = headers[CSRF_HEADER];
+  const claim = ACTOR_HEADERS.map((name) => headers[name]).find((value) => typeof value === 'string');
+  return {
+    authorization: headers.authorization,
+    cookie: headers.cookie,
+    csrf: typeof csrf === 'string' ? csrf : undefined,
+    actor: typeof claim === 'string' ? decoded(claim) : undefined,
+  };
+}
+
+function addressedOf({ headers, raw }: FastifyRequest) {
+  const site = headers['sec-fetch-site'];
+  return {
+    host: headers.host,
+    origin: headers.origin,
+    fetchSite: typeof site === 'string' ? site : undefined,
+    localAddress: raw.socket.localAddress,
+  };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // Not percent-encoded: the name as it is.
+  }
+}
