@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { ServablePackage } from '@ingot/core/serving/runtime';
@@ -87,6 +87,25 @@ describe.skipIf(NO_PYTHON)('env auto', () => {
       code: 'environment-failed',
       message: expect.stringContaining('six==99'),
     });
+  });
+
+  test('a build that a full disk ends says so and leaves nothing behind', async () => {
+    const tools = await directories.make();
+    const uv = `#!/bin/sh
+case "$1$2" in
+  --version) ;;
+  pipcompile) while [ "$1" != --output-file ]; do shift; done; echo 'six==1.17.0 --hash=sha256:00' > "$2" ;;
+  venv*) for last; do :; done; mkdir -p "$last"; head -c 1000 /dev/zero > "$last/part" ;;
+  *) echo 'error: failed to copy: No space left on device (os error 28)' >&2; exit 2 ;;
+esac`;
+    await writeFile(join(tools, 'uv'), uv, { mode: 0o755 });
+    const options = await optionsWith({ environment: { ...process.env, PATH: `${tools}:/usr/bin:/bin` } });
+    await expect(prepareEnvironment(await wanting(['six==1.17.0']), options)).rejects.toMatchObject({
+      code: 'disk-full',
+      hint: 'free some space: ingot cache prune',
+    });
+    const left = await readdir(options.cacheDirectory);
+    expect(left.filter((name) => /^[0-9a-f]{64}$/.test(name))).toEqual([]);
   });
 
   test('what is not a named package is refused before anything is fetched', async () => {

@@ -244,6 +244,21 @@ function environmentMaker(
     }
   };
 
+  const fill = async (directory: string, lock: string): Promise<void> => {
+    const lockFile = join(directory, 'requirements.lock');
+    await writeFile(lockFile, lock, { mode: 0o600 });
+    const chosen = await installer();
+    tell(`installing ${lock.match(/^[A-Za-z0-9]/gm)?.length ?? 0} packages with ${chosen.name}`);
+    await chosen.build(join(directory, 'venv'), lockFile, workingDirectory);
+    if (options.allowSetup) await runSetup(model, join(directory, 'venv'), chosen, installerOptions);
+    await writeReady(join(directory, 'ready.json'), {
+      python: interpreter.version,
+      platform: interpreter.platform,
+      installer: chosen.name,
+      sizeBytes: await directorySize(directory),
+    });
+  };
+
   return {
     async lock() {
       const wanted = readRequirements(model.requirements);
@@ -285,18 +300,13 @@ function environmentMaker(
         // A virtual environment cannot be moved once made: what was left half-made goes, and the marker comes last.
         await rm(directory, { recursive: true, force: true });
         await mkdir(directory, { mode: 0o700 });
-        const lockFile = join(directory, 'requirements.lock');
-        await writeFile(lockFile, lock, { mode: 0o600 });
-        const chosen = await installer();
-        tell(`installing ${lock.match(/^[A-Za-z0-9]/gm)?.length ?? 0} packages with ${chosen.name}`);
-        await chosen.build(join(directory, 'venv'), lockFile, workingDirectory);
-        if (options.allowSetup) await runSetup(model, join(directory, 'venv'), chosen, installerOptions);
-        await writeReady(ready, {
-          python: interpreter.version,
-          platform: interpreter.platform,
-          installer: chosen.name,
-          sizeBytes: await directorySize(directory),
-        });
+        try {
+          await fill(directory, lock);
+        } catch (error) {
+          // What is half-made is of no use, and may be what fills the disk.
+          await rm(directory, { recursive: true, force: true });
+          throw error;
+        }
       });
       await keeper?.hold(directory);
       await keeper?.made();

@@ -36,7 +36,7 @@ export interface Installer {
 /** A command with the arguments that come first. */
 export type CommandPrefix = readonly [string, ...string[]];
 
-/** Runs an installer's command; throws `environment-failed` with its last lines. */
+/** Runs an installer's command; throws `environment-failed` with its last lines, or `disk-full`. */
 export async function install(
   [command, ...first]: CommandPrefix,
   args: readonly string[],
@@ -51,6 +51,11 @@ export async function install(
   });
   if (outcome.status === 0) return outcome;
   const said = lastLines(outcome.stderr || outcome.stdout);
+  if (DISK_FULL.test(said))
+    throw new IngotError('disk-full', "the disk is full: the model's environment could not be made", {
+      hint: 'free some space: ingot cache prune',
+      details: { said },
+    });
   throw new IngotError('environment-failed', `the model's environment could not be made:\n${said}`, {
     ...(NO_WHEEL.test(said) && {
       hint: `INGOT_ALLOW_SOURCE=1 (or --allow-source) builds ${withoutWheel(said)} from source, if you trust it and have a compiler; another PYTHON may have a wheel`,
@@ -59,6 +64,7 @@ export async function install(
   });
 }
 
+const DISK_FULL = /no space left on device|disk quota exceeded/i;
 const NO_WHEEL = /only-binary|no (?:usable )?wheels|source distribution|building .* disabled/i;
 
 /** Names what has no wheel, where the installer says it. */
