@@ -1,0 +1,65 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Identity } from '../../access/identity.ts';
+import type { Services } from '../../services.ts';
+import type { RouteAccess } from '../route-access.ts';
+import { Fields } from './fields.ts';
+
+/** What a handler is given of a request. */
+export interface Call {
+  readonly fields: Fields;
+  /** Parts of the path, as they were named. */
+  readonly path: Fields;
+  readonly identity: Identity;
+  /** Size of the body as the client announced it. */
+  readonly bodyBytes: number;
+}
+
+/** One call of MLflow's API. */
+export interface MlflowRoute {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | readonly ('GET' | 'POST')[];
+  /** After `/api/2.0/mlflow` or whatever it is mounted at. */
+  readonly path: string;
+  readonly access: RouteAccess;
+  /** Largest body in bytes. Default: that of the application. */
+  readonly bodyLimit?: number;
+  /** Gives the answer; what is undefined in it is left out, empty lists should be. */
+  readonly run: (call: Call, services: Services) => Promise<object> | object;
+}
+
+/** Where the API of MLflow lies: clients use the first, its pages the others. */
+export const MLFLOW_PREFIXES = [
+  '/api/2.0/mlflow',
+  '/api/3.0/mlflow',
+  '/ajax-api/2.0/mlflow',
+  '/ajax-api/3.0/mlflow',
+] as const;
+
+/** Registers routes at each of the prefixes. */
+export function addMlflowRoutes(scope: FastifyInstance, services: Services, routes: readonly MlflowRoute[]): void {
+  for (const prefix of MLFLOW_PREFIXES) for (const route of routes) addRoute(scope, services, route, prefix);
+}
+
+function addRoute(scope: FastifyInstance, services: Services, route: MlflowRoute, prefix: string): void {
+  const { method, path, access, bodyLimit, run } = route;
+  scope.route({
+    method: typeof method === 'string' ? method : [...method],
+    url: `${prefix}${path}`,
+    config: { access },
+    ...(bodyLimit === undefined ? {} : { bodyLimit }),
+    handler: async (request, reply) => {
+      const call = {
+        fields: fieldsOf(request),
+        path: new Fields(request.params),
+        identity: request.identity,
+        bodyBytes: Number(request.headers['content-length'] ?? 0),
+      };
+      const answer = await run(call, services);
+      return reply.type('application/json').send(JSON.stringify(answer));
+    },
+  });
+}
+
+/** What a request says: its query for a GET, else its body. */
+export function fieldsOf(request: Pick<FastifyRequest, 'method' | 'query' | 'body'>): Fields {
+  return new Fields(request.method === 'GET' ? request.query : request.body);
+}
