@@ -20,7 +20,12 @@ export interface ModelRow {
   created_at: string;
   created_by: string;
   updated_at: string;
+  /** What was said of the model itself; null where nothing was. */
   description: string | null;
+  /** Description of the version published last that has one; at most 200 characters. */
+  newest_description: string | null;
+  /** The highest number used; the next version has a higher one. */
+  last_number: number;
   /** The newest version that is active, if there is one. */
   latest: number | null;
   /** Number of versions that are not deleted. */
@@ -50,6 +55,10 @@ export interface VersionRow {
   author: string | null;
   message: string | null;
   stage: string | null;
+  /** Event that retired it (the one that published it, where that did); null while it is not. */
+  retired_seq: number | null;
+  /** Event that deleted it; null while it is not. */
+  deleted_seq: number | null;
   git_commit: string | null;
   git_branch: string | null;
   git_dirty: number | null;
@@ -101,15 +110,22 @@ export interface VersionPackageRow {
 export interface VersionDataRow {
   model_id: string;
   number: number;
+  /** Place in the list, from 0. */
+  place: number;
   name: string;
   digest: string | null;
   source: string | null;
 }
 
-/** What a version was made from: a reference or address as it was given, and the version it names here, if it does. */
+/**
+ * What a version was made from: a reference or address as it was given; the model that had the name when it was
+ * published, if one had; and the number, where the reference names one.
+ */
 export interface VersionParentRow {
   model_id: string;
   number: number;
+  /** Place in the list, from 0. */
+  place: number;
   parent: string;
   parent_model_id: string | null;
   parent_number: number | null;
@@ -159,10 +175,31 @@ export interface EventRow {
   body: string | null;
 }
 
+/** A name that a model has had: from an event of the names log on, until another. */
+export interface ModelNameRow {
+  name: string;
+  model_id: string;
+  from_at: string;
+  from_seq: number;
+  until_at: string | null;
+  until_seq: number | null;
+}
+
+/** A log that cannot be followed: what is wrong with it. It is tried again. */
+export interface LogProblemRow {
+  log: string;
+  /** Error code: `tampered`, `integrity`, `refused`. */
+  code: string;
+  message: string;
+  since: string;
+}
+
 /** All tables of the index. */
 export interface IndexTables {
   logs: LogRow;
+  log_problems: LogProblemRow;
   models: ModelRow;
+  model_names: ModelNameRow;
   model_tags: ModelTagRow;
   versions: VersionRow;
   version_tags: VersionTagRow;
