@@ -20,8 +20,10 @@ import { createRegistryApp } from './http/app.ts';
 import { createGate } from './http/gate.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
 import { healthRoutes } from './http/health.ts';
+import { accessRoutes } from './http/native/access-routes.ts';
 import { nativeApi } from './http/native/native-api.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
+import { openServedIndex } from './index/served-index.ts';
 import type { Log, ServedStore, Services } from './services.ts';
 
 /** What a registry server is started with. */
@@ -79,12 +81,24 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     const { authorizer } = access;
     const isAuthenticated = (): boolean => !access.isOpen();
     const audit = await openAudit({ database, format: store.format, accessLog, log, now, isAuthenticated, random });
-    const registry = options.openRegistry((name, event) => audit.written.note(name, event));
+    const indexed = await openServedIndex({
+      database,
+      blobs: store.blobs,
+      log,
+      now,
+      openRegistry: (onEvent) =>
+        options.openRegistry((name, event) => {
+          audit.written.note(name, event);
+          onEvent(name, event);
+        }),
+    });
+    const { registry, index } = indexed;
     const contents = createServedContents({ store, database, authorizer, log, now });
     const services: Services = {
       store,
       database,
       registry,
+      index,
       authorizer,
       access,
       audit,
@@ -99,11 +113,13 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       services,
       gate: createGate({ access, audit, allowedHosts, rates }),
       trustedProxies,
-      protocols: [healthRoutes, nativeApi(NATIVE_ROUTES), contentRoutes(contents)],
+      protocols: [healthRoutes, nativeApi([...NATIVE_ROUTES, ...accessRoutes(access, audit)]), contentRoutes(contents)],
     });
     const url = await listen(app, host, options.port ?? 8585);
+    indexed.watch.start();
     const end = async (): Promise<void> => {
       await app.close();
+      await indexed[Symbol.asyncDispose]();
       contents[Symbol.dispose]();
       await access[Symbol.asyncDispose]();
       await audit[Symbol.asyncDispose]();

@@ -10,6 +10,7 @@ import type { Authorizer } from './access/identity.ts';
 import type { Audit } from './audit/audit.ts';
 import type { ServedContents } from './contents/served-contents.ts';
 import type { Database } from './database/database.ts';
+import type { ModelIndex } from './index/indexed-registry.ts';
 
 /** Receives the server's log lines; must be fast and must not throw. */
 export type Log = (
@@ -32,6 +33,8 @@ export interface Services {
   readonly database: Database;
   /** Writes to the store's logs and answers from the index. */
   readonly registry: Registry;
+  /** The index besides its tables: what happens in it, and how far it is. */
+  readonly index: ModelIndex;
   readonly authorizer: Authorizer;
   /** Accounts, tokens and sign-in; undefined where a trial has none. */
   readonly access?: Access;

@@ -25,7 +25,10 @@ export type EventListener = (log: string, events: readonly StoredEvent[]) => voi
 export interface ModelIndex {
   /** Tells a listener of events that this process brings into the index, until the function that it gives is called. */
   subscribe(listener: EventListener): () => void;
-  /** Waits until a model's log is in the index up to some event; false when that takes longer. Reads the log where needed. */
+  /**
+   * Waits until a model's log is in the index up to some event, and reads the log where needed; false when the storage
+   * shows it too late. A log that ends before that event is that of another model, which got the name since: true.
+   */
   reach(name: ModelName, seq: number, timeoutMs: number): Promise<boolean>;
   /**
    * Resolves a reference as it was at some time: by the order of the log, what was its last event then.
@@ -84,6 +87,10 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
+      placeOf: async (name) => {
+        const { id, seq } = await hotModel(name);
+        return { id, seq };
+      },
       reach: (name, seq, timeoutMs) => reach(name, seq, timeoutMs),
       resolveAsOf: async (reference, at) => resolveAsOf(database.index, await hotModel(reference.name), reference, at),
       problems: () => database.index.selectFrom('log_problems').selectAll().orderBy('log').execute(),
@@ -101,10 +108,13 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
   async function reach(name: ModelName, seq: number, timeoutMs: number): Promise<boolean> {
     const endsAt = performance.now() + timeoutMs;
     for (;;) {
-      const model = await hotModel(name);
-      if (model.seq >= seq) return true;
-      await follower.catchUp(model.id);
-      if ((await follower.placeOf(model.id)).seq >= seq) return true;
+      if ((await hotModel(name)).seq >= seq) return true;
+      await follower.catchUp(NAMES);
+      const { id } = await hotModel(name);
+      await follower.catchUp(id);
+      if ((await follower.placeOf(id)).seq >= seq) return true;
+      // The log was read to its end: what has more events is another model, which had the name before.
+      if (blobs.capabilities.stalenessMs === 0) return true;
       if (performance.now() >= endsAt) return false;
       await new Promise((resolve) => setTimeout(resolve, Math.min(100, timeoutMs)));
     }

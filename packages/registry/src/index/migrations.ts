@@ -104,6 +104,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       versions_by_commit: ['git_commit'],
       versions_by_run: ['run'],
       versions_by_stage: ['stage', 'model_id'],
+      versions_newest_of_stage: ['model_id', 'stage', 'number'],
       versions_by_files_known: ['files_known'],
     },
   },

@@ -7,6 +7,7 @@ import type { StoredEvent } from '@ingot/core/registry/events';
 import { tampered } from '@ingot/core/registry/events';
 import type { Kysely, Transaction } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
+import { noteFeed } from '../events/note-feed.ts';
 import { loadDraft, storeDraft, storeEvents } from './model-rows.ts';
 import { projectModelEvents, touchedBy } from './project-model.ts';
 import { projectNameEvents } from './project-names.ts';
@@ -44,7 +45,11 @@ export async function projectEvents(
   checkChain(log, events);
   const outcome = await index
     .transaction()
-    .execute((transaction) => projectIn(transaction, log, events))
+    .execute(async (transaction) => {
+      const projected = await projectIn(transaction, log, events);
+      if (projected === 'done') await noteFeed(transaction, log, events);
+      return projected;
+    })
     .catch((error: unknown) => {
       if (error instanceof NamelessLog) return 'nameless' as const;
       throw error;

@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { createMemoryBlobStore } from '@ingot/core/blob/memory';
 import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { FormatOnce } from '@ingot/core/content/store-format';
+import type { StoredEvent } from '@ingot/core/registry/events';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import type { FastifyInstance } from 'fastify';
 import type { Authorizer, Identity } from '../../access/identity.ts';
 import type { Publication } from '../../contents/publication-check.ts';
 import { createServedContents } from '../../contents/served-contents.ts';
 import { openDatabase } from '../../database/database.ts';
+import { openIndexedRegistry } from '../../index/indexed-registry.ts';
 import type { Services } from '../../services.ts';
 import { createRegistryApp, type Protocol } from '../app.ts';
 
@@ -45,8 +47,11 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   await format.create({ now });
   const random = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
   const store = { address: 'memory', blobs, format, contents };
-  const registry = openLogRegistry({ blobs, actor: 'server', format });
   const log: Services['log'] = () => {};
+  const openRegistry = (onEvent: (name: string, event: StoredEvent) => void) =>
+    openLogRegistry({ blobs, actor: 'server', format, onEvent });
+  const indexed = openIndexedRegistry({ database, blobs, openRegistry, log, now });
+  const { registry, index } = indexed;
   const served = createServedContents({ store, database, authorizer, log, now });
   // Tests publish drafts whose contents nobody stored.
   const publications = { checked: async ({ draft }: Publication) => draft };
@@ -54,6 +59,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
     store,
     database,
     registry,
+    index,
     authorizer,
     contents: { ...served, publications },
     log,
@@ -65,6 +71,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const app = await createRegistryApp({ services, gate, protocols });
   const end = async (): Promise<void> => {
     await app.close();
+    await indexed[Symbol.asyncDispose]();
     served[Symbol.dispose]();
     await database[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
