@@ -203,3 +203,17 @@ def _tensors() -> dict[str, Any]:
     import torch
 
     return {name: torch.from_numpy(value) for name, value in ASKED.items()}
+
+
+def test_what_a_pipeline_cannot_take_is_the_callers_mistake() -> None:
+    from ingot._worker import flavors
+
+    asked = flavors.predictor(cases_hub.text_classification()[0], "transformers", {"task": "text-classification"})
+    with pytest.raises(flavors.WrongInput, match="text-classification takes texts, not float"):
+        asked.predict([1.5])
+    with pytest.raises(flavors.WrongInput, match="as long or large as it is.*402"):
+        asked.predict(["good " * 400])
+    images = flavors.predictor(cases_hub.images()[0].model, "transformers", {"kind": "model"})
+    for given in (np.zeros((1, 40, 40, 3)), np.zeros((1, 4))):
+        with pytest.raises(flavors.WrongInput, match="does not take tensors of the shape"):
+            images.predict({"pixel_values": given})

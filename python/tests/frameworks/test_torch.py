@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -125,3 +126,55 @@ def test_weights_alone_say_that_they_cannot_answer(tmp_path: Path) -> None:
     _, description = saved({"w": torch.zeros(2)}, tmp_path)
     with pytest.raises(flavors.InvalidPackage, match="no architecture"):
         flavors.predictor(back(tmp_path, description), "torch", description).predict([[1.0]])
+
+
+def three_zeros() -> Any:
+    from ingot._worker.frames import Tensor
+
+    return Tensor("x", "FP32", [1, 3], bytes(12))
+
+
+@pytest.mark.parametrize("kind", ["module", "script"])
+def test_tensors_of_another_shape_and_texts_are_the_callers_mistake(kind: str) -> None:
+    from ingot._worker.predicting import Model, RequestFailed
+
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3))
+    model = Model(net if kind == "module" else torch.jit.script(net), "torch", None, {"input": "tensors"})
+    with pytest.raises(RequestFailed, match=r"shape \[1, 3\]: .*mat1 and mat2 shapes") as failed:
+        model.predict([three_zeros()], "predict")
+    assert failed.value.code == "invalid-request"
+    with pytest.raises(flavors.WrongInput, match="takes numbers, not texts"):
+        flavors.predictor(net, "torch", {}).predict(np.array(["a"]))
+
+
+def test_a_failure_inside_of_a_module_is_not_the_callers() -> None:
+    from ingot._worker.predicting import Model, RequestFailed
+
+    class Broken(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            raise RuntimeError("the weights are gone")
+
+    with pytest.raises(RequestFailed, match="the weights are gone") as failed:
+        Model(Broken(), "torch", None, {"input": "tensors"}).predict([three_zeros()], "predict")
+    assert failed.value.code == "model-failed"
+
+
+def test_weights_alone_say_why_they_cannot_be_served() -> None:
+    from ingot._worker.predicting import Model
+
+    weights = torch.nn.Linear(4, 3).state_dict()
+    assert "weights.pth holds weights and no architecture" in (Model(weights, "torch", None, {"artifact": "weights.pth"}).unanswering or "")
+    assert Model(torch.nn.Linear(4, 3), "torch", None, {}).unanswering is None
+
+
+def test_whole_numbers_come_to_a_net_that_takes_fractions_and_stay_whole_for_one_that_looks_up() -> None:
+    net, words = torch.nn.Sequential(torch.nn.Linear(4, 3)), torch.nn.EmbeddingBag(9, 2)
+    given = np.array([[1, 2, 3, 4]])
+    for module, wanted in ((net, net(torch.from_numpy(given).float())), (words, words(torch.from_numpy(given)))):
+        found = flavors.predictor(module, "torch", {"input": "tensors"}).predict(given)
+        assert np.array_equal(found, wanted.detach().numpy())
+
+
+def test_a_module_without_values_is_not_pickled_either(tmp_path: Path) -> None:
+    with pytest.raises(InvalidPackage, match="weight is on the meta device"):
+        choose(None, "torch-pickle").save(torch.nn.Linear(4, 3, device="meta"), tmp_path)

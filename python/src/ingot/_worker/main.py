@@ -69,7 +69,7 @@ def _memory_bytes() -> int:
 
 
 def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    from _ingot_worker.flavors import asked_part, describe  # noqa: PLC0415
+    from _ingot_worker.flavors import InvalidPackage, asked_part, describe  # noqa: PLC0415
     from _ingot_worker.loading import load_native  # noqa: PLC0415
     from _ingot_worker.predicting import Model  # noqa: PLC0415
     from _ingot_worker.preloading import environment_modules  # noqa: PLC0415
@@ -86,6 +86,8 @@ def _load(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
         learned = signature = estimator_signature(native)
     model = Model(native, flavor, signature, description)
+    if model.unanswering:
+        raise InvalidPackage(model.unanswering)
     return model, {"signature": learned or model.learned, "memoryBytes": _memory_bytes(), "modules": environment_modules()}
 
 

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from .flavors import predictor
+from .flavors import WrongInput, predictor
 from .frames import Tensor
 from .inputs import build_input, import_for, input_kind, missing_features, row_count
 from .outputs import WrongOutput, to_tensors
@@ -55,6 +55,11 @@ class Model:
         except BaseException as problem:
             raise _translated(problem, tensors) from problem
 
+    @property
+    def unanswering(self) -> str | None:
+        """Why nothing can be computed with what was loaded; None for what can answer."""
+        return getattr(self._asked, "ingot_unanswering", None)
+
     def _method(self, name: str) -> Any:
         allowed = name.startswith("predict") or name in _OTHER_METHODS
         call = getattr(self._asked, name, None) if allowed else None
@@ -80,4 +85,6 @@ def _translated(problem: BaseException, tensors: Sequence[Tensor]) -> RequestFai
     if missing:
         names = ", ".join(missing[:10])
         return RequestFailed("signature-mismatch", f"the model does not take missing values ({names}): {said}", trace)
+    if isinstance(problem, WrongInput):
+        return RequestFailed("invalid-request", str(problem), trace)
     return RequestFailed("model-failed", said, trace)

@@ -176,6 +176,7 @@ def save_pickle(module: Any, directory: Path, data: Any, code: tuple[Path, ...])
     """
     from .torch_pickle import write_torch_pickle
 
+    _check_values(dict([*module.named_parameters(), *module.named_buffers()]) if is_module(module) else {})
     modules, notices = write_torch_pickle(module, directory / "model.pt", code)
     return Saved(
         flavor="torch",

@@ -75,6 +75,19 @@ test('modules.json makes it sentence-transformers, though config.json lies besid
   expect(plan.flavor).toBe('sentence-transformers');
 });
 
+test.each([
+  ['CrossEncoder', undefined],
+  ['SentenceTransformer', ['text']],
+])('a %s takes the inputs %s', async (kind, inputs) => {
+  const plan = await planOf({
+    'modules.json': '[{"type": "sentence_transformers.base.modules.transformer.Transformer"}]',
+    'config_sentence_transformers.json': JSON.stringify({ model_type: kind }),
+    'config.json': '{"model_type": "bert"}',
+    'model.safetensors': WEIGHTS,
+  });
+  expect(plan.signature?.inputs.map(({ name }) => name)).toEqual(inputs);
+});
+
 test('an adapter names the base model that it changes', async () => {
   const config = { peft_type: 'LORA', base_model_name_or_path: 'org/bert' };
   const plan = await planOf({ 'adapter_config.json': JSON.stringify(config), 'adapter_model.safetensors': WEIGHTS });

@@ -74,8 +74,15 @@ async function detectSentences(glance: Glance): Promise<Detected | undefined> {
     understood: [
       { what: 'model', value: types.map((type) => type.slice(type.lastIndexOf('.') + 1)).join(', '), from: path },
     ],
-    signature: { inputs: [{ name: 'text', type: 'string' }], outputs: [], origin: 'captured', partial: true },
+    ...(isCrossEncoder(config)
+      ? {}
+      : { signature: { inputs: [{ name: 'text', type: 'string' }], outputs: [], origin: 'captured', partial: true } }),
   };
+}
+
+/** It takes pairs of texts, under whatever names. */
+function isCrossEncoder(config: unknown): boolean {
+  return isJsonObject(config) && config.model_type === 'CrossEncoder';
 }
 
 async function detectTransformers(glance: Glance): Promise<Detected | undefined> {

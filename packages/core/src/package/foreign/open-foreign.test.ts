@@ -355,6 +355,13 @@ test('a TorchServe archive gives name, label and requirements, and says that its
   expect(plan.problems).toMatchObject([{ rule: 'foreign.handler' }]);
 });
 
+test('a TorchServe archive of a script without requirements needs torch', async () => {
+  const manifest = { model: { modelName: 'cat', serializedFile: 'm.pt', handler: 'image_classifier' } };
+  const archive = await tarGz({ 'MAR-INF/MANIFEST.json': JSON.stringify(manifest), 'm.pt': 'PK' });
+  const { plan } = await understood({ 'cat.mar': archive }, 'cat.mar');
+  expect(plan.requirements).toEqual(['numpy', 'torch']);
+});
+
 test('a wheel is loaded by its entry point, else by the module that defines load_model', async () => {
   const metadata =
     'Metadata-Version: 2.1\nName: churn-model\nVersion: 1.2.0\nSummary: Who leaves\nRequires-Dist: scikit-learn (==1.9.1)\nRequires-Dist: pytest; extra == "dev"\n\nlong\n';

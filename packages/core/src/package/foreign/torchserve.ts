@@ -25,7 +25,7 @@ export async function readTorchserve(folder: ForeignFolder): Promise<ForeignFind
       ...(isScript
         ? { 'flavor.json': flavorText({ flavor: 'torch', artifact: serialized, input: 'tensors', executesCode: true }) }
         : {}),
-      ...(wanted === undefined ? {} : { 'requirements.txt': wanted }),
+      ...requirementsOf(wanted, isScript && !folder.has('requirements.txt')),
       'metadata.yaml': metadataText({
         name: textOf(model.modelName),
         version: textOf(model.modelVersion),
@@ -42,6 +42,12 @@ export async function readTorchserve(folder: ForeignFolder): Promise<ForeignFind
     ],
     problems: handler === undefined ? [] : [handlerIsNotRun(handler, isScript)],
   };
+}
+
+/** A script needs torch itself, which every TorchServe has. */
+function requirementsOf(wanted: string | undefined, isBare: boolean): { readonly 'requirements.txt'?: string } {
+  if (wanted !== undefined) return { 'requirements.txt': wanted };
+  return isBare ? { 'requirements.txt': 'numpy\ntorch\n' } : {};
 }
 
 /** `17/05/2021 10:15:00`. */

@@ -26,7 +26,7 @@ from typing import Any
 
 from ._mappings import Mappings, takes_mappings
 
-__all__ = ["FLAVOR_FILE", "PLUGINS", "InvalidPackage", "asked_part", "describe", "existing", "is_described", "load", "predictor"]
+__all__ = ["FLAVOR_FILE", "PLUGINS", "InvalidPackage", "WrongInput", "asked_part", "describe", "existing", "is_described", "load", "predictor"]
 
 FLAVOR_FILE = "flavor.json"
 #: Entry points of this group offer a module (or object) with ``load`` and ``predictor``.
@@ -45,6 +45,10 @@ live_classes: Callable[[str, str], Any] | None = None
 
 class InvalidPackage(Exception):
     """The package lacks what its flavor needs; the message says what."""
+
+
+class WrongInput(ValueError):
+    """What was asked does not fit what the model takes; the message says how. The caller's mistake, not the model's."""
 
 
 def describe(root: Path, artifact_path: str | None = None) -> dict[str, Any]:

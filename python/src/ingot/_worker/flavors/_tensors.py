@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-__all__ = ["Asked", "to_arrays", "without_gradients"]
+from . import WrongInput
+
+__all__ = ["Asked", "fitting", "to_arrays", "without_gradients"]
+
+#: How torch, and what is built on it, says that tensors do not fit a model: by their sizes, or by numbers of rows to look up.
+_DOES_NOT_FIT = re.compile(
+    r"shapes cannot be multiplied|must match the (?:existing )?size|size mismatch|[Ss]izes of tensors must match|"
+    r"[Ee]xpected \d-?D|expected input.* to have \d+ channels|channel dimension of the pixel|[Ii]nput image size|"
+    r"not enough values to unpack|too many values to unpack|is invalid for input of size|Dimension out of range|"
+    r"index out of range in self|must have the same number of dimensions|Kernel size can't be greater|"
+    r"normalized_shape|input\.size\(-1\) must be equal|[Ii]nput must have \d+ dimensions"
+)
+#: How torch says that it got whole numbers where it computes.
+_OF_TYPES = re.compile(r"must have the same dtype|expected scalar type|[Ii]nput type .* should be the same|not implemented for '(?:Long|Int)")
 
 
 class Asked:
@@ -36,9 +50,22 @@ class Asked:
         values, named = self._tensors(data)
         first = next(iter((*values, *named.values())), None)
         rows = len(first) if first is not None and first.dim() > 0 else None
-        with without_gradients(self._module):
-            answer = self._module(named) if self._keys else self._module(*values, **named)
-            return to_arrays(answer, rows)
+        shapes = ", ".join(str(list(value.shape)) for value in (*values, *named.values()))
+        with without_gradients(self._module), fitting(f"tensors of the shape {shapes}"):
+            return to_arrays(self._answer(values, named), rows)
+
+    def _answer(self, values: list[Any], named: dict[str, Any]) -> Any:
+        """Asks the module; whole numbers, of which only the module knows whether it computes with them, as they are first."""
+        try:
+            return self._module(named) if self._keys else self._module(*values, **named)
+        except RuntimeError as problem:
+            weights = _first_weights(self._module)
+            whole = any(_is_whole(value) for value in (*values, *named.values()))
+            if not whole or weights is None or not weights.is_floating_point() or _OF_TYPES.search(str(problem)) is None:
+                raise
+        computed = [value.to(weights.dtype) if _is_whole(value) else value for value in values]
+        by_name = {name: value.to(weights.dtype) if _is_whole(value) else value for name, value in named.items()}
+        return self._module(by_name) if self._keys else self._module(*computed, **by_name)
 
     def _tensors(self, data: Any) -> tuple[list[Any], dict[str, Any]]:
         if self._keys:
@@ -78,9 +105,33 @@ def _as_tensor(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return value
     array = np.asarray(value.to_numpy() if hasattr(value, "to_numpy") else value)
-    if array.dtype == object:
-        array = array.astype(np.float64)
+    if array.dtype.kind in "OSU":
+        array = _numbers(array)
     return torch.from_numpy(array if array.flags.writeable and array.flags.c_contiguous else array.copy())
+
+
+def _is_whole(tensor: Any) -> bool:
+    return not tensor.is_floating_point() and not tensor.is_complex() and str(tensor.dtype) != "torch.bool"
+
+
+def _numbers(array: Any) -> Any:
+    try:
+        return array.astype("float64")
+    except (TypeError, ValueError) as problem:
+        raise WrongInput(f"the model takes numbers, not texts: {problem}") from problem
+
+
+@contextlib.contextmanager
+def fitting(what: str) -> Iterator[None]:
+    """Turns what a model says of sizes that do not fit into WrongInput, which names what was given."""
+    try:
+        yield
+    except (RuntimeError, ValueError, IndexError) as problem:
+        # TorchScript puts the reason last.
+        said = next((line.strip() for line in reversed(str(problem).splitlines()) if _DOES_NOT_FIT.search(line)), None)
+        if said is None:
+            raise
+        raise WrongInput(f"the model does not take {what}: {said.removeprefix('RuntimeError: ')}") from problem
 
 
 def _first_weights(module: Any) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import InvalidPackage, existing
+from . import InvalidPackage, WrongInput, existing
 from ._bases import check_embedded
 from ._documents import read_json
 
@@ -83,7 +83,7 @@ class _Asked:
         arguments = {name: value for name, value in row.items() if value is not None}
         refused = sorted(name for name, value in arguments.items() if name not in _ARGUMENTS and not hasattr(value, "dtype"))
         if refused:
-            raise ValueError(f"a request cannot give {', '.join(refused)}; it may give {', '.join(sorted(_ARGUMENTS))}, and arrays")
+            raise WrongInput(f"a request cannot give {', '.join(refused)}; it may give {', '.join(sorted(_ARGUMENTS))}, and arrays")
         with torch.inference_mode():
             made = self._pipeline(**arguments, generator=generator, output_type="np")
         return made.images[0]

@@ -73,13 +73,15 @@ class _OnlyWeights:
 
     def __init__(self, description: Mapping[str, Any]) -> None:
         self.ingot_input = "tensors"
-        self._artifact = description.get("artifact")
+        #: A server refuses to load what cannot answer.
+        self.ingot_unanswering = (
+            f"{description.get('artifact')} holds weights and no architecture, so nothing can be computed with it; push the "
+            "module itself from Python, or export it: torch.export.save(torch.export.export(model, example), 'model.pt2')"
+        )
 
     def predict(self, data: Any) -> Any:
         """Says that weights alone answer nothing."""
-        raise InvalidPackage(
-            f"{self._artifact} holds weights and no architecture, so nothing can be computed with it; push the module itself"
-        )
+        raise InvalidPackage(self.ingot_unanswering)
 
 
 def _kind_of(artifact: Path) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import InvalidPackage, existing
+from . import InvalidPackage, WrongInput, existing
 from ._bases import check_embedded
 from ._documents import read_json
-from ._tensors import Asked, without_gradients
+from ._tensors import Asked, fitting, without_gradients
 
 __all__ = ["load", "predictor"]
 
@@ -113,7 +113,7 @@ class _AskedPipeline:
 
     def predict(self, data: Any) -> Any:
         """Gives the pipeline's answers, one a row; where each is a list of one, and can be of no more, what is in it."""
-        with without_gradients(self._pipeline.model):
+        with without_gradients(self._pipeline.model), fitting("what it is asked, as long or large as it is"):
             answers = self._answers(data)
         single = not self._task.endswith(_AS_MANY) and all(isinstance(answer, list) and len(answer) == 1 for answer in answers)
         return [answer[0] for answer in answers] if single else answers
@@ -136,17 +136,19 @@ class _AskedPipeline:
     def _checked(self, item: Any) -> Any:
         """Refuses what would make the pipeline read a file, fetch an address or run code for whoever asks."""
         by_name = isinstance(item, Mapping)
+        if self.ingot_input == "texts" and not isinstance(item, (str, Mapping, list, tuple)):
+            raise WrongInput(f"{self._task} takes texts, not {type(item).__name__}")
         first = next(iter(item), "") if by_name else ""
         refused = [] if self._task in _BY_ROW or not by_name else sorted(set(item) - _ASKED - {first})
         if refused:
-            raise ValueError(f"a row cannot give {', '.join(refused)}; beside {first} it may give {', '.join(sorted(_ASKED))}")
+            raise WrongInput(f"a row cannot give {', '.join(refused)}; beside {first} it may give {', '.join(sorted(_ASKED))}")
         if self._task.startswith(_LOOKED_AT) and not self._task.startswith("image-text"):
             seen = item if self._task in _BY_ROW or not by_name else item[first]
             elsewhere = isinstance(seen, str) or _points_elsewhere("", item)
         else:
             elsewhere = self._task.startswith("image-text") and _points_elsewhere("", item)
         if elsewhere:
-            raise ValueError(f"{self._task} takes pixels or samples as an array, not the name of a file or an address")
+            raise WrongInput(f"{self._task} takes pixels or samples as an array, not the name of a file or an address")
         return item
 
     def _of_row(self, row: dict[str, Any]) -> Any:
