@@ -90,8 +90,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
         details: { with: 'password' },
       }),
   };
-  const firstToken =
-    isOpen() || state.hasAdmin(now().getTime()) || signIn?.oidc !== undefined ? undefined : await first(accounts);
+  const firstToken = isOpen() || state.hasAdmin(now().getTime()) ? undefined : await first(accounts);
   return {
     state,
     accounts,

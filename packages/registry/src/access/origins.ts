@@ -18,6 +18,8 @@ export interface Addressed {
   readonly host: string | undefined;
   readonly origin: string | undefined;
   readonly fetchSite: string | undefined;
+  /** Whether somebody follows a link here: no page sees the answer, and no strict cookie comes along. */
+  readonly isNavigation: boolean;
   /** The server's own address of the connection. */
   readonly localAddress: string | undefined;
 }
@@ -34,13 +36,14 @@ export class Origins {
   }
 
   /** Throws `forbidden`. */
-  check({ host, origin, fetchSite, localAddress }: Addressed): void {
+  check({ host, origin, fetchSite, isNavigation, localAddress }: Addressed): void {
     const name = hostName(host);
     if (name === undefined || !this.#isOurs(name, localAddress))
       throw new IngotError('forbidden', `this server does not answer to the name "${(host ?? '').slice(0, 100)}"`, {
         hint: 'ingot up --allowed-host NAME',
       });
-    if (origin === undefined ? fetchSite !== 'cross-site' : originHost(origin) === host?.toLowerCase()) return;
+    const isForeign = fetchSite === 'cross-site' && !isNavigation;
+    if (origin === undefined ? !isForeign : originHost(origin) === host?.toLowerCase()) return;
     throw new IngotError('forbidden', 'pages of other sites may not ask this server');
   }
 

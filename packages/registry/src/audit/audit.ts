@@ -2,6 +2,7 @@
 
 import type { FormatOnce } from '@ingot/core/content/store-format';
 import type { Database } from '../database/database.ts';
+import type { ModelIndex } from '../index/indexed-registry.ts';
 import type { Log } from '../services.ts';
 import type { AccessLog } from './access-log.ts';
 import { Notary } from './notary.ts';
@@ -26,6 +27,8 @@ export interface Audit extends AsyncDisposable {
   readonly written: WrittenEvents;
   readonly protectedMoves: ProtectedMoves;
   readonly notary: Notary;
+  /** Looks at events that come into the index: at moves of protected aliases. */
+  follow(index: Pick<ModelIndex, 'subscribe'>): void;
 }
 
 /** Opens the room. */
@@ -37,12 +40,22 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   const protectedMoves = new ProtectedMoves({ own, index, written, accessLog, now, random });
   await protectedMoves.load();
   const notary = new Notary({ own, index, format, accessLog, now, warn });
+  let watching: Promise<void> = Promise.resolve();
   return {
     accessLog,
     written,
     protectedMoves,
     notary,
+    follow: (index) => {
+      index.subscribe((model, events) => {
+        for (const event of events)
+          watching = watching
+            .then(() => protectedMoves.observe(model, event))
+            .catch((error: unknown) => warn(`a move of an alias could not be looked at: ${String(error)}`));
+      });
+    },
     [Symbol.asyncDispose]: async () => {
+      await watching;
       await written[Symbol.asyncDispose]();
       await notary[Symbol.asyncDispose]();
       await accessLog[Symbol.asyncDispose]();

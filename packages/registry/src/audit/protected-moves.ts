@@ -60,6 +60,19 @@ export class ProtectedMoves {
     return this.#held.size === 0 ? undefined : this.#held.get(keyOf(modelId, alias));
   }
 
+  /** Whether no move is flagged, which is so nearly always. */
+  get isEmpty(): boolean {
+    return this.#held.size === 0;
+  }
+
+  /** What the protected aliases of a model go on to name. */
+  heldOf(modelId: string): [alias: string, number: number | null][] {
+    const prefix = keyOf(modelId, '');
+    return [...this.#held].flatMap(([key, number]) =>
+      key.startsWith(prefix) ? [[key.slice(prefix.length), number] as [string, number | null]] : [],
+    );
+  }
+
   /** Notes, on the disk before it is done, that this server is about to move a protected alias. */
   async intend(modelId: string, alias: string, to: number | null): Promise<void> {
     const { own, now, random } = this.#options;

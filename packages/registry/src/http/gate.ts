@@ -105,12 +105,13 @@ function credentialsOf({ headers }: FastifyRequest) {
   };
 }
 
-function addressedOf({ headers, raw }: FastifyRequest) {
+function addressedOf({ headers, raw, method }: FastifyRequest) {
   const site = headers['sec-fetch-site'];
   return {
     host: headers.host,
     origin: headers.origin,
     fetchSite: typeof site === 'string' ? site : undefined,
+    isNavigation: method === 'GET' && headers['sec-fetch-mode'] === 'navigate',
     localAddress: raw.socket.localAddress,
   };
 }
