@@ -376,3 +376,25 @@ def test_the_card_is_generated_until_the_package_or_a_person_says_otherwise(stor
     (package / "weights.bin").write_bytes(b"x")
     (package / "README.md").write_text("# Of the package\n")
     assert ingot.push(package, "own").model_card == "# Of the package\n"
+
+
+def test_outside_of_a_repository_git_is_not_asked_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingot import lineage
+
+    asked: list[str] = []
+    monkeypatch.setattr(lineage, "_git", lambda _where, *words: asked.append(words[0]))
+    for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    assert lineage.git_state(tmp_path, {}) is None and asked == []
+    (tmp_path / ".git").write_text("gitdir: elsewhere\n")
+    (tmp_path / "below").mkdir()
+    assert lineage.git_state(tmp_path / "below", {}) is None and asked != []
+
+
+def test_what_asking_for_the_origin_raises_is_raised_by_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingot import lineage
+
+    monkeypatch.setattr(lineage, "capture_origin", lambda *_, **__: 1 / 0)
+    waiting = lineage.origin_meanwhile()
+    with pytest.raises(ZeroDivisionError):
+        waiting()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -297,9 +297,12 @@ def capture(
     tags: Mapping[str, Any] | None = None,
     ranges: bool = True,
     profile: bool = True,
-    author: str | None = None,
+    origin: Callable[[], Mapping[str, Any]] = capture_origin,
 ) -> dict[str, Any]:
-    """Gives the whole document for one push."""
+    """Gives the whole document for one push.
+
+    :param origin: gives who made it, and from which commit.
+    """
     check_lengths(data, target)
     fitted = saved.model if saved.model is not None else model
     signature = _signature_or_none(fitted, saved, data, target) if _can_be_asked(saved) else None
@@ -311,7 +314,7 @@ def capture(
         "params": {**capture_params(fitted), **given_params(saved.params), **best, **given_params(params)},
         "metrics": {**check_metrics(saved.metrics), **scores, **check_metrics(metrics)},
         "tags": {str(key): str(value) for key, value in (tags or {}).items()},
-        **capture_origin(author=author),
+        **origin(),
         "environment": dict(environment),
         "serializer": {"name": serializer, "executesCode": saved.executes_code},
         "model": describe_model(fitted),

@@ -8,11 +8,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .errors import PolicyRefused
+from .forking import unforked
 
 
 def capture_origin(directory: str | os.PathLike[str] | None = None, *, author: str | None = None) -> dict[str, Any]:
@@ -25,6 +28,35 @@ def capture_origin(directory: str | os.PathLike[str] | None = None, *, author: s
         "lineage": _lineage(directory, configured),
         "author": author if author is not None else author_name(directory, configured),
     }
+
+
+def origin_meanwhile(directory: str | os.PathLike[str] | None = None, *, author: str | None = None) -> Callable[[], dict[str, Any]]:
+    """Begins to ask what :func:`capture_origin` gives, beside what the caller does; the function waits for it.
+
+    >>> sorted(origin_meanwhile("/", author="Ann")())
+    ['author', 'lineage']
+    """
+    where = _place(directory)
+    answers: list[dict[str, Any]] = []
+    problems: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            with unforked():
+                answers.append(capture_origin(where, author=author))
+        except BaseException as problem:  # noqa: BLE001 - whoever waits raises it
+            problems.append(problem)
+
+    thread = threading.Thread(target=ask, name="ingot-origin", daemon=True)
+    thread.start()
+
+    def wait() -> dict[str, Any]:
+        thread.join()
+        if problems:
+            raise problems[0]
+        return answers[0]
+
+    return wait
 
 
 def _lineage(directory: str | os.PathLike[str] | None, configured: dict[str, str]) -> dict[str, Any]:
@@ -44,6 +76,8 @@ def git_state(directory: str | os.PathLike[str] | None = None, configured: dict[
     ``diff`` is the digest of ``git diff HEAD --binary``: two pushes from the same uncommitted changes have the same one.
     """
     where = _place(directory)
+    if not _may_be_repository(where):
+        return None
     configured = _configured(where) if configured is None else configured
     safe = _without_programs(configured)
     told = _git(where, *safe, *_STATUS_AND_BRANCH)
@@ -81,6 +115,14 @@ _STATUS_AND_BRANCH = ("status", "--porcelain=v2", "--branch", "--no-ahead-behind
 _DIFF = ("diff", "HEAD", "--binary", "--full-index", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules")
 #: Uncommitted changes are hashed as they come; more than this many seconds are not waited for.
 _DIFF_SECONDS = 10.0
+
+
+def _may_be_repository(where: str) -> bool:
+    """False where git would only look in vain: nothing above is called ``.git``, and no variable names one."""
+    if any(name in os.environ for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")):
+        return True
+    place = os.path.realpath(where)
+    return any(os.path.lexists(os.path.join(above, ".git")) for above in (place, *map(str, Path(place).parents)))
 
 
 def _place(directory: str | os.PathLike[str] | None) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,7 +18,7 @@ from .errors import InvalidPackage, NotFound, UsageError
 from .forking import unforked
 from .hyperparameters import given_params
 from .kinds import comes_from
-from .lineage import capture_origin, check_clean
+from .lineage import check_clean, origin_meanwhile
 from .environment_lock import Hashing
 from .requirements import split_modules
 from .scratch import scratch
@@ -100,14 +100,15 @@ def push(
     path = _as_path(model)
     if require_clean:
         check_clean(_where(path))
+    origin = origin_meanwhile(_where(path), author=author)
     with scratch() as beside:
         if path is not None:
-            document = _capture_path(path, given, params, example, X, y, ranges, profile, author)
+            document = _capture_path(path, given, params, example, X, y, ranges, profile, origin)
             source = path
         else:
             source = beside / "package"
             with unforked():
-                document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges, profile, author, lock)
+                document = _write_package(model, source, X, y, given, params, example, env, code, serializer, description, ranges, profile, origin, lock)
         if name is None:
             name = _default_name(model, path)
         version = _publish(source, name, document, beside, alias, label, message, store, dry_run)
@@ -171,10 +172,9 @@ def _capture_path(
     target: Any,
     ranges: bool,
     profile: bool,
-    author: str | None,
+    origin: Callable[[], Mapping[str, Any]],
 ) -> dict[str, Any]:
-    where = _where(path)
-    document: dict[str, Any] = {**given, **capture_origin(where, author=author)}
+    document: dict[str, Any] = {**given, **origin()}
     if params:
         document["params"] = given_params(params)
     if isinstance(example, Mapping | list):
@@ -203,7 +203,7 @@ def _write_package(
     description: str | None,
     ranges: bool,
     profile: bool,
-    author: str | None,
+    origin: Callable[[], Mapping[str, Any]],
     lock: bool,
 ) -> dict[str, Any]:
     directory.mkdir()
@@ -233,7 +233,7 @@ def _write_package(
             params=params,
             ranges=ranges,
             profile=profile,
-            author=author,
+            origin=origin,
             **given,
         )
         if "lock" in environment:
