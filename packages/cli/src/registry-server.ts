@@ -8,6 +8,7 @@ import type { Context } from './context.ts';
 import type { Settings } from './settings/settings.ts';
 import { openStore } from './open.ts';
 import { toolVersion } from './tool-version.ts';
+import { workerDirectory } from './worker-directory.ts';
 
 /** Where a registry server listens, and who hears its log. */
 export interface RegistryPlan {
@@ -42,6 +43,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
           onWarning: (message) => plan.log('warn', message),
         }),
       directory: stateDirectory(settings),
+      workerDirectory: workerDirectory(),
       databaseAddress: settings.text('db'),
       host: plan.host,
       port: plan.port,

@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { IngotError, systemErrorCode } from '@ingot/core/errors';
 import type { Registry } from '@ingot/core/registry/registry';
 import type { StoredEvent } from '@ingot/core/registry/events';
@@ -14,6 +15,7 @@ import { DEFAULT_RATES, type RequestRates } from './access/limits.ts';
 import type { SignInConfig } from './access/sign-in-config.ts';
 import { AccessLog } from './audit/access-log.ts';
 import { openAudit } from './audit/audit.ts';
+import { openArtifacts } from './artifacts/artifacts.ts';
 import { openDatabase } from './database/database.ts';
 import { createServedContents } from './contents/served-contents.ts';
 import { createRegistryApp } from './http/app.ts';
@@ -21,6 +23,7 @@ import { createGate } from './http/gate.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { accessRoutes } from './http/native/access-routes.ts';
+import { mlflowApi } from './http/mlflow/mlflow-api.ts';
 import { nativeApi } from './http/native/native-api.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
 import { openServedIndex } from './index/served-index.ts';
@@ -33,6 +36,8 @@ export interface RegistryServerOptions {
   readonly openRegistry: (onEvent: (log: string, event: StoredEvent) => void) => Registry;
   /** Directory of the server's files: database, keys. */
   readonly directory: string;
+  /** Folder of the Python modules that load packages, for clients of MLflow. Default: they get a package's files alone. */
+  readonly workerDirectory?: string | undefined;
   /** `postgres://…`. Default: SQLite in `directory`. */
   readonly databaseAddress?: string | undefined;
   /** Default `127.0.0.1`. */
@@ -94,6 +99,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     });
     const { registry, index } = indexed;
     const contents = createServedContents({ store, database, authorizer, log, now });
+    const artifacts = await openArtifacts(
+      { store, database, registry, log, now, random },
+      { scratch: join(directory, 'scratch'), workerDirectory: options.workerDirectory },
+    );
     const services: Services = {
       store,
       database,
@@ -102,6 +111,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       authorizer,
       access,
       audit,
+      artifacts,
       contents,
       log,
       now,
@@ -113,12 +123,13 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       services,
       gate: createGate({ access, audit, allowedHosts, rates }),
       trustedProxies,
-      protocols: [healthRoutes, nativeApi([...NATIVE_ROUTES, ...accessRoutes(access, audit)]), contentRoutes(contents)],
+      protocols: [healthRoutes, nativeApi([...NATIVE_ROUTES, ...accessRoutes(access, audit)]), contentRoutes(contents), mlflowApi()],
     });
     const url = await listen(app, host, options.port ?? 8585);
     indexed.watch.start();
     const end = async (): Promise<void> => {
       await app.close();
+      await artifacts[Symbol.asyncDispose]();
       await indexed[Symbol.asyncDispose]();
       contents[Symbol.dispose]();
       await access[Symbol.asyncDispose]();

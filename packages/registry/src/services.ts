@@ -7,6 +7,7 @@ import type { JsonValue } from '@ingot/core/json';
 import type { Registry } from '@ingot/core/registry/registry';
 import type { Access } from './access/access.ts';
 import type { Authorizer } from './access/identity.ts';
+import type { Artifacts } from './artifacts/artifacts.ts';
 import type { Audit } from './audit/audit.ts';
 import type { ServedContents } from './contents/served-contents.ts';
 import type { Database } from './database/database.ts';
@@ -40,6 +41,8 @@ export interface Services {
   readonly access?: Access;
   /** Who did what, and how it is proved; undefined where a trial has none. */
   readonly audit?: Audit;
+  /** Files of runs, logged models and versions as clients of MLflow see them; undefined where a trial has none. */
+  readonly artifacts?: Artifacts;
   /** Contents as clients send and read them. */
   readonly contents: ServedContents;
   readonly log: Log;

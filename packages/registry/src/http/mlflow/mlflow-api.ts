@@ -7,6 +7,7 @@
 import type { FastifyInstance } from 'fastify';
 import { ensureDefaultExperiment } from '../../tracking/experiments.ts';
 import type { Services } from '../../services.ts';
+import { artifactRoutes } from './artifact-routes.ts';
 import { EXPERIMENT_ROUTES } from './experiment-routes.ts';
 import { LOGGED_MODEL_ROUTES } from './logged-model-routes.ts';
 import { METRIC_ROUTES } from './metric-routes.ts';
@@ -15,11 +16,14 @@ import { addMlflowRoutes } from './mlflow-route.ts';
 import { LOGGING_ROUTES, RUN_ROUTES } from './run-routes.ts';
 import { MLFLOW_RELEASE, serverInfoRoute, type TransferAbilities } from './server-info.ts';
 
-/** What this server can do for artifacts, as far as no other part of it says more. */
-const PLAIN: TransferAbilities = { multipartUploads: false, multipartDownloads: false, presignedUploads: false };
+/** What this server can do for artifacts. */
+function abilitiesOf({ artifacts }: Pick<Services, 'artifacts'>): TransferAbilities {
+  const can = artifacts !== undefined;
+  return { multipartUploads: can, multipartDownloads: can, presignedUploads: can };
+}
 
 /** Registers the API of MLflow; what artifacts can do is told to its clients. */
-export function mlflowApi(abilities: TransferAbilities = PLAIN) {
+export function mlflowApi() {
   return async (app: FastifyInstance, services: Services): Promise<void> => {
     await ensureDefaultExperiment(services);
     await app.register(async (scope) => {
@@ -30,8 +34,9 @@ export function mlflowApi(abilities: TransferAbilities = PLAIN) {
         ...LOGGING_ROUTES,
         ...METRIC_ROUTES,
         ...LOGGED_MODEL_ROUTES,
-        serverInfoRoute(abilities),
+        serverInfoRoute(abilitiesOf(services)),
       ]);
+      if (services.artifacts !== undefined) await artifactRoutes(scope, { ...services, artifacts: services.artifacts });
       plainRoutes(scope);
     });
   };

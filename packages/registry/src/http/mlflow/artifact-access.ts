@@ -1,0 +1,35 @@
+import type { FastifyRequest } from 'fastify';
+import type { Permission } from '../../access/identity.ts';
+import { ArtifactPath } from '../../artifacts/artifact-path.ts';
+import type { Artifacts } from '../../artifacts/artifacts.ts';
+import type { Services } from '../../services.ts';
+
+/** What the routes of artifacts work with. */
+export interface ArtifactServices extends Pick<Services, 'authorizer'> {
+  readonly artifacts: Artifacts;
+}
+
+/**
+ * The path that follows a prefix in an address, as it came: what a framework has decoded cannot be told from what was
+ * sent so. Throws `invalid-request`.
+ */
+export function pathBehind(request: FastifyRequest, prefix: string): ArtifactPath {
+  const [path = ''] = request.raw.url?.split('?') ?? [];
+  const at = path.indexOf(prefix);
+  return ArtifactPath.fromUrl(path.slice(at + prefix.length));
+}
+
+/** Lets through who may act on a path: what runs logged is the server's, files of versions are their model's. */
+export async function checkPath(
+  { artifacts, authorizer }: ArtifactServices,
+  request: FastifyRequest,
+  permission: Permission,
+  path: ArtifactPath | undefined,
+): Promise<void> {
+  if (path === undefined || !artifacts.versions.has(path)) {
+    authorizer.check(request.identity, permission, { kind: 'server' });
+    return;
+  }
+  const model = await artifacts.versions.modelOf(path);
+  authorizer.check(request.identity, permission, { kind: 'model', model });
+}
