@@ -3,12 +3,13 @@ import type { IndexTables } from '../database/index-tables.ts';
 import { INDEX_COLUMNS } from './migrations.ts';
 
 const ROWS_AT_ONCE = 500;
+const ONE_BY_ONE = 3;
 
 const statements = new Map<string, string>();
 
 /**
- * Inserts any number of rows with one prepared statement a table: all rows go as one JSON text, which the database takes
- * apart, so that the statement's text never changes.
+ * Inserts any number of rows with two prepared statements a table: a few rows one by one; many as one JSON text, which
+ * the database takes apart.
  */
 export async function insertRows<Table extends keyof IndexTables & string>(
   database: Kysely<IndexTables>,
@@ -16,11 +17,23 @@ export async function insertRows<Table extends keyof IndexTables & string>(
   rows: readonly IndexTables[Table][],
 ): Promise<void> {
   if (rows.length === 0) return;
+  if (rows.length <= ONE_BY_ONE) {
+    for (const row of rows) await insertOne(database, table, row);
+    return;
+  }
   const [before = '', after = ''] = statementOf(table, isPostgres(database)).split('?');
   for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
     const json = JSON.stringify(rows.slice(from, from + ROWS_AT_ONCE));
     await sql`${sql.raw(before)}${json}${sql.raw(after)}`.execute(database);
   }
+}
+
+async function insertOne(database: Kysely<IndexTables>, table: string, row: object): Promise<void> {
+  const columns = INDEX_COLUMNS.get(table) ?? [];
+  const values = new Map<string, unknown>(Object.entries(row));
+  const names = sql.raw(columns.map((column) => `"${column}"`).join(', '));
+  const parameters = sql.join(columns.map((column) => values.get(column)));
+  await sql`insert into ${sql.raw(`"${table}"`)} (${names}) values (${parameters})`.execute(database);
 }
 
 /** Whether a database is Postgres. */

@@ -1,3 +1,4 @@
+import { canonicalJson } from '@ingot/core/json';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
@@ -155,7 +156,8 @@ export async function storeEvents(index: Index, log: string, events: readonly St
       actor: storable(actor),
       kind: storable(kind),
       reason: typeof reason === 'string' && reason !== '' ? storable(reason) : null,
-      body: body === undefined ? null : JSON.stringify(body),
+      // As it is in the log, whoever wrote it.
+      body: body === undefined ? null : canonicalJson(body),
     };
   });
   await insertRows(index, 'events', rows);

@@ -41,6 +41,22 @@ const MINUTE_MS = 60_000;
 const LOGS_AT_ONCE = 16;
 const HINTS_REMEMBERED = 20_000;
 
+/** Models whose logs may still grow, as far as the index knows them: a closed log takes no more events. */
+async function unfinishedModels(index: Kysely<IndexTables>): Promise<string[]> {
+  const rows = await index
+    .selectFrom('models')
+    .select('id')
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('events').select('seq').whereRef('events.log', '=', 'models.id').where('kind', '=', 'closed'),
+        ),
+      ),
+    )
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
 /** Makes a watch. */
 export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
   const { index, blobs, follower, log, now } = options;
@@ -75,8 +91,7 @@ export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
 
   async function sweep(): Promise<void> {
     await follower.verify(NAMES);
-    const rows = await index.selectFrom('models').select('id').where('closed', '=', 0).execute();
-    const ids = rows.map(({ id }) => id).values();
+    const ids = (await unfinishedModels(index)).values();
     const worker = async (): Promise<void> => {
       for (const id of ids) {
         if (isEnded) return;

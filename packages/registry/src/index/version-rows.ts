@@ -1,7 +1,7 @@
 /** What the rows of a version say, from its record alone: so that they come out the same however they came about. */
 
 import type { JsonObject, JsonValue } from '@ingot/core/json';
-import { isJsonObject } from '@ingot/core/json';
+import { canonicalJson, isJsonObject } from '@ingot/core/json';
 import type { VersionRecord } from '@ingot/core/registry/registry';
 import { storable, storableOrNull } from './insert-rows.ts';
 import type {
@@ -58,7 +58,8 @@ export function versionRow(record: StoredRecord, place: VersionPlace): VersionRo
     run: storableOrNull(lineage?.run),
     executes_code: serializer === undefined ? null : Number(serializer.executesCode),
     files_known: place.filesKnown,
-    record: JSON.stringify(record),
+    // The same text whichever way the record came about.
+    record: canonicalJson(record),
   };
 }
 
