@@ -217,3 +217,15 @@ def test_what_a_pipeline_cannot_take_is_the_callers_mistake() -> None:
     for given in (np.zeros((1, 40, 40, 3)), np.zeros((1, 4))):
         with pytest.raises(flavors.WrongInput, match="does not take tensors of the shape"):
             images.predict({"pixel_values": given})
+
+
+def test_a_cross_encoder_takes_pairs_however_they_are_written_and_nothing_else() -> None:
+    from ingot._worker import flavors
+
+    asked = flavors.predictor(cases_hub.cross_encoder()[0], "sentence-transformers", {})
+    wanted = asked.predict([{"text": "good", "other": "bad film"}])
+    for given in (["good", "bad film"], ("good", "bad film"), {"inputs": ["good", "bad film"]}):
+        assert np.array_equal(asked.predict([given]), wanted)
+    for given in ({"text": "good"}, "good", {"inputs": "good"}, ["a", "b", "c"], {"text": "a", "other": 1}):
+        with pytest.raises(flavors.WrongInput, match="pairs of two texts"):
+            asked.predict([given])

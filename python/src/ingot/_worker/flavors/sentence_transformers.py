@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import InvalidPackage, existing
+from . import InvalidPackage, WrongInput, existing
 from ._bases import check_embedded
 from ._documents import read_json
 
@@ -74,7 +74,8 @@ class _Asked:
     def predict(self, data: Any) -> Any:
         """Gives one embedding a text as an array, or one score a pair."""
         if self._by_pair:
-            return self._model.predict([_pair(row) for row in data], show_progress_bar=False)
+            rows = data.to_dict("records") if hasattr(data, "to_dict") else data
+            return self._model.predict([_pair(row) for row in rows], show_progress_bar=False)
         found = self._model.encode(_texts(data), show_progress_bar=False)
         return found.to_dense().cpu().numpy() if getattr(found, "is_sparse", False) else found
 
@@ -88,4 +89,10 @@ def _texts(data: Any) -> list[Any]:
 
 
 def _pair(row: Any) -> list[Any]:
-    return list(row.values()) if isinstance(row, Mapping) else list(row)
+    found = list(row.values()) if isinstance(row, Mapping) else row
+    if isinstance(found, list) and len(found) == 1 and isinstance(found[0], (list, tuple)):
+        found = found[0]
+    pair = list(found) if isinstance(found, (list, tuple)) else [found]
+    if len(pair) != 2 or not all(isinstance(item, str) or getattr(item, "ndim", 0) > 1 for item in pair):
+        raise WrongInput('a cross-encoder scores pairs of two texts: {"text": "…", "other": "…"}, or ["…", "…"]')
+    return pair
