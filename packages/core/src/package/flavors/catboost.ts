@@ -2,7 +2,7 @@ import { isJsonObject, type JsonValue } from '../../json.ts';
 import type { Feature, Signature } from '../../signature.ts';
 import { json } from '../decode.ts';
 import { FlatTable } from './flatbuffer.ts';
-import type { Detector } from './flavor.ts';
+import type { Detected, Detector, Glance } from './flavor.ts';
 
 /** `CBM1`, the size of the description, then the description. */
 const DESCRIPTION_AT = 8;
@@ -23,10 +23,10 @@ interface Description {
   readonly inputs: readonly Feature[];
 }
 
-/** Recognises `.cbm`, CatBoost's own format: names, kinds of columns, classes and version are in the file. */
+/** Recognises `.cbm`, CatBoost's own format: names, kinds of columns, classes and version are in the file. Its JSON, too. */
 export const detectCatboost: Detector = async (glance) => {
   const file = glance.artifacts.find(({ path }) => /\.cbm$/i.test(path));
-  if (file === undefined || (await glance.read(file, 4)).toString('latin1') !== 'CBM1') return undefined;
+  if (file === undefined || (await glance.read(file, 4)).toString('latin1') !== 'CBM1') return await detectJson(glance);
   const found = file.sizeBytes > MAX_BYTES ? undefined : describe(await glance.read(file, MAX_BYTES));
   const version = found?.version;
   return {
@@ -50,6 +50,29 @@ export const detectCatboost: Detector = async (glance) => {
   };
 };
 
+/** CatBoost's JSON: borders of the columns, how it was trained, and its trees, whatever their order. */
+async function detectJson(glance: Glance): Promise<Detected | undefined> {
+  for (const { path } of glance.artifacts.filter((file) => /\.json$/i.test(file.path)).slice(0, 8)) {
+    const model = await glance.json(path);
+    if (!isJsonObject(model) || !isJsonObject(model.features_info)) continue;
+    if (!Array.isArray(model.oblivious_trees) && !Array.isArray(model.trees)) continue;
+    const info = isJsonObject(model.model_info) ? model.model_info : {};
+    const version = versionOf(info.catboost_version_info);
+    return {
+      flavor: 'catboost',
+      artifact: path,
+      from: `the CatBoost model ${path}`,
+      executesCode: false,
+      requirements: [version === undefined ? 'catboost' : `catboost==${version}`],
+    };
+  }
+  return undefined;
+}
+
+function versionOf(told: JsonValue | undefined): string | undefined {
+  return typeof told === 'string' ? /tags\/v(\d+(?:\.\d+)+)/.exec(told)?.[1] : undefined;
+}
+
 function signatureOf({ inputs, classes, loss }: Description): Signature | undefined {
   if (inputs.length === 0) return undefined;
   return { inputs, outputs: [outputOf(classes, loss)], origin: 'captured', partial: true };
@@ -67,7 +90,7 @@ function describe(bytes: Buffer): Description | undefined {
     const info = new Map((core.tables(CORE.info) ?? []).map((entry) => [entry.text(0) ?? '', entry.text(1) ?? '']));
     const trees = core.table(CORE.trees);
     return {
-      version: /tags\/v(\d+(?:\.\d+)+)/.exec(info.get('catboost_version_info') ?? '')?.[1],
+      version: versionOf(info.get('catboost_version_info')),
       loss: lossOf(parse(info.get('params'))),
       classes: classesOf(parse(info.get('class_params'))),
       inputs: trees === undefined ? [] : inputsOf(trees),

@@ -88,6 +88,25 @@ test('what only begins like an XGBoost model is a file like others', async () =>
   ).toBe('file');
 });
 
+test('the binary format of older XGBoost tells how many columns it takes, and which releases read it', async () => {
+  const head = Buffer.concat([Buffer.from('binf'), Buffer.from(Float32Array.of(0.5).buffer), Buffer.alloc(136)]);
+  head.writeUInt32LE(2, 8);
+  const plan = await planOf({ 'model.bin': head });
+  expect(plan).toMatchObject({ flavor: 'xgboost', artifactPath: 'model.bin', executesCode: false });
+  expect(plan.signature?.inputs.map(({ name }) => name)).toEqual(['x0', 'x1']);
+  expect(plan.inferred.find(({ what }) => what === 'requirements')?.value).toBe('xgboost<3.1');
+  expect((await planOf({ 'model.bin': head.subarray(0, 15) })).flavor).toBe('file');
+});
+
+test("CatBoost's JSON is a model; JSON that only has some of its keys is none", async () => {
+  const info = { catboost_version_info: 'Git info:\n    Commit: x\n    Branch: heads/tags/v1.2.10\n' };
+  const model = { features_info: { float_features: [] }, model_info: info, oblivious_trees: [] };
+  const plan = await planOf({ 'churn.json': JSON.stringify(model) });
+  expect(plan).toMatchObject({ flavor: 'catboost', artifactPath: 'churn.json', executesCode: false });
+  expect(plan.inferred.find(({ what }) => what === 'requirements')?.value).toBe('catboost==1.2.10');
+  expect((await planOf({ 'churn.json': '{"features_info": {}}' })).flavor).toBe('file');
+});
+
 test('UBJSON that ends early keeps what came before, and lengths that lie read nothing more', () => {
   const whole = ubjson({ a: ['x', 'y'], b: 2, c: 'long enough' });
   expect(readUbjson(whole)).toEqual({ a: ['x', 'y'], b: 2, c: 'long enough' });

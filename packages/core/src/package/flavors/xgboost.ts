@@ -19,13 +19,36 @@ interface Model {
 
 /** Recognises models that XGBoost saved (`.ubj`, `.json`): names, categories, kind and version are in the file. */
 export const detectXgboost: Detector = async (glance) => {
-  const candidates = glance.artifacts.filter(({ path }) => /\.(?:ubj|json|model|xgb|bin)$/i.test(path)).slice(0, 8);
+  const candidates = glance.artifacts
+    .filter(({ path }) => /\.(?:ubj|json|model|xgb|bin|deprecated)$/i.test(path))
+    .slice(0, 8);
   for (const file of candidates) {
     const model = await readModel(file, glance);
     if (model !== undefined) return describe(file.path, model);
+    const old = describeOld(file.path, await glance.read(file, OLD_HEAD_BYTES));
+    if (old !== undefined) return old;
   }
   return undefined;
 };
+
+const OLD_HEAD_BYTES = 16;
+
+/** The binary format of XGBoost before 3.1: `binf`, the base score, the numbers of columns and classes; no names. */
+function describeOld(path: string, head: Buffer): Detected | undefined {
+  if (head.length < OLD_HEAD_BYTES || head.toString('latin1', 0, 4) !== 'binf') return undefined;
+  const [num_feature, num_class] = [head.readUInt32LE(8), head.readInt32LE(12)];
+  return {
+    flavor: 'xgboost',
+    artifact: path,
+    from: `the XGBoost model ${path}`,
+    executesCode: false,
+    requirements: ['xgboost<3.1'],
+    understood: [
+      { what: 'model', value: 'Booster, binary format', from: `${path}; XGBoost 3.1 and later cannot read it` },
+    ],
+    signature: signatureOf({}, { num_feature, num_class }, undefined, ''),
+  };
+}
 
 async function readModel(file: SourceFile, glance: Glance): Promise<Model | undefined> {
   const start = (await glance.read(file, 64)).toString('latin1');
@@ -125,6 +148,7 @@ function signatureOf(
 
 function outputsOf(params: JsonObject, kind: string | undefined, objective: string): readonly Feature[] {
   if (kind === 'classifier') return [{ name: 'prediction', type: 'integer' }];
+  if (objective === '') return [];
   const classes = Number(params.num_class ?? 0);
   if (objective === 'multi:softprob' && classes > 1)
     return [{ name: 'prediction', type: 'tensor', dtype: 'FP32', shape: [-1, classes] }];
