@@ -19,7 +19,7 @@ export function chooseMlflowFlavor(
   folder: Pick<ForeignFolder, 'has' | 'files'>,
 ): MlflowChoice {
   const pyfunc = mapOf(flavors.python_function);
-  const own = Object.keys(flavors).find((name) => MAPPED[name] !== undefined);
+  const own = Object.keys(flavors).find((name) => Object.hasOwn(MAPPED, name));
   const reason = whyNot(flavors, pyfunc, own);
   if (own === undefined || reason !== undefined)
     return generic(signature, reason ?? 'it has no flavor that is known here');

@@ -82,9 +82,17 @@ class _Asked:
     def _table(self, data: Any) -> Any:
         if not hasattr(data, "columns"):
             return data
+        if self._inputs and not any(spec.get("name") for spec in self._inputs):
+            return _counted(data, self._inputs)
         named = {spec["name"]: spec for spec in self._inputs if "name" in spec}
         changed = {name: _column(data[name], spec) for name, spec in named.items() if name in data.columns}
         return data.assign(**changed) if changed else data
+
+
+def _counted(data: Any, specs: list[dict[str, Any]]) -> Any:
+    """Columns without names are counted, as MLflow counts those of a list; the names they got here mean nothing to it."""
+    columns = [_column(data[name], spec) for name, spec in zip(_names(specs, "input"), specs)]
+    return type(data)(dict(enumerate(columns)), index=data.index)
 
 
 def _specs(schema: Any) -> list[dict[str, Any]]:
@@ -117,8 +125,11 @@ def _column(column: Any, spec: Mapping[str, Any]) -> Any:
 
 
 def _features(specs: list[dict[str, Any]], unnamed: str) -> list[dict[str, Any]]:
-    names = [spec.get("name") or (unnamed if len(specs) == 1 else f"{unnamed}_{n}") for n, spec in enumerate(specs)]
-    return [_feature(name, spec) for name, spec in zip(names, specs)]
+    return [_feature(name, spec) for name, spec in zip(_names(specs, unnamed), specs)]
+
+
+def _names(specs: list[dict[str, Any]], unnamed: str) -> list[str]:
+    return [spec.get("name") or (unnamed if len(specs) == 1 else f"{unnamed}_{n}") for n, spec in enumerate(specs)]
 
 
 def _feature(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
