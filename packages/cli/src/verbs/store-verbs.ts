@@ -32,8 +32,8 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'compare two versions',
     group: 'store',
     args: [
-      { ...REF, name: 'A' },
-      { ...REF, name: 'B' },
+      { ...REF, name: 'A', about: 'churn, churn:7, churn@production, or a path like ./models/churn.pkl' },
+      { ...REF, name: 'B', about: 'likewise' },
     ],
     options: [
       {
@@ -44,7 +44,11 @@ export const STORE_VERBS: readonly VerbSpec[] = [
         complete: ['breaking', 'unknown', 'different', 'worse', 'drift'],
       },
     ],
-    examples: ['ingot diff churn@production churn', 'ingot diff churn@production churn --fail-on breaking'],
+    examples: [
+      'ingot diff churn@production churn',
+      'ingot diff churn@production churn --fail-on breaking',
+      'ingot diff churn ./churn',
+    ],
   },
   {
     name: 'edit',
