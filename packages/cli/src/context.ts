@@ -25,6 +25,8 @@ export interface Context {
   onInputClosed(listener: () => void): void;
   /** Asks a yes-or-no question on a terminal; undefined where there is none. */
   confirm(question: string): Promise<boolean | undefined>;
+  /** Asks for a secret on a terminal, where it is not shown; undefined where there is none. */
+  secret(question: string): Promise<string | undefined>;
 }
 
 /** A command's result, in each form it may be printed in. */

@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import { openRememberedStates } from '@ingot/core/registry/remembered';
+import type { SignInConfig } from '@ingot/registry/access/sign-in-config';
 import type { Log } from '@ingot/registry/services';
 import { startRegistryServer } from '@ingot/registry/server';
 import type { Context } from './context.ts';
@@ -22,6 +24,10 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly url: string;
   /** Address of the store. */
   readonly store: string;
+  /** Whether it lets in everybody who reaches it. */
+  readonly isOpen: boolean;
+  /** A token of an admin that was made now; it is shown once. */
+  readonly firstToken: string | undefined;
 }
 
 /** Starts a registry server over the store that the settings name, which is made where there is none. */
@@ -47,6 +53,9 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
       databaseAddress: settings.text('db'),
       host: plan.host,
       port: plan.port,
+      allowedHosts: settings.list('allowed-hosts'),
+      trustedProxies: settings.list('trusted-proxies'),
+      signIn: await signInOf(context),
       version: toolVersion(),
       log: plan.log,
       now,
@@ -55,11 +64,22 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
       await server[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
     };
-    return { url: server.url, store: store.address, [Symbol.asyncDispose]: end };
+    const { url, isOpen, firstToken } = server;
+    return { url, isOpen, firstToken, store: store.address, [Symbol.asyncDispose]: end };
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+async function signInOf({ settings, env }: Context): Promise<SignInConfig | undefined> {
+  const path = settings.path('sign-in');
+  if (path === undefined) return undefined;
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new IngotError('invalid-config', `the sign-in file ${path} cannot be read`, { cause });
+  });
+  const { parseSignInConfig } = await import('@ingot/registry/access/sign-in-config');
+  return parseSignInConfig(text, env.INGOT_OIDC_SECRET);
 }
 
 /** Directory of what the registry server keeps: its database and keys. */

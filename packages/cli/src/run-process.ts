@@ -35,6 +35,7 @@ function processHost(signal: AbortSignal): Host {
     now: () => new Date(),
     readStdin,
     onInputClosed,
+    secret: async (question) => (process.stdin.isTTY && process.stderr.isTTY ? askHidden(question) : undefined),
     confirm: async (question) => (process.stdin.isTTY && process.stderr.isTTY ? ask(question) : undefined),
   };
 }
@@ -44,6 +45,24 @@ function onInputClosed(listener: () => void): void {
   const input = fstatSync(0);
   if (!input.isFIFO() && !input.isSocket()) return;
   process.stdin.on('end', listener).on('close', listener).resume();
+}
+
+/** Reads a line that the terminal does not show. */
+async function askHidden(question: string): Promise<string> {
+  const { stdin, stderr } = process;
+  stderr.write(`${question}: `);
+  // The line editor writes what is typed to its output; this one leads nowhere.
+  const { PassThrough } = await import('node:stream');
+  const reader = createInterface({ input: stdin, output: new PassThrough(), terminal: true });
+  try {
+    return await new Promise<string>((resolve) => {
+      reader.once('line', resolve);
+      reader.once('close', () => resolve(''));
+    });
+  } finally {
+    reader.close();
+    stderr.write('\n');
+  }
 }
 
 async function readStdin(): Promise<Uint8Array> {

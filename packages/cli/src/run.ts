@@ -22,7 +22,7 @@ import { GLOBAL_OPTIONS } from './verbs/verb.ts';
 /** What a command line needs from its process. */
 export interface Host
   extends SettingsHost,
-    Pick<Context, 'signal' | 'now' | 'readStdin' | 'onInputClosed' | 'confirm'> {
+    Pick<Context, 'signal' | 'now' | 'readStdin' | 'onInputClosed' | 'confirm' | 'secret'> {
   /** Puts storage variables where the clouds' own clients look for them. */
   provide(variables: readonly { readonly name: string; readonly text: string }[]): void;
   /** Hears the settings of the command before it runs. */

@@ -13,12 +13,24 @@ export async function run(context: Context): Promise<undefined> {
   );
   context.progress.clear();
   const { out } = context.terminal;
-  const { url, store } = running;
-  if (context.format === 'json') out.write(`${JSON.stringify({ url, store })}\n`);
+  const { url, store, isOpen, firstToken } = running;
+  if (context.format === 'json')
+    out.write(`${JSON.stringify({ url, store, open: isOpen, ...(firstToken && { token: firstToken }) })}\n`);
   else if (context.format === 'quiet') out.write(`${url}\n`);
   else out.write(`registry at ${out.colors.bold(url)} over ${store}\n`);
+  if (firstToken !== undefined && context.format !== 'json') tellToken(firstToken, url, context);
+  else if (isOpen && context.format === 'human')
+    context.terminal.err.write('everybody on this machine may do everything: `ingot account add NAME` ends that\n');
   await untilAborted(context.signal);
   log('info', 'stopping: running requests end first');
+}
+
+/** The one time that the token is told: standard error, because standard output may be kept. */
+function tellToken(token: string, url: string, { terminal: { err } }: Context): void {
+  err.write(
+    `nobody has an account yet; this token administers the server and is shown this once:\n\n  ${err.colors.bold(token)}\n\n`,
+  );
+  err.write(`ingot login ${url} --with-token   (then: ingot account add NAME --role admin)\n`);
 }
 
 /** The setting is shared with `serve`, whose default is another. */

@@ -39,6 +39,7 @@ export async function serveRequest(
     readStdin: async () => Buffer.from(request.input),
     onInputClosed: () => {},
     confirm: async () => undefined,
+    secret: async () => undefined,
     onSettings: (settings) => {
       isAlone = staysLocal(request.words, settings.text('registry') ?? '');
     },

@@ -42,6 +42,21 @@ export const SETTINGS = {
     fromProject: false,
   },
   state: { kind: 'path', about: 'directory of what the registry server keeps', fromProject: false },
+  'allowed-hosts': {
+    kind: 'list',
+    about: 'names that the registry server answers to, beside localhost; * allows all',
+    fromProject: false,
+  },
+  'trusted-proxies': {
+    kind: 'list',
+    about: 'addresses of proxies before the registry server whose word counts',
+    fromProject: false,
+  },
+  'sign-in': {
+    kind: 'path',
+    about: 'file that says who else vouches for people and build servers',
+    fromProject: false,
+  },
   timeout: { kind: 'seconds', about: 'longest time for one prediction' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
   share: { kind: ['auto', 'yes', 'no'], about: 'whether the directory of the store is a network share' },
@@ -63,6 +78,8 @@ export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 /** Variables that start with INGOT_ and are not settings. */
 export const OTHER_VARIABLES: readonly string[] = [
   'INGOT_DEBUG',
+  'INGOT_TOKEN',
+  'INGOT_OIDC_SECRET',
   'INGOT_ENGINE',
   'INGOT_ENGINE_KEEP',
   'INGOT_NODE',

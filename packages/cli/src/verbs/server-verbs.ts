@@ -12,8 +12,21 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
       {
         name: 'db',
         value: 'ADDRESS',
-        about: 'postgres://… for several servers over one store (default: SQLite files in the state directory)',
+        about: 'postgres://… for several servers (default: SQLite files in the state directory)',
         setting: 'db',
+      },
+      {
+        name: 'allowed-hosts',
+        value: 'NAMES',
+        about: 'names it answers to beside localhost, with commas between; * allows all',
+        setting: 'allowed-hosts',
+      },
+      {
+        name: 'sign-in',
+        value: 'FILE',
+        about: 'who else vouches for people and build servers (OpenID Connect)',
+        complete: 'file',
+        setting: 'sign-in',
       },
       {
         name: 'state',
@@ -24,5 +37,26 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
       },
     ],
     examples: ['ingot up', 'INGOT_REGISTRY=s3://models/prod INGOT_DB=postgres://… ingot up --host 0.0.0.0'],
+  },
+  {
+    name: 'reindex',
+    about: 'write the registry server’s index anew from the logs of the store',
+    group: 'serve',
+    options: [
+      {
+        name: 'db',
+        value: 'ADDRESS',
+        about: 'postgres://… (default: SQLite files in the state directory)',
+        setting: 'db',
+      },
+      {
+        name: 'state',
+        value: 'DIR',
+        about: 'directory of the server’s own files (default: ~/.ingot/server)',
+        complete: 'directory',
+        setting: 'state',
+      },
+    ],
+    examples: ['ingot reindex', 'INGOT_REGISTRY=s3://models/prod INGOT_DB=postgres://… ingot reindex'],
   },
 ];

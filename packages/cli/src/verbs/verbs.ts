@@ -1,3 +1,4 @@
+import { ACCESS_VERBS } from './access-verbs.ts';
 import { CARE_VERBS } from './care-verbs.ts';
 import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
@@ -17,21 +18,18 @@ export const VERBS: readonly VerbSpec[] = [
   ...CARE_VERBS,
   ...SERVE_VERBS,
   ...SERVER_VERBS,
+  ...ACCESS_VERBS,
   ...TOOL_VERBS,
 ];
 
 /** Words that people may try because the documentation of later releases names them. */
 export const LATER_VERBS: readonly string[] = [
-  'login',
-  'token',
   'types',
-  'reindex',
   'backup',
   'restore',
   'bake',
   'deploy',
   'export',
-  'audit',
   'scan',
   'sign',
   'verify',
