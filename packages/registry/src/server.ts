@@ -15,9 +15,11 @@ import { DEFAULT_RATES, type RequestRates } from './access/limits.ts';
 import type { SignInConfig } from './access/sign-in-config.ts';
 import { AccessLog } from './audit/access-log.ts';
 import { openAudit } from './audit/audit.ts';
+import { holdAliases } from './audit/held-aliases.ts';
 import { openArtifacts } from './artifacts/artifacts.ts';
 import { openDatabase } from './database/database.ts';
 import { createServedContents } from './contents/served-contents.ts';
+import { Feed } from './events/feed.ts';
 import { createRegistryApp } from './http/app.ts';
 import { createGate } from './http/gate.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
@@ -97,7 +99,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
           onEvent(name, event);
         }),
     });
-    const { registry, index } = indexed;
+    const { index } = indexed;
+    const registry = holdAliases(indexed.registry, audit.protectedMoves);
+    audit.follow(index);
+    const feed = new Feed({ database, index, log });
     const contents = createServedContents({ store, database, authorizer, log, now });
     const artifacts = await openArtifacts(
       { store, database, registry, log, now, random },
@@ -108,6 +113,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       database,
       registry,
       index,
+      feed,
       authorizer,
       access,
       audit,
@@ -123,12 +129,18 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       services,
       gate: createGate({ access, audit, allowedHosts, rates }),
       trustedProxies,
-      protocols: [healthRoutes, nativeApi([...NATIVE_ROUTES, ...accessRoutes(access, audit)]), contentRoutes(contents), mlflowApi()],
+      protocols: [
+        healthRoutes,
+        nativeApi([...NATIVE_ROUTES, ...accessRoutes(access, audit)]),
+        contentRoutes(contents),
+        mlflowApi(),
+      ],
     });
     const url = await listen(app, host, options.port ?? 8585);
     indexed.watch.start();
     const end = async (): Promise<void> => {
       await app.close();
+      feed[Symbol.dispose]();
       await artifacts[Symbol.asyncDispose]();
       await indexed[Symbol.asyncDispose]();
       contents[Symbol.dispose]();

@@ -11,6 +11,7 @@ import type { Artifacts } from './artifacts/artifacts.ts';
 import type { Audit } from './audit/audit.ts';
 import type { ServedContents } from './contents/served-contents.ts';
 import type { Database } from './database/database.ts';
+import type { Feed } from './events/feed.ts';
 import type { ModelIndex } from './index/indexed-registry.ts';
 
 /** Receives the server's log lines; must be fast and must not throw. */
@@ -36,6 +37,8 @@ export interface Services {
   readonly registry: Registry;
   /** The index besides its tables: what happens in it, and how far it is. */
   readonly index: ModelIndex;
+  /** What happens in the index, here and at other servers over it. */
+  readonly feed: Feed;
   readonly authorizer: Authorizer;
   /** Accounts, tokens and sign-in; undefined where a trial has none. */
   readonly access?: Access;

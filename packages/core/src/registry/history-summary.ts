@@ -48,7 +48,8 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
   'hold-released': (body) => `hold ${say(body.hold)} released`,
 };
 
-function summaryOf(kind: string, body: JsonObject): string {
+/** Tells in one line what an event says. */
+export function summaryOf(kind: string, body: JsonObject): string {
   return Object.hasOwn(SUMMARIES, kind) ? (SUMMARIES[kind]?.(body) ?? kind) : kind;
 }
 

@@ -1,5 +1,6 @@
 import { IngotError } from '@ingot/core/errors';
 import { type Kysely, Migrator } from 'kysely';
+import { FEED_STEPS } from '../events/migrations.ts';
 import { INDEX_STEPS } from '../index/migrations.ts';
 import { ACCESS_STEPS } from '../access/migrations.ts';
 import { TRACKING_STEPS } from '../tracking/migrations.ts';
@@ -13,7 +14,7 @@ import { ARTIFACT_STEPS } from '../artifacts/migrations.ts';
 import type { MigrationSteps } from './migration-steps.ts';
 
 /** Steps of the index. */
-export const INDEX_MIGRATIONS: MigrationSteps = INDEX_STEPS;
+export const INDEX_MIGRATIONS: MigrationSteps = { ...INDEX_STEPS, ...FEED_STEPS };
 
 /** Steps of what is only the server's. */
 export const OWN_MIGRATIONS: MigrationSteps = {

@@ -25,6 +25,8 @@ export type EventListener = (log: string, events: readonly StoredEvent[]) => voi
 export interface ModelIndex {
   /** Tells a listener of events that this process brings into the index, until the function that it gives is called. */
   subscribe(listener: EventListener): () => void;
+  /** Says which model has a name now, and which event of its log is the last one here. Throws `model-not-found`. */
+  placeOf(name: ModelName): Promise<{ readonly id: string; readonly seq: number }>;
   /**
    * Waits until a model's log is in the index up to some event, and reads the log where needed; false when the storage
    * shows it too late. A log that ends before that event is that of another model, which got the name since: true.

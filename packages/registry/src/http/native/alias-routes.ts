@@ -5,7 +5,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Services } from '../../services.ts';
 import { actorOf } from './actor.ts';
+import { expectedSeqOf } from './condition.ts';
 import { etagOf, requireMatch } from './conditional.ts';
+import { modelSummary } from './listing.ts';
 import { saySeq } from './model-seq.ts';
 import type { NativeApp } from './native-api.ts';
 import { READ_PROBLEMS, WRITE_PROBLEMS } from './problems.ts';
@@ -14,10 +16,10 @@ import { AliasMove, AliasRecord, AliasText, ModelNameText, Reason } from './sche
 
 const Named = z.object({ name: ModelNameText });
 const OneAlias = z.object({ name: ModelNameText, alias: AliasText });
-const Number_ = z.number().int().min(1).max(Number.MAX_SAFE_INTEGER);
+const VersionNumber = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const Target = z.strictObject({
-  number: Number_.describe('The version that it shall name.'),
-  expected: Number_.nullable().optional().describe('What it must name now (null: nothing), else `conflict`.'),
+  number: VersionNumber.describe('The version that it shall name.'),
+  expected: VersionNumber.nullable().optional().describe('What it must name now (null: nothing), else `conflict`.'),
   reason: Reason.optional(),
 });
 const moves = { access: { can: 'promote', on: aliasTarget } } as const;
@@ -44,7 +46,7 @@ function reading(app: NativeApp, services: Services): void {
         response: { 200: z.object({ aliases: z.record(z.string(), z.number().int()) }), ...READ_PROBLEMS },
       },
     },
-    async ({ params }) => ({ aliases: (await registry.model(parseModelName(params.name))).aliases }),
+    async ({ params }) => ({ aliases: (await modelSummary(services, parseModelName(params.name))).summary.aliases }),
   );
   app.get(
     '/models/:name/aliases/:alias',
@@ -103,7 +105,7 @@ function setting(app: NativeApp, services: Services): void {
       const { number, reason } = request.body;
       const name = parseModelName(request.params.name);
       const expected = await expectedOf(request, services, request.body.expected);
-      const options = { actor: actorOf(request), reason, ...expected };
+      const options = { actor: actorOf(request), reason, ...expected, ...expectedSeqOf(request) };
       const move = await asCondition(request, services.registry.setAlias(name, request.params.alias, number, options));
       return moved(services, reply, name, move);
     },
@@ -121,7 +123,7 @@ function removing(app: NativeApp, services: Services): void {
         summary: 'Removes an alias.',
         params: OneAlias,
         querystring: z.object({
-          expected: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER).optional(),
+          expected: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
           reason: Reason.optional(),
         }),
         response: { 200: AliasMove, ...WRITE_PROBLEMS },
@@ -131,7 +133,7 @@ function removing(app: NativeApp, services: Services): void {
       const { reason } = request.query;
       const name = parseModelName(request.params.name);
       const expected = await expectedOf(request, services, request.query.expected);
-      const options = { actor: actorOf(request), reason, ...expected };
+      const options = { actor: actorOf(request), reason, ...expected, ...expectedSeqOf(request) };
       const move = await asCondition(request, services.registry.removeAlias(name, request.params.alias, options));
       return moved(services, reply, name, move);
     },

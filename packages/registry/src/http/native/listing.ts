@@ -1,5 +1,9 @@
-import type { ModelName } from '@ingot/core/ref';
+import { isDigest } from '@ingot/core/digest';
+import { IngotError } from '@ingot/core/errors';
+import { type ModelName, parseModelName } from '@ingot/core/ref';
+import { historyEntry } from '@ingot/core/registry/history-summary';
 import type { HistoryEntry, ModelSummary, VersionSlim } from '@ingot/core/registry/registry';
+import { slimOf, summariesOf } from '../../index/index-reader.ts';
 import type { Services } from '../../services.ts';
 import { type Page, pageFrom } from './paging.ts';
 
@@ -11,41 +15,78 @@ export interface PageWanted<Key> {
 
 /** Models that have a version, by name, of those that `mayRead` lets through. */
 export async function modelPage(
-  { registry }: Services,
+  { database: { index } }: Services,
   { after, limit }: PageWanted<string>,
   mayRead: (model: ModelName) => boolean,
 ): Promise<Page<ModelSummary>> {
   const found: ModelSummary[] = [];
-  for await (const model of registry.models()) {
-    if ((after !== undefined && model.name <= after) || !mayRead(model.name)) continue;
-    found.push(model);
-    if (found.length > limit) break;
+  for (let from = after ?? ''; found.length <= limit; ) {
+    const rows = await index
+      .selectFrom('models')
+      .selectAll()
+      .where('name', '>', from)
+      .where('closed', '=', 0)
+      .where('versions', '>', 0)
+      .orderBy('name')
+      .limit(limit + 1)
+      .execute();
+    const readable = rows.filter(({ name }) => name !== null && mayRead(parseModelName(name)));
+    found.push(...(await summariesOf(index, readable)));
+    const last = rows.at(-1)?.name;
+    if (rows.length <= limit || last === undefined || last === null) break;
+    from = last;
   }
   return pageFrom(found, limit, { kind: 'models', keyOf: ({ name }) => name });
 }
 
+/** What is known of a model, without its versions. Throws `model-not-found`. */
+export async function modelSummary({ database, index }: Services, name: ModelName) {
+  const { id, seq } = await index.placeOf(name);
+  const rows = await database.index.selectFrom('models').selectAll().where('id', '=', id).execute();
+  const [summary] = await summariesOf(database.index, rows);
+  if (summary !== undefined) return { summary, seq };
+  throw new IngotError('unavailable', `model "${name}" was renamed or deleted just now`);
+}
+
 /** Versions of a model, newest first; deleted ones stand among them. */
 export async function versionPage(
-  { registry }: Services,
+  { database, index }: Services,
   name: ModelName,
   { after, limit }: PageWanted<number>,
 ): Promise<Page<VersionSlim>> {
-  const { all } = await registry.model(name);
-  const rest = after === undefined ? all : all.filter(({ number }) => number < after);
-  return pageFrom(rest, limit, { kind: 'versions', keyOf: ({ number }) => number });
+  const { id } = await index.placeOf(name);
+  const versions = database.index.selectFrom('versions').select('record').where('model_id', '=', id);
+  const rest = after === undefined ? versions : versions.where('number', '<', after);
+  const rows = await rest
+    .orderBy('number', 'desc')
+    .limit(limit + 1)
+    .execute();
+  const slim = rows.map(({ record }) => slimOf(JSON.parse(record)));
+  return pageFrom(slim, limit, { kind: 'versions', keyOf: ({ number }) => number });
 }
 
 /** What happened to a model, oldest first. */
 export async function historyPage(
-  { registry }: Services,
+  { database, index }: Services,
   name: ModelName,
   { after = 0, limit }: PageWanted<number>,
 ): Promise<Page<HistoryEntry>> {
-  const found: HistoryEntry[] = [];
-  for await (const entry of registry.history(name)) {
-    if (entry.seq <= after) continue;
-    found.push(entry);
-    if (found.length > limit) break;
-  }
-  return pageFrom(found, limit, { kind: 'history', keyOf: ({ seq }) => seq });
+  const { id } = await index.placeOf(name);
+  const rows = await database.index
+    .selectFrom('events')
+    .selectAll()
+    .where('log', '=', id)
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(limit + 1)
+    .execute();
+  const entries = rows.map(({ seq, at, actor, kind, digest, body }) => {
+    if (!isDigest(digest)) throw new IngotError('integrity', `the index has no digest of event ${seq} of ${id}`);
+    return historyEntry({
+      head: { seq, at, actor, kind },
+      digest,
+      body: body === null ? undefined : JSON.parse(body),
+    });
+  });
+  return pageFrom(entries, limit, { kind: 'history', keyOf: ({ seq }) => seq });
 }

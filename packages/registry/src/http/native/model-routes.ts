@@ -1,12 +1,10 @@
 import { parseModelName } from '@ingot/core/ref';
-import type { ModelName } from '@ingot/core/ref';
-import type { ModelSummary } from '@ingot/core/registry/registry';
 import { z } from 'zod';
 import type { Services } from '../../services.ts';
 import { actorOf } from './actor.ts';
 import { conditionOf } from './condition.ts';
-import { historyPage, modelPage } from './listing.ts';
-import { indexedSeq, saySeq } from './model-seq.ts';
+import { historyPage, modelPage, modelSummary } from './listing.ts';
+import { sayIndexedSeq, saySeq } from './model-seq.ts';
 import type { NativeApp } from './native-api.ts';
 import { numberCursor, pageOf, PageQuery, textCursor } from './paging.ts';
 import { problems, READ_PROBLEMS, WRITE_PROBLEMS } from './problems.ts';
@@ -62,7 +60,7 @@ function listing(app: NativeApp, services: Services): void {
       const model = parseModelName(request.body.name);
       authorizer.check(request.identity, 'push', { kind: 'model', model });
       const ensured = await registry.ensureModel(model, { actor: actorOf(request) });
-      saySeq(reply, await indexedSeq(services, ensured.id));
+      await sayIndexedSeq(reply, services, model);
       return reply.status(ensured.isNew ? 201 : 200).send(ensured);
     },
   );
@@ -82,9 +80,9 @@ function reading(app: NativeApp, services: Services): void {
       },
     },
     async (request, reply) => {
-      const model = await summaryOf(services, parseModelName(request.params.name));
-      saySeq(reply, await indexedSeq(services, model.id));
-      return model;
+      const { summary, seq } = await modelSummary(services, parseModelName(request.params.name));
+      saySeq(reply, seq);
+      return summary;
     },
   );
   app.get(
@@ -123,10 +121,13 @@ function changing(app: NativeApp, services: Services): void {
     async (request, reply) => {
       const name = parseModelName(request.params.name);
       const { reason, ...changes } = request.body;
-      const condition = await conditionOf(request, services, { name, current: () => summaryOf(services, name) });
+      const condition = await conditionOf(request, services, {
+        name,
+        current: async () => (await modelSummary(services, name)).summary,
+      });
       const options = { actor: actorOf(request), reason, ...condition };
-      const model = onlySummary(await registry.updateModel(name, changes, options));
-      saySeq(reply, await indexedSeq(services, model.id));
+      const model = await registry.updateModel(name, changes, options);
+      await sayIndexedSeq(reply, services, name);
       return model;
     },
   );
@@ -169,19 +170,13 @@ function ending(app: NativeApp, services: Services): void {
     },
     async (request, reply) => {
       const name = parseModelName(request.params.name);
-      const condition = await conditionOf(request, services, { name, current: () => summaryOf(services, name) });
+      const condition = await conditionOf(request, services, {
+        name,
+        current: async () => (await modelSummary(services, name)).summary,
+      });
       const { reason } = request.query;
       await services.registry.deleteModel(name, { actor: actorOf(request), reason, ...condition });
       return reply.status(204).send();
     },
   );
-}
-
-async function summaryOf({ registry }: Services, name: ModelName): Promise<ModelSummary> {
-  return onlySummary(await registry.model(name));
-}
-
-function onlySummary(model: ModelSummary & { readonly all?: unknown }): ModelSummary {
-  const { all: _, ...summary } = model;
-  return summary;
 }

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { IngotError } from '@ingot/core/errors';
 import type { ModelName } from '@ingot/core/ref';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -12,21 +11,19 @@ export const SEQ_HEADER = 'ingot-seq';
 export const MIN_SEQ_HEADER = 'ingot-min-seq';
 
 const LONGEST_WAIT_MS = 5000;
-const LOOK_EVERY_MS = 50;
 
 /** Says which event of the model's log an answer reflects. */
-export function saySeq(reply: FastifyReply, seq: number | undefined): void {
-  if (seq !== undefined) reply.header(SEQ_HEADER, String(seq));
+export function saySeq(reply: FastifyReply, seq: number): void {
+  reply.header(SEQ_HEADER, String(seq));
 }
 
-/** Number of the last event of a model's log that the index has; undefined when it has none. */
-export async function indexedSeq({ database }: Services, modelId: string): Promise<number | undefined> {
-  const row = await database.index.selectFrom('logs').select('seq').where('log', '=', modelId).executeTakeFirst();
-  return row?.seq;
+/** Says which event of a model's log an answer reflects that was just made. */
+export async function sayIndexedSeq(reply: FastifyReply, { index }: Services, name: ModelName): Promise<void> {
+  saySeq(reply, (await index.placeOf(name)).seq);
 }
 
 /** Lets a request wait until the index has what it asks for (`ingot-min-seq`); it is `unavailable` when that takes too long. */
-export function waitForSeq(app: FastifyInstance, services: Services): void {
+export function waitForSeq(app: FastifyInstance, { index }: Services): void {
   app.addHook('preHandler', async (request) => {
     const header = request.headers[MIN_SEQ_HEADER];
     if (header === undefined) return;
@@ -34,28 +31,9 @@ export function waitForSeq(app: FastifyInstance, services: Services): void {
     if (!Number.isSafeInteger(wanted) || wanted < 0)
       throw new IngotError('invalid-request', `${MIN_SEQ_HEADER} is not a whole number`);
     const name = modelOf(request);
-    if (name !== undefined) await reach(services, name, wanted);
+    if (name === undefined || (await index.reach(name, wanted, LONGEST_WAIT_MS))) return;
+    throw new IngotError('unavailable', `event ${wanted} of "${name}" is not here yet`, {
+      details: { model: name, seq: wanted },
+    });
   });
-}
-
-async function reach(services: Services, name: ModelName, wanted: number): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
-    const seq = await seqOfName(services, name);
-    if (seq >= wanted) return;
-    if (waitedMs >= LONGEST_WAIT_MS)
-      throw new IngotError('unavailable', `this replica has seen event ${seq} of "${name}", not ${wanted} yet`, {
-        details: { model: name, seq, wanted },
-      });
-    await sleep(LOOK_EVERY_MS);
-  }
-}
-
-async function seqOfName({ database }: Services, name: ModelName): Promise<number> {
-  const row = await database.index
-    .selectFrom('models')
-    .innerJoin('logs', 'logs.log', 'models.id')
-    .select('logs.seq')
-    .where('models.name', '=', name)
-    .executeTakeFirst();
-  return row?.seq ?? 0;
 }

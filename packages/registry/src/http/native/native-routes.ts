@@ -1,5 +1,6 @@
 import { aboutRoutes } from './about-routes.ts';
 import { aliasRoutes } from './alias-routes.ts';
+import { eventRoutes } from './event-routes.ts';
 import { modelRoutes } from './model-routes.ts';
 import type { NativeRoutes } from './native-api.ts';
 import { resolveRoutes } from './resolve-routes.ts';
@@ -12,4 +13,5 @@ export const NATIVE_ROUTES: readonly NativeRoutes[] = [
   versionRoutes,
   aliasRoutes,
   resolveRoutes,
+  eventRoutes,
 ];

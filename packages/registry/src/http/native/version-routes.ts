@@ -1,12 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type ModelName, parseModelName, type Reference } from '@ingot/core/ref';
+import type { RecipeRef as Recipe } from '@ingot/core/content/content-store';
 import type { VersionDraft as Draft, VersionRecord as Version } from '@ingot/core/registry/registry';
 import { z } from 'zod';
 import type { Services } from '../../services.ts';
 import { actorOf } from './actor.ts';
 import { conditionOf } from './condition.ts';
 import { versionPage } from './listing.ts';
-import { indexedSeq, saySeq } from './model-seq.ts';
+import { sayIndexedSeq } from './model-seq.ts';
 import type { NativeApp } from './native-api.ts';
 import { numberCursor, pageOf, PageQuery } from './paging.ts';
 import { READ_PROBLEMS, WRITE_PROBLEMS } from './problems.ts';
@@ -93,7 +94,7 @@ function publishing(app: NativeApp, services: Services): void {
       const given = draftOf(draft);
       const checked = given.recipe === undefined ? given : await checkedDraft(services, request, model, given);
       const published = await registry.publish(model, checked, { ...options, actor: actorOf(request) });
-      saySeq(reply, await indexedSeq(services, published.version.modelId));
+      await sayIndexedSeq(reply, services, model);
       return reply.status(published.existed ? 200 : 201).send(published);
     },
   );
@@ -101,13 +102,32 @@ function publishing(app: NativeApp, services: Services): void {
 
 /** What the draft says of contents is what they are: it was looked at here. */
 async function checkedDraft(
-  { contents, registry }: Services,
+  services: Services,
   { identity }: FastifyRequest,
   model: ModelName,
   draft: Draft,
 ): Promise<Draft> {
-  const { base } = await registry.ensureModel(model, { actor: identity.name });
-  return await contents.publications.checked({ identity, draft, base });
+  const base = await newestRecipes(services, model);
+  return await services.contents.publications.checked({ identity, draft, base });
+}
+
+const BASE_VERSIONS = 3;
+
+/** What the newest versions rely on was looked at when they were published. */
+async function newestRecipes({ database, index }: Services, model: ModelName): Promise<readonly Recipe[]> {
+  const { id } = await index.placeOf(model);
+  const rows = await database.index
+    .selectFrom('versions')
+    .select('record')
+    .where('model_id', '=', id)
+    .where('status', '<>', 'deleted')
+    .orderBy('number', 'desc')
+    .limit(BASE_VERSIONS)
+    .execute();
+  return rows.map(({ record }) => {
+    const { recipe }: Version = JSON.parse(record);
+    return recipe;
+  });
 }
 
 /** Without a recipe, the draft only adds to what is there. */
@@ -183,7 +203,7 @@ function changing(app: NativeApp, services: Services): void {
         tags: ['versions'],
         summary: 'Puts a version in a stage; null: in none.',
         params: OneVersion,
-        body: z.strictObject({ stage: z.string().min(1).max(100).nullable(), reason: Reason.optional() }),
+        body: z.strictObject({ stage: z.string().max(200).nullable(), reason: Reason.optional() }),
         response: { 200: VersionRecord, ...WRITE_PROBLEMS },
       },
     },
@@ -230,6 +250,6 @@ async function optionsOf(request: OfVersion, services: Services, reason: string 
 }
 
 async function answer(services: Services, reply: FastifyReply, version: Version): Promise<Version> {
-  saySeq(reply, await indexedSeq(services, version.modelId));
+  await sayIndexedSeq(reply, services, version.model);
   return version;
 }

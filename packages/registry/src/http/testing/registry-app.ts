@@ -11,6 +11,7 @@ import type { Authorizer, Identity } from '../../access/identity.ts';
 import type { Publication } from '../../contents/publication-check.ts';
 import { createServedContents } from '../../contents/served-contents.ts';
 import { openDatabase } from '../../database/database.ts';
+import { Feed } from '../../events/feed.ts';
 import { openIndexedRegistry } from '../../index/indexed-registry.ts';
 import type { Services } from '../../services.ts';
 import { createRegistryApp, type Protocol } from '../app.ts';
@@ -52,6 +53,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
     openLogRegistry({ blobs, actor: 'server', format, onEvent });
   const indexed = openIndexedRegistry({ database, blobs, openRegistry, log, now });
   const { registry, index } = indexed;
+  const feed = new Feed({ database, index, log });
   const served = createServedContents({ store, database, authorizer, log, now });
   // Tests publish drafts whose contents nobody stored.
   const publications = { checked: async ({ draft }: Publication) => draft };
@@ -60,6 +62,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
     database,
     registry,
     index,
+    feed,
     authorizer,
     contents: { ...served, publications },
     log,
@@ -71,8 +74,9 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const app = await createRegistryApp({ services, gate, protocols });
   const end = async (): Promise<void> => {
     await app.close();
-    await indexed[Symbol.asyncDispose]();
     served[Symbol.dispose]();
+    feed[Symbol.dispose]();
+    await indexed[Symbol.asyncDispose]();
     await database[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
   };
