@@ -3,15 +3,17 @@ import type { Feature, Signature } from '../../signature.ts';
 import { isIngotError } from '../../errors.ts';
 import { parseDatatype } from '../metadata-features.ts';
 import { readZip, type ZipItem } from '../foreign/zip-read.ts';
-import type { Detected, Detector } from './flavor.ts';
+import type { Detected, Detector, Glance } from './flavor.ts';
 
 const MAX_CONFIG = 16 * 1024 * 1024;
 
 /** Recognises a `.keras` archive, with the inputs that its configuration names. Nothing of it is loaded. */
-export const detectKeras: Detector = async ({ artifacts }): Promise<Detected | undefined> => {
+export const detectKeras: Detector = async (glance): Promise<Detected | undefined> => {
+  const { artifacts } = glance;
   const archives = artifacts.filter(({ path }) => /\.keras$/i.test(path));
   const [archive] = archives;
-  if (archive === undefined || archives.length > 1) return undefined;
+  if (archive === undefined) return await detectHdf5(glance);
+  if (archives.length > 1) return undefined;
   const { config, version } = await readArchive(archive.absolute, archive.path);
   if (config === undefined) return undefined;
   const own = foreignClasses(config);
@@ -41,6 +43,19 @@ export const detectKeras: Detector = async ({ artifacts }): Promise<Detected | u
           ],
   };
 };
+
+const HDF5 = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
+
+/** A whole model in HDF5 names its configuration and the Keras that wrote it; a file of weights alone does not. */
+async function detectHdf5({ artifacts, read }: Glance): Promise<Detected | undefined> {
+  const [file, other] = artifacts.filter(({ path }) => /\.(?:h5|hdf5)$/i.test(path));
+  if (file === undefined || other !== undefined) return undefined;
+  const head = await read(file, MAX_CONFIG);
+  if (!head.subarray(0, HDF5.length).equals(HDF5)) return undefined;
+  if (!head.includes('model_config') || !head.includes('keras_version')) return undefined;
+  const from = `the Keras model ${file.path}`;
+  return { flavor: 'keras', artifact: file.path, from, requirements: ['keras', 'tensorflow'], executesCode: true };
+}
 
 async function readArchive(
   absolute: string,
