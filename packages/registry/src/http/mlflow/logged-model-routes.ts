@@ -19,8 +19,12 @@ import { READS_TRACKING, WRITES_TRACKING } from './tracking-access.ts';
 const MOST = 50_000;
 const USUAL = 50;
 
-/** Logged models: made before their files come, finished when they are there. */
-export const LOGGED_MODEL_ROUTES: readonly MlflowRoute[] = [
+/** Logged models: made before their files come, finished when they are there. `ready` is told of each that is. */
+export function loggedModelRoutes(ready: (id: string) => Promise<void>): readonly MlflowRoute[] {
+  return [...FINDING, finalizing(ready), ...CHANGING];
+}
+
+const FINDING: readonly MlflowRoute[] = [
   {
     method: 'POST',
     path: '/logged-models',
@@ -59,15 +63,24 @@ export const LOGGED_MODEL_ROUTES: readonly MlflowRoute[] = [
     access: READS_TRACKING,
     run: async ({ path }, services) => ({ model: loggedModelJson(await getLoggedModel(services, path.text('id'))) }),
   },
-  {
+];
+
+function finalizing(ready: (id: string) => Promise<void>): MlflowRoute {
+  return {
     method: 'PATCH',
     path: '/logged-models/:id',
     access: WRITES_TRACKING,
     run: async ({ fields, path }, services) => {
+      const id = path.text('id');
       const status = fields.choice('status', LOGGED_MODEL_STATUSES, 'LOGGED_MODEL_') ?? fields.text('status');
-      return { model: loggedModelJson(await finalizeLoggedModel(services, path.text('id'), status)) };
+      const model = await finalizeLoggedModel(services, id, status);
+      if (status === 'READY') await ready(id);
+      return { model: loggedModelJson(model) };
     },
-  },
+  };
+}
+
+const CHANGING: readonly MlflowRoute[] = [
   {
     method: 'DELETE',
     path: '/logged-models/:id',

@@ -4,41 +4,74 @@
  * versions of the store.
  */
 
+import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance } from 'fastify';
+import type { Artifacts } from '../../artifacts/artifacts.ts';
 import { ensureDefaultExperiment } from '../../tracking/experiments.ts';
 import type { Services } from '../../services.ts';
+import type { Protocol } from '../app.ts';
 import { artifactRoutes } from './artifact-routes.ts';
 import { EXPERIMENT_ROUTES } from './experiment-routes.ts';
-import { LOGGED_MODEL_ROUTES } from './logged-model-routes.ts';
+import { loggedModelRoutes } from './logged-model-routes.ts';
 import { METRIC_ROUTES } from './metric-routes.ts';
 import { answerMlflowErrors } from './mlflow-errors.ts';
-import { addMlflowRoutes } from './mlflow-route.ts';
+import { addMlflowRoutes, MLFLOW_PREFIXES, type MlflowRoute } from './mlflow-route.ts';
 import { LOGGING_ROUTES, RUN_ROUTES } from './run-routes.ts';
-import { MLFLOW_RELEASE, serverInfoRoute, type TransferAbilities } from './server-info.ts';
+import { modelVersionRoutes } from './model-version-routes.ts';
+import { modelDetailRoutes, registeredModelRoutes } from './registered-model-routes.ts';
+import type { MlflowArtifacts } from './registry-context.ts';
+import { MLFLOW_RELEASE, serverInfoRoute } from './server-info.ts';
 
-/** What this server can do for artifacts. */
-function abilitiesOf({ artifacts }: Pick<Services, 'artifacts'>): TransferAbilities {
-  const can = artifacts !== undefined;
-  return { multipartUploads: can, multipartDownloads: can, presignedUploads: can };
+/** Makes the API of MLflow over the server's room for artifacts, whose routes it has, too. */
+export function mlflowApi(artifacts: Artifacts): Protocol {
+  return mlflowApiOver(keptBy(artifacts), (scope, { authorizer }) => artifactRoutes(scope, { artifacts, authorizer }));
 }
 
-/** Registers the API of MLflow; what artifacts can do is told to its clients. */
-export function mlflowApi() {
-  return async (app: FastifyInstance, services: Services): Promise<void> => {
+/** Makes the API of MLflow over whoever keeps artifacts; `more` registers routes that have MLflow's errors, too. */
+export function mlflowApiOver(artifacts: MlflowArtifacts, more: Protocol = () => {}): Protocol {
+  return async (app, services) => {
     await ensureDefaultExperiment(services);
+    const routes = routesOver(artifacts);
+    for (const prefix of MLFLOW_PREFIXES) await app.register((scope) => apiBelow(scope, services, routes), { prefix });
     await app.register(async (scope) => {
       answerMlflowErrors(scope, services);
-      addMlflowRoutes(scope, services, [
-        ...EXPERIMENT_ROUTES,
-        ...RUN_ROUTES,
-        ...LOGGING_ROUTES,
-        ...METRIC_ROUTES,
-        ...LOGGED_MODEL_ROUTES,
-        serverInfoRoute(abilitiesOf(services)),
-      ]);
-      if (services.artifacts !== undefined) await artifactRoutes(scope, { ...services, artifacts: services.artifacts });
-      plainRoutes(scope);
+      await more(scope, services);
     });
+    plainRoutes(app);
+  };
+}
+
+async function apiBelow(scope: FastifyInstance, services: Services, routes: readonly MlflowRoute[]): Promise<void> {
+  answerMlflowErrors(scope, services);
+  scope.setNotFoundHandler((request) => {
+    throw new IngotError(
+      'not-found',
+      `there is nothing at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
+    );
+  });
+  addMlflowRoutes(scope, services, routes);
+}
+
+function routesOver(artifacts: MlflowArtifacts): readonly MlflowRoute[] {
+  return [
+    ...EXPERIMENT_ROUTES,
+    ...RUN_ROUTES,
+    ...LOGGING_ROUTES,
+    ...METRIC_ROUTES,
+    ...loggedModelRoutes((id) => artifacts.loggedModelReady(id)),
+    ...registeredModelRoutes(artifacts),
+    ...modelDetailRoutes(artifacts),
+    ...modelVersionRoutes(artifacts),
+    serverInfoRoute(artifacts.abilities),
+  ];
+}
+
+function keptBy({ packages, versions }: Artifacts): MlflowArtifacts {
+  return {
+    abilities: { multipartUploads: true, multipartDownloads: true, presignedUploads: true },
+    packageOf: (source) => packages.packageOf(source),
+    loggedModelReady: (id) => packages.loggedModelReady(id),
+    addressOf: (version) => versions.addressOf(version),
   };
 }
 

@@ -34,16 +34,16 @@ export const MLFLOW_PREFIXES = [
   '/ajax-api/3.0/mlflow',
 ] as const;
 
-/** Registers routes at each of the prefixes. */
+/** Registers routes below the prefix of a part of the application. */
 export function addMlflowRoutes(scope: FastifyInstance, services: Services, routes: readonly MlflowRoute[]): void {
-  for (const prefix of MLFLOW_PREFIXES) for (const route of routes) addRoute(scope, services, route, prefix);
+  for (const route of routes) addRoute(scope, services, route);
 }
 
-function addRoute(scope: FastifyInstance, services: Services, route: MlflowRoute, prefix: string): void {
+function addRoute(scope: FastifyInstance, services: Services, route: MlflowRoute): void {
   const { method, path, access, bodyLimit, run } = route;
   scope.route({
     method: typeof method === 'string' ? method : [...method],
-    url: `${prefix}${path}`,
+    url: path,
     config: { access },
     ...(bodyLimit === undefined ? {} : { bodyLimit }),
     handler: async (request, reply) => {
