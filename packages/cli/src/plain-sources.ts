@@ -25,12 +25,17 @@ export interface PlainSourcesOptions {
 export function openSourceReader(settings: Settings, options: PlainSourcesOptions): SourceReader {
   const { cache, cwd, now, onProgress, onWarning } = options;
   const home = settings.env.HOME;
+  const trackingUri = settings.env.MLFLOW_TRACKING_URI;
   return new SourceReader({
     cache,
     directory: join(cacheRoot(settings), 'sources'),
     open: (address) =>
       openBlobStore(address, { env: settings.env, names: PLAIN_NAMES, ...(onWarning && { onWarning }) }),
-    host: { cwd, ...(home !== undefined && home !== '' && { home }) },
+    host: {
+      cwd,
+      ...(home !== undefined && home !== '' && { home }),
+      ...(trackingUri !== undefined && trackingUri !== '' && { trackingUri }),
+    },
     env: settings.env,
     now,
     offline: settings.isOn('offline'),
@@ -63,7 +68,7 @@ export function nameOfSource({ record }: SourcePackage): string {
  * directory of this machine by its very name, which needs no looking for.
  */
 export function addressOfPackage(text: string, cwd: string): string | undefined {
-  if (/^[a-z][a-z0-9+.-]+:\/\/|^file:/i.test(text)) return text;
+  if (/^[a-z][a-z0-9+.-]+:\/\/|^file:|^(?:models|runs):\//i.test(text)) return text;
   if (!hasWildcard(text) || existsSync(resolve(cwd, text))) return undefined;
   return isAbsolute(text) || /^(?:\.{1,2}|~)\//.test(text) ? text : `./${text}`;
 }

@@ -17,6 +17,7 @@ import type { ModelName } from './ref.ts';
 import { planContents } from './source-contents.ts';
 import { type BroughtSource, bringSource } from './source-download.ts';
 import { type SourceRecord, SourceRecords } from './source-record.ts';
+import { MlflowPlace } from './source/mlflow-place.ts';
 import { type OpenStorage, openPlace } from './source/open-place.ts';
 import { type AddressHost, parsePlainAddress, type PlainAddress } from './source/plain-address.ts';
 import type { SourcePlace } from './source/place.ts';
@@ -107,7 +108,9 @@ export class SourceReader {
   async match(text: string, options: CallOptions = {}): Promise<SourceMatch> {
     const address = parsePlainAddress(text, this.#options.host);
     const open = (other: PlainAddress): Promise<SourcePlace> => this.#place(other);
-    return await resolveSource(address, await this.#place(address), { ...options, open });
+    const place = await this.#place(address);
+    if (place instanceof MlflowPlace) return await place.match(address, options);
+    return await resolveSource(address, place, { ...options, open });
   }
 
   /** As {@link match}; a storage that is silent is not waited for where there is something to go on with. */
@@ -273,7 +276,7 @@ export class SourceReader {
   #place(address: SourceMatch['address']): Promise<SourcePlace> {
     const known = this.#places.get(address.root);
     if (known !== undefined) return known;
-    const opened = openPlace(address, this.#options.open);
+    const opened = openPlace(address, this.#options.open, this.#options.env);
     this.#places.set(address.root, opened);
     opened.catch(() => this.#places.delete(address.root));
     return opened;

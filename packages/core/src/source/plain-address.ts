@@ -9,6 +9,7 @@ import { resolve } from 'node:path';
 import { checkStorageAddress, redactAddress, schemeOf } from '../blob/address.ts';
 import { IngotError } from '../errors.ts';
 import { type GlobPart, hasWildcard, parseGlob } from './glob.ts';
+import { isMlflowAddress, parseMlflowAddress } from './mlflow-address.ts';
 
 /** An address that was taken apart; nothing was looked at yet. */
 export interface PlainAddress {
@@ -34,6 +35,8 @@ export interface AddressHost {
   readonly cwd: string;
   /** Default: that of the system. */
   readonly home?: string;
+  /** The MLflow server that `models:/…` and `runs:/…` mean. Default: none. */
+  readonly trackingUri?: string;
 }
 
 const OBJECT_VERSION_KEYS: Readonly<Record<string, readonly string[]>> = {
@@ -44,6 +47,7 @@ const OBJECT_VERSION_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** Says whether a text is a plain address, and no reference. */
 export function isPlainAddress(text: string): boolean {
+  if (isMlflowAddress(text)) return true;
   return schemeOf(text)?.length !== undefined && /^[a-z][a-z0-9+.-]+:\/\//i.test(text)
     ? true
     : /^file:/i.test(text) || /^(?:\/|\.{1,2}(?:\/|$)|~(?:\/|$))/.test(text);
@@ -56,6 +60,7 @@ export function isPlainAddress(text: string): boolean {
  * parsePlainAddress('s3://bucket/models/churn_v*.pkl', { cwd }).root; // 's3://bucket/models'
  */
 export function parsePlainAddress(text: string, host: AddressHost): PlainAddress {
+  if (isMlflowAddress(text)) return parseMlflowAddress(text, host.trackingUri);
   const known = checkStorageAddress(text);
   if (text.split(/[/\\]/).includes('**')) throw new IngotError('usage', doubleStar(text), { operation: 'source' });
   if (known === undefined || known.scheme === 'file') return localAddress(text, host);
