@@ -23,7 +23,8 @@ export function lastKnownResolver(store: OpenedStore, options: LastKnownResolver
 }
 
 /** A directory that is gone looks like a store without models; its `ingot.json` tells the two apart. */
-function presentResolver({ registry, blobs }: OpenedStore): VersionResolver {
+function presentResolver({ registry, blobs, following }: OpenedStore): VersionResolver {
+  if (following !== undefined) return following;
   return {
     resolve: async (reference, options = {}) => {
       await openFormat(blobs, options);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { heldBack } from '@ingot/core/blob/layers/held-back';
 import { outOfReach } from '@ingot/core/blob/layers/out-of-reach';
+import { redactAddress } from '@ingot/core/blob/address';
 import { openBlobStore } from '@ingot/core/blob/open';
 import type { Coding } from '@ingot/core/content/coding';
 import type { ContentStore } from '@ingot/core/content/content-store';
@@ -9,13 +10,14 @@ import type { StoreFormat } from '@ingot/core/content/store-format';
 import { checkWritable, FormatOnce } from '@ingot/core/content/store-format';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import { openLogRegistry } from '@ingot/core/registry/open';
-import type { Registry } from '@ingot/core/registry/registry';
+import type { Registry, VersionResolver } from '@ingot/core/registry/registry';
 import { openRememberedStates } from '@ingot/core/registry/remembered';
 import { rememberedDirectory, storeAddress } from './address.ts';
 import { forgetNames, namesFile } from './completion/names.ts';
 import { contentsWhenNeeded } from './contents-when-needed.ts';
 import type { Context } from './context.ts';
 import { nearestStore } from './nearest-store.ts';
+import { mayBeServer } from './server-address.ts';
 import type { Settings } from './settings/settings.ts';
 
 /** A store that a command works with. Disposing it keeps what was learnt of its logs for the next command. */
@@ -25,6 +27,10 @@ export interface OpenedStore extends AsyncDisposable {
   /** What `ingot.json` says, read once for all who ask. */
   readonly format: FormatOnce;
   readonly registry: Registry;
+  /** Set where a registry server is asked: the store itself is out of reach then, but for contents. */
+  readonly isServer?: true;
+  /** Resolves without asking again for what has not changed; for who resolves the same again and again. */
+  readonly following?: VersionResolver;
   readonly contents: ContentStore;
   /** Directory in the cache of what is remembered about the store. */
   readonly remembered: string;
@@ -48,6 +54,12 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
   const address = storeAddress(settings);
   const remembered = rememberedDirectory(settings, address);
   const heard = options.onWarning === undefined ? {} : { onWarning: options.onWarning };
+  if (mayBeServer(address)) {
+    const offline = settings.isOn('offline') ? offlineError(redactAddress(address.text)) : undefined;
+    const { openServer } = await import('./open-server.ts');
+    const server = await openServer(address, settings, { ...options, remembered, offline });
+    if (server !== undefined) return server;
+  }
   const opened = await openBlobs(settings, heard);
   const blobs = options.guard?.(opened, remembered) ?? opened;
   const format = new FormatOnce(blobs);
@@ -110,6 +122,8 @@ export interface StoreUse {
   readonly creates?: boolean;
   /** Deletes what nothing needs, which a mirror takes too. Default: only reads. */
   readonly collects?: boolean;
+  /** Works on the files of the store, which no registry server hands out. Default: asks registry and contents only. */
+  readonly files?: boolean;
 }
 
 /**
@@ -127,6 +141,11 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
   const store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context), guard });
   // A push has gigabytes to send meanwhile; its first event, and what makes a store, wait.
   if (use.creates !== true) await probing;
+  if (store.isServer === true) {
+    if (use.collects === true || use.files === true) requireFiles(store);
+    if (use.writes === true || use.creates === true) forgetNames(store.names);
+    return store;
+  }
   const format = await openFormatOf(store, use, context).catch(async (error: unknown) => {
     await probing;
     throw error;
@@ -136,6 +155,15 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
     forgetNames(store.names);
   }
   return { ...store, [Symbol.asyncDispose]: () => disposed(store, probing) };
+}
+
+/** Refuses to work on the files of a store where a registry server is asked. Throws `usage`. */
+export function requireFiles({ address, isServer }: Pick<OpenedStore, 'address' | 'isServer'>): void {
+  if (isServer !== true) return;
+  throw new IngotError('usage', `this works on the files of a store, and ${address} is a registry server`, {
+    operation: 'open',
+    hint: 'INGOT_REGISTRY=ADDRESS ingot …   (ADDRESS: the store that the server was started with)',
+  });
 }
 
 async function disposed(store: OpenedStore, probing: Promise<void> | undefined): Promise<void> {

@@ -36,7 +36,7 @@ async function byServer(context: Context): Promise<Verified> {
 
 async function byReading(checkpoint: string | undefined, context: Context): Promise<Verified> {
   const file = checkpoint === undefined ? undefined : parseCheckpointFile(await textOf(checkpoint, context));
-  await using store = await openStore(context);
+  await using store = await openStore(context, { files: true });
   const { id } = await store.format.open(context);
   return verifyStore(store.blobs, { signal: context.signal, store: id, ...(file && { file }) });
 }

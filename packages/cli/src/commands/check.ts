@@ -6,7 +6,7 @@ import { openBlobStore } from '@ingot/core/blob/open';
 import { IngotError } from '@ingot/core/errors';
 import { addressOf } from '../address.ts';
 import type { Context, Result } from '../context.ts';
-import { assembleStore } from '../open.ts';
+import { assembleStore, requireFiles } from '../open.ts';
 import { plain } from '../output/terminal.ts';
 import { count, formatBytes } from '../output/units.ts';
 
@@ -20,6 +20,7 @@ export async function run(context: Context): Promise<Result> {
   const { err } = context.terminal;
   const onWarning = (message: string): void => err.write(`${err.colors.yellow('warning')}: ${message}\n`);
   await using store = await assembleStore(context.settings, { now: context.now, onWarning });
+  requireFiles(store);
   const options = {
     blobs: store.blobs,
     readData: context.arguments.isOn('read-data'),

@@ -7,6 +7,8 @@ import type { IngotError } from '@ingot/core/errors';
 import type { ProbeReport } from '@ingot/core/blob/probe';
 import { probeStore } from '@ingot/core/blob/probe';
 import { cacheRoot, rememberedDirectory, storeAddress } from '../address.ts';
+import { assembleStore } from '../open.ts';
+import { mayBeServer } from '../server-address.ts';
 import type { Context, Result } from '../context.ts';
 import type { Check } from '../doctor/check.ts';
 import { failed, ok, warning } from '../doctor/check.ts';
@@ -76,6 +78,10 @@ async function checkStore(context: Context): Promise<readonly Check[]> {
     const address = storeAddress(settings);
     if (address.directory !== undefined && !(await isThere(address.directory)))
       return [warning('store', `${address.directory} is not there yet`, 'the first push makes it: ingot push PATH')];
+    if (mayBeServer(address)) {
+      const server = await checkServer(context);
+      if (server !== undefined) return [server];
+    }
     const open = (): Promise<BlobStore> => openBlobStore(address.text, { env: settings.env });
     const opened = await open();
     blobs = opened;
@@ -95,6 +101,23 @@ async function checkStore(context: Context): Promise<readonly Check[]> {
     return [failedWith('store', error)];
   }
 }
+
+/** Undefined: no registry server is there, but perhaps a store. */
+async function checkServer(context: Context): Promise<Check | undefined> {
+  await using store = await assembleStore(context.settings, { now: context.now });
+  if (store.isServer !== true) return undefined;
+  const beganMs = performance.now();
+  let models = 0;
+  for await (const _ of store.registry.models(context)) {
+    models += 1;
+    if (models === MODELS_LOOKED_AT) break;
+  }
+  const tookMs = Math.round(performance.now() - beganMs);
+  const many = models === MODELS_LOOKED_AT ? `${models} or more` : String(models);
+  return ok('store', `registry server ${store.address}: ${many} models may be read, told in ${tookMs} ms`);
+}
+
+const MODELS_LOOKED_AT = 1000;
 
 async function checkReadOnly(blobs: BlobStore, signal: AbortSignal): Promise<Check> {
   await openFormat(blobs, { signal });

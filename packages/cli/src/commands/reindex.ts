@@ -12,7 +12,7 @@ const NOT_WHOLE = 8;
 /** `ingot reindex`: writes the registry server's index anew from the logs of the store. */
 export async function run(context: Context): Promise<Result> {
   const { settings, now, signal, progress } = context;
-  await using store = await openStore(context);
+  await using store = await openStore(context, { files: true });
   await using database = await openDatabase({ directory: stateDirectory(settings), address: settings.text('db') });
   const startedAt = performance.now();
   const onProgress = (so: RebuildProgress): void =>

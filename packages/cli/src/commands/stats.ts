@@ -7,7 +7,7 @@ import { count, formatBytes } from '../output/units.ts';
 
 /** `ingot stats`: weighs what versions come to against what lies there for them. */
 export async function run(context: Context): Promise<Result> {
-  await using store = await openStore(context);
+  await using store = await openStore(context, { files: true });
   const result = await stats({ blobs: store.blobs, signal: context.signal, onProgress: context.progress.onProgress });
   const { unreadable } = result;
   return {

@@ -27,6 +27,11 @@ export const SETTINGS = {
   cache: { kind: 'path', about: 'directory of downloaded packages and environments' },
   'cache-size': { kind: 'bytes', about: 'what the cache may hold before the least used goes (default: 20GB)' },
   actor: { kind: 'text', about: 'who is named in the history' },
+  'allow-http': {
+    kind: 'switch',
+    about: 'send a token to a server without TLS on another machine',
+    fromProject: false,
+  },
   offline: { kind: 'switch', about: 'answer from the cache, never ask the store' },
   lock: { kind: 'path', about: 'file that pins references to versions (default: ingot.lock here, where there is one)' },
   locked: { kind: 'switch', about: 'refuse references that the lock file does not pin' },
