@@ -1,39 +1,33 @@
-import { type Kysely, PostgresAdapter, sql } from 'kysely';
+import { CompiledQuery, type Kysely, PostgresAdapter } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
 import { INDEX_COLUMNS } from './migrations.ts';
 
-const ROWS_AT_ONCE = 500;
-const ONE_BY_ONE = 3;
+const ROWS_AT_ONCE = 32;
 
 const statements = new Map<string, string>();
 
 /**
- * Inserts any number of rows with two prepared statements a table: a few rows one by one; many as one JSON text, which
- * the database takes apart.
+ * Inserts any number of rows with two prepared statements a table: 32 rows at once, and what is left one by one.
+ * The statements' texts never change, and nothing is compiled.
  */
 export async function insertRows<Table extends keyof IndexTables & string>(
   database: Kysely<IndexTables>,
   table: Table,
   rows: readonly IndexTables[Table][],
 ): Promise<void> {
-  if (rows.length === 0) return;
-  if (rows.length <= ONE_BY_ONE) {
-    for (const row of rows) await insertOne(database, table, row);
-    return;
-  }
-  const [before = '', after = ''] = statementOf(table, isPostgres(database)).split('?');
-  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
-    const json = JSON.stringify(rows.slice(from, from + ROWS_AT_ONCE));
-    await sql`${sql.raw(before)}${json}${sql.raw(after)}`.execute(database);
+  const columns = INDEX_COLUMNS.get(table) ?? [];
+  const forPostgres = isPostgres(database);
+  for (let from = 0; from < rows.length; ) {
+    const count = rows.length - from >= ROWS_AT_ONCE ? ROWS_AT_ONCE : 1;
+    const parameters = rows.slice(from, from + count).flatMap((row) => valuesOf(row, columns));
+    await database.executeQuery(CompiledQuery.raw(statementOf(table, columns, count, forPostgres), parameters));
+    from += count;
   }
 }
 
-async function insertOne(database: Kysely<IndexTables>, table: string, row: object): Promise<void> {
-  const columns = INDEX_COLUMNS.get(table) ?? [];
-  const values = new Map<string, unknown>(Object.entries(row));
-  const names = sql.raw(columns.map((column) => `"${column}"`).join(', '));
-  const parameters = sql.join(columns.map((column) => values.get(column)));
-  await sql`insert into ${sql.raw(`"${table}"`)} (${names}) values (${parameters})`.execute(database);
+function valuesOf(row: object, columns: readonly string[]): unknown[] {
+  const values: Readonly<Record<string, unknown>> = { ...row };
+  return columns.map((column) => values[column]);
 }
 
 /** Whether a database is Postgres. */
@@ -41,15 +35,16 @@ export function isPostgres(database: Kysely<IndexTables>): boolean {
   return database.getExecutor().adapter instanceof PostgresAdapter;
 }
 
-function statementOf(table: string, forPostgres: boolean): string {
-  const key = `${table} ${forPostgres}`;
+function statementOf(table: string, columns: readonly string[], count: number, forPostgres: boolean): string {
+  const key = `${table} ${count} ${forPostgres}`;
   const known = statements.get(key);
   if (known !== undefined) return known;
-  const columns = INDEX_COLUMNS.get(table) ?? [];
   const names = columns.map((column) => `"${column}"`).join(', ');
-  const made = forPostgres
-    ? `insert into "${table}" (${names}) select ${names} from json_populate_recordset(null::"${table}", ?::json)`
-    : `insert into "${table}" (${names}) select ${columns.map((column) => `value ->> '${column}'`).join(', ')} from json_each(?)`;
+  const places = Array.from({ length: count }, (_, row) => {
+    const ones = columns.map((_column, index) => (forPostgres ? `$${row * columns.length + index + 1}` : '?'));
+    return `(${ones.join(', ')})`;
+  });
+  const made = `insert into "${table}" (${names}) values ${places.join(', ')}`;
   statements.set(key, made);
   return made;
 }

@@ -204,9 +204,26 @@ function statementsOf(name: string, { columns, key, indexes, unique }: Table, is
   const isSlim = !isPostgres && columnTexts.length <= 7 && name !== 'alias_moves';
   return [
     `create table "${name}" (${columnTexts.join(', ')}, primary key (${quoted(key)}))${isSlim ? ' without rowid' : ''}`,
-    ...Object.entries(indexes ?? {}).map(([index, on]) => `create index "${index}" on "${name}" (${quoted(on)})`),
+    ...indexStatements(name, indexes),
     ...Object.entries(unique ?? {}).map(([index, on]) => `create unique index "${index}" on "${name}" (${quoted(on)})`),
   ];
+}
+
+function indexStatements(table: string, indexes: Table['indexes']): string[] {
+  return Object.entries(indexes ?? {}).map(([index, on]) => `create index "${index}" on "${table}" (${quoted(on)})`);
+}
+
+/**
+ * Takes the search indexes away while much is written, and makes them again. For a database whose readers go on meanwhile
+ * with what was there before the transaction (SQLite).
+ */
+export async function withoutIndexes<Tables, Result>(database: Kysely<Tables>, write: () => Promise<Result>): Promise<Result> {
+  for (const { indexes } of Object.values(TABLES))
+    for (const index of Object.keys(indexes ?? {})) await sql.raw(`drop index if exists "${index}"`).execute(database);
+  const result = await write();
+  for (const [name, { indexes }] of Object.entries(TABLES))
+    for (const statement of indexStatements(name, indexes)) await sql.raw(statement).execute(database);
+  return result;
 }
 
 function quoted(names: readonly string[]): string {

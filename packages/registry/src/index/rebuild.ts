@@ -4,8 +4,9 @@ import type { StoredEvent } from '@ingot/core/registry/events';
 import { LogFiles } from '@ingot/core/registry/log-files';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
+import { isPostgres } from './insert-rows.ts';
 import { isLasting, noteProblem } from './log-problems.ts';
-import { INDEX_COLUMNS } from './migrations.ts';
+import { INDEX_COLUMNS, withoutIndexes } from './migrations.ts';
 import { checkChain, NAMES, projectIn } from './projector.ts';
 
 /** How far a rebuild is. */
@@ -44,7 +45,10 @@ const LOGS_AHEAD = 16;
  * @throws IngotError `unavailable`, `interrupted`. A log that is wrong is reported; the others count.
  */
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildReport> {
-  return options.index.transaction().execute((transaction) => new Rebuild(options, transaction).run());
+  return options.index.transaction().execute((transaction) => {
+    const rebuild = new Rebuild(options, transaction);
+    return isPostgres(transaction) ? rebuild.run() : withoutIndexes(transaction, () => rebuild.run());
+  });
 }
 
 class Rebuild {
