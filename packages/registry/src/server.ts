@@ -133,7 +133,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
         healthRoutes,
         nativeApi([...NATIVE_ROUTES, ...accessRoutes(access, audit)]),
         contentRoutes(contents),
-        mlflowApi(),
+        mlflowApi(artifacts),
       ],
     });
     const url = await listen(app, host, options.port ?? 8585);
