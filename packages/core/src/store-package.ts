@@ -10,7 +10,7 @@ import { openForeign } from './package/foreign/open-foreign.ts';
 import { hashPackage, type ReadFiles } from './package/hash-package.ts';
 import { completePackage, draftPackage, packageError } from './package/read.ts';
 import { readSource } from './package/source-file.ts';
-import { putDocuments, withCard } from './push-documents.ts';
+import { putDocuments } from './push-documents.ts';
 import { draftVersion } from './push-draft.ts';
 import type { VersionDraft } from './registry/registry.ts';
 
@@ -51,9 +51,10 @@ export async function storePackage(directory: string, options: StorePackageOptio
   );
   if (plan === undefined) throw packageError(name, problems);
   const captured = withForeign(undefined, draft.captured);
-  const carded = withCard(plan, { ...(captured && { captured }) });
-  await putDocuments(upload, plan, { ...carded, ...(signal && { signal }) });
-  return draftVersion(plan, carded);
+  // No model card is written: what the model will be called is not known yet.
+  const described = { ...(captured && { captured }) };
+  await putDocuments(upload, plan, { ...described, ...(signal && { signal }) });
+  return draftVersion(plan, described);
 }
 
 function intoUpload(upload: Upload, known: ReadonlyMap<string, KnownFile>, signal: AbortSignal | undefined): ReadFiles {

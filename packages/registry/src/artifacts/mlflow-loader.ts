@@ -5,16 +5,14 @@ import json
 import os
 from pathlib import Path
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-
-
 def _load_pyfunc(path):
     """Called by mlflow.pyfunc with the directory of the package."""
     from _ingot_worker.flavors import asked_part, describe, predictor
     from _ingot_worker.inputs import input_kind
     from _ingot_worker.loading import load_native
 
-    with open(os.path.join(_HERE, "ingot_package.json"), encoding="utf-8") as file:
+    # Not beside this file: a process that loads several models imports it once.
+    with open(os.path.join(os.path.dirname(os.path.abspath(path)), "code", "ingot_package.json"), encoding="utf-8") as file:
         facts = json.load(file)
     flavor, artifact = facts["flavor"], facts["artifact"]
     description = describe(Path(path), artifact)
