@@ -3,26 +3,16 @@
  * nothing but `fetch`, so it runs in Node, Deno, Bun, workers and browsers.
  */
 
-import { errorOfAnswer, isRecord, ModelServerError } from './errors.ts';
+import { isRecord, ModelServerError } from './errors.ts';
+import { type Answer, type AskOptions, attempts, type Question, type RequestOptions } from './request.ts';
+
+export type { AskOptions } from './request.ts';
+
+/** Options of {@link connect}. */
+export type ConnectOptions = RequestOptions;
 
 /** One input by feature name. Give your own type to {@link Client.model} to have names and types checked. */
 export type Row = { readonly [feature: string]: unknown };
-
-/** Options of {@link connect}. */
-export interface ConnectOptions {
-  /** Sent with every request, for example `{ authorization: 'Bearer …' }`. Default: none. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** How often a request is repeated when the server says that it may succeed then, or does not answer. Default: 2. */
-  readonly retries?: number;
-  /** Longest time for one attempt, in milliseconds. Default: 30,000. */
-  readonly timeoutMs?: number;
-  /** Default: the global one. */
-  readonly fetch?: typeof fetch;
-  /** Waits between attempts. Default: a timer. */
-  readonly wait?: (milliseconds: number, signal: AbortSignal | undefined) => Promise<void>;
-  /** Between 0 and 1; spreads the waits of many clients. Default: `Math.random`. */
-  readonly random?: () => number;
-}
 
 /** What a model answered, and which version it was. */
 export interface Prediction<Output> {
@@ -34,11 +24,6 @@ export interface Prediction<Output> {
   readonly version: string;
   /** Names the exact package that answered. */
   readonly digest: string;
-}
-
-/** Options of one question. */
-export interface AskOptions {
-  readonly signal?: AbortSignal;
 }
 
 /** Options of one prediction. */
@@ -111,78 +96,6 @@ function pathOf(name: string): string {
   return encodeURIComponent(name);
 }
 
-interface Question {
-  readonly method?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly body: unknown;
-}
-
-async function attempts(
-  url: string,
-  init: Question,
-  signal: AbortSignal | undefined,
-  options: ConnectOptions,
-): Promise<Answer> {
-  const retries = options.retries ?? 2;
-  for (let attempt = 0; ; attempt++) {
-    try {
-      return await oneAttempt(url, init, signal, options);
-    } catch (error) {
-      if (!(error instanceof ModelServerError) || !error.retryable || attempt >= retries) throw error;
-      const jitter = 0.5 + (options.random ?? Math.random)();
-      await (options.wait ?? timer)(100 * 2 ** attempt * jitter, signal);
-    }
-  }
-}
-
-async function oneAttempt(
-  url: string,
-  init: Question,
-  signal: AbortSignal | undefined,
-  options: ConnectOptions,
-): Promise<Answer> {
-  const timeout = new AbortController();
-  const stop = (): void => timeout.abort(signal?.reason);
-  const clock = setTimeout(() => timeout.abort(), options.timeoutMs ?? 30_000);
-  if (signal?.aborted) stop();
-  signal?.addEventListener('abort', stop, { once: true });
-  try {
-    const headers = { ...options.headers, ...init.headers };
-    const response = await (options.fetch ?? fetch)(url, { ...init, headers, signal: timeout.signal });
-    const body = await readBody(response);
-    if (!response.ok) throw errorOfAnswer(response.status, body);
-    return { status: response.status, body };
-  } catch (error) {
-    if (error instanceof ModelServerError) throw error;
-    if (signal?.aborted) throw new ModelServerError('interrupted', 'the request was given up', { cause: error });
-    if (timeout.signal.aborted)
-      throw new ModelServerError('timeout', `no answer from ${url} in time`, { cause: error });
-    throw new ModelServerError('unreachable', `no answer from ${url}`, { cause: error, retryable: true });
-  } finally {
-    clearTimeout(clock);
-    signal?.removeEventListener('abort', stop);
-  }
-}
-
-async function readBody(response: Response): Promise<unknown> {
-  const text = await response.text();
-  if (text === '') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    if (!response.ok) return undefined;
-    throw new ModelServerError('invalid-response', 'the answer is not JSON; is this a model server?', {
-      status: response.status,
-      cause,
-    });
-  }
-}
-
 function readPrediction<Output>({ status, body }: Answer): Prediction<Output> {
   if (!isPrediction<Output>(body))
     throw new ModelServerError('invalid-response', 'the answer is not a prediction; is this a model server?', {
@@ -200,20 +113,5 @@ function readModels({ status, body }: Answer): readonly string[] {
   if (Array.isArray(models)) return models.filter((name) => typeof name === 'string');
   throw new ModelServerError('invalid-response', 'the answer is not a list of models; is this a model server?', {
     status,
-  });
-}
-
-function timer(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => {
-      clearTimeout(clock);
-      reject(new ModelServerError('interrupted', 'the request was given up'));
-    };
-    const clock = setTimeout(() => {
-      signal?.removeEventListener('abort', stop);
-      resolve();
-    }, milliseconds);
-    if (signal?.aborted) stop();
-    else signal?.addEventListener('abort', stop, { once: true });
   });
 }

@@ -1,6 +1,12 @@
-/** The codes a model server answers with, and the client's own: `unreachable` (no answer) and `invalid-response`. */
+/** The codes that servers answer with, and the client's own: `unreachable` (no answer) and `invalid-response`. */
 export const CLIENT_ERROR_CODES = [
   'invalid-request',
+  'invalid-reference',
+  'invalid-name',
+  'unauthenticated',
+  'forbidden',
+  'not-found',
+  'alias-not-found',
   'signature-mismatch',
   'payload-too-large',
   'unsupported-media-type',
@@ -62,8 +68,9 @@ const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 /** Reads the error document of an answer that is not 2xx. */
 export function errorOfAnswer(status: number, body: unknown): ModelServerError {
   const document = isRecord(body) ? body : {};
-  const { error, code, ...details } = document;
-  const message = typeof error === 'string' ? error : `the server answered with status ${status}`;
+  const { error, detail, code, ...details } = document;
+  const said = error ?? detail;
+  const message = typeof said === 'string' ? said : `the server answered with status ${status}`;
   const known = CLIENT_ERROR_CODES.find((candidate) => candidate === code);
   return new ModelServerError(known ?? codeOfStatus(status), message, {
     status,
@@ -74,6 +81,8 @@ export function errorOfAnswer(status: number, body: unknown): ModelServerError {
 }
 
 function codeOfStatus(status: number): ClientErrorCode {
+  if (status === 401) return 'unauthenticated';
+  if (status === 403) return 'forbidden';
   if (status === 404) return 'model-not-found';
   if (status === 413) return 'payload-too-large';
   if (status === 429) return 'overloaded';
