@@ -11,6 +11,7 @@ import { ALIAS_CASES } from './conformance/aliases.ts';
 import type { RegistryCase } from './conformance/case.ts';
 import { CHANGING_CASES } from './conformance/changing.ts';
 import { CONDITION_CASES } from './conformance/conditions.ts';
+import { GOVERNING_CASES } from './conformance/governing.ts';
 import { PUBLISHING_CASES } from './conformance/publishing.ts';
 import { RACING_CASES } from './conformance/racing.ts';
 import { RESOLVING_CASES } from './conformance/resolving.ts';
@@ -24,5 +25,6 @@ export const REGISTRY_CASES: readonly RegistryCase[] = [
   ...ALIAS_CASES,
   ...CHANGING_CASES,
   ...CONDITION_CASES,
+  ...GOVERNING_CASES,
   ...RACING_CASES,
 ];

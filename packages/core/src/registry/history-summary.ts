@@ -42,7 +42,7 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
   attached: (body) => `${say(body.manifest)} attached to ${say(body.subject)}`,
   'stage-set': (body) =>
     `version ${say(body.number)} ${body.stage === null ? 'is in no stage any more' : `moved to stage ${say(body.stage)}`}`,
-  'approval-given': (body) => `version ${say(body.number)} approved`,
+  'approval-given': (body) => `version ${say(body.number)} approved${purposeOf(body)}`,
   'hold-set': (body) =>
     `deletion of ${typeof body.number === 'number' ? `version ${body.number}` : 'the model'} forbidden (hold ${say(body.hold)})`,
   'hold-released': (body) => `hold ${say(body.hold)} released`,
@@ -51,6 +51,11 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
 /** Tells in one line what an event says. */
 export function summaryOf(kind: string, body: JsonObject): string {
   return Object.hasOwn(SUMMARIES, kind) ? (SUMMARIES[kind]?.(body) ?? kind) : kind;
+}
+
+function purposeOf({ alias, stage }: JsonObject): string {
+  if (typeof alias === 'string') return ` for @${say(alias)}`;
+  return typeof stage === 'string' ? ` for stage ${say(stage)}` : '';
 }
 
 /** Of an imported version: when it was made, and where its files lay. */

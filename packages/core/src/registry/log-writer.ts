@@ -180,7 +180,8 @@ export function checkMetrics(metrics: Readonly<Record<string, number>> | undefin
 
 const STAGE = /^[^\p{C}\s](?:[^\p{C}]{0,98}[^\p{C}\s])?$/u;
 
-function checkStage(stage: string): void {
+/** Refuses a text that can be no stage. */
+export function checkStage(stage: string): void {
   if (STAGE.test(stage)) return;
   throw new IngotError('invalid-name', `${JSON.stringify(stage.slice(0, 120))} can be no stage`, {
     hint: 'a stage has 1 to 100 characters, none of them a control character, and no space at its ends',
@@ -192,13 +193,24 @@ function checkStage(stage: string): void {
 export function checkDeletable(name: ModelName, state: ModelState, number?: number): void {
   const hold = state.holds.find((held) => held.number === null || number === undefined || held.number === number);
   if (hold !== undefined)
-    throw new IngotError('refused', `"${name}" is under the hold "${hold.hold}", which forbids deletion`);
+    throw new IngotError(
+      'refused',
+      `${hold.number === null ? `"${name}"` : `version ${hold.number} of "${name}"`} is under the hold "${hold.hold}", which forbids deletion`,
+      {
+        hint: `ingot hold release ${name} ${shown(hold.hold)} -m REASON   (if it may end)`,
+        details: { hold: hold.hold, number: hold.number },
+      },
+    );
   const named = number === undefined ? undefined : state.aliases.find((entry) => entry.number === number);
   if (named === undefined) return;
   throw new IngotError('conflict', `alias "${named.alias}" names version ${number} of "${name}"`, {
     hint: `ingot alias rm ${name} ${named.alias}`,
     details: { alias: named.alias },
   });
+}
+
+function shown(hold: string): string {
+  return /^[\w.:@/-]+$/.test(hold) ? hold : JSON.stringify(hold);
 }
 
 async function mark(

@@ -4,6 +4,7 @@ import { FormatOnce } from '../content/store-format.ts';
 import { createClockCheck } from './clock-check.ts';
 import type { StoredEvent } from './events.ts';
 import { HintWriter } from './hints.ts';
+import { createGovernanceWriter } from './governance-writer.ts';
 import { createLogReader } from './log-reader.ts';
 import { createVersionWriter } from './log-writer.ts';
 import { ModelDirectory } from './model-directory.ts';
@@ -66,6 +67,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     ...createLogReader(directory),
     ...createModelWriter(directory),
     ...createVersionWriter(directory),
+    ...createGovernanceWriter(directory),
     ...createPublisher(directory),
     [Symbol.asyncDispose]: async () => {
       await hints?.settled();

@@ -206,6 +206,35 @@ export interface ModelChanges {
   readonly tags?: Readonly<Record<string, string | null>>;
 }
 
+/** What an approval is for: that an alias may name the version, or that it may be in a stage. */
+export type ApprovalPurpose = { readonly alias: string } | { readonly stage: string };
+
+/** An approval as the log tells it. It binds to this number and manifest, in the log of this model id. */
+export interface Approval {
+  readonly model: ModelName;
+  readonly modelId: string;
+  readonly number: number;
+  readonly manifest: Digest;
+  readonly purpose: ApprovalPurpose;
+}
+
+/** Options of giving an approval. */
+export interface ApprovalOptions extends RegistryOptions {
+  readonly reason?: string;
+  /** The manifest that was looked at; another one is a `conflict`. Default: whatever the version has. */
+  readonly manifest?: Digest;
+  /** What the approver was when it was given, where somebody checked that: `promoter`, `admin`. Default: nothing is said. */
+  readonly role?: string;
+}
+
+/** Something that forbids deletion, retention and erasure. */
+export interface HoldRecord {
+  /** Name of the hold: `case-2026-17`. */
+  readonly hold: string;
+  /** Null: the whole model. */
+  readonly number: number | null;
+}
+
 /** Answers which version a reference means. */
 export interface VersionResolver {
   /**
@@ -268,6 +297,18 @@ export interface Registry extends VersionResolver {
     stage: string | null,
     options?: RegistryOptions & { readonly reason?: string },
   ): Promise<VersionRecord>;
+  /**
+   * Says that a version may be what an alias names, or be in a stage. Each call is an event of its own.
+   * @throws IngotError `version-not-found`, `conflict` when the version has another manifest than the one given.
+   */
+  approve(reference: Reference, purpose: ApprovalPurpose, options?: ApprovalOptions): Promise<Approval>;
+  /**
+   * Forbids deletion of a model (number null) or a version of it; nothing is written when the hold is there already.
+   * @throws IngotError `invalid-name` for a text that can name no hold, `conflict` when it holds something else already.
+   */
+  setHold(name: ModelName, hold: HoldRecord, options?: RegistryOptions & { readonly reason?: string }): Promise<void>;
+  /** Ends a hold. Throws `not-found` when the model has none of this name. */
+  releaseHold(name: ModelName, hold: string, options?: RegistryOptions & { readonly reason?: string }): Promise<void>;
   /** Throws `alias-not-found`. */
   removeAlias(name: ModelName, alias: string, options?: AliasOptions): Promise<AliasMove>;
   /** The version that held the alias before the current one, from the alias history; undefined when there is none. */

@@ -12,6 +12,7 @@ import {
 } from './server-client.ts';
 import {
   type PageRead,
+  readApproval,
   readEnsured,
   readHistoryEntry,
   readModel,
@@ -40,7 +41,7 @@ export async function openHttpRegistry(address: string, options: ServerOptions):
 /** Makes the registry of a server out of a client that is open. What this client wrote, it also reads, whichever replica answers. */
 export function createHttpRegistry(client: ServerClient): Registry {
   const asker = new Asker(client);
-  return { ...reading(asker), ...models(asker), ...versions(asker), ...aliases(asker) };
+  return { ...reading(asker), ...models(asker), ...versions(asker), ...aliases(asker), ...governance(asker) };
 }
 
 function reading(asker: Asker): Pick<Registry, 'resolve' | 'models' | 'model' | 'version' | 'history'> {
@@ -133,6 +134,28 @@ function aliases(asker: Asker): Pick<Registry, 'setAlias' | 'removeAlias' | 'pre
       return readNumber(await asker.get({ path: `${aliasPath(name, alias)}/previous`, name }, options));
     },
   };
+}
+
+function governance(asker: Asker): Pick<Registry, 'approve' | 'setHold' | 'releaseHold'> {
+  return {
+    async approve(reference, purpose, options = {}) {
+      const { path, name } = versionOf(reference);
+      const body = documentOf({ ...purpose, manifest: options.manifest, reason: options.reason });
+      return readApproval(await asker.write({ method: 'POST', path: `${path}/approvals`, name, body }, options));
+    },
+    async setHold(name, { hold, number }, options = {}) {
+      const body = documentOf({ number, reason: options.reason });
+      await asker.write({ method: 'PUT', path: holdPath(name, hold), name, body }, options);
+    },
+    async releaseHold(name, hold, options = {}) {
+      const query = { reason: options.reason };
+      await asker.write({ method: 'DELETE', path: holdPath(name, hold), name, query }, options);
+    },
+  };
+}
+
+function holdPath(name: ModelName, hold: string): string {
+  return `${modelPath(name)}/holds/${encodeURIComponent(hold)}`;
 }
 
 type About = { readonly name?: ModelName };

@@ -6,6 +6,7 @@ import { compact, Fields } from '../fields.ts';
 import { parseRecipeRef } from '../model-fold.ts';
 import type {
   AliasMove,
+  Approval,
   EnsuredModel,
   HistoryEntry,
   ModelSummary,
@@ -136,4 +137,17 @@ export function readPage<T>(body: JsonObject, read: (item: JsonObject) => T): Pa
   const fields = new Fields(body, FROM);
   const item = (value: JsonValue): T => (isJsonObject(value) ? read(value) : fields.fail('items', 'a list of objects'));
   return { items: fields.list('items').map(item), next: fields.optionalText('next') };
+}
+
+/** Reads an approval. */
+export function readApproval(body: JsonObject): Approval {
+  const fields = new Fields(body, FROM);
+  const alias = fields.optionalText('alias');
+  return {
+    model: parseModelName(fields.text('model')),
+    modelId: fields.text('modelId'),
+    number: fields.positive('number'),
+    manifest: fields.digest('manifest'),
+    purpose: alias === undefined ? { stage: fields.text('stage') } : { alias },
+  };
 }
