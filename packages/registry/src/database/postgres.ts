@@ -1,5 +1,5 @@
 import { IngotError, systemErrorCode } from '@ingot/core/errors';
-import { type Dialect, PostgresDialect } from 'kysely';
+import { type Dialect, PostgresDialect, type PostgresPool } from 'kysely';
 import pg from 'pg';
 
 /** How a part of the database lies in Postgres. */
@@ -42,12 +42,62 @@ export async function postgresDialect(address: string, part: PostgresPart): Prom
   // A connection that breaks while nobody uses it is replaced by the pool.
   pool.on('error', () => {});
   try {
-    await pool.query(`create schema if not exists ${part.schema}`);
+    await makeSchema(pool, part.schema);
   } catch (error) {
     await pool.end();
     throw openingFailed(error, address);
   }
-  return new PostgresDialect({ pool });
+  return new PostgresDialect({ pool: tellingWhatIsAway(pool, address) });
+}
+
+/** Servers that start together may both begin to make it: then it is there. */
+async function makeSchema(pool: pg.Pool, schema: string): Promise<void> {
+  try {
+    await pool.query(`create schema if not exists ${schema}`);
+  } catch (error) {
+    if (systemErrorCode(error) !== UNIQUE_VIOLATION) throw error;
+  }
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Says of a database that is away, starting or ending that it is unavailable; everything else stays what it is. */
+function tellingWhatIsAway(pool: pg.Pool, address: string): PostgresPool {
+  const told = async <Result>(asked: Promise<Result>): Promise<Result> => {
+    try {
+      return await asked;
+    } catch (error) {
+      if (!isAway(error)) throw error;
+      const said = error instanceof Error ? error.message : String(error);
+      throw new IngotError('unavailable', `the database ${withoutSecrets(address)} does not answer: ${said}`, {
+        retryable: true,
+        cause: error,
+      });
+    }
+  };
+  return {
+    async connect() {
+      const client = await told(pool.connect());
+      // A connection that breaks while it is used tells so to whoever waits for an answer.
+      if (client.listenerCount('error') < 2) client.on('error', () => {});
+      const query = client.query.bind(client);
+      return Object.create(client, {
+        query: { value: (...args: Parameters<typeof query>) => told(Promise.resolve(query(...args))) },
+        release: { value: () => client.release() },
+      });
+    },
+    end: () => pool.end(),
+  };
+}
+
+const AWAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN']);
+
+/** Classes of SQL states: connection exceptions, an operator's intervention, too few resources. */
+function isAway(error: unknown): boolean {
+  const code = systemErrorCode(error) ?? '';
+  if (AWAY.has(code) || /^(?:08|53|57P)/.test(code)) return true;
+  const text = error instanceof Error ? error.message : '';
+  return /Connection terminated|timeout exceeded when trying to connect|not queryable/i.test(text);
 }
 
 function openingFailed(error: unknown, address: string): IngotError {

@@ -43,12 +43,3 @@ describe('one server over an index keeps the contract of registries', () => {
     });
   }
 });
-
-describe('servers that share an index keep the contract of registries', () => {
-  for (const { name, run } of REGISTRY_CASES) {
-    test(name, async () => {
-      const open = opener({ isShared: true });
-      await run({ open: () => open().registry });
-    });
-  }
-});

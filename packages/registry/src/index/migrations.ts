@@ -217,7 +217,10 @@ function indexStatements(table: string, indexes: Table['indexes']): string[] {
  * Takes the search indexes away while much is written, and makes them again. For a database whose readers go on meanwhile
  * with what was there before the transaction (SQLite).
  */
-export async function withoutIndexes<Tables, Result>(database: Kysely<Tables>, write: () => Promise<Result>): Promise<Result> {
+export async function withoutIndexes<Tables, Result>(
+  database: Kysely<Tables>,
+  write: () => Promise<Result>,
+): Promise<Result> {
   for (const { indexes } of Object.values(TABLES))
     for (const index of Object.keys(indexes ?? {})) await sql.raw(`drop index if exists "${index}"`).execute(database);
   const result = await write();

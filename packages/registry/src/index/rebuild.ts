@@ -107,14 +107,14 @@ class Rebuild {
   }
 
   async #atomically(log: string, events: readonly StoredEvent[]): Promise<void> {
-    await sql`savepoint some`.execute(this.#transaction);
+    await sql`savepoint ingot_batch`.execute(this.#transaction);
     try {
       await projectIn(this.#transaction, log, events);
     } catch (error) {
-      await sql`rollback to savepoint some`.execute(this.#transaction);
+      await sql`rollback to savepoint ingot_batch`.execute(this.#transaction);
       throw error;
     } finally {
-      await sql`release savepoint some`.execute(this.#transaction);
+      await sql`release savepoint ingot_batch`.execute(this.#transaction);
     }
   }
 

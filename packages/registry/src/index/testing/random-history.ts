@@ -59,7 +59,10 @@ export async function playHistory(registry: Registry, steps: number, random: () 
       ...(random() < 0.3 ? { label: `1.${number()}`, labelFrom: 'metadata' } : {}),
       ...(random() < 0.3 ? { description: pick(TEXTS) } : {}),
     });
-    await registry.publish(name, draft, { always: random() < 0.2, ...(random() < 0.3 && { aliases: [pick(ALIASES)] }) });
+    await registry.publish(name, draft, {
+      always: random() < 0.2,
+      ...(random() < 0.3 && { aliases: [pick(ALIASES)] }),
+    });
   }
 
   for (let step = 0; step < steps; step += 1) {

@@ -1,0 +1,145 @@
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildOnce } from '../../../../conformance/cli/build-once.ts';
+import { BINARY, runIngot, workDirectory } from '../../../../conformance/cli/run-case.ts';
+import { worldOf } from '../../../../conformance/world.ts';
+
+const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
+/** Made by the matrix of frameworks; without it there is no client of MLflow to ask. */
+const PYTHON = join(ROOT, '.cache/frameworks/mlflow/bin/python');
+/** Frameworks beside it, where somebody has put some there. */
+const EXTRA = join(ROOT, '.cache/mlflow-extra');
+const CLIENT = fileURLToPath(new URL('log_and_load.py', import.meta.url));
+
+const FILES = {
+  'double/interface.py':
+    'from halves import twice\n\n\nclass Model:\n    def predict(self, table):\n        return [twice(a) for a in table["a"]]\n\n\ndef load_model():\n    return Model()\n',
+  'double/halves.py': 'def twice(value):\n    return value * 2\n',
+  'double/requirements.txt': 'pandas\n',
+  'double/metadata.yaml':
+    'input_features: [{name: a, type: float}, {name: b, type: float}]\noutput: [{name: y, type: float}]\n',
+  'rows.json': '[{"a": 0, "b": 0}, {"a": 1, "b": 1}, {"a": 2, "b": 2}, {"a": 3, "b": 3}]',
+};
+
+interface Running extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** Starts `ingot up` on a free port. */
+async function up(cwd: string): Promise<Running> {
+  const words = [BINARY, 'up', '--port', '0', '--json'];
+  const env = { ...worldOf(cwd), INGOT_STATE: join(cwd, 'state') };
+  const child = spawn(process.execPath, words, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
+  };
+  return { url: String(JSON.parse(String(line.value)).url), [Symbol.asyncDispose]: stop };
+}
+
+interface Line {
+  readonly model: string;
+  readonly missing?: boolean;
+  readonly run: string;
+  readonly got: readonly number[];
+  readonly want: readonly number[];
+}
+
+/** Variables of a process that is a client of MLflow. */
+function clientEnv(cwd: string, url: string): Record<string, string> {
+  return {
+    ...worldOf(cwd),
+    PATH: `${dirname(PYTHON)}:${process.env.PATH}`,
+    MLFLOW_TRACKING_URI: url,
+    MLFLOW_DISABLE_TELEMETRY: 'true',
+    ...(existsSync(EXTRA) && { PYTHONPATH: EXTRA }),
+  };
+}
+
+describe.skipIf(!existsSync(PYTHON))('models of the real MLflow client', () => {
+  let work: ReturnType<typeof workDirectory>;
+  let server: Running;
+  let lines: readonly Line[];
+
+  beforeAll(async () => {
+    await buildOnce();
+    work = workDirectory(FILES);
+    const cwd = work.path;
+    const pushed = await runIngot(['push', 'double', '--name', 'double', '--alias', 'prod'], { cwd });
+    expect(pushed.status, pushed.stderr).toBe(0);
+    server = await up(cwd);
+    const env = clientEnv(cwd, server.url);
+    const options = { cwd, env, timeout: 600_000, maxBuffer: 1 << 26 };
+    const { stdout } = await promisify(execFile)(PYTHON, [CLIENT, 'models:/double@prod'], options);
+    lines = stdout
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line));
+  }, 600_000);
+
+  afterAll(async () => {
+    await server?.[Symbol.asyncDispose]();
+    work?.[Symbol.dispose]();
+  });
+
+  it('answer the same when they come back by their alias, whatever framework made them', () => {
+    const logged = lines.filter(({ want }) => want !== undefined);
+    expect(logged.map(({ model }) => model)).toEqual(expect.arrayContaining(['sklearn', 'pyfunc']));
+    for (const { got, want, model } of logged)
+      for (const [n, value] of want.entries()) expect(got[n], model).toBeCloseTo(value, 5);
+  });
+
+  it('load what Ingot has pushed, with modules of its own', () => {
+    expect(lines.find(({ model }) => model === 'models:/double@prod')?.got).toEqual([0, 2, 4, 6]);
+  });
+
+  it('are versions of Ingot with flavor, signature, environment, run and metrics, kept by a root each', async () => {
+    const shown = await runIngot(['show', 'sklearn@prod', '--json'], { cwd: work.path });
+    const { version } = JSON.parse(shown.stdout);
+    expect(version).toMatchObject({
+      number: 1,
+      flavor: 'sklearn',
+      metrics: { auc: 0.9 },
+      params: { c: '1' },
+      signature: {
+        inputs: [
+          { name: 'a', type: 'float' },
+          { name: 'b', type: 'float' },
+        ],
+      },
+      lineage: { run: lines.find(({ model }) => model === 'sklearn')?.run },
+    });
+    expect(version.environment.requirements).toContainEqual(expect.stringMatching(/^scikit-learn/));
+    const roots = await readdir(join(work.path, 'store/roots/logged-models'));
+    expect(roots).toHaveLength(lines.filter(({ want }) => want !== undefined).length);
+    const root = await readFile(join(work.path, 'store/roots/logged-models', roots[0] ?? ''), 'utf8');
+    expect(JSON.parse(root).packs.length).toBeGreaterThan(0);
+  });
+
+  it('answer the same through ingot, from the store and as models:/ of the server, which mean the same bytes', async () => {
+    const cwd = work.path;
+    const env = clientEnv(cwd, server.url);
+    const predict = (source: string) =>
+      runIngot(['predict', source, '-f', 'rows.json', '--env', 'none', '--json'], { cwd, env });
+    const stored = await predict('sklearn@prod');
+    expect(stored.status, stored.stderr).toBe(0);
+    const served = await predict('models:/sklearn@prod');
+    expect(served.status, served.stderr).toBe(0);
+    const want = lines.find(({ model }) => model === 'sklearn')?.want;
+    expect(JSON.parse(stored.stdout).predictions).toEqual(want);
+    expect(JSON.parse(served.stdout).predictions).toEqual(want);
+    const pulled = await runIngot(['pull', 'models:/sklearn/1', '-o', 'pulled', '--json'], { cwd, env });
+    const shown = await runIngot(['show', 'sklearn:1', '--json'], { cwd });
+    expect(JSON.parse(pulled.stdout).digest).toBe(JSON.parse(shown.stdout).version.manifest);
+    const open = await runIngot(['pull', 'models:/sklearn@nope', '-o', 'none'], { cwd, env });
+    expect(open.status).toBe(3);
+  });
+});
