@@ -1,5 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
-import { type Kysely, Migrator } from 'kysely';
+import { type Kysely, Migrator, PostgresAdapter, sql } from 'kysely';
 import { FEED_STEPS } from '../events/migrations.ts';
 import { INDEX_STEPS } from '../index/migrations.ts';
 import { ACCESS_STEPS } from '../access/migrations.ts';
@@ -34,8 +34,26 @@ export const OWN_MIGRATIONS: MigrationSteps = {
  * @throws IngotError `refused` when a newer release has written the tables.
  */
 export async function migrate<Tables>(database: Kysely<Tables>, steps: MigrationSteps): Promise<void> {
+  if (!(database.getExecutor().adapter instanceof PostgresAdapter)) return runSteps(database, steps);
+  // What marks the steps is itself made by whoever comes first: the others wait for the connection that holds the lock.
+  await database.connection().execute(async (connection) => {
+    await sql`select pg_advisory_lock(${MIGRATION_LOCK})`.execute(connection);
+    try {
+      const { rows } = await sql<{ schema: string }>`select current_schema() as schema`.execute(connection);
+      await runSteps(connection, steps, rows[0]?.schema);
+    } finally {
+      await sql`select pg_advisory_unlock(${MIGRATION_LOCK})`.execute(connection);
+    }
+  });
+}
+
+/** A number that no other use of the same database has. */
+const MIGRATION_LOCK = 4_735_220_111;
+
+async function runSteps<Tables>(database: Kysely<Tables>, steps: MigrationSteps, schema?: string): Promise<void> {
   const migrator = new Migrator({
     db: database,
+    ...(schema === undefined ? {} : { migrationTableSchema: schema }),
     provider: { getMigrations: async () => ({ ...steps }) },
     allowUnorderedMigrations: true,
   });
