@@ -22,6 +22,7 @@ import { createServedContents } from './contents/served-contents.ts';
 import { Feed } from './events/feed.ts';
 import { createRegistryApp } from './http/app.ts';
 import { createGate } from './http/gate.ts';
+import type { GuardedRoute } from './http/route-access.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { accessRoutes } from './http/native/access-routes.ts';
@@ -70,6 +71,8 @@ export interface RegistryServer extends AsyncDisposable {
   readonly isOpen: boolean;
   /** A token of an admin, made because nobody else could have come in; it is shown once. */
   readonly firstToken: string | undefined;
+  /** All that it answers, and who may ask it. */
+  readonly routes: readonly GuardedRoute[];
 }
 
 /**
@@ -125,8 +128,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       version,
     };
     const { allowedHosts = [], rates = DEFAULT_RATES, trustedProxies = [] } = options;
+    const routes: GuardedRoute[] = [];
     const app = await createRegistryApp({
       services,
+      onRoute: (route) => routes.push(route),
       gate: createGate({ access, audit, allowedHosts, rates }),
       trustedProxies,
       protocols: [
@@ -148,7 +153,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       await audit[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     };
-    return { url, isOpen: access.isOpen(), firstToken: access.firstToken, [Symbol.asyncDispose]: end };
+    return { url, routes, isOpen: access.isOpen(), firstToken: access.firstToken, [Symbol.asyncDispose]: end };
   } catch (error) {
     await database[Symbol.asyncDispose]();
     throw error;

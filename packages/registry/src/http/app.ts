@@ -5,7 +5,7 @@ import { fromFramework, refuseConnection } from './framework-errors.ts';
 import { withoutHiddenNames } from './hidden-names.ts';
 import { parseJsonBody } from './json-body.ts';
 import { errorOf, problemOf } from './problem.ts';
-import { type Gate, guardRoutes } from './route-access.ts';
+import { type Gate, type GuardedRoute, guardRoutes } from './route-access.ts';
 import { refuseSlowBodies } from './slow-bodies.ts';
 
 /** A protocol of the server: registers its routes. */
@@ -20,6 +20,8 @@ export interface AppOptions {
   readonly bodyLimit?: number;
   /** Addresses of reverse proxies whose word counts for where a request came from. Default: none. */
   readonly trustedProxies?: readonly string[];
+  /** Is told of every route. Default: nobody is. */
+  readonly onRoute?: (route: GuardedRoute) => void;
   /** Connections at once; more are closed. Default: 4,096. */
   readonly maxConnections?: number;
 }
@@ -56,7 +58,7 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
   });
   takeJson(app);
   refuseSlowBodies(app);
-  guardRoutes(app, gate);
+  guardRoutes(app, gate, options.onRoute);
   for (const protocol of options.protocols) await protocol(app, services);
   await app.ready();
   return app;

@@ -40,13 +40,21 @@ export interface Gate {
   beforeAnswer?(): Promise<void> | undefined;
 }
 
+/** A route, and who may call it. */
+export interface GuardedRoute {
+  readonly method: string;
+  readonly url: string;
+  readonly access: RouteAccess;
+}
+
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Puts a gate before every route, also of plugins that are registered later. A route that does not say who may call it fails the start. */
-export function guardRoutes(app: FastifyInstance, gate: Gate): void {
+export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: GuardedRoute) => void): void {
   app.decorateRequest('identity');
   app.addHook('onRoute', ({ config, method, url }) => {
     if (config?.access === undefined) throw new Error(`${String(method)} ${url} does not say who may call it`);
+    for (const each of [method].flat()) onRoute?.({ method: each, url, access: config.access });
   });
   app.addHook('onRequest', async (request) => {
     gate.admit?.(request);

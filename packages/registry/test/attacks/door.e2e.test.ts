@@ -125,18 +125,17 @@ describe('credentials', () => {
 
   it('an unknown name takes as long as a wrong password', async () => {
     await using server = await withAna();
-    const took = async (name: string): Promise<number> => {
-      const times: number[] = [];
-      for (let time = 0; time < 8; time += 1) {
+    const fastest = new Map<string, number>();
+    // In turns, and the fastest of each: whatever else the machine does slows both down.
+    for (let time = 0; time < 9; time += 1)
+      for (const name of ['ana', 'zoe']) {
         const began = performance.now();
         await server.ask('/api/v1/models', basic(name, `wrong password ${time}`));
-        times.push(performance.now() - began);
+        fastest.set(name, Math.min(fastest.get(name) ?? Number.POSITIVE_INFINITY, performance.now() - began));
       }
-      return times.sort((a, b) => a - b)[2] ?? 0;
-    };
-    await took('warm');
-    const [known, unknown] = [await took('ana'), await took('zoe')];
-    expect(Math.max(known, unknown) / Math.min(known, unknown)).toBeLessThan(2.5);
+    const [known = 0, unknown = 0] = ['ana', 'zoe'].map((name) => fastest.get(name));
+    expect(Math.max(known, unknown) / Math.min(known, unknown)).toBeLessThan(2);
+    expect(unknown).toBeGreaterThan(10);
   });
 
   it('after ten wrong passwords no more are tried, and what was right before still is', async () => {
