@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { connect } from '@ingot/client/connect';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildOnce } from '../../../../conformance/cli/build-once.ts';
 import { BINARY, runIngot, workDirectory } from '../../../../conformance/cli/run-case.ts';
@@ -31,11 +32,9 @@ interface Running extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Starts `ingot up` on a free port. */
-async function up(cwd: string): Promise<Running> {
-  const words = [BINARY, 'up', '--port', '0', '--json'];
-  const env = { ...worldOf(cwd), INGOT_STATE: join(cwd, 'state') };
-  const child = spawn(process.execPath, words, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] });
+/** Starts a server of the command line, and waits until it says where it is. */
+async function started(words: readonly string[], cwd: string, env: Record<string, string>): Promise<Running> {
+  const child = spawn(process.execPath, [BINARY, ...words], { cwd, env, stdio: ['ignore', 'pipe', 'ignore'] });
   const ended = new Promise((resolve) => child.on('close', resolve));
   const line = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next();
   const stop = async (): Promise<void> => {
@@ -75,7 +74,7 @@ describe.skipIf(!existsSync(PYTHON))('models of the real MLflow client', () => {
     const cwd = work.path;
     const pushed = await runIngot(['push', 'double', '--name', 'double', '--alias', 'prod'], { cwd });
     expect(pushed.status, pushed.stderr).toBe(0);
-    server = await up(cwd);
+    server = await started(['up', '--port', '0', '--json'], cwd, { ...worldOf(cwd), INGOT_STATE: join(cwd, 'state') });
     const env = clientEnv(cwd, server.url);
     const options = { cwd, env, timeout: 600_000, maxBuffer: 1 << 26 };
     const { stdout } = await promisify(execFile)(PYTHON, [CLIENT, 'models:/double@prod'], options);
@@ -127,15 +126,12 @@ describe.skipIf(!existsSync(PYTHON))('models of the real MLflow client', () => {
   it('answer the same through ingot, from the store and as models:/ of the server, which mean the same bytes', async () => {
     const cwd = work.path;
     const env = clientEnv(cwd, server.url);
-    const predict = (source: string) =>
-      runIngot(['predict', source, '-f', 'rows.json', '--env', 'none', '--json'], { cwd, env });
-    const stored = await predict('sklearn@prod');
-    expect(stored.status, stored.stderr).toBe(0);
-    const served = await predict('models:/sklearn@prod');
-    expect(served.status, served.stderr).toBe(0);
     const want = lines.find(({ model }) => model === 'sklearn')?.want;
-    expect(JSON.parse(stored.stdout).predictions).toEqual(want);
-    expect(JSON.parse(served.stdout).predictions).toEqual(want);
+    for (const source of ['sklearn@prod', 'models:/sklearn@prod']) {
+      await using served = await started(['serve', source, '--port', '0', '--env', 'none', '--json'], cwd, env);
+      const { predictions } = await connect(served.url).model('sklearn').predict(JSON.parse(FILES['rows.json']));
+      expect(predictions, source).toEqual(want);
+    }
     const pulled = await runIngot(['pull', 'models:/sklearn/1', '-o', 'pulled', '--json'], { cwd, env });
     const shown = await runIngot(['show', 'sklearn:1', '--json'], { cwd });
     expect(JSON.parse(pulled.stdout).digest).toBe(JSON.parse(shown.stdout).version.manifest);
