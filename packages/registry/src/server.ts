@@ -94,6 +94,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     const indexed = await openServedIndex({
       database,
       blobs: store.blobs,
+      contents: store.contents,
       log,
       now,
       openRegistry: (onEvent) =>

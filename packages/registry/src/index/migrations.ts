@@ -2,7 +2,10 @@ import { type Kysely, PostgresAdapter, sql } from 'kysely';
 import type { MigrationSteps } from '../database/migration-steps.ts';
 
 /** What makes the tables of this room. */
-export const INDEX_STEPS: MigrationSteps = { '2026-11-21-index-1': { up: makeTables } };
+export const INDEX_STEPS: MigrationSteps = {
+  '2026-11-21-index-1': { up: makeTables },
+  '2026-11-21-index-2': { up: addSearch },
+};
 
 interface Column {
   readonly type: 'text' | 'integer' | 'number';
@@ -90,6 +93,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       run: textOrNull,
       executes_code: integerOrNull,
       files_known: integer,
+      search_text: text,
       record: text,
     },
     key: ['model_id', 'number'],
@@ -194,6 +198,17 @@ async function makeTables(database: Kysely<unknown>): Promise<void> {
   const isPostgres = database.getExecutor().adapter instanceof PostgresAdapter;
   for (const [name, table] of Object.entries(TABLES))
     for (const statement of statementsOf(name, table, isPostgres)) await sql.raw(statement).execute(database);
+}
+
+/** What searches need besides: equal tags are found by the beginning of their value, as long ones fit into no index. */
+async function addSearch(database: Kysely<unknown>): Promise<void> {
+  const tables = await database.introspection.getTables();
+  const versions = tables.find(({ name }) => name === 'versions');
+  if (versions !== undefined && !versions.columns.some(({ name }) => name === 'search_text'))
+    await sql.raw(`alter table "versions" add column "search_text" text not null default ''`).execute(database);
+  await sql
+    .raw('create index "version_tags_by_value" on "version_tags" ("key", (substr("value", 1, 100)), "model_id", "number")')
+    .execute(database);
 }
 
 function statementsOf(name: string, { columns, key, indexes, unique }: Table, isPostgres: boolean): string[] {

@@ -64,8 +64,10 @@ export interface VersionRow {
   git_dirty: number | null;
   run: string | null;
   executes_code: number | null;
-  /** Whether the digests of its files are in `version_files`. */
+  /** Whether the digests of its files are in `version_files`: 0 not yet, 1 they are, 2 they cannot be read. */
   files_known: number;
+  /** What people have written of it, a line each: what words are looked for in. */
+  search_text: string;
   /** JSON of the `VersionRecord` without `aliases`. */
   record: string;
 }

@@ -58,9 +58,16 @@ export function versionRow(record: StoredRecord, place: VersionPlace): VersionRo
     run: storableOrNull(lineage?.run),
     executes_code: serializer === undefined ? null : Number(serializer.executesCode),
     files_known: place.filesKnown,
+    search_text: searchText(record),
     // The same text whichever way the record came about.
     record: canonicalJson(record),
   };
+}
+
+/** What people have written of a version, a line each. */
+export function searchText({ label, description, author, message, card, tags = {} }: Partial<StoredRecord>): string {
+  const tagged = Object.entries(tags).map(([key, value]) => `${key} ${value}`);
+  return storable([label, description, author, message, ...tagged, card].filter((line) => line !== undefined).join('\n'));
 }
 
 /** Rows of a version's tags. */
