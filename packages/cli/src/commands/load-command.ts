@@ -10,6 +10,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   import: () => import('./import.ts'),
   ls: () => import('./ls.ts'),
   show: () => import('./show.ts'),
+  types: () => import('./types.ts'),
   diff: () => import('./diff.ts'),
   edit: () => import('./edit.ts'),
   'alias set': () => import('./alias-set.ts'),

@@ -28,6 +28,13 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     examples: ['ingot show churn@production', 'ingot show churn --card > card.md'],
   },
   {
+    name: 'types',
+    about: 'print TypeScript types of what a model takes and answers',
+    group: 'store',
+    args: [REF],
+    examples: ['ingot types churn@production > churn.ts'],
+  },
+  {
     name: 'diff',
     about: 'compare two versions',
     group: 'store',

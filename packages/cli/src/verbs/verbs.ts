@@ -24,7 +24,6 @@ export const VERBS: readonly VerbSpec[] = [
 
 /** Words that people may try because the documentation of later releases names them. */
 export const LATER_VERBS: readonly string[] = [
-  'types',
   'backup',
   'restore',
   'bake',
