@@ -207,7 +207,9 @@ async function addSearch(database: Kysely<unknown>): Promise<void> {
   if (versions !== undefined && !versions.columns.some(({ name }) => name === 'search_text'))
     await sql.raw(`alter table "versions" add column "search_text" text not null default ''`).execute(database);
   await sql
-    .raw('create index "version_tags_by_value" on "version_tags" ("key", (substr("value", 1, 100)), "model_id", "number")')
+    .raw(
+      'create index "version_tags_by_value" on "version_tags" ("key", (substr("value", 1, 100)), "model_id", "number")',
+    )
     .execute(database);
 }
 

@@ -66,13 +66,15 @@ export function versionRow(record: StoredRecord, place: VersionPlace): VersionRo
 
 /** What people have written of a version, a line each. */
 export function searchText({ label, description, author, message, card, tags = {} }: Partial<StoredRecord>): string {
-  const tagged = Object.entries(tags).map(([key, value]) => `${key} ${value}`);
-  return storable([label, description, author, message, ...tagged, card].filter((line) => line !== undefined).join('\n'));
+  const tagged = sortedEntries(tags).map(([key, value]) => `${key} ${value}`);
+  return storable(
+    [label, description, author, message, ...tagged, card].filter((line) => line !== undefined).join('\n'),
+  );
 }
 
 /** Rows of a version's tags. */
 export function tagRows(record: StoredRecord): VersionTagRow[] {
-  const rows = Object.entries(record.tags ?? {}).map(([key, value]) => ({
+  const rows = sortedEntries(record.tags ?? {}).map(([key, value]) => ({
     ...keyOf(record),
     key: storable(key),
     value: storable(value),
@@ -82,7 +84,7 @@ export function tagRows(record: StoredRecord): VersionTagRow[] {
 
 /** Rows of a version's metrics. */
 export function metricRows(record: StoredRecord): VersionMetricRow[] {
-  const rows = Object.entries(record.metrics ?? {}).map(([key, value]) => ({
+  const rows = sortedEntries(record.metrics ?? {}).map(([key, value]) => ({
     ...keyOf(record),
     key: storable(key),
     value,
@@ -137,6 +139,11 @@ function keyOf({ modelId, number }: StoredRecord): { readonly model_id: string; 
   return { model_id: modelId, number };
 }
 
+// The same rows whatever order a record's entries came in.
+function sortedEntries<Value>(object: Readonly<Record<string, Value>>): [string, Value][] {
+  return Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
 // What differs only in characters that no database holds is one key in the index.
 function distinct<Row>(rows: readonly Row[], key: (row: Row) => string): Row[] {
   return [...new Map(rows.map((row) => [key(row), row])).values()];
@@ -145,7 +152,7 @@ function distinct<Row>(rows: readonly Row[], key: (row: Row) => string): Row[] {
 const DEEPEST = 16;
 
 function flattened(object: JsonObject, prefix: string, depth = 1): [string, JsonValue][] {
-  return Object.entries(object).flatMap(([key, value]): [string, JsonValue][] => {
+  return sortedEntries(object).flatMap(([key, value]): [string, JsonValue][] => {
     if (isJsonObject(value) && depth < DEEPEST && Object.keys(value).length > 0)
       return flattened(value, `${prefix}${key}.`, depth + 1);
     return value === undefined ? [] : [[`${prefix}${key}`, value]];
