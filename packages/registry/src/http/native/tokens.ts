@@ -1,6 +1,7 @@
 import { IngotError } from '@ingot/core/errors';
 import { z } from 'zod';
 import type { Access } from '../../access/access.ts';
+import type { AccessState } from '../../access/access-state.ts';
 import type { Identity } from '../../access/identity.ts';
 import type { Audit } from '../../audit/audit.ts';
 import { originOf } from '../gate.ts';
@@ -46,7 +47,12 @@ function listing(app: NativeApp, { accounts, authorizer }: Access): void {
   );
 }
 
-function creating(app: NativeApp, { accounts, authorizer }: Access, { accessLog }: Audit, now: () => Date): void {
+function creating(
+  app: NativeApp,
+  { accounts, authorizer, state }: Access,
+  { accessLog }: Audit,
+  now: () => Date,
+): void {
   app.post(
     '/tokens',
     {
@@ -64,11 +70,10 @@ function creating(app: NativeApp, { accounts, authorizer }: Access, { accessLog 
       const account = ownerOf(identity, body);
       const isOwn = account !== undefined && identity.account !== undefined && account === identity.name;
       if (!isOwn) authorizer.check(identity, 'admin', SERVER);
-      if (isOwn && identity.kind === 'token')
-        throw new IngotError('forbidden', 'a token makes no other tokens', { hint: 'ingot login URL' });
       const { name, scopes, expiresInDays } = body;
-      const expiry =
-        expiresInDays === undefined ? {} : { expiresAt: new Date(now().getTime() + expiresInDays * DAY_MS) };
+      const wanted = expiresInDays === undefined ? undefined : now().getTime() + expiresInDays * DAY_MS;
+      const ends = isOwn ? latestEnd(state, identity, wanted) : wanted;
+      const expiry = ends === undefined ? {} : { expiresAt: new Date(ends) };
       const limits = scopes === undefined ? {} : { scopes: scopes.map(grantOf) };
       const whose = account === undefined ? {} : { account };
       const token = await accounts.addToken({ name, ...whose, ...limits, ...expiry }, identity.name);
@@ -77,6 +82,16 @@ function creating(app: NativeApp, { accounts, authorizer }: Access, { accessLog 
       return reply.status(201).header('cache-control', 'no-store').send(token);
     },
   );
+}
+
+/** A token makes others of its account that last no longer than it does; one that is limited makes none. */
+function latestEnd(state: AccessState, { subject = '' }: Identity, wanted: number | undefined): number | undefined {
+  const maker = subject.startsWith('token:') ? state.token(subject.slice('token:'.length)) : undefined;
+  if (maker === undefined) return wanted;
+  if (maker.scopes !== undefined)
+    throw new IngotError('forbidden', 'a token that is limited makes no other tokens', { hint: 'ingot login URL' });
+  const ends = Math.min(maker.expiresAt, wanted ?? Number.POSITIVE_INFINITY);
+  return Number.isFinite(ends) ? ends : undefined;
 }
 
 function ownerOf(identity: Identity, { account, service }: z.output<typeof Draft>): string | undefined {
