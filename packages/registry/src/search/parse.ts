@@ -17,7 +17,8 @@ export interface Dialect {
 }
 
 /** Shown with every error, because an example says most. */
-export const EXAMPLE = "stage = 'Production' AND (metrics.auc >= 0.9 OR tags.team = 'growth') AND NOT package:numpy < 2";
+export const EXAMPLE =
+  "stage = 'Production' AND (metrics.auc >= 0.9 OR tags.team = 'growth') AND NOT package:numpy < 2";
 
 /**
  * Reads a search; an empty one lets everything through and gives undefined.
@@ -201,7 +202,8 @@ class Parser {
     const { kind, text, parts, at } = token;
     if (kind === 'text') return { text, isQuoted: true, at };
     const [only] = parts;
-    if (kind === 'name' && parts.length === 1 && only?.isQuoted === true) return { text: only.text, isQuoted: true, at };
+    if (kind === 'name' && parts.length === 1 && only?.isQuoted === true)
+      return { text: only.text, isQuoted: true, at };
     const number = kind === 'name' ? numberIn(text) : undefined;
     if (number !== undefined) return { text, isQuoted: false, number, at };
     if (kind === 'name' && this.#dialect.isStrict !== true && !JOINS.has(text.toLowerCase()))
