@@ -17,7 +17,7 @@ export async function run(context: Context): Promise<Result> {
   const rows = (): string[][] =>
     events.map((event) => [
       out.colors.dim(formatTime(event.at)),
-      plain(event.actor),
+      event.claimed === true ? `${plain(event.actor)} ${out.colors.dim('(claimed)')}` : plain(event.actor),
       plain(event.summary),
       event.reason === undefined ? '' : out.colors.dim(`“${plain(event.reason)}”`),
     ]);

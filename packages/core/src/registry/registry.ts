@@ -121,6 +121,8 @@ export interface HistoryEntry {
   readonly summary: string;
   readonly reason?: string;
   readonly body: JsonObject;
+  /** A server says: nobody has proved to be this actor. Default: nothing is said about that. */
+  readonly claimed?: boolean;
 }
 
 /** What `resolve` answers: enough to load the version without asking again. */

@@ -40,7 +40,7 @@ export class Origins {
     const name = hostName(host);
     if (name === undefined || !this.#isOurs(name, localAddress))
       throw new IngotError('forbidden', `this server does not answer to the name "${(host ?? '').slice(0, 100)}"`, {
-        hint: 'ingot up --allowed-host NAME',
+        hint: 'ingot up --allowed-hosts NAME',
       });
     const isForeign = fetchSite === 'cross-site' && !isNavigation;
     if (origin === undefined ? !isForeign : originHost(origin) === host?.toLowerCase()) return;

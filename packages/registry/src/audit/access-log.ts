@@ -26,6 +26,7 @@ export type AccessKind =
   | 'token-revoked'
   | 'downloaded'
   | 'exported'
+  | 'policy-changed'
   | 'checkpoint-refused'
   | 'protected-move-flagged'
   | 'suppressed';

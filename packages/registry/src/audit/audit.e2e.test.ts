@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { bodyOf, readIfPresent } from '@ingot/core/blob/bytes';
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { createMemoryBlobStore } from '@ingot/core/blob/memory';
+import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { FormatOnce } from '@ingot/core/content/store-format';
 import { digestOf } from '@ingot/core/digest';
 import { parseModelName } from '@ingot/core/ref';
@@ -43,6 +44,7 @@ async function opened() {
   const indexed = await openServedIndex({
     database,
     blobs,
+    contents: createBlobContentStore(blobs, { format }),
     log,
     now,
     openRegistry: (onEvent) =>

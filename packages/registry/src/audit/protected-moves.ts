@@ -73,12 +73,18 @@ export class ProtectedMoves {
     );
   }
 
-  /** Notes, on the disk before it is done, that this server is about to move a protected alias. */
-  async intend(modelId: string, alias: string, to: number | null): Promise<void> {
+  /** Notes, on the disk before it is done, that this server is about to move a protected alias. Gives the note's id. */
+  async intend(modelId: string, alias: string, to: number | null): Promise<string> {
     const { own, now, random } = this.#options;
     const id = Buffer.from(random(12)).toString('hex');
     const row = { id, model_id: modelId, alias, to_number: to, at: now().toISOString() };
     await own.insertInto('audit_intended_moves').values(row).execute();
+    return id;
+  }
+
+  /** Takes back a note: the move is among the events that this server wrote, or was never made. */
+  async withdraw(id: string): Promise<void> {
+    await this.#options.own.deleteFrom('audit_intended_moves').where('id', '=', id).execute();
   }
 
   /** Looks at an event that was just projected from a model's log: flags a move that no server made. */

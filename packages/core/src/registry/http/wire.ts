@@ -117,6 +117,7 @@ export function readHistoryEntry(body: JsonObject): HistoryEntry {
     summary: fields.text('summary'),
     reason: fields.optionalText('reason'),
     body: fields.object('body'),
+    claimed: fields.optionalBoolean('claimed'),
   });
 }
 

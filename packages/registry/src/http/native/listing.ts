@@ -67,7 +67,7 @@ export async function versionPage(
 
 /** What happened to a model, oldest first. */
 export async function historyPage(
-  { database, index }: Services,
+  { database, index, audit }: Services,
   name: ModelName,
   { after = 0, limit }: PageWanted<number>,
 ): Promise<Page<HistoryEntry>> {
@@ -88,5 +88,8 @@ export async function historyPage(
       body: body === null ? undefined : JSON.parse(body),
     });
   });
-  return pageFrom(entries, limit, { kind: 'history', keyOf: ({ seq }) => seq });
+  const proved = await audit?.written.authenticated(`models/${id}`, after + 1, after + limit + 1);
+  const told =
+    proved === undefined ? entries : entries.map((entry) => ({ ...entry, claimed: !proved.has(entry.digest) }));
+  return pageFrom(told, limit, { kind: 'history', keyOf: ({ seq }) => seq });
 }

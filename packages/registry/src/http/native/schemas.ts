@@ -266,6 +266,7 @@ export const HistoryEntry = named(
     summary: z.string(),
     reason: z.string().optional(),
     body: JsonObjectValue,
+    claimed: z.boolean().optional().describe('Nobody has proved to be this actor.'),
   }),
 );
 
