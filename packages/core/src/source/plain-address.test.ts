@@ -31,7 +31,6 @@ describe('isPlainAddress', () => {
     'churn:7',
     'team/churn@production',
     'churn@sha256:00',
-    'models:/churn/7',
     'churn.pkl',
     'models/churn.pkl',
     '~ana',
@@ -107,5 +106,28 @@ describe('parseGlob', () => {
     ['m.pkl', 'mxpkl', undefined],
   ])('matches %s with %s: %j', (pattern, name, values) => {
     expect(parseGlob(pattern).match(name)).toEqual(values);
+  });
+});
+
+describe('addresses of an MLflow server', () => {
+  const host = { cwd: '/srv', trackingUri: 'https://ana:secret@mlflow.example/team/' };
+
+  it.each(['models:/churn/7', 'models:/churn@production', 'models://churn/latest', 'runs:/0123/model'])(
+    'are addresses: %s',
+    (text) => {
+      expect(isPlainAddress(text)).toBe(true);
+      expect(parsePlainAddress(text, host)).toMatchObject({ text, isPattern: false, isDirectory: true });
+    },
+  );
+
+  it('belong to the server that is named, whichever that is', () => {
+    const { root, parts } = parsePlainAddress('models:/churn@production', host);
+    expect(root).toBe('mlflow+https://ana:secret@mlflow.example/team/models');
+    expect(parts.map(({ literal }) => literal)).toEqual(['churn@production']);
+  });
+
+  it('need a server: none, or a directory, is an error that says what to do', () => {
+    expect(() => parsePlainAddress('models:/churn/7', { cwd: '/srv' })).toThrow('MLFLOW_TRACKING_URI names none');
+    expect(() => parsePlainAddress('models:/churn/7', { cwd: '/srv', trackingUri: './mlruns' })).toThrow('no server');
   });
 });

@@ -106,7 +106,6 @@ describe('the artifact proxy', () => {
 
   it.each([
     '..%2f..%2fetc%2fpasswd',
-    '%2e%2e/%2e%2e/etc/passwd',
     '%252e%252e%252fetc',
     '..%5c..%5cetc',
     '/proc/self/root',
