@@ -20,6 +20,7 @@ import { openArtifacts } from './artifacts/artifacts.ts';
 import { openDatabase } from './database/database.ts';
 import { createServedContents } from './contents/served-contents.ts';
 import { Feed } from './events/feed.ts';
+import { openGovernance } from './governance/governance.ts';
 import { createRegistryApp } from './http/app.ts';
 import { createGate } from './http/gate.ts';
 import type { GuardedRoute } from './http/route-access.ts';
@@ -104,7 +105,9 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
         }),
     });
     const { index } = indexed;
-    const registry = holdAliases(indexed.registry, audit.protectedMoves);
+    const held = holdAliases(indexed.registry, audit.protectedMoves);
+    const governance = openGovernance(held, { database, index, audit, authorizer, now });
+    const { registry } = governance;
     audit.follow(index);
     const feed = new Feed({ database, index, log });
     const contents = createServedContents({ store, database, authorizer, log, now });
@@ -127,6 +130,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       now,
       random,
       version,
+      governance,
     };
     const { allowedHosts = [], rates = DEFAULT_RATES, trustedProxies = [] } = options;
     const routes: GuardedRoute[] = [];

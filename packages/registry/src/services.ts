@@ -12,6 +12,7 @@ import type { Audit } from './audit/audit.ts';
 import type { ServedContents } from './contents/served-contents.ts';
 import type { Database } from './database/database.ts';
 import type { Feed } from './events/feed.ts';
+import type { Governance } from './governance/governance.ts';
 import type { ModelIndex } from './index/indexed-registry.ts';
 
 /** Receives the server's log lines; must be fast and must not throw. */
@@ -33,13 +34,15 @@ export interface ServedStore {
 export interface Services {
   readonly store: ServedStore;
   readonly database: Database;
-  /** Writes to the store's logs and answers from the index. */
+  /** Writes to the store's logs, where policies let it, and answers from the index. */
   readonly registry: Registry;
   /** The index besides its tables: what happens in it, and how far it is. */
   readonly index: ModelIndex;
   /** What happens in the index, here and at other servers over it. */
   readonly feed: Feed;
   readonly authorizer: Authorizer;
+  /** Policies, approvals, holds, retention. */
+  readonly governance: Governance;
   /** Accounts, tokens and sign-in; undefined where a trial has none. */
   readonly access?: Access;
   /** Who did what, and how it is proved; undefined where a trial has none. */

@@ -1,9 +1,14 @@
 import { aboutRoutes } from './about-routes.ts';
 import { aliasRoutes } from './alias-routes.ts';
+import { approvalRoutes } from './approvals-routes.ts';
+import { conditionRoutes } from './conditions-routes.ts';
 import { eventRoutes } from './event-routes.ts';
+import { holdRoutes } from './holds-routes.ts';
 import { modelRoutes } from './model-routes.ts';
 import type { NativeRoutes } from './native-api.ts';
+import { policyRoutes } from './policy-routes.ts';
 import { resolveRoutes } from './resolve-routes.ts';
+import { stageRoutes } from './stages-routes.ts';
 import { versionRoutes } from './version-routes.ts';
 
 /** All routes of the native API. */
@@ -14,4 +19,9 @@ export const NATIVE_ROUTES: readonly NativeRoutes[] = [
   aliasRoutes,
   resolveRoutes,
   eventRoutes,
+  stageRoutes,
+  policyRoutes,
+  approvalRoutes,
+  conditionRoutes,
+  holdRoutes,
 ];

@@ -8,7 +8,7 @@ import { modelTarget } from './request-model.ts';
 import { Resolved } from './schemas.ts';
 
 /** `GET /resolve?ref=`: which version a reference means. */
-export function resolveRoutes(app: NativeApp, { registry }: Services): void {
+export function resolveRoutes(app: NativeApp, { registry, index }: Services): void {
   app.get(
     '/resolve',
     {
@@ -17,12 +17,20 @@ export function resolveRoutes(app: NativeApp, { registry }: Services): void {
         operationId: 'resolve',
         tags: ['versions'],
         summary: 'Says which version a reference means, and where its contents lie.',
-        querystring: z.object({ ref: z.string().min(1).max(400).describe('`churn@production`') }),
+        querystring: z.object({
+          ref: z.string().min(1).max(400).describe('`churn@production`'),
+          at: z.iso
+            .datetime({ offset: true })
+            .optional()
+            .describe('What it meant then: after the last event of the log that is not later.'),
+        }),
         response: { 200: Resolved, ...READ_PROBLEMS },
       },
     },
-    async ({ query: { ref } }, reply) => {
-      const { reference: _, staleSince: __, ...resolved } = await registry.resolve(parseReference(ref));
+    async ({ query: { ref, at } }, reply) => {
+      const reference = parseReference(ref);
+      const answer = at === undefined ? registry.resolve(reference) : index.resolveAsOf(reference, new Date(at));
+      const { reference: _, staleSince: __, ...resolved } = await answer;
       saySeq(reply, resolved.seq);
       return { ref, ...resolved };
     },

@@ -12,6 +12,7 @@ import type { Publication } from '../../contents/publication-check.ts';
 import { createServedContents } from '../../contents/served-contents.ts';
 import { openDatabase } from '../../database/database.ts';
 import { Feed } from '../../events/feed.ts';
+import { openGovernance } from '../../governance/governance.ts';
 import { openIndexedRegistry } from '../../index/indexed-registry.ts';
 import type { Services } from '../../services.ts';
 import { createRegistryApp, type Protocol } from '../app.ts';
@@ -29,6 +30,8 @@ export interface TrialOptions {
   readonly protocols: readonly Protocol[];
   /** Default: anybody, without a name. */
   readonly identity?: Identity;
+  /** Says who asks, where that changes. Default: `identity`. */
+  readonly identify?: () => Identity;
   /** Default: everything is allowed. */
   readonly authorizer?: Authorizer;
   readonly now?: () => Date;
@@ -52,7 +55,9 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const openRegistry = (onEvent: (name: string, event: StoredEvent) => void) =>
     openLogRegistry({ blobs, actor: 'server', format, onEvent });
   const indexed = openIndexedRegistry({ database, blobs, openRegistry, log, now });
-  const { registry, index } = indexed;
+  const { index } = indexed;
+  const governance = openGovernance(indexed.registry, { database, index, authorizer, now });
+  const { registry } = governance;
   const feed = new Feed({ database, index, log });
   const served = createServedContents({ store, database, authorizer, log, now });
   // Tests publish drafts whose contents nobody stored.
@@ -64,13 +69,14 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
     index,
     feed,
     authorizer,
+    governance,
     contents: { ...served, publications },
     log,
     now,
     random,
     version: '0.0.0',
   };
-  const gate = { identify: () => identity, check: authorizer.check, requireSomebody: () => {} };
+  const gate = { identify: options.identify ?? (() => identity), check: authorizer.check, requireSomebody: () => {} };
   const app = await createRegistryApp({ services, gate, protocols });
   const end = async (): Promise<void> => {
     await app.close();

@@ -1,0 +1,139 @@
+import { IngotError } from '@ingot/core/errors';
+import type { ModelName } from '@ingot/core/ref';
+import type { VersionRecord } from '@ingot/core/registry/registry';
+import type { Kysely } from 'kysely';
+import type { IndexTables } from '../database/index-tables.ts';
+import { type ApprovalReader, counting, type GivenApproval } from './approvals.ts';
+import { failureText, judge, parseCondition, type Verdict } from './conditions.ts';
+import { type FactSources, factsOf, type Judged } from './facts.ts';
+import type { Goal, Guard } from './policy.ts';
+
+/** What became of one protection. */
+export interface GuardVerdict {
+  readonly guard: Guard;
+  readonly holds: boolean;
+  readonly approvals: { readonly needed: number; readonly given: readonly GivenApproval[] };
+  readonly conditions: readonly Verdict[];
+}
+
+/** Whether something may move, and what is missing. */
+export interface Checked {
+  readonly allowed: boolean;
+  readonly guards: readonly GuardVerdict[];
+}
+
+/** What checking needs. */
+export interface CheckerOptions {
+  readonly index: Kysely<IndexTables>;
+  readonly approvals: ApprovalReader;
+  readonly sources: FactSources;
+  readonly now: () => Date;
+}
+
+/** What is checked. */
+export interface Candidate {
+  readonly model: ModelName;
+  /** Undefined for a model that is about to be made. */
+  readonly modelId: string | undefined;
+  readonly goal: Goal;
+  /** The version, or what is about to become one. */
+  readonly version: Judged | VersionRecord;
+  readonly guards: readonly Guard[];
+}
+
+/** Checks a version against what protects an alias or a stage. */
+export class Checker {
+  readonly #options: CheckerOptions;
+
+  constructor(options: CheckerOptions) {
+    this.#options = options;
+  }
+
+  async check({ modelId, goal, version, guards }: Candidate): Promise<Checked> {
+    if (guards.length === 0) return { allowed: true, guards: [] };
+    const { sources, now } = this.#options;
+    const approvals = modelId === undefined ? [] : await this.#approvalsOf(modelId, version);
+    const needsParents = guards.some(({ conditions }) => conditions.some((text) => /\bparents?\./i.test(text)));
+    const parents = needsParents && modelId !== undefined ? await this.#parentsOf(modelId, version) : [];
+    const facts = factsOf(version, parents, sources);
+    const verdicts = guards.map((guard): GuardVerdict => {
+      const conditions = guard.conditions.map((text) => judge(parseCondition(text), facts));
+      const given = counting(approvals, { guard, goal, version, now: now() });
+      const holds = given.length >= guard.approvals && conditions.every((verdict) => verdict.holds);
+      return { guard, holds, approvals: { needed: guard.approvals, given }, conditions };
+    });
+    return { allowed: verdicts.every(({ holds }) => holds), guards: verdicts };
+  }
+
+  /** Refuses what is not allowed, naming what is missing. Throws `refused`. */
+  refuse({ model, goal, version }: Pick<Candidate, 'model' | 'goal' | 'version'>, checked: Checked): void {
+    if (checked.allowed) return;
+    const missing = checked.guards.flatMap(missingOf);
+    const of = version.number === undefined ? 'a version that is not published yet' : `version ${version.number}`;
+    const what =
+      goal.kind === 'alias'
+        ? `"${goal.name}" of "${model}" may not name ${of}`
+        : `${of} of "${model}" may not be in stage "${goal.name}"`;
+    throw new IngotError('refused', `${what}: ${missing.join('; ')}`, {
+      hint: hintOf(model, goal, version, checked),
+      details: {
+        model,
+        [goal.kind]: goal.name,
+        ...(version.number !== undefined && { number: version.number }),
+        missing,
+      },
+    });
+  }
+
+  async #approvalsOf(modelId: string, { number, manifest }: Judged): Promise<GivenApproval[]> {
+    return number === undefined ? [] : this.#options.approvals.of(modelId, { number, manifest });
+  }
+
+  async #parentsOf(modelId: string, { number }: Judged): Promise<Judged[]> {
+    if (number === undefined) return [];
+    const rows = await this.#options.index
+      .selectFrom('version_parents')
+      .innerJoin('versions', (join) =>
+        join
+          .onRef('versions.model_id', '=', 'version_parents.parent_model_id')
+          .onRef('versions.number', '=', 'version_parents.parent_number'),
+      )
+      .select('versions.record')
+      .where('version_parents.model_id', '=', modelId)
+      .where('version_parents.number', '=', number)
+      .orderBy('version_parents.place')
+      .limit(100)
+      .execute();
+    return rows.map(({ record }) => {
+      const parent: Judged = JSON.parse(record);
+      return parent;
+    });
+  }
+}
+
+/** Says what a protection misses, one text each; none when it holds. */
+export function missingOf({ guard, holds, approvals, conditions }: GuardVerdict): string[] {
+  if (holds) return [];
+  const { needed, given } = approvals;
+  const approved =
+    given.length >= needed
+      ? []
+      : [
+          `it has ${given.length} of ${needed} approvals (by ${guard.by.join(', ')}${guard.notAuthor ? ', not by its author' : ''})`,
+        ];
+  const failed = conditions
+    .filter((verdict) => !verdict.holds)
+    .map(({ condition, failing }) => {
+      const why = failing.map(failureText).join('; ');
+      return `the condition "${condition}" does not hold${why === '' ? '' : `: ${why}`}`;
+    });
+  return [...approved, ...failed];
+}
+
+function hintOf(model: ModelName, goal: Goal, { number }: Judged, { guards }: Checked): string {
+  if (number === undefined)
+    return `publish it without ${goal.kind} "${goal.name}", then: ingot promote ${model}:N ${goal.name}`;
+  const lacksApprovals = guards.some(({ approvals: { needed, given } }) => given.length < needed);
+  if (lacksApprovals) return `ingot approve ${model}:${number} --${goal.kind} ${goal.name}`;
+  return `ingot show ${model}:${number}`;
+}

@@ -1,0 +1,147 @@
+/** The room of governance, put together. */
+
+import { IngotError } from '@ingot/core/errors';
+import { type ModelName, parseModelName, type Reference } from '@ingot/core/ref';
+import type { Approval, ApprovalOptions, ApprovalPurpose, Registry } from '@ingot/core/registry/registry';
+import type { Authorizer, Identity, Target } from '../access/identity.ts';
+import type { Role } from '../access/grants.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { Database } from '../database/database.ts';
+import type { ModelIndex } from '../index/indexed-registry.ts';
+import { ApprovalReader, type GivenApproval, goalOf, mayApprove } from './approvals.ts';
+import { type Checked, Checker } from './check.ts';
+import type { FactSources } from './facts.ts';
+import { governed } from './governed.ts';
+import { type HeldVersions, holdsOf } from './holds.ts';
+import { type Goal, guardsOf, type PolicyDocument, stagesOf } from './policy.ts';
+import { PolicyStore } from './policy-store.ts';
+import { applyRetention, planRetention, type Releasable, type Retained } from './retention.ts';
+
+/** What the room is opened with. */
+export interface GovernanceOptions {
+  readonly database: Database;
+  readonly index: ModelIndex;
+  /** Default: a trial, where every approval counts and no move is foreign. */
+  readonly audit?: Pick<Audit, 'written' | 'protectedMoves'> | undefined;
+  readonly authorizer: Authorizer;
+  /** Facts for conditions besides what the log says: scans, signatures. Default: none. */
+  readonly sources?: FactSources;
+  readonly now: () => Date;
+}
+
+/** What must be so before something moves. */
+export interface Governance {
+  readonly policies: PolicyStore;
+  /** The registry with policies before it. */
+  readonly registry: Registry;
+  /** Stages that versions of a model (default: of any) may be in; the first means none. */
+  stages(model?: ModelName): Promise<readonly string[]>;
+  /** Says whether a version may be what an alias names, or be in a stage, and what is missing. */
+  check(reference: Reference, goal: Goal): Promise<Checked & { readonly number: number; readonly modelId: string }>;
+  /**
+   * Approves a version in somebody's name.
+   * @throws IngotError `forbidden` for whom the policies do not ask, and as `Registry.approve` does.
+   */
+  approve(
+    by: Identity,
+    request: { readonly reference: Reference; readonly purpose: ApprovalPurpose; readonly options: ApprovalOptions },
+  ): Promise<Approval>;
+  approvals(name: ModelName): Promise<readonly GivenApproval[]>;
+  holds(name: ModelName): Promise<HeldVersions>;
+  /** Says what retention lets go; `dryRun` false: lets it go. */
+  retain(options: RetainOptions): Promise<Retained & { readonly planned: readonly Releasable[] }>;
+}
+
+/** How retention is asked. */
+export interface RetainOptions {
+  /** Default: every model. */
+  readonly model?: ModelName | undefined;
+  readonly dryRun: boolean;
+  readonly actor: string;
+}
+
+/** Opens the room over a registry. */
+export function openGovernance(inner: Registry, options: GovernanceOptions): Governance {
+  const { database, index, audit, authorizer, sources = {}, now } = options;
+  const policies = new PolicyStore({ own: database.own, now });
+  const approvals = new ApprovalReader({ index: database.index, written: audit?.written });
+  const checker = new Checker({ index: database.index, approvals, sources, now });
+  const layer = { policies, checker, index, moves: audit?.protectedMoves, written: audit?.written };
+  const registry = governed(inner, layer);
+  audit?.protectedMoves.protect((modelId, alias) => isProtected(database, policies, modelId, alias));
+  return {
+    policies,
+    registry,
+    stages: async (model) => stagesOf(model, await policies.read()),
+    async check(reference, goal) {
+      const { id: modelId } = await index.placeOf(reference.name);
+      const version = await inner.version(reference);
+      const guards = guardsOf(reference.name, goal, await policies.read());
+      const checked = await checker.check({ model: reference.name, modelId, goal, version, guards });
+      return { ...checked, number: version.number, modelId };
+    },
+    async approve(by, { reference, purpose, options: given }) {
+      const document = await policies.read();
+      const role = requireApprover(by, { reference, purpose }, { document, authorizer });
+      return inner.approve(reference, purpose, { ...given, role });
+    },
+    approvals: async (name) => approvals.of((await index.placeOf(name)).id),
+    holds: async (name) => holdsOf(database.index, (await index.placeOf(name)).id),
+    async retain({ model, dryRun, actor }) {
+      const document = await policies.read();
+      const planned = await planRetention({ index: database.index, document, now: now(), model });
+      if (dryRun) return { planned, released: [], kept: [] };
+      return { planned, ...(await applyRetention(planned, { registry, actor })) };
+    },
+  };
+}
+
+interface Asked {
+  readonly reference: Reference;
+  readonly purpose: ApprovalPurpose;
+}
+
+/** Says in which role somebody approves. */
+function requireApprover(
+  by: Identity,
+  { reference, purpose }: Asked,
+  { document, authorizer }: { readonly document: PolicyDocument; readonly authorizer: Authorizer },
+): Role {
+  const model = reference.name;
+  const target: Target = { kind: 'model', model, ...('alias' in purpose && { alias: purpose.alias }) };
+  authorizer.check(by, 'read', { kind: 'model', model });
+  const role = roleOf(by, target, authorizer);
+  const goal = goalOf(purpose);
+  const guards = guardsOf(model, goal, document);
+  if (guards.length === 0) authorizer.check(by, 'promote', target);
+  else if (!guards.some((guard) => mayApprove(guard, by.name, role)))
+    throw new IngotError(
+      'forbidden',
+      `an approval of ${by.name} does not count for ${goal.kind} "${goal.name}" of "${model}"`,
+      {
+        hint: `those count: ${[...new Set(guards.flatMap((guard) => guard.by))].join(', ')}`,
+        details: { needs: [...new Set(guards.flatMap((guard) => guard.by))] },
+      },
+    );
+  return role;
+}
+
+function roleOf(by: Identity, target: Target, authorizer: Authorizer): Role {
+  if (authorizer.may(by, 'admin', target)) return 'admin';
+  if (authorizer.may(by, 'promote', target)) return 'promoter';
+  return authorizer.may(by, 'push', target) ? 'pusher' : 'reader';
+}
+
+// Every name that the model has had counts: a rename past the server must not take the protection away.
+async function isProtected(
+  { index }: Database,
+  policies: PolicyStore,
+  modelId: string,
+  alias: string,
+): Promise<boolean> {
+  const rows = await index.selectFrom('model_names').select('name').where('model_id', '=', modelId).execute();
+  if (rows.length === 0) return false;
+  const document = await policies.read();
+  const goal: Goal = { kind: 'alias', name: alias };
+  return rows.some(({ name }) => guardsOf(parseModelName(name), goal, document).length > 0);
+}
