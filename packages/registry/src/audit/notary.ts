@@ -187,7 +187,7 @@ export class Notary implements AsyncDisposable {
 
   async #loadPair(): Promise<KeyPair> {
     const { own, now } = this.#options;
-    const newest = own.selectFrom('audit_keys').selectAll().orderBy('created_at').limit(1);
+    const newest = own.selectFrom('audit_keys').selectAll().orderBy('created_at').orderBy('id').limit(1);
     let row = await newest.executeTakeFirst();
     if (row === undefined) {
       const { id, publicKey, privateKey } = makeKeyPair();
