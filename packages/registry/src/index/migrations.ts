@@ -109,7 +109,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       versions_by_run: ['run'],
       versions_by_stage: ['stage', 'model_id'],
       versions_newest_of_stage: ['model_id', 'stage', 'number'],
-      versions_by_files_known: ['files_known'],
+      versions_by_files_known: ['files_known', 'published_at'],
     },
   },
   version_tags: {

@@ -38,6 +38,7 @@ export const HINTS_EVERY_MS = 2000;
 export const SWEEP_EVERY_MS = { local: 60_000, away: 10 * 60_000 };
 
 const MINUTE_MS = 60_000;
+const REST_FACTOR = 50;
 const LOGS_AT_ONCE = 16;
 const HINTS_REMEMBERED = 20_000;
 
@@ -111,9 +112,11 @@ export function createStoreWatch(options: StoreWatchOptions): StoreWatch {
       if (isEnded) return;
       const timer = setTimeout(() => {
         timers.delete(timer);
+        const beganAt = performance.now();
         const looking = guarded(look).finally(() => {
           running.delete(looking);
-          next(delayMs);
+          // A look that takes long is not always under way.
+          next(Math.max(delayMs, REST_FACTOR * (performance.now() - beganAt)));
         });
         running.add(looking);
       }, inMs);

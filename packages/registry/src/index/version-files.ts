@@ -1,5 +1,5 @@
 import type { ContentReader, Recipe } from '@ingot/core/content/content-store';
-import { isIngotError } from '@ingot/core/errors';
+import { type IngotError, isIngotError } from '@ingot/core/errors';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
 import type { Log } from '../services.ts';
@@ -14,7 +14,7 @@ export interface VersionFilesOptions {
   readonly log: Log;
 }
 
-const VERSIONS_AT_ONCE = 50;
+const VERSIONS_AT_ONCE = 10;
 
 /** `files_known` of a version whose recipe cannot be read: it is not tried again. */
 export const UNREADABLE = 2;
@@ -23,42 +23,63 @@ export const UNREADABLE = 2;
  * Writes the files of versions into the index: the events name only recipes, so they are read afterwards, the newest
  * first. Ends when all are known, or the store does not answer. Says how many it has read.
  */
-export async function fillVersionFiles(options: VersionFilesOptions, isEnded: () => boolean = () => false) {
-  let count = 0;
-  for (;;) {
-    const rows = await options.index
-      .selectFrom('versions')
-      .select('record')
-      .where('files_known', '=', 0)
-      .orderBy('published_at', 'desc')
-      .limit(VERSIONS_AT_ONCE)
-      .execute();
-    for (const row of rows) {
-      if (isEnded()) return count;
-      const record: StoredRecord = JSON.parse(row.record);
-      if (!(await fill(options, record))) return count;
+export async function fillVersionFiles(
+  options: VersionFilesOptions,
+  isEnded: () => boolean = () => false,
+): Promise<number> {
+  let [count, unreadable] = [0, 0];
+  for (
+    let records = await nextVersions(options.index);
+    records.length > 0;
+    records = await nextVersions(options.index)
+  ) {
+    for (const record of records) {
+      const outcome = isEnded() ? 'away' : await fill(options, record);
+      if (outcome === 'away') return count;
       count += 1;
-      // Requests come first.
-      await new Promise((resolve) => setImmediate(resolve));
+      if (outcome === 'known') continue;
+      // The first says what is wrong; a store that lost much would fill the log.
+      if (unreadable === 0) tell(options.log, record, outcome);
+      unreadable += 1;
     }
-    if (rows.length < VERSIONS_AT_ONCE) return count;
   }
+  if (unreadable > 1)
+    options.log('warn', `the files of ${unreadable} versions are not searchable: ingot check says more`);
+  return count;
 }
 
-/** Says whether to go on: not when the store is away. */
-async function fill({ index, contents, log }: VersionFilesOptions, record: StoredRecord): Promise<boolean> {
-  const { modelId, number, recipe, status } = record;
-  // The contents of deleted versions may be gone.
-  if (status === 'deleted') return known(index, record, [], 1);
+async function nextVersions(index: Kysely<IndexTables>): Promise<StoredRecord[]> {
+  // Requests come first.
+  await new Promise((resolve) => setImmediate(resolve));
+  const rows = await index
+    .selectFrom('versions')
+    .select('record')
+    .where('files_known', '=', 0)
+    .orderBy('published_at', 'desc')
+    .limit(VERSIONS_AT_ONCE)
+    .execute();
+  return rows.map(({ record }): StoredRecord => JSON.parse(record));
+}
+
+function tell(log: Log, { modelId, number }: StoredRecord, { message, code }: IngotError): void {
+  log('warn', `the files of version ${number} of ${modelId} are not searchable: ${message}`, { code });
+}
+
+/** What became of a version: its files are known, cannot be read, or the store is away. */
+async function fill(
+  { index, contents }: Pick<VersionFilesOptions, 'index' | 'contents'>,
+  record: StoredRecord,
+): Promise<'known' | 'away' | IngotError> {
   try {
-    return await known(index, record, filesOf(await contents.openRecipe(recipe), record), 1);
+    // The contents of deleted versions may be gone.
+    const files = record.status === 'deleted' ? [] : filesOf(await contents.openRecipe(record.recipe), record);
+    await setKnown(index, record, files, 1);
+    return 'known';
   } catch (error) {
     if (!isIngotError(error)) throw error;
-    if (error.retryable || error.code === 'unavailable') return false;
-    log('warn', `the files of version ${number} of ${modelId} are not searchable: ${error.message}`, {
-      code: error.code,
-    });
-    return known(index, record, [], UNREADABLE);
+    if (error.retryable || error.code === 'unavailable') return 'away';
+    await setKnown(index, record, [], UNREADABLE);
+    return error;
   }
 }
 
@@ -71,12 +92,12 @@ function filesOf({ contents }: Recipe, { modelId, number }: StoredRecord): Versi
   return [...new Map(rows.map((row) => [row.path, row])).values()];
 }
 
-async function known(
+async function setKnown(
   index: Kysely<IndexTables>,
   { modelId, number }: StoredRecord,
   files: readonly VersionFileRow[],
   as: number,
-): Promise<true> {
+): Promise<void> {
   await index.transaction().execute(async (transaction) => {
     const { numUpdatedRows } = await transaction
       .updateTable('versions')
@@ -88,7 +109,6 @@ async function known(
     // Another server may have been faster.
     if (numUpdatedRows === 1n) await insertRows(transaction, 'version_files', files);
   });
-  return true;
 }
 
 const AFTER_START_MS = 1000;
