@@ -110,7 +110,15 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     const { registry } = governance;
     audit.follow(index);
     const feed = new Feed({ database, index, log });
-    const contents = createServedContents({ store, database, authorizer, log, now });
+    const contents = createServedContents({
+      store,
+      database,
+      index,
+      authorizer,
+      log,
+      now,
+      scratch: join(directory, 'packs'),
+    });
     const artifacts = await openArtifacts(
       { store, database, registry, log, now, random },
       { scratch: join(directory, 'scratch'), workerDirectory: options.workerDirectory },
@@ -122,6 +130,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       index,
       feed,
       authorizer,
+      governance,
       access,
       audit,
       artifacts,
@@ -130,7 +139,6 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       now,
       random,
       version,
-      governance,
     };
     const { allowedHosts = [], rates = DEFAULT_RATES, trustedProxies = [] } = options;
     const routes: GuardedRoute[] = [];
@@ -153,7 +161,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       feed[Symbol.dispose]();
       await artifacts[Symbol.asyncDispose]();
       await indexed[Symbol.asyncDispose]();
-      contents[Symbol.dispose]();
+      await contents[Symbol.asyncDispose]();
       await access[Symbol.asyncDispose]();
       await audit[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();

@@ -5,6 +5,8 @@ import type { ModelName } from '@ingot/core/ref';
 import type { Authorizer, Identity } from '../access/identity.ts';
 import type { ModelNames } from './model-names.ts';
 import type { PackLedger } from './pack-ledger.ts';
+import { joinSpans } from './byte-spans.ts';
+import { type Reach, uploadOf } from './reach.ts';
 import type { UploadLedger } from './upload-ledger.ts';
 
 /** What a blob of the store is, as far as clients may touch it. */
@@ -52,17 +54,21 @@ export class BlobAccess {
     this.#catchUp = parts.catchUp;
   }
 
-  /** Throws `content-not-found` for what the caller may not read, whether it is there or not. */
-  async checkRead(identity: Identity, key: string): Promise<KnownBlob> {
+  /**
+   * Says what a key names, and how much of it the caller may read.
+   * @throws IngotError `content-not-found` for what they may not read, whether it is there or not.
+   */
+  async checkRead(identity: Identity, key: string): Promise<{ readonly blob: KnownBlob; readonly reach: Reach }> {
     const blob = knownBlob(key);
     if (blob === undefined) throw notThere(key);
-    if (blob.kind === 'format' || blob.kind === 'condemned') return blob;
+    if (blob.kind === 'format' || blob.kind === 'condemned') return { blob, reach: 'all' };
     if (blob.kind === 'root') {
-      if ((await this.#uploads.ownerOf(blob.upload)) !== identity.name) throw notThere(key);
-      return blob;
+      if (!(await this.#uploads.isOwn(blob.upload, identity))) throw notThere(key);
+      return { blob, reach: 'all' };
     }
-    if (await this.mayReadPack(identity, blob.pack)) return blob;
-    throw notThere(key);
+    const reach = await this.reachOf(identity, blob.pack);
+    if (reach === undefined) throw notThere(key);
+    return { blob, reach };
   }
 
   /** Throws `forbidden` when there is no model that the caller may push to: what they upload could never be published. */
@@ -73,14 +79,17 @@ export class BlobAccess {
     this.#authorizer.check(identity, 'push', { kind: 'server' });
   }
 
-  /** Whether the caller may read a pack: as a reader of everything, its writer, or reader of a model that relies on it. */
-  async mayReadPack(identity: Identity, pack: string): Promise<boolean> {
-    if (this.#authorizer.may(identity, 'read', { kind: 'server' })) return true;
-    const upload = pack.slice(0, pack.indexOf('/'));
-    if ((await this.#uploads.ownerOf(upload)) === identity.name) return true;
-    if (await this.#mayReadOne(identity, await this.#packs.modelsOf(pack))) return true;
+  /**
+   * What of a pack the caller may read: all of it as a reader of everything, as its writer, or as a reader of a model
+   * that it was written for; else what models rely on that they may read; undefined: nothing.
+   */
+  async reachOf(identity: Identity, pack: string): Promise<Reach | undefined> {
+    if (this.#authorizer.may(identity, 'read', { kind: 'server' })) return 'all';
+    if (await this.#uploads.isOwn(uploadOf(pack), identity)) return 'all';
+    const known = await this.#notedReach(identity, pack);
+    if (known !== undefined) return known;
     await this.#catchUp((model) => this.#mayRead(identity, model));
-    return await this.#mayReadOne(identity, await this.#packs.modelsOf(pack));
+    return await this.#notedReach(identity, pack);
   }
 
   /**
@@ -95,17 +104,27 @@ export class BlobAccess {
     if (name === undefined) throw new IngotError('model-not-found', `there is no model with the id "${root.modelId}"`);
     this.#authorizer.check(identity, 'push', { kind: 'model', model: name });
     for (const pack of root.packs)
-      if (!(await this.mayReadPack(identity, pack)))
+      if ((await this.reachOf(identity, pack)) === undefined)
         throw new IngotError('forbidden', `the upload relies on pack ${pack}, which is not yours to read`);
     return root;
   }
 
-  async #mayReadOne(identity: Identity, modelIds: readonly string[]): Promise<boolean> {
+  async #notedReach(identity: Identity, pack: string): Promise<Reach | undefined> {
+    if ((await this.#readable(identity, await this.#packs.homesOf(uploadOf(pack)))).length > 0) return 'all';
+    const models = await this.#readable(identity, await this.#packs.modelsOf(pack));
+    const reaches = await Promise.all(models.map((id) => this.#packs.reachOf(pack, id)));
+    if (reaches.includes('all')) return 'all';
+    const spans = reaches.flatMap((reach) => (reach === undefined || reach === 'all' ? [] : reach));
+    return spans.length === 0 ? undefined : joinSpans(spans);
+  }
+
+  async #readable(identity: Identity, modelIds: readonly string[]): Promise<readonly string[]> {
+    const readable: string[] = [];
     for (const id of modelIds) {
       const name = await this.#names.nameOf(id);
-      if (name !== undefined && this.#mayRead(identity, name)) return true;
+      if (name !== undefined && this.#mayRead(identity, name)) readable.push(id);
     }
-    return false;
+    return readable;
   }
 
   #mayRead(identity: Identity, model: ModelName): boolean {

@@ -39,5 +39,33 @@ const first: Migration = {
   },
 };
 
+const second: Migration = {
+  async up(db) {
+    await db.schema
+      .createTable('upload_homes')
+      .addColumn('upload', 'text', (column) => column.notNull())
+      .addColumn('model_id', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('upload_homes_key', ['upload', 'model_id'])
+      .execute();
+    await db.schema
+      .createTable('shared_spans')
+      .addColumn('pack', 'text', (column) => column.notNull())
+      .addColumn('model_id', 'text', (column) => column.notNull())
+      .addColumn('start_at', 'bigint', (column) => column.notNull())
+      .addColumn('end_at', 'bigint', (column) => column.notNull())
+      .addPrimaryKeyConstraint('shared_spans_key', ['pack', 'model_id', 'start_at', 'end_at'])
+      .execute();
+    await db.schema
+      .createTable('noted_pages')
+      .addColumn('model_id', 'text', (column) => column.notNull())
+      .addColumn('page', 'text', (column) => column.notNull())
+      .addPrimaryKeyConstraint('noted_pages_key', ['model_id', 'page'])
+      .execute();
+    await db.schema.createIndex('uploads_owner').on('uploads').column('owner').execute();
+    // What was noted without that is noted anew.
+    await db.deleteFrom('noted_versions').execute();
+  },
+};
+
 /** What makes the tables of this room. */
-export const CONTENT_STEPS: MigrationSteps = { '2026-11-21-contents-1': first };
+export const CONTENT_STEPS: MigrationSteps = { '2026-11-21-contents-1': first, '2026-11-21-contents-2': second };

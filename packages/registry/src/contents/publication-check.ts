@@ -1,25 +1,36 @@
-import type { BlobStore } from '@ingot/core/blob/blob-store';
+import type { BlobOptions, BlobStore } from '@ingot/core/blob/blob-store';
 import { collect } from '@ingot/core/blob/bytes';
-import type { ContentReader, Recipe, RecipeContent, RecipeRef } from '@ingot/core/content/content-store';
+import type { Recipe, RecipeRef } from '@ingot/core/content/content-store';
 import { packKey } from '@ingot/core/content/locator';
+import type { RecipeReader } from '@ingot/core/content/recipe-reader';
 import { absentPacks } from '@ingot/core/content/roots';
 import type { Digest } from '@ingot/core/digest';
 import { IngotError, isIngotError } from '@ingot/core/errors';
-import { verifyPack } from '@ingot/core/mirror-pack-verifier';
 import { parseManifest } from '@ingot/core/package/manifest-read';
 import type { PackageDescription } from '@ingot/core/package/package';
 import type { VersionDraft } from '@ingot/core/registry/registry';
 import type { Kysely } from 'kysely';
 import type { Identity } from '../access/identity.ts';
 import type { BlobAccess } from './blob-access.ts';
+import { checkedPack } from './checked-pack.ts';
+import type { FooterShelf } from './footer-shelf.ts';
+import { MAX_PACK_BYTES } from './pack-intake.ts';
+import type { PackSpool } from './pack-spool.ts';
+import type { PieceReader } from './pack-ledger.ts';
+import { checkPieces } from './piece-check.ts';
+import type { Reach } from './reach.ts';
 import type { ContentTables } from './tables.ts';
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
+const PACKS_AT_ONCE = 500;
 
 /** What checking a publication needs. */
 export interface PublicationCheckOptions {
   readonly blobs: BlobStore;
-  readonly contents: ContentReader;
+  readonly contents: RecipeReader;
+  readonly pages: PieceReader;
+  readonly footers: FooterShelf;
+  readonly spool: PackSpool;
   readonly access: BlobAccess;
   readonly tables: Kysely<ContentTables>;
 }
@@ -28,7 +39,7 @@ export interface PublicationCheckOptions {
 export interface Publication {
   readonly identity: Identity;
   readonly draft: VersionDraft;
-  /** Recipes of versions that were checked before: contents that they list are not read again. */
+  /** Recipes of versions that were checked before: pages and contents that they list are not read again. */
   readonly base: readonly RecipeRef[];
   readonly signal?: AbortSignal;
 }
@@ -51,17 +62,30 @@ export class PublicationCheck {
    */
   async checked({ identity, draft, base, signal }: Publication): Promise<VersionDraft> {
     const options = signal === undefined ? {} : { signal };
+    const { contents, pages, footers } = this.#options;
+    const reach = await this.#reachOf(identity, draft.recipe.pack);
     const recipe = await this.#recipe(draft.recipe, options);
-    const packs = [...new Set([...recipe.packs, draft.recipe.pack])];
-    await this.#checkPacks(identity, packs, options);
+    const reaches = new Map([[draft.recipe.pack, reach]]);
+    for (const pack of recipe.packs) if (!reaches.has(pack)) reaches.set(pack, await this.#reachOf(identity, pack));
+    await this.#checkPacks([...reaches.keys()], options);
+    const known = await Promise.all(base.map((ref) => this.#knownRecipe(ref, options)));
+    const before = known.filter((other) => other !== undefined);
+    const trusted = new Set(before.flatMap((other) => other.pages.map(({ digest }) => digest)));
+    await checkPieces({ recipe, reaches, trusted }, { reader: pages, footers }, options);
     const description = await this.#description(recipe, draft.manifest, options);
     if (draft.captured !== undefined) requireContent(recipe, draft.captured, 'captured');
-    await this.#checkWholes(recipe, base, options);
+    await this.#checkWholes(contents, recipe, before, options);
     const sizeBytes = description.files.reduce((sum, file) => sum + file.sizeBytes, 0);
     return { ...draft, sizeBytes, fileCount: description.files.length, flavor: description.flavor };
   }
 
-  async #recipe(ref: RecipeRef, options: { readonly signal?: AbortSignal }): Promise<Recipe> {
+  async #reachOf(identity: Identity, pack: string): Promise<Reach> {
+    const reach = await this.#options.access.reachOf(identity, pack);
+    if (reach !== undefined) return reach;
+    throw new IngotError('forbidden', `the package relies on pack ${pack}, which is not yours to read`);
+  }
+
+  async #recipe(ref: RecipeRef, options: BlobOptions): Promise<Recipe> {
     try {
       return await this.#options.contents.openRecipe(ref, options);
     } catch (error) {
@@ -70,37 +94,34 @@ export class PublicationCheck {
     }
   }
 
-  async #checkPacks(identity: Identity, packs: readonly string[], options: { readonly signal?: AbortSignal }) {
-    const { access, blobs, tables } = this.#options;
-    for (const pack of packs)
-      if (!(await access.mayReadPack(identity, pack)))
-        throw new IngotError('forbidden', `the package relies on pack ${pack}, which is not yours to read`);
+  async #checkPacks(packs: readonly string[], options: BlobOptions): Promise<void> {
+    const { blobs, tables } = this.#options;
     const absent = await absentPacks(blobs, packs, options);
     if (absent.size > 0)
       throw new IngotError('conflict', `${absent.size} packs that the package relies on are gone`, {
         hint: 'push again',
       });
-    const unchecked = await tables.selectFrom('unchecked_packs').select('pack').where('pack', 'in', packs).execute();
-    for (const { pack } of unchecked) await this.#checkDirect(pack, options);
+    for (let at = 0; at < packs.length; at += PACKS_AT_ONCE) {
+      const some = packs.slice(at, at + PACKS_AT_ONCE);
+      const unchecked = await tables.selectFrom('unchecked_packs').select('pack').where('pack', 'in', some).execute();
+      for (const { pack } of unchecked) await this.#checkDirect(pack, options);
+    }
   }
 
   /** Looks at a pack that went straight to the storage. */
-  async #checkDirect(pack: string, options: { readonly signal?: AbortSignal }): Promise<void> {
-    const { blobs, tables } = this.#options;
-    try {
-      verifyPack(pack, await collect(blobs.read(packKey(pack), options)));
-    } catch (error) {
-      if (!isIngotError(error, 'integrity') && !(error instanceof RangeError)) throw error;
-      throw new IngotError('integrity', `pack ${pack} is not what it says it is`, { hint: 'push again', cause: error });
+  async #checkDirect(pack: string, options: BlobOptions): Promise<void> {
+    const { blobs, tables, spool, footers } = this.#options;
+    await using held = spool.open();
+    for await (const bytes of blobs.read(packKey(pack), options)) {
+      if (held.sizeBytes + bytes.byteLength > MAX_PACK_BYTES)
+        throw new IngotError('integrity', `pack ${pack} is larger than ${MAX_PACK_BYTES} bytes`);
+      await held.add(bytes);
     }
+    footers.put(pack, await checkedPack(pack, held));
     await tables.deleteFrom('unchecked_packs').where('pack', '=', pack).execute();
   }
 
-  async #description(
-    recipe: Recipe,
-    manifest: Digest,
-    options: { readonly signal?: AbortSignal },
-  ): Promise<PackageDescription> {
+  async #description(recipe: Recipe, manifest: Digest, options: BlobOptions): Promise<PackageDescription> {
     const { sizeBytes } = requireContent(recipe, manifest, 'manifest');
     if (sizeBytes > MAX_MANIFEST_BYTES) throw new IngotError('invalid-package', 'the manifest is larger than 4 MiB');
     const bytes = await collect(this.#options.contents.read(recipe, manifest, options));
@@ -119,30 +140,68 @@ export class PublicationCheck {
   }
 
   /** An earlier version that is lost vouches for nothing. */
-  async #contentsOf(ref: RecipeRef, options: { readonly signal?: AbortSignal }): Promise<readonly RecipeContent[]> {
+  async #knownRecipe(ref: RecipeRef, options: BlobOptions): Promise<Recipe | undefined> {
     try {
-      return (await this.#options.contents.openRecipe(ref, options)).contents;
+      return await this.#options.contents.openRecipe(ref, options);
     } catch (error) {
-      if (isIngotError(error, 'content-not-found', 'integrity')) return [];
+      if (isIngotError(error, 'content-not-found', 'integrity')) return undefined;
       throw error;
     }
   }
 
-  // A piece is checked when it arrives; what many pieces make together only shows in all of them.
-  async #checkWholes(recipe: Recipe, base: readonly RecipeRef[], options: { readonly signal?: AbortSignal }) {
-    const { contents } = this.#options;
-    const wholes = recipe.contents.filter(({ chunks }) => chunks > 1);
-    if (wholes.length === 0) return;
-    const known = new Set<Digest>();
-    for (const { digest } of (await Promise.all(base.map((ref) => this.#contentsOf(ref, options)))).flat())
-      known.add(digest);
-    for (const { digest } of wholes) {
-      if (known.has(digest)) continue;
-      for await (const _ of contents.read(recipe, digest, options)) {
+  // That each piece is what it says was checked; what many pieces make together only shows in all of them.
+  async #checkWholes(
+    reader: RecipeReader,
+    recipe: Recipe,
+    before: readonly Recipe[],
+    options: BlobOptions,
+  ): Promise<void> {
+    for (const { digest, chunks, sizeBytes } of recipe.contents) {
+      if (chunks < 2) {
+        await checkSingle(reader, recipe, { digest, sizeBytes }, options);
+        continue;
+      }
+      if (await isMadeAsBefore(reader, recipe, before, digest)) continue;
+      for await (const _ of reader.read(recipe, digest, options)) {
         // Reading checks it.
       }
     }
   }
+}
+
+/** A content of one piece: `slice` checks the digest, the length is that of the piece. */
+async function checkSingle(
+  reader: RecipeReader,
+  recipe: Recipe,
+  { digest, sizeBytes }: { readonly digest: Digest; readonly sizeBytes: number },
+  options: BlobOptions,
+): Promise<void> {
+  let bytes = 0;
+  for await (const pieces of reader.pieces(recipe, digest, options))
+    for (const { length, sizeBytes: size } of pieces) bytes += size ?? length;
+  if (bytes !== sizeBytes)
+    throw new IngotError('integrity', `content ${digest} has ${bytes} bytes, and the recipe says ${sizeBytes}`);
+}
+
+/** Whether an earlier version makes a content of the same pieces. */
+async function isMadeAsBefore(
+  reader: RecipeReader,
+  recipe: Recipe,
+  before: readonly Recipe[],
+  digest: Digest,
+): Promise<boolean> {
+  const other = before.find(({ contents }) => contents.some((content) => content.digest === digest));
+  if (other === undefined) return false;
+  const theirs = piecesOf(reader, other, digest);
+  for await (const piece of piecesOf(reader, recipe, digest)) {
+    const next = await theirs.next();
+    if (next.done === true || next.value !== piece) return false;
+  }
+  return (await theirs.next()).done === true;
+}
+
+async function* piecesOf(reader: RecipeReader, recipe: Recipe, digest: Digest): AsyncGenerator<Digest, void> {
+  for await (const pieces of reader.pieces(recipe, digest)) for (const piece of pieces) yield piece.digest;
 }
 
 function requireContent(recipe: Recipe, digest: Digest, role: 'manifest' | 'captured') {

@@ -3,7 +3,7 @@
 /** An upload that somebody has begun: only they may write to it. */
 export interface UploadRow {
   id: string;
-  /** Name of the identity that began it. */
+  /** Whose grants count for it: `account:<id>`, `token:<id>`; a name where nobody signs in. */
   owner: string;
   /** Milliseconds. */
   at: number;
@@ -37,6 +37,26 @@ export interface PieceRow {
   size_bytes: number | null;
 }
 
+/** A model whose version an upload became: its readers may read all that the upload wrote. */
+export interface UploadHomeRow {
+  upload: string;
+  model_id: string;
+}
+
+/** Bytes of a pack that a model relies on, though an upload to another model wrote the pack. */
+export interface SharedSpanRow {
+  pack: string;
+  model_id: string;
+  start_at: number;
+  end_at: number;
+}
+
+/** A page whose pieces were read into `pieces` and `shared_spans` for a model. */
+export interface NotedPageRow {
+  model_id: string;
+  page: string;
+}
+
 /** All tables of this room. */
 export interface ContentTables {
   uploads: UploadRow;
@@ -44,4 +64,7 @@ export interface ContentTables {
   pack_models: PackModelRow;
   noted_versions: NotedVersionRow;
   pieces: PieceRow;
+  upload_homes: UploadHomeRow;
+  shared_spans: SharedSpanRow;
+  noted_pages: NotedPageRow;
 }

@@ -6,6 +6,7 @@ import { parseRecipeRef } from '@ingot/core/registry/model-fold';
 import type { ModelName } from '@ingot/core/ref';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
+import type { ModelIndex } from '../index/indexed-registry.ts';
 import type { Log } from '../services.ts';
 import type { ModelNames } from './model-names.ts';
 import type { PackLedger } from './pack-ledger.ts';
@@ -17,53 +18,76 @@ const NEWEST = 20;
 /** What keeping notes needs. */
 export interface VersionNotesOptions {
   readonly index: Kysely<IndexTables>;
+  readonly events: Pick<ModelIndex, 'subscribe'>;
   readonly names: ModelNames;
-  readonly ledger: PackLedger;
+  readonly ledger: Pick<PackLedger, 'note' | 'notedOf'>;
   readonly log: Log;
 }
 
 /** Reads the recipes of versions into the ledger: of those published here at once, of others now and then. */
-export class VersionNotes implements Disposable {
+export class VersionNotes implements AsyncDisposable {
   readonly #options: VersionNotesOptions;
   readonly #timer: NodeJS.Timeout;
-  /** How far the log of a model was when its newest versions were noted. */
-  readonly #seen = new Map<string, number>();
+  readonly #unsubscribe: () => void;
+  /** How far the log of a model was when its newest versions were noted, and when all of them were. */
+  readonly #seen = { newest: new Map<string, number>(), all: new Map<string, number>() };
   #running: Promise<void> = Promise.resolve();
   #ended = false;
 
   constructor(options: VersionNotesOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => void this.#newest(), PAUSE_MS);
+    this.#timer = setInterval(() => this.#later(() => this.#lookThrough(NEWEST, () => true)), PAUSE_MS);
     this.#timer.unref();
+    this.#unsubscribe = options.events.subscribe((log, events) => {
+      if (events.some(({ head }) => head.kind === 'version-published')) this.#later(() => this.#noteModel(log, NEWEST));
+    });
   }
 
   /** Notes all that was published and not noted yet, of the models that `wanted` says; one run at a time. */
   catchUp(wanted: (model: ModelName) => boolean): Promise<void> {
-    const run = async (): Promise<void> => {
-      for (const { id, name } of await this.#options.names.all()) if (wanted(name)) await this.#noteModel(id);
-    };
+    const run = () => this.#lookThrough(undefined, wanted);
     this.#running = this.#running.then(run, run);
     return this.#running;
   }
 
-  [Symbol.dispose](): void {
-    this.#ended = true;
-    clearInterval(this.#timer);
+  /** Waits until what was published here is noted, but no longer than some time. */
+  async settled(timeoutMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    await Promise.race([this.#running.catch(() => {}), late]);
+    clearTimeout(timer);
   }
 
-  async #newest(): Promise<void> {
-    const run = async (): Promise<void> => {
-      const logs = await this.#options.index.selectFrom('logs').select(['log', 'seq']).execute();
-      for (const { log, seq } of logs) {
-        if (log === 'names' || this.#seen.get(log) === seq) continue;
-        await this.#noteModel(log, NEWEST);
-        this.#seen.set(log, seq);
-      }
-    };
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    await this.#running.catch(() => {});
+  }
+
+  #later(run: () => Promise<void>): void {
     this.#running = this.#running.then(run, run).catch((error: unknown) => {
       this.#options.log('warn', `what is stored could not be looked through: ${String(error)}`);
     });
-    await this.#running;
+  }
+
+  /** Looks at the models whose logs have gone on since they were looked at. */
+  async #lookThrough(newest: number | undefined, wanted: (model: ModelName) => boolean): Promise<void> {
+    const { index, names } = this.#options;
+    const seen = newest === undefined ? this.#seen.all : this.#seen.newest;
+    const logs = await index.selectFrom('logs').select(['log', 'seq']).execute();
+    const moved = new Map(
+      logs.filter(({ log, seq }) => seen.get(log) !== Number(seq)).map(({ log, seq }) => [log, seq]),
+    );
+    if (moved.size === 0) return;
+    for (const { id, name } of await names.all()) {
+      const seq = moved.get(id);
+      if (seq === undefined || this.#ended || !wanted(name)) continue;
+      await this.#noteModel(id, newest);
+      seen.set(id, Number(seq));
+    }
   }
 
   async #noteModel(id: string, newest?: number): Promise<void> {
@@ -75,7 +99,7 @@ export class VersionNotes implements Disposable {
     }
   }
 
-  // A version whose contents are lost or slow to come is tried again later.
+  // A version whose contents are lost or slow to come is tried again when its model changes.
   async #note(modelId: string, number: number): Promise<void> {
     try {
       const recipe = await this.#recipeOf(modelId, number);

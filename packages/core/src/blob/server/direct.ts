@@ -62,7 +62,6 @@ export class DirectBlobs {
   async write(key: string, body: BlobBody, signal: AbortSignal | undefined): Promise<'created' | 'exists' | undefined> {
     if (!this.#writes || !WORTH_KEY.test(key)) return undefined;
     const address = await this.#address({ key, method: 'PUT', sizeBytes: body.sizeBytes }, signal);
-    this.#writes = address !== undefined;
     if (address === undefined) return undefined;
     try {
       const client = await this.#client(address.url.origin);
@@ -89,14 +88,16 @@ export class DirectBlobs {
     asked.catch(() => this.#known.delete(key));
     const [oldest] = this.#known.keys();
     if (this.#known.size > KEPT && oldest !== undefined) this.#known.delete(oldest);
-    const address = await asked;
-    if (address === undefined) this.#reads = false;
-    return address;
+    return await asked;
   }
 
   async #address(wanted: JsonObject, signal: AbortSignal | undefined): Promise<SignedAddress | undefined> {
-    const { url, headers, expiresInSeconds } = await this.#options.ask('direct', wanted, signal);
-    if (typeof url !== 'string' || typeof expiresInSeconds !== 'number') return undefined;
+    const { url, headers, expiresInSeconds, throughServer } = await this.#options.ask('direct', wanted, signal);
+    if (typeof url !== 'string' || typeof expiresInSeconds !== 'number') {
+      // For this blob alone, or for none that there is.
+      if (throughServer !== true) this.#reads = this.#writes = false;
+      return undefined;
+    }
     const goodUntil = Date.now() + expiresInSeconds * 1000 - MARGIN_MS;
     return { url: new URL(url), headers: textsOf(headers), goodUntil };
   }

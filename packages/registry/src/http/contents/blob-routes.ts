@@ -1,8 +1,11 @@
 import type { BlobEntry } from '@ingot/core/blob/blob-store';
 import { bodyOf, collect } from '@ingot/core/blob/bytes';
+import { movedKey, parseMoved } from '@ingot/core/content/sweep/moved';
 import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { DEFAULT_PACE, inPace } from '../../contents/body-pace.ts';
+import { onlySpans } from '../../contents/byte-spans.ts';
 import { type KnownBlob, knownBlob, notThere } from '../../contents/blob-access.ts';
 import { MAX_PACK_BYTES } from '../../contents/pack-intake.ts';
 import type { ServedContents } from '../../contents/served-contents.ts';
@@ -12,6 +15,7 @@ import { sendRange } from './send-range.ts';
 
 const MAX_ROOT_BYTES = 16 * 1024 * 1024;
 const PAGE = 1000;
+const NOTED_MS = 5000;
 const LISTABLE = /^(?:gc\/|packs\/[a-z0-9][a-z0-9-]{0,63}\/|roots\/uploads\/[a-z0-9][a-z0-9-]{0,63}\/)$/;
 
 const listQuery = z.object({ prefix: z.string().max(200), after: z.string().max(300).optional() });
@@ -39,14 +43,19 @@ export function blobRoutes(app: FastifyInstance, services: Services, contents: S
 
     inner.get('/api/v1/blobs/*', { config, exposeHeadRoute: true }, async (request, reply) => {
       const key = keyOf(request);
-      await contents.access.checkRead(request.identity, key);
+      const { blob, reach } = await contents.access.checkRead(request.identity, key);
       const signal = requestSignal(request);
       const stat = await blobs.stat(key, { signal });
       if (stat === undefined) throw notThere(key);
+      if (blob.kind === 'pack' && blob.moved) await noteMoved(services, contents, blob.pack, signal);
       reply.header('last-modified', stat.modifiedAt.toUTCString()).header('cache-control', 'private, no-store');
       return sendRange(request, reply, {
         sizeBytes: stat.sizeBytes,
-        open: (range) => blobs.read(key, { signal, ...(range && { range }) }),
+        open: (range) => {
+          const bytes = blobs.read(key, { signal, ...(range && { range }) });
+          const isPartly = blob.kind === 'pack' && !blob.moved && reach !== 'all';
+          return isPartly ? onlySpans(bytes, reach, range?.start ?? 0) : bytes;
+        },
       });
     });
 
@@ -63,9 +72,12 @@ export function blobRoutes(app: FastifyInstance, services: Services, contents: S
       const blob = knownBlob(key);
       if (blob === undefined || !('upload' in blob) || (blob.kind === 'pack' && blob.moved)) throw notThere(key);
       await contents.uploads.requireOwn(blob.upload, request.identity);
-      if (blob.kind === 'pack' && (await contents.packs.modelsOf(blob.pack)).length > 0)
+      if (blob.kind === 'pack' && (await isReliedOn(contents, blob)))
         throw new IngotError('forbidden', `versions rely on pack ${blob.pack}`);
-      await blobs.delete(key, { signal: requestSignal(request) });
+      const signal = requestSignal(request);
+      await blobs.delete(key, { signal });
+      if (blob.kind === 'root' && (await isOver(services, blob.upload, signal)))
+        await contents.uploads.release(blob.upload);
       return reply.status(204).send();
     });
   });
@@ -82,15 +94,41 @@ async function written(
   const signal = requestSignal(request);
   const body = bodyStream(request);
   const { identity } = request;
-  if ((await contents.uploads.ownerOf(blob.upload)) !== identity.name) {
+  if (!(await contents.uploads.isOwn(blob.upload, identity))) {
     await contents.access.checkUploader(identity);
     await contents.uploads.claim(blob.upload, identity);
   }
-  if (blob.kind === 'pack') return await contents.intake.take(blob.pack, sizeBytes, body, signal);
+  if (blob.kind === 'pack') return await contents.intake.take({ pack: blob.pack, sizeBytes, body, signal });
   if (sizeBytes > MAX_ROOT_BYTES) throw new IngotError('payload-too-large', 'a root is at most 16 MiB');
-  const bytes = await collect(body);
+  const bytes = await collect(inPace(body, DEFAULT_PACE));
   await contents.access.checkRoot(identity, blob.upload, bytes);
   return await store.blobs.write(key, bodyOf(bytes), { signal });
+}
+
+async function isReliedOn(
+  { notes, packs }: ServedContents,
+  { pack, upload }: { readonly pack: string; readonly upload: string },
+): Promise<boolean> {
+  await notes.settled(NOTED_MS);
+  return (await packs.homesOf(upload)).length > 0 || (await packs.modelsOf(pack)).length > 0;
+}
+
+/** An upload that names nothing any more is published, or given up. */
+async function isOver({ store }: Services, upload: string, signal: AbortSignal): Promise<boolean> {
+  for await (const _ of store.blobs.list(`roots/uploads/${upload}/`, { signal })) return false;
+  return true;
+}
+
+/** Whoever may read a pack may read its bytes where they lie now. */
+async function noteMoved(
+  { store }: Services,
+  { packs }: ServedContents,
+  pack: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const key = movedKey(pack);
+  const { ranges } = parseMoved(await collect(store.blobs.read(key, { signal })), key);
+  await packs.noteMoved(pack, ranges);
 }
 
 function writable(key: string): Extract<KnownBlob, { readonly upload: string }> {

@@ -59,7 +59,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const governance = openGovernance(indexed.registry, { database, index, authorizer, now });
   const { registry } = governance;
   const feed = new Feed({ database, index, log });
-  const served = createServedContents({ store, database, authorizer, log, now });
+  const served = createServedContents({ store, database, index, authorizer, log, now, scratch: directory });
   // Tests publish drafts whose contents nobody stored.
   const publications = { checked: async ({ draft }: Publication) => draft };
   const services: Services = {
@@ -80,7 +80,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const app = await createRegistryApp({ services, gate, protocols });
   const end = async (): Promise<void> => {
     await app.close();
-    served[Symbol.dispose]();
+    await served[Symbol.asyncDispose]();
     feed[Symbol.dispose]();
     await indexed[Symbol.asyncDispose]();
     await database[Symbol.asyncDispose]();

@@ -1,0 +1,59 @@
+import { IngotError } from '@ingot/core/errors';
+
+/** How slow a body may be. */
+export interface BodyPace {
+  /** No bytes for longer than this, and it is given up. */
+  readonly silenceMs: number;
+  /** Slower than this over all its time, and it is given up once `graceMs` have passed. */
+  readonly bytesPerSecond: number;
+  readonly graceMs: number;
+  /** How often is looked. */
+  readonly lookMs: number;
+}
+
+/** Slower than any line that models are sent over; a handful of packs share one. */
+export const DEFAULT_PACE: BodyPace = {
+  silenceMs: 30_000,
+  bytesPerSecond: 4096,
+  graceMs: 60_000,
+  lookMs: 1000,
+};
+
+/** Passes a body on, as long as it does not stall. Throws `timeout` (408). */
+export async function* inPace(body: AsyncIterable<Uint8Array>, pace: BodyPace): AsyncIterable<Uint8Array> {
+  const pieces = body[Symbol.asyncIterator]();
+  const startedAt = performance.now();
+  let [bytes, waitedMs, lastAt, isWaiting] = [0, 0, startedAt, true];
+  let stop: (error: IngotError) => void = () => {};
+  const stalled = new Promise<never>((_, reject) => {
+    stop = reject;
+  });
+  stalled.catch(() => {});
+  // Only the time counts in which the server waits for the client, not that in which it works itself.
+  const look = setInterval(() => {
+    if (!isWaiting) return;
+    const silent = performance.now() - lastAt;
+    const spentMs = waitedMs + silent;
+    const tooSlow = spentMs > pace.graceMs && bytes < (pace.bytesPerSecond * spentMs) / 1000;
+    if (silent > pace.silenceMs || tooSlow) stop(tooSlowError(bytes, spentMs));
+  }, pace.lookMs);
+  try {
+    for (;;) {
+      [lastAt, isWaiting] = [performance.now(), true];
+      const next = await Promise.race([pieces.next(), stalled]);
+      isWaiting = false;
+      waitedMs += performance.now() - lastAt;
+      if (next.done === true) return;
+      bytes += next.value.byteLength;
+      yield next.value;
+    }
+  } finally {
+    clearInterval(look);
+  }
+}
+
+function tooSlowError(bytes: number, ms: number): IngotError {
+  return new IngotError('timeout', `the body came too slowly: ${bytes} bytes in ${Math.round(ms / 1000)} s`, {
+    details: { status: 408 },
+  });
+}
