@@ -16,6 +16,7 @@ import type { Registry } from '@ingot/core/registry/registry';
 import { afterEach, beforeEach, test } from 'vitest';
 import { type Database, openDatabase } from '../database/database.ts';
 import { type IndexedRegistry, openIndexedRegistry } from './indexed-registry.ts';
+import { openServedIndex } from './served-index.ts';
 import { fillVersionFiles } from './version-files.ts';
 
 let directory = '';
@@ -193,4 +194,31 @@ test('the digests of files come from the recipes, afterwards', async () => {
     [1, 2],
   );
   assert.equal(await fillVersionFiles(options), 0);
+});
+
+test('a server that finds no index builds it before it answers, and does not start without a store then', async () => {
+  await createStore(inner, { now });
+  await published(other(), 'a', 'b');
+  const blobs = served();
+  const options = {
+    database,
+    blobs,
+    contents: createBlobContentStore(blobs, { now }),
+    openRegistry: (onEvent: Parameters<Parameters<typeof openIndexedRegistry>[0]['openRegistry']>[0]) =>
+      openLogRegistry({ blobs, actor: 'server', onEvent, clock: now }),
+    log: () => {},
+    now,
+  };
+  isAway = true;
+  await failsWith('unavailable', () => openServedIndex(options));
+  isAway = false;
+  {
+    await using opened = await openServedIndex(options);
+    isAway = true;
+    const rows = await database.index.selectFrom('versions').select('number').execute();
+    assert.equal(rows.length, 2);
+    assert.equal(await numberOf(opened.registry, 'churn'), 2);
+  }
+  await using again = await openServedIndex(options);
+  assert.equal(await numberOf(again.registry, 'churn'), 2);
 });
