@@ -1,7 +1,7 @@
 import { type Digest, digestOf, isDigest } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
 import { type ArtifactContext, newId } from './artifact-context.ts';
-import { ArtifactPath } from './artifact-path.ts';
+import type { ArtifactPath } from './artifact-path.ts';
 import type { ArtifactTree, PutArtifact } from './artifact-tree.ts';
 import { Gate } from './gate.ts';
 import { releaseHoldings, removeRoot } from './holdings.ts';

@@ -7,7 +7,6 @@ import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ArtifactPath } from '../../artifacts/artifact-path.ts';
 import type { ArtifactEntry } from '../../artifacts/artifact-rows.ts';
-import type { Services } from '../../services.ts';
 import { type ArtifactServices, checkPath, pathBehind } from './artifact-access.ts';
 import { sendFile } from './artifact-reply.ts';
 import { MLFLOW_PREFIXES } from './mlflow-route.ts';
