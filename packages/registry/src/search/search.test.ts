@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { isIngotError } from '@ingot/core/errors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../database/database.ts';
 import { conditionOf } from './checks.ts';
@@ -15,6 +16,15 @@ const read = (filter: string) => {
   const expression = parseExpression(filter);
   return expression && conditionOf(expression, { now: NOW });
 };
+
+function outcomeOf(filter: string): string {
+  try {
+    read(filter);
+    return 'understood';
+  } catch (error) {
+    return isIngotError(error) ? error.code : String(error);
+  }
+}
 
 describe('what a search may say', () => {
   it.each([
@@ -57,8 +67,7 @@ describe('what a search may say', () => {
   });
 
   it('refuses within milliseconds what is too long, too deep or too much', () => {
-    const started = performance.now();
-    for (const filter of [
+    const filters = [
       'a = 1 AND '.repeat(10_000),
       `${'('.repeat(10_000)}a = 1${')'.repeat(10_000)}`,
       `${'NOT '.repeat(10_000)}a = 1`,
@@ -69,9 +78,13 @@ describe('what a search may say', () => {
       `${'a.'.repeat(30_000)}a = 1`,
       `name like '${'%a'.repeat(1000)}'`,
       'x'.repeat(60_000),
-    ])
-      expect(() => read(filter), filter.slice(0, 30)).toThrow(expect.objectContaining({ code: 'usage' }));
-    expect(performance.now() - started).toBeLessThan(500);
+    ];
+    for (const filter of filters) {
+      const started = performance.now();
+      const outcome = outcomeOf(filter);
+      expect(performance.now() - started, filter.slice(0, 30)).toBeLessThan(250);
+      expect(outcome, filter.slice(0, 30)).toBe('usage');
+    }
   });
 
   it('refuses orders by what a version has several of', () => {
@@ -102,7 +115,7 @@ describe('searching the index', () => {
   });
 
   it('finds the same in the database and in memory, in the same order', async () => {
-    await checkAgreement(database, records, { rounds: 400, seed: 11, now: NOW });
+    await checkAgreement(database, records, { rounds: 30, seed: 11, now: NOW });
   });
 
   it('takes what looks like SQL as text', async () => {
