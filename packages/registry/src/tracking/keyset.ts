@@ -39,7 +39,7 @@ export function after(terms: readonly OrderTerm[], values: readonly OrderValue[]
 
 /** Writes a cursor from the columns of {@link orderColumns} in a row. */
 export function cursorOf(terms: readonly OrderTerm[], row: Readonly<Record<string, unknown>>): string {
-  const values = terms.map((_, index) => row[`o${index}`]);
+  const values = terms.map((_, index) => written(row[`o${index}`]));
   return Buffer.from(JSON.stringify(values)).toString('base64url');
 }
 
@@ -51,12 +51,26 @@ export function parseCursor(text: string | undefined): readonly OrderValue[] | u
   if (text === undefined || text === '') return undefined;
   try {
     const values: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (Array.isArray(values) && values.every(isOrderValue)) return values;
+    if (Array.isArray(values) && values.every(isOrderValue)) return values.map(readBack);
   } catch (error) {
     // What is no JSON ends like what is no list.
     if (!(error instanceof SyntaxError)) throw error;
   }
   throw badCursor();
+}
+
+const INFINITE = '\u0000inf';
+const MINUS_INFINITE = '\u0000-inf';
+
+// JSON has no infinity, metrics have.
+function written(value: unknown): unknown {
+  if (value === Number.POSITIVE_INFINITY) return INFINITE;
+  return value === Number.NEGATIVE_INFINITY ? MINUS_INFINITE : value;
+}
+
+function readBack(value: OrderValue): OrderValue {
+  if (value === INFINITE) return Number.POSITIVE_INFINITY;
+  return value === MINUS_INFINITE ? Number.NEGATIVE_INFINITY : value;
 }
 
 function isOrderValue(value: unknown): value is OrderValue {

@@ -64,6 +64,11 @@ export function checkLength(what: string, value: string, limit: number, path = w
   );
 }
 
+/** What is kept of a text that may be too long: MLflow cuts values of params and of tags of runs, and refuses none. */
+export function cutTo(limit: number, value: string): string {
+  return value.length <= limit ? value : value.slice(0, limit);
+}
+
 /** The error of a value that cannot be. */
 export function invalid(path: string, value: unknown, why?: string): IngotError {
   const shown = JSON.stringify(value) ?? 'undefined';

@@ -2,7 +2,7 @@ import { IngotError } from '@ingot/core/errors';
 import { type Insertable, type Kysely, sql } from 'kysely';
 import type { OwnTables } from '../database/own-tables.ts';
 import { type Entry, inPieces, lastOfEach, type TrackingContext } from './context.ts';
-import { BATCH_LIMITS, checkKey, checkLength, invalid, LENGTHS } from './limits.ts';
+import { BATCH_LIMITS, checkKey, cutTo, invalid, LENGTHS } from './limits.ts';
 import type { MetricPoint } from './run-data.ts';
 import { activeRun, checkRunTag, RUN_NAME_TAG } from './runs.ts';
 import type { LoggedModelMetricRow, MetricRow } from './tables.ts';
@@ -30,8 +30,9 @@ type Own = Kysely<OwnTables>;
 export async function logBatch(context: TrackingContext, runId: string, batch: Batch): Promise<void> {
   checkBatch(batch);
   await activeRun(context, runId);
-  const { metrics, params } = batch;
-  const tags = lastOfEach(batch.tags);
+  const { metrics } = batch;
+  const params = batch.params.map(({ key, value }) => ({ key, value: cutTo(LENGTHS.paramValue, value) }));
+  const tags = lastOfEach(batch.tags).map(({ key, value }) => ({ key, value: cutTo(LENGTHS.tagValue, value) }));
   if (metrics.length + params.length + tags.length === 0) return;
   await context.database.own.transaction().execute(async (own) => {
     await writeParams(own, runId, params);
@@ -46,10 +47,7 @@ function checkBatch({ metrics, params, tags }: Batch): void {
   checkCount('tags', tags.length, BATCH_LIMITS.tags);
   checkCount('metrics, params, and tags', metrics.length + params.length + tags.length, BATCH_LIMITS.all);
   for (const [at, metric] of metrics.entries()) checkMetric(metric, `metrics[${at}]`);
-  for (const [at, { key, value }] of params.entries()) {
-    checkKey('parameter', key, `params[${at}].key`);
-    checkLength('Param value', value, LENGTHS.paramValue, `params[${at}].value`);
-  }
+  for (const [at, { key }] of params.entries()) checkKey('parameter', key, `params[${at}].key`);
   for (const [at, tag] of tags.entries()) checkRunTag(tag, `tags[${at}].key`);
   const keys = params.map(({ key }) => key);
   const twice = keys.filter((key, at) => keys.indexOf(key) !== at);

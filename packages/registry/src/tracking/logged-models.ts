@@ -180,7 +180,9 @@ async function filled(
       .selectFrom('tracking_model_metrics')
       .selectAll()
       .where('model_id', 'in', ids)
-      .orderBy(['key', 'timestamp_ms', 'step'])
+      .orderBy('key')
+      .orderBy('timestamp_ms')
+      .orderBy('step')
       .execute(),
   ]);
   const byModel = {

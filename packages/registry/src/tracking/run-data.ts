@@ -58,7 +58,8 @@ async function filled({ database: { own } }: TrackingContext, rows: readonly Run
       .selectFrom('tracking_run_models')
       .selectAll()
       .where('run_id', 'in', ids)
-      .orderBy(['step', 'model_id'])
+      .orderBy('step')
+      .orderBy('model_id')
       .execute(),
   ]);
   const byRun = {

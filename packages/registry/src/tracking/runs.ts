@@ -1,7 +1,7 @@
 import { IngotError } from '@ingot/core/errors';
 import { type Entry, inPieces, lastOfEach, newId, nowMs, type TrackingContext } from './context.ts';
 import { activeExperiment } from './experiments.ts';
-import { checkKey, checkLength, LENGTHS } from './limits.ts';
+import { checkKey, cutTo, LENGTHS } from './limits.ts';
 import { fullRuns, type Run } from './run-data.ts';
 import { randomRunName } from './run-names.ts';
 import type { Lifecycle, RunRow } from './tables.ts';
@@ -26,7 +26,7 @@ export interface RunDraft {
 /** Makes a run that is running. Throws `not-found`, `usage`. */
 export async function createRun(context: TrackingContext, draft: RunDraft): Promise<Run> {
   const experiment = await activeExperiment(context, draft.experimentId);
-  const tags = lastOfEach(draft.tags);
+  const tags = lastOfEach(draft.tags).map(({ key, value }) => ({ key, value: cutTo(LENGTHS.tagValue, value) }));
   for (const tag of tags) checkRunTag(tag);
   const name = nameOf(draft, context);
   const id = newId(context);
@@ -125,9 +125,8 @@ export async function deleteRunTag(context: TrackingContext, id: string, key: st
 }
 
 /** Refuses a tag that no run can have. Throws `usage`. */
-export function checkRunTag({ key, value }: Entry, path = 'key'): void {
+export function checkRunTag({ key }: Entry, path = 'key'): void {
   checkKey('tag', key, path);
-  checkLength('Tag value', value, LENGTHS.tagValue, 'value');
 }
 
 function nameOf({ name, tags }: RunDraft, { random }: TrackingContext): string {

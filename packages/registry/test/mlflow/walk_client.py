@@ -322,7 +322,7 @@ def model_versions(run, logged):
     step("version deleted twice", lambda: client.delete_model_version("churn", "5"))
     step("alias of the deleted", lambda: client.get_model_version_by_alias("churn", "old"))
     step("version after a deleted one", lambda: create("churn", "s3://bucket/six").version)
-    step("renamed", lambda: client.rename_registered_model("churn", "churn 3").name)
+    step("renamed", lambda: client.rename_registered_model("churn", "churn 3"))
     step("renamed to one that is there", lambda: client.rename_registered_model("churn 3", "other"))
     step("renamed versions", lambda: sorted(v.version for v in client.search_model_versions("name = 'churn 3'")))
     step("old name", lambda: client.get_registered_model("churn"))

@@ -94,8 +94,9 @@ export function registeredModelRoutes(artifacts: MlflowArtifacts): readonly Mlfl
         const page = {
           filter: fields.optional('filter'),
           orderBy: fields.texts('order_by'),
-          limit: maxResults(fields, MOST, USUAL),
+          limit: maxResults(fields, MOST, USUAL, 0),
         };
+        if (page.limit === 0) return {};
         const { items, next } = await readablePage(
           fields.optional('page_token'),
           (cursor) => searchModels(services.database, { ...page, cursor }),

@@ -60,7 +60,9 @@ function modelTest(dialect: Dialect, test: Test): Where {
   if (entity === 'tag') {
     const rows = (of: Where): Where =>
       sql<SqlBool>`exists (select 1 from model_tags as t where t.model_id = m.id and t.key = ${test.key} and ${of})`;
-    return compareKeyed(test, rows, (one) => compareText(dialect, sql.ref('t.value'), one));
+    return isNoPrompt(test)
+      ? notEqual(rows, test)
+      : compareKeyed(test, rows, (one) => compareText(dialect, sql.ref('t.value'), one));
   }
   if (entity === 'alias' || test.key === 'alias') {
     const rows = (of: Where): Where =>
@@ -71,6 +73,17 @@ function modelTest(dialect: Dialect, test: Test): Where {
   const column = TIMES.get(test.key);
   if (column !== undefined) return timeTest(sql.ref(`m.${column}`), test);
   throw unknownField(test, ['name', 'creation_timestamp', 'last_updated_timestamp', 'alias']);
+}
+
+/** Clients ask for this with every search of models: also of what has no such tag. */
+const PROMPT_TAG = 'mlflow.prompt.is_prompt';
+
+function isNoPrompt({ key, operator }: Test): boolean {
+  return key === PROMPT_TAG && operator === '!=';
+}
+
+function notEqual(rows: (of: Where) => Where, { values }: Test): Where {
+  return sql<SqlBool>`not ${rows(sql<SqlBool>`t.value = ${values[0]}`)}`;
 }
 
 const VERSION_TEXTS = new Map([
@@ -138,7 +151,7 @@ function versionTest(dialect: Dialect, test: Test): Where {
 function versionRows(table: string, test: Test, value: (test: Test) => Where): Where {
   const rows = (of: Where): Where => sql<SqlBool>`exists (select 1 from ${sql.table(table)} as t
     where t.model_id = v.model_id and t.number = v.number and t.key = ${test.key} and ${of})`;
-  return compareKeyed(test, rows, value);
+  return isNoPrompt(test) ? notEqual(rows, test) : compareKeyed(test, rows, value);
 }
 
 function paramTest(dialect: Dialect, test: Test): Where {

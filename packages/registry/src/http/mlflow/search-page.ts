@@ -2,11 +2,11 @@ import { IngotError } from '@ingot/core/errors';
 import type { Lifecycle } from '../../tracking/tables.ts';
 import type { Fields } from './fields.ts';
 
-/** Reads how many results are wanted: throws `usage` when there are less than 1 or more than the most. */
-export function maxResults(fields: Fields, most: number, usual: number): number {
+/** Reads how many results are wanted: throws `usage` when there are less than the least (1, unless it is said) or more than the most. */
+export function maxResults(fields: Fields, most: number, usual: number, least = 1): number {
   const wanted = fields.optionalInteger('max_results') ?? usual;
-  if (wanted >= 1 && wanted <= most) return wanted;
-  if (wanted < 1)
+  if (wanted >= least && wanted <= most) return wanted;
+  if (wanted < least)
     throw new IngotError('usage', `Invalid value for max_results. It must be a positive integer, but got ${wanted}`);
   throw new IngotError(
     'usage',

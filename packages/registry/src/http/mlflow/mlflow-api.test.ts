@@ -1,0 +1,141 @@
+import { digestOf } from '@ingot/core/digest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { trialApp } from '../testing/registry-app.ts';
+import { mlflowApiOver } from './mlflow-api.ts';
+
+const KEPT = {
+  abilities: { multipartUploads: false, multipartDownloads: false, presignedUploads: false },
+  packageOf: async (source: string) => ({
+    manifest: digestOf(source),
+    recipe: { digest: digestOf(source), pack: `${'0'.repeat(32)}/1`, offset: 0, length: 1 },
+    sizeBytes: 1,
+    fileCount: 1,
+    flavor: 'file',
+    scan: 'not scanned' as const,
+  }),
+  loggedModelReady: async () => {},
+  addressOf: ({ modelId, number }: { readonly modelId: string; readonly number: number }) =>
+    `mlflow-artifacts:/versions/${modelId}/${number}`,
+};
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'DELETE';
+
+let server: Awaited<ReturnType<typeof trial>>;
+
+beforeAll(async () => {
+  server = await trial();
+});
+
+afterAll(async () => {
+  await server.end();
+});
+
+async function trial() {
+  const made = await trialApp({ protocols: [mlflowApiOver(KEPT)] });
+  const ask = async (method: Method, path: string, payload?: object, prefix = '/api/2.0/mlflow') => {
+    const answer = await made.app.inject({ method, url: `${prefix}${path}`, ...(payload ? { payload } : {}) });
+    return { status: answer.statusCode, body: answer.json() };
+  };
+  return { ask, app: made.app, end: () => made[Symbol.asyncDispose]() };
+}
+
+test('all prefixes of the API answer the same, and errors are those of MLflow', async () => {
+  const prefixes = ['/api/2.0/mlflow', '/api/3.0/mlflow', '/ajax-api/2.0/mlflow', '/ajax-api/3.0/mlflow'];
+  for (const prefix of prefixes) {
+    const { body } = await server.ask('GET', '/experiments/get?experiment_id=0', undefined, prefix);
+    expect(body.experiment).toMatchObject({
+      experiment_id: '0',
+      name: 'Default',
+      artifact_location: 'mlflow-artifacts:/0',
+    });
+    const missing = await server.ask('GET', '/registered-models/get?name=zz', undefined, prefix);
+    expect(missing).toEqual({
+      status: 404,
+      body: { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'Registered Model with name=zz not found' },
+    });
+    expect((await server.ask('GET', '/nothing', undefined, prefix)).body.error_code).toBe('RESOURCE_DOES_NOT_EXIST');
+  }
+  expect((await server.app.inject('/health')).body).toBe('OK');
+  expect((await server.app.inject('/version')).body).toBe('3.17.2');
+});
+
+test('wrong types are refused with 400, unknown fields are passed over', async () => {
+  const wrong = await server.ask('POST', '/registered-models/create', { name: 5 });
+  expect(wrong).toMatchObject({ status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE' } });
+  const fine = await server.ask('POST', '/registered-models/create', { name: 'fine', future: { a: 1 }, tags: null });
+  expect(fine.status).toBe(200);
+});
+
+test('NaN and the infinities come back as they were logged, and pages go on behind them', async () => {
+  const { body } = await server.ask('POST', '/runs/create', { experiment_id: '0', start_time: 1 });
+  const run_id: string = body.run.info.run_id;
+  const values = ['-Infinity', 0.5, 'Infinity', 'NaN'];
+  const metrics = values.map((value, step) => ({ key: 'x', value, timestamp: 7, step: step === 3 ? 3 : 0 }));
+  expect((await server.ask('POST', '/runs/log-batch', { run_id, metrics })).status).toBe(200);
+  const seen: unknown[] = [];
+  for (let token = ''; ; ) {
+    const page = await server.ask(
+      'GET',
+      `/metrics/get-history?run_id=${run_id}&metric_key=x&max_results=1&page_token=${token}`,
+    );
+    seen.push(...page.body.metrics.map(({ value }: { readonly value: unknown }) => value));
+    token = page.body.next_page_token ?? '';
+    if (token === '') break;
+  }
+  expect(seen).toEqual(['-Infinity', 0.5, 'Infinity', 'NaN']);
+});
+
+test('filters are a superset of MLflow: OR, NOT and parentheses; what is deep or long is refused', async () => {
+  for (const [name, k] of [
+    ['a', '1'],
+    ['b', '2'],
+    ['c', '3'],
+  ])
+    await server.ask('POST', '/registered-models/create', { name, tags: [{ key: 'k', value: k }] });
+  const find = async (filter: string) => {
+    const { status, body } = await server.ask('GET', `/registered-models/search?filter=${encodeURIComponent(filter)}`);
+    const models: readonly { readonly name: string }[] = body.registered_models ?? [];
+    return status === 200 ? models.map(({ name }) => name).join('') : status;
+  };
+  expect(await find("(tags.k = '1' OR tags.k = '2') AND NOT name = 'a'")).toBe('b');
+  expect(await find("name IN ('a', 'c')")).toBe('ac');
+  expect(await find(`${'('.repeat(100)}name = 'a'${')'.repeat(100)}`)).toBe(400);
+  expect(await find("name = 'a' -- x")).toBe(400);
+  expect(await find("name = ''' OR 1=1")).toBe(400);
+});
+
+test('a source that climbs or lies in a machine makes no version', async () => {
+  await server.ask('POST', '/registered-models/create', { name: 'm' });
+  const sources = [
+    '/etc/passwd',
+    'file:///etc/passwd',
+    's3://b/../c',
+    's3://b/%252e%252e/c',
+    'http:///#/../../etc',
+    'http://h/x?y=../..',
+    'data:text/plain,x',
+    '\\\\host\\share',
+    'mlflow-artifacts:/0/x',
+    `models:/m-${'0'.repeat(32)}`,
+  ];
+  for (const source of sources) {
+    const answer = await server.ask('POST', '/model-versions/create', { name: 'm', source });
+    expect([source, answer.status, answer.body.error_code]).toEqual([source, 400, 'INVALID_PARAMETER_VALUE']);
+  }
+  expect((await server.ask('GET', "/model-versions/search?filter=name='m'")).body).toEqual({});
+});
+
+test('what only MLflow says of a version is no tag to its clients, and none can be set', async () => {
+  await server.ask('POST', '/registered-models/create', { name: 'My Model' });
+  const asked = { name: 'My Model', source: 's3://b/x', run_link: 'https://r' };
+  const { body } = await server.ask('POST', '/model-versions/create', asked);
+  expect(body.model_version).toMatchObject({
+    name: 'My Model',
+    version: '1',
+    source: 's3://b/x',
+    run_link: 'https://r',
+  });
+  expect(body.model_version.tags).toBeUndefined();
+  const forged = { name: 'My Model', version: '1', key: 'mlflow.version.source', value: 'file:///etc' };
+  expect((await server.ask('POST', '/model-versions/set-tag', forged)).status).toBe(400);
+});
