@@ -130,6 +130,8 @@ function facts(shown: Shown, context: Context): [string, string | undefined][] {
     ['trained on', trainedOn(shown)],
     ['taken from', optional(version.lineage?.source?.address)],
     ['notebook', optional(version.lineage?.notebook)],
+    ['run', optional(version.lineage?.run)],
+    ['stage', optional(version.stage)],
     ['made from', optional(version.lineage?.parents?.join(', '))],
     [
       'tags',
