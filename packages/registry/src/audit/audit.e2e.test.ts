@@ -188,7 +188,24 @@ describe('an evidence file', () => {
     await index.refresh(CHURN);
     audit.accessLog.record({ kind: 'denied', actor: 'ben', model: 'churn' });
     const period = { from: '2000-01-01T00:00:00.000Z', to: '2100-01-01T00:00:00.000Z' };
+    const { id: modelId } = await registry.model(CHURN);
+    const answering = {
+      id: 's',
+      host: 'edge-7',
+      address: 'x',
+      release: '1',
+      started_at: 0,
+      last_seen: 9,
+      reported_by: 'ana',
+    };
+    await database.own.insertInto('deployment_servers').values(answering).execute();
+    const span = { server_id: 's', model_id: modelId, number: 1, from_at: 1_700_000_000_000, until_at: null };
+    await database.own
+      .insertInto('deployments')
+      .values({ ...span, model: 'churn', manifest: 'x', sources: '[]' })
+      .execute();
     const file = await collectEvidence({ blobs, database, audit, store, now }, CHURN, period, 'ana');
+    expect(file.evidence).toMatchObject({ answered: [{ host: 'edge-7', number: 1, until: null, reportedBy: 'ana' }] });
     const text = JSON.stringify(file, null, 2);
     const { id } = await audit.notary.publicKey();
     const verified = verifyEvidence(text, { key: id });
@@ -207,6 +224,7 @@ describe('an evidence file', () => {
     const empty = JSON.stringify(await collectEvidence({ blobs, database, audit, store, now }, CHURN, before, 'ana'));
     expect(verifyEvidence(empty)).toMatchObject({ events: 2, claimed: [], findings: [] });
     expect(empty).not.toContain('"salt"');
+    expect(empty).not.toContain('edge-7');
   });
 });
 

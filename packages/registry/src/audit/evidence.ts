@@ -26,8 +26,6 @@ export interface EvidenceSources {
   /** Id of the store. */
   readonly store: string;
   readonly now: () => Date;
-  /** Who answered with versions of the model in the period. Default: nobody is asked. */
-  readonly answered?: (model: ModelName, period: Period) => Promise<readonly JsonValue[]>;
 }
 
 /** From one moment to another, ISO 8601 in UTC; the second is not in it. */
@@ -89,7 +87,7 @@ export async function collectEvidence(
     checkpoints: checkpoints.map(({ payload, signature, key }) => ({ payload, signature, key })),
     access: await accessEvents(database, model, period),
     versions: await versionRecords(database, row.id),
-    answered: (await sources.answered?.(model, period)) ?? [],
+    answered: await answers(database, row.id, period),
   };
   const { signature, key } = await audit.notary.sign(canonicalJson(evidence));
   return { evidence, signature: { key, signature }, keys: await audit.notary.publicKeys() };
@@ -129,6 +127,37 @@ async function accessEvents({ own }: Database, model: string, { from, to }: Peri
     .limit(100_000)
     .execute();
   return rows.map(({ event, digest }) => ({ event, digest }));
+}
+
+/** Which model servers answered with which versions in the period, and from when to when. */
+async function answers({ own }: Database, id: string, { from, to }: Period): Promise<JsonObject[]> {
+  const [start, end] = [Date.parse(from), Date.parse(to)];
+  const rows = await own
+    .selectFrom('deployments')
+    .innerJoin('deployment_servers', 'deployment_servers.id', 'deployments.server_id')
+    .select([
+      'deployments.number',
+      'deployments.manifest',
+      'from_at',
+      'until_at',
+      'host',
+      'address',
+      'release',
+      'reported_by',
+    ])
+    .where('model_id', '=', id)
+    .where('from_at', '<', end)
+    .where((where) => where.or([where('until_at', 'is', null), where('until_at', '>=', start)]))
+    .orderBy('from_at')
+    .limit(100_000)
+    .execute();
+  const moment = (ms: number | null): string | null => (ms === null ? null : new Date(ms).toISOString());
+  return rows.map(({ from_at, until_at, reported_by, ...row }) => ({
+    ...row,
+    from: moment(from_at),
+    until: moment(until_at),
+    reportedBy: reported_by,
+  }));
 }
 
 async function versionRecords({ index }: Database, id: string): Promise<JsonValue[]> {
