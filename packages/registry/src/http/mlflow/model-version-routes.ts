@@ -1,5 +1,6 @@
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import { type ModelName, parseModelName } from '@ingot/core/ref';
+import { parseVersionSource } from '../../artifacts/version-source.ts';
 import type { Services } from '../../services.ts';
 import { loggedModelRow } from '../../tracking/logged-models.ts';
 import { runRow } from '../../tracking/runs.ts';
@@ -142,11 +143,22 @@ async function createVersion(
   const description = fields.optional('description');
   const name = requireName(asked);
   await requireModel(services.database, name, asked);
+  checkMayCopy(services, identity, given.source);
   const checked = await checkSource(services, given);
   const draft = await draftFor(services, await packageOf(checked.source), { checked, tags, runLink, description });
   const { version } = await services.registry.publish(name, draft, { always: true, ...byWhom(identity) });
   return versionOf(services.database, name, version.number, asked);
 }
+
+/** Whoever makes a version of another's files must be allowed to read them where they are. */
+function checkMayCopy({ authorizer }: Services, identity: Call['identity'], source: string): void {
+  const parsed = parseVersionSource(source);
+  if (parsed.kind === 'elsewhere') return;
+  const target = parsed.kind === 'version' ? { kind: 'model' as const, model: requireName(parsed.name) } : SERVER;
+  authorizer.check(identity, 'read', target);
+}
+
+const SERVER = { kind: 'server' } as const;
 
 interface Place {
   readonly name: ModelName;
