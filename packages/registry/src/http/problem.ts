@@ -72,7 +72,8 @@ export function problemOf(error: IngotError): Problem {
   return {
     type: 'about:blank',
     title: code,
-    status: statusOf(code),
+    // A body that did not come in time is the client's; what the server waited for is not.
+    status: code === 'timeout' && details.status === 408 ? 408 : statusOf(code),
     code,
     detail: message,
     ...(hint === undefined ? {} : { hint }),

@@ -61,7 +61,11 @@ export function blobRoutes(app: FastifyInstance, services: Services, contents: S
 
     inner.put('/api/v1/blobs/*', { config, bodyLimit: MAX_PACK_BYTES }, async (request, reply) => {
       const key = keyOf(request);
-      const result = await written(services, contents, request, key);
+      const result = await written(services, contents, request, key).catch((error: unknown) => {
+        // Nobody reads the rest of a body that was refused.
+        if (!request.raw.complete) reply.header('connection', 'close');
+        throw error;
+      });
       if (result === 'exists')
         throw new IngotError('precondition-failed', `there is already a blob "${key}"`, { details: { key } });
       return reply.status(201).send();

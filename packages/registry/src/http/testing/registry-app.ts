@@ -6,10 +6,10 @@ import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { FormatOnce } from '@ingot/core/content/store-format';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import { openLogRegistry } from '@ingot/core/registry/open';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Authorizer, Identity } from '../../access/identity.ts';
 import type { Publication } from '../../contents/publication-check.ts';
-import { createServedContents } from '../../contents/served-contents.ts';
+import { createServedContents, type ServedContentsOptions } from '../../contents/served-contents.ts';
 import { openDatabase } from '../../database/database.ts';
 import { Feed } from '../../events/feed.ts';
 import { openGovernance } from '../../governance/governance.ts';
@@ -31,10 +31,12 @@ export interface TrialOptions {
   /** Default: anybody, without a name. */
   readonly identity?: Identity;
   /** Says who asks, where that changes. Default: `identity`. */
-  readonly identify?: () => Identity;
+  readonly identify?: (request: FastifyRequest) => Identity;
   /** Default: everything is allowed. */
   readonly authorizer?: Authorizer;
   readonly now?: () => Date;
+  /** Whether what is published is looked at, and how packs are taken. Default: drafts need no contents. */
+  readonly contents?: Partial<Pick<ServedContentsOptions, 'pace' | 'limits'>>;
 }
 
 const ANYBODY: Identity = { kind: 'open', name: 'anonymous', authenticated: false };
@@ -59,7 +61,16 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const governance = openGovernance(indexed.registry, { database, index, authorizer, now });
   const { registry } = governance;
   const feed = new Feed({ database, index, log });
-  const served = createServedContents({ store, database, index, authorizer, log, now, scratch: directory });
+  const served = createServedContents({
+    ...options.contents,
+    store,
+    database,
+    index,
+    authorizer,
+    log,
+    now,
+    scratch: directory,
+  });
   // Tests publish drafts whose contents nobody stored.
   const publications = { checked: async ({ draft }: Publication) => draft };
   const services: Services = {
@@ -70,7 +81,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
     feed,
     authorizer,
     governance,
-    contents: { ...served, publications },
+    contents: options.contents === undefined ? { ...served, publications } : served,
     log,
     now,
     random,
