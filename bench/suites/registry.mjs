@@ -24,7 +24,9 @@ export async function measure({ python, peers, large, versions: most = 10_000 })
   const names = Object.keys(ours[0].costs);
   const rows = names.flatMap((name) => [
     ['ingot', name, ...sizes.map((_, index) => cost(ours[index]?.costs[name]))],
-    ...(theirs.length === 0 || theirs[0].costs[name] === undefined ? [] : [['mlflow', name, ...sizes.map((_, index) => cost(theirs[index]?.costs[name]))]]),
+    ...(theirs.length === 0 || theirs[0].costs[name] === undefined
+      ? []
+      : [['mlflow', name, ...sizes.map((_, index) => cost(theirs[index]?.costs[name]))]]),
   ]);
   const alias = ours[1].eight;
   const create = ours[1].costs['create version'];
@@ -33,12 +35,23 @@ export async function measure({ python, peers, large, versions: most = 10_000 })
     columns: ['', 'request', ...sizes.map((size) => `${size.toLocaleString('en-US')} versions`)],
     rows,
     goals: [
-      { goal: 'get by alias over 8 connections: at least 5,000 a second', value: `${alias.perSecond.toFixed(0)} a second, ${alias.cpuMs.toFixed(3)} ms of the server each`, met: alias.perSecond >= 5000 },
+      {
+        goal: 'get by alias over 8 connections: at least 5,000 a second',
+        value: `${alias.perSecond.toFixed(0)} a second, ${alias.cpuMs.toFixed(3)} ms of the server each`,
+        met: alias.perSecond >= 5000,
+      },
       { goal: 'create version: p50 at most 3 ms', value: `${create.p50.toFixed(2)} ms`, met: create.p50 <= 3 },
       ...ratios(ours, theirs),
     ],
-    notes: [`start to first answer: ${ours[0].seconds.toFixed(2)} s, ${ours[0].startCpu.toFixed(2)} s of processor time`],
-    skipped: theirs.length === sizes.length ? [] : [`mlflow server with ${peerSizes.length === 0 ? 'any versions: --peers, with its environment' : '10,000 versions: --large'}`],
+    notes: [
+      `start to first answer: ${ours[0].seconds.toFixed(2)} s, ${ours[0].startCpu.toFixed(2)} s of processor time`,
+    ],
+    skipped:
+      theirs.length === sizes.length
+        ? []
+        : [
+            `mlflow server with ${peerSizes.length === 0 ? 'any versions: --peers, with its environment' : '10,000 versions: --large'}`,
+          ],
   };
 }
 
@@ -48,7 +61,11 @@ function ratios(ours, theirs) {
   return theirs.flatMap(({ costs }, index) =>
     Object.entries(WANTED).map(([name, wanted]) => {
       const ratio = costs[name].cpuMs / ours[index].costs[name].cpuMs;
-      return { goal: `${name} with ${theirs[index].versions} versions: ${wanted} times less than mlflow`, value: `${ratio.toFixed(0)} times`, met: ratio >= wanted };
+      return {
+        goal: `${name} with ${theirs[index].versions} versions: ${wanted} times less than mlflow`,
+        value: `${ratio.toFixed(0)} times`,
+        met: ratio >= wanted,
+      };
     }),
   );
 }
@@ -61,10 +78,21 @@ async function ingotAt(versions, python) {
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
   const port = await freePort();
-  const env = { ...benchEnvironment(python), HOME: home, INGOT_REGISTRY: store, INGOT_CACHE: join(home, 'cache'), INGOT_STATE: join(home, 'state') };
+  const env = {
+    ...benchEnvironment(python),
+    HOME: home,
+    INGOT_REGISTRY: store,
+    INGOT_CACHE: join(home, 'cache'),
+    INGOT_STATE: join(home, 'state'),
+  };
   const url = `http://127.0.0.1:${port}`;
   const started = performance.now();
-  const server = await startService({ command: process.execPath, args: [CLI_ENTRY, 'up', '--port', String(port)], env, port });
+  const server = await startService({
+    command: process.execPath,
+    args: [CLI_ENTRY, 'up', '--port', String(port)],
+    env,
+    port,
+  });
   await send(url, undefined, { path: '/api/v1' });
   const seconds = (performance.now() - started) / 1000;
   const startCpu = usageOf(server.pid).cpu;
@@ -83,9 +111,16 @@ async function ingotAt(versions, python) {
       'list 100 versions': await get(`${model}/versions?limit=100`, 200),
       'list 1,000 versions': await get(`${model}/versions?limit=1000`, 50),
     };
-    const eight = await weigh(at, { count: 20_000, connections: 8, make: () => ({ path: `${model}/aliases/production`, headers }) });
+    const eight = await weigh(at, {
+      count: 20_000,
+      connections: 8,
+      make: () => ({ path: `${model}/aliases/production`, headers }),
+    });
     const body = { draft, always: true };
-    costs['create version'] = await weigh(at, { count: 200, make: () => ({ method: 'POST', path: `${model}/versions`, headers, body }) });
+    costs['create version'] = await weigh(at, {
+      count: 200,
+      make: () => ({ method: 'POST', path: `${model}/versions`, headers, body }),
+    });
     return { versions, costs, eight, seconds, startCpu };
   } finally {
     await server.stop();
@@ -94,14 +129,20 @@ async function ingotAt(versions, python) {
 
 /** A publication of contents that are there already. */
 async function draftOfFirst(url, model, headers) {
-  const { manifest, recipe, sizeBytes, fileCount, flavor, scan } = await send(url, undefined, { path: `${model}/versions/1`, headers });
+  const { manifest, recipe, sizeBytes, fileCount, flavor, scan } = await send(url, undefined, {
+    path: `${model}/versions/1`,
+    headers,
+  });
   return { manifest, recipe, sizeBytes, fileCount, flavor, scan };
 }
 
 /** A token of a server that is open until it has one. */
 async function tokenOf(url, env) {
   const args = [CLI_ENTRY, 'token', 'create', 'bench', '--service', '--role', 'admin', '--quiet'];
-  const { stdout } = await run(process.execPath, args, { env: { ...env, INGOT_REGISTRY: url }, label: 'making a token' });
+  const { stdout } = await run(process.execPath, args, {
+    env: { ...env, INGOT_REGISTRY: url },
+    label: 'making a token',
+  });
   return stdout.trim();
 }
 
@@ -114,7 +155,9 @@ async function filled(versions) {
     mkdirSync(HOME, { recursive: true });
     await buildLibraries();
     console.error(`- publishing ${versions} versions …`);
-    await run(process.execPath, [inRoot('bench/lib/fill-versions.mjs'), store, String(versions)], { label: 'filling the store' });
+    await run(process.execPath, [inRoot('bench/lib/fill-versions.mjs'), store, String(versions)], {
+      label: 'filling the store',
+    });
     writeFileSync(mark, '');
   }
   // What is measured adds versions: the next run begins with as many.
@@ -130,14 +173,30 @@ async function mlflowAt(versions) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const env = { ...process.env, MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false' };
-  const args = ['server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1', '--backend-store-uri', `sqlite:///${join(home, 'db.sqlite')}`, '--artifacts-destination', join(home, 'artifacts')];
+  const args = [
+    'server',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--workers',
+    '1',
+    '--backend-store-uri',
+    `sqlite:///${join(home, 'db.sqlite')}`,
+    '--artifacts-destination',
+    join(home, 'artifacts'),
+  ];
   const server = await startService({ command: MLFLOW, args, env, port, cwd: home });
   const api = '/api/2.0/mlflow';
   const post = (path, body) => send(url, undefined, { method: 'POST', path: `${api}/${path}`, body });
   try {
     await untilItAnswers(() => post('registered-models/create', { name: 'grown' }));
     const { run: started } = await post('runs/create', { experiment_id: '0' });
-    const version = { method: 'POST', path: `${api}/model-versions/create`, body: { name: 'grown', run_id: started.info.run_id, source: `${started.info.artifact_uri}/model` } };
+    const version = {
+      method: 'POST',
+      path: `${api}/model-versions/create`,
+      body: { name: 'grown', run_id: started.info.run_id, source: `${started.info.artifact_uri}/model` },
+    };
     for (let count = 0; count < versions; count++) await send(url, undefined, version);
     await post('registered-models/alias', { name: 'grown', alias: 'production', version: '1' });
     const at = { url, pid: server.pid };
