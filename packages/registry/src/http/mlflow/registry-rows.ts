@@ -157,15 +157,15 @@ async function filled({ index }: Index, rows: readonly VersionCells[]): Promise<
   if (places.length === 0) return [];
   const page = sql`with p(model_id, number) as (values ${sql.join(places)})`;
   const { rows: tags } = await sql<TagRow>`${page}
-    select t.model_id, t.number, t.key, t.value from p join version_tags as t
-    on t.model_id = p.model_id and t.number = p.number`.execute(index);
+    select t.model_id, t.number, t.key, t.value from p cross join version_tags as t
+    where t.model_id = p.model_id and t.number = p.number`.execute(index);
   const { rows: aliases } = await sql<{
     readonly model_id: string;
     readonly number: number;
     readonly alias: string;
   }>`${page}
-    select a.model_id, a.number, a.alias from p join aliases as a
-    on a.model_id = p.model_id and a.number = p.number`.execute(index);
+    select a.model_id, a.number, a.alias from p cross join aliases as a
+    where a.model_id = p.model_id and a.number = p.number`.execute(index);
   const tagsOf = grouped(tags, placeOf);
   const aliasesOf = grouped(aliases, placeOf);
   return rows.map((row) => {

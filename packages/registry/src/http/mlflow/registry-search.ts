@@ -38,10 +38,19 @@ export async function searchModels(database: Index, page: Page): Promise<Found<M
 export async function searchVersions(database: Index, page: Page): Promise<Found<VersionCells>> {
   const where = whereOf(parseFilter(page.filter), (test) => versionTest(database.kind, test));
   const terms = versionOrder(page.orderBy ?? []);
+  const order = terms.map(({ descending }, at) => ({
+    by: sql.ref(`page.o${at}`),
+    ...(descending ? { descending } : {}),
+  }));
+  // What a page shows is read of its rows alone; the order of the joins is said, for a database that counts wrong.
   const { rows } = await sql<VersionCells & Record<string, unknown>>`
-    select ${VERSION_CELLS}, ${orderColumns(terms)} from versions as v join models as m on m.id = v.model_id
-    where v.status <> 'deleted' and m.closed = 0 and ${where} and ${after(terms, parseCursor(page.cursor))}
-    order by ${orderBy(terms)} limit ${page.limit + 1}`.execute(database.index);
+    with page as (
+      select v.model_id, v.number, ${orderColumns(terms)} from versions as v join models as m on m.id = v.model_id
+      where v.status <> 'deleted' and m.closed = 0 and ${where} and ${after(terms, parseCursor(page.cursor))}
+      order by ${orderBy(terms)} limit ${page.limit + 1})
+    select ${VERSION_CELLS}, ${orderColumns(order)} from page cross join models as m cross join versions as v
+    where m.id = page.model_id and v.model_id = page.model_id and v.number = page.number
+    order by ${orderBy(order)}`.execute(database.index);
   return pageOf(rows, terms, page.limit);
 }
 
@@ -163,7 +172,7 @@ function paramTest(dialect: Dialect, test: Test): Where {
 function nameTest(dialect: Dialect, test: Test): Where {
   const [value] = test.values;
   if (test.operator === '=' && typeof value === 'string' && /^[A-Za-z0-9._/-]+$/.test(value))
-    return sql<SqlBool>`(m.name = ${value} and ${NAME} = ${value})`;
+    return sql<SqlBool>`m.name = ${value}`;
   return compareText(dialect, NAME, test);
 }
 
@@ -247,7 +256,12 @@ function versionOrder(clauses: readonly string[]): readonly OrderTerm[] {
     return key === 'last_updated_timestamp' ? sql.ref('v.updated_at') : undefined;
   });
   const first = terms.length === 0 ? [{ by: sql.ref('v.updated_at'), descending: true }] : terms;
-  return [...first, { by: NAME }, { by: sql.ref('v.number'), descending: true }, { by: sql.ref('v.model_id') }];
+  return [
+    ...first,
+    { by: sql.ref('m.name') },
+    { by: sql.ref('v.number'), descending: true },
+    { by: sql.ref('v.model_id') },
+  ];
 }
 
 function ordered(
