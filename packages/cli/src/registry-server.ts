@@ -56,6 +56,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
       allowedHosts: settings.list('allowed-hosts'),
       trustedProxies: settings.list('trusted-proxies'),
       signIn: await signInOf(context),
+      deploymentHistoryDays: settings.number('deployment-history'),
       version: toolVersion(),
       log: plan.log,
       now,

@@ -19,6 +19,7 @@ import { holdAliases } from './audit/held-aliases.ts';
 import { openArtifacts } from './artifacts/artifacts.ts';
 import { openDatabase } from './database/database.ts';
 import { createServedContents } from './contents/served-contents.ts';
+import { Deployments } from './deployments/deployments.ts';
 import { Feed } from './events/feed.ts';
 import { openGovernance } from './governance/governance.ts';
 import { createRegistryApp } from './http/app.ts';
@@ -28,6 +29,7 @@ import { contentRoutes } from './http/contents/content-routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { accessRoutes } from './http/native/access-routes.ts';
 import { mlflowApi } from './http/mlflow/mlflow-api.ts';
+import { deploymentRoutes } from './http/native/deployments-routes.ts';
 import { nativeApi } from './http/native/native-api.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
 import { openServedIndex } from './index/served-index.ts';
@@ -54,6 +56,8 @@ export interface RegistryServerOptions {
   readonly trustedProxies?: readonly string[];
   /** Who else vouches for people and build servers. Default: nobody. */
   readonly signIn?: SignInConfig | undefined;
+  /** How many days it is kept what ran where. Default: 400. */
+  readonly deploymentHistoryDays?: number | undefined;
   /** How often may be asked. Default: {@link DEFAULT_RATES}. */
   readonly rates?: RequestRates;
   readonly version: string;
@@ -109,6 +113,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     const governance = openGovernance(held, { database, index, audit, authorizer, now });
     const { registry } = governance;
     audit.follow(index);
+    const deployments = new Deployments({ database, now, historyDays: options.deploymentHistoryDays });
     const feed = new Feed({ database, index, log });
     const contents = createServedContents({
       store,
@@ -149,7 +154,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       trustedProxies,
       protocols: [
         healthRoutes,
-        nativeApi([...NATIVE_ROUTES, ...accessRoutes(access, audit)]),
+        nativeApi([...NATIVE_ROUTES, deploymentRoutes(deployments), ...accessRoutes(access, audit)]),
         contentRoutes(contents),
         mlflowApi(artifacts),
       ],

@@ -62,6 +62,12 @@ export const SETTINGS = {
     about: 'file that says who else vouches for people and build servers',
     fromProject: false,
   },
+  'deployment-history': {
+    kind: 'number',
+    about: 'days that the registry server keeps what ran where (default: 400)',
+    fromProject: false,
+  },
+  report: { kind: ['yes', 'no'], about: 'whether `serve` tells its registry server what it answers with' },
   timeout: { kind: 'seconds', about: 'longest time for one prediction' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
   share: { kind: ['auto', 'yes', 'no'], about: 'whether the directory of the store is a network share' },
