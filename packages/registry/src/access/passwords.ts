@@ -6,9 +6,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { IngotError } from '@ingot/core/errors';
-
-/** First choice of OWASP's password storage recommendations for argon2id. */
-const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1, outputLen: 32 } as const;
+import { argon2Hash, argon2Matches } from './argon2.ts';
 
 const SHORTEST = 10;
 const LONGEST = 256;
@@ -33,12 +31,7 @@ export function checkNewPassword(password: string, name: string): void {
 
 /** Hashes a password; the result (PHC form) says its own parameters. */
 export async function hashPassword(password: string): Promise<string> {
-  return hash(password);
-}
-
-async function hash(password: string): Promise<string> {
-  const argon2 = await import('@node-rs/argon2');
-  return argon2.hash(password.normalize('NFKC'), PARAMETERS);
+  return await argon2Hash(password.normalize('NFKC'));
 }
 
 /** Checks passwords; at most as many at once as the machine has cores, others wait. */
@@ -74,9 +67,8 @@ export class PasswordChecker {
   async isRight(password: string, key: string, passwordHash: string | undefined): Promise<boolean> {
     await this.#begin();
     try {
-      const { verify } = await import('@node-rs/argon2');
       const usable = password.length <= 4 * LONGEST ? password.normalize('NFKC') : '';
-      const matches = await verify(passwordHash ?? NOBODY, usable);
+      const matches = await argon2Matches(passwordHash ?? NOBODY, usable);
       const isRight = matches && passwordHash !== undefined;
       if (isRight) this.#keep(key, passwordHash);
       return isRight;
