@@ -28,8 +28,8 @@ export async function measure({ python, peers, large, versions: most = 10_000 })
       ? []
       : [['mlflow', name, ...sizes.map((_, index) => cost(theirs[index]?.costs[name]))]]),
   ]);
-  const alias = ours[1].eight;
-  const create = ours[1].costs['create version'];
+  const alias = ours.at(-1).eight;
+  const create = ours.at(-1).costs['create version'];
   return {
     title: 'The registry server: processor milliseconds for a request (p50 of the time to answer, ms)',
     columns: ['', 'request', ...sizes.map((size) => `${size.toLocaleString('en-US')} versions`)],
