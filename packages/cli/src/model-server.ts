@@ -7,6 +7,7 @@ import { createModelSource } from './model-source.ts';
 import { assembleStore } from './open.ts';
 import { openCache } from './open-cache.ts';
 import { environmentKeeper, environmentSettings } from './package-environment.ts';
+import { reportDeployments } from './report-deployments.ts';
 import type { Settings } from './settings/settings.ts';
 import { toolVersion } from './tool-version.ts';
 import { workerDirectory } from './worker-directory.ts';
@@ -51,7 +52,10 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
       signal: context.signal,
       ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
     });
+    const reporting =
+      store.isServer === true ? reportDeployments(server, store.address, { context, log: plan.log }) : undefined;
     const end = async (): Promise<void> => {
+      await reporting?.[Symbol.asyncDispose]();
       await server.close();
       await cache[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();

@@ -136,7 +136,7 @@ export class Deployments {
   }
 
   async #store(
-    { server, isLast }: Report,
+    { server }: Report,
     rows: readonly DeploymentRow[],
     { now, reporter }: { readonly now: number; readonly reporter: string },
   ): Promise<readonly DeploymentChange[]> {
@@ -151,7 +151,7 @@ export class Deployments {
         host: storable(server.host),
         address: storable(server.address),
         release: storable(server.release),
-        last_seen: isLast === true ? now - GONE_MS : now,
+        last_seen: now,
         reported_by: storable(reporter),
       };
       await own
