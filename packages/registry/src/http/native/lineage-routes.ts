@@ -31,7 +31,7 @@ const Answer = z
     edges: z.array(Edge).readonly(),
     isCut: z.boolean().describe('There is more than is shown: ask with a greater depth, or about another version.'),
   })
-  .meta({ id: 'Lineage' });
+  .meta({ id: 'LineageGraph' });
 
 const Query = z.object({
   ref: z.string().min(1).max(400).describe('`churn@production`'),
