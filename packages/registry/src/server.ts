@@ -31,9 +31,11 @@ import { accessRoutes } from './http/native/access-routes.ts';
 import { mlflowApi } from './http/mlflow/mlflow-api.ts';
 import { deploymentRoutes } from './http/native/deployments-routes.ts';
 import { nativeApi } from './http/native/native-api.ts';
+import { webhookRoutes } from './http/native/webhooks-routes.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
 import { openServedIndex } from './index/served-index.ts';
 import type { Log, ServedStore, Services } from './services.ts';
+import { openWebhooks } from './webhooks/webhooks.ts';
 
 /** What a registry server is started with. */
 export interface RegistryServerOptions {
@@ -54,6 +56,8 @@ export interface RegistryServerOptions {
   readonly allowedHosts?: readonly string[];
   /** Addresses of reverse proxies whose word counts for where a request came from. Default: none. */
   readonly trustedProxies?: readonly string[];
+  /** Names, addresses and networks that webhooks may call though they are private. Default: none. */
+  readonly webhookHosts?: readonly string[];
   /** Who else vouches for people and build servers. Default: nobody. */
   readonly signIn?: SignInConfig | undefined;
   /** How many days it is kept what ran where. Default: 400. */
@@ -128,6 +132,15 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       { store, database, registry, log, now, random },
       { scratch: join(directory, 'scratch'), workerDirectory: options.workerDirectory },
     );
+    const webhooks = await openWebhooks({
+      database,
+      feed,
+      directory,
+      allowedHosts: options.webhookHosts ?? [],
+      log,
+      now,
+      random,
+    });
     const services: Services = {
       store,
       database,
@@ -136,6 +149,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       feed,
       authorizer,
       governance,
+      webhooks,
       access,
       audit,
       artifacts,
@@ -154,15 +168,22 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       trustedProxies,
       protocols: [
         healthRoutes,
-        nativeApi([...NATIVE_ROUTES, deploymentRoutes(deployments), ...accessRoutes(access, audit)]),
+        nativeApi([
+          ...NATIVE_ROUTES,
+          deploymentRoutes(deployments),
+          webhookRoutes(webhooks),
+          ...accessRoutes(access, audit),
+        ]),
         contentRoutes(contents),
         mlflowApi(artifacts),
       ],
     });
     const url = await listen(app, host, options.port ?? 8585);
     indexed.watch.start();
+    await webhooks.start();
     const end = async (): Promise<void> => {
       await app.close();
+      await webhooks[Symbol.asyncDispose]();
       feed[Symbol.dispose]();
       await artifacts[Symbol.asyncDispose]();
       await indexed[Symbol.asyncDispose]();

@@ -14,6 +14,7 @@ import type { Database } from './database/database.ts';
 import type { Feed } from './events/feed.ts';
 import type { Governance } from './governance/governance.ts';
 import type { ModelIndex } from './index/indexed-registry.ts';
+import type { Webhooks } from './webhooks/webhooks.ts';
 
 /** Receives the server's log lines; must be fast and must not throw. */
 export type Log = (
@@ -49,6 +50,8 @@ export interface Services {
   readonly audit?: Audit;
   /** Files of runs, logged models and versions as clients of MLflow see them; undefined where a trial has none. */
   readonly artifacts?: Artifacts;
+  /** Who is told of what happens; undefined where a trial has none. */
+  readonly webhooks?: Webhooks;
   /** Contents as clients send and read them. */
   readonly contents: ServedContents;
   readonly log: Log;

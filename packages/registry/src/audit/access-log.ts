@@ -27,6 +27,7 @@ export type AccessKind =
   | 'downloaded'
   | 'exported'
   | 'policy-changed'
+  | 'webhook-changed'
   | 'checkpoint-refused'
   | 'protected-move-flagged'
   | 'suppressed';

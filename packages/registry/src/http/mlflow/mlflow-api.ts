@@ -20,6 +20,7 @@ import { LOGGING_ROUTES, RUN_ROUTES } from './run-routes.ts';
 import { modelVersionRoutes } from './model-version-routes.ts';
 import { modelDetailRoutes, registeredModelRoutes } from './registered-model-routes.ts';
 import type { MlflowArtifacts } from './registry-context.ts';
+import { WEBHOOK_ROUTES } from './webhook-routes.ts';
 import { MLFLOW_RELEASE, serverInfoRoute } from './server-info.ts';
 
 /** Makes the API of MLflow over the server's room for artifacts, whose routes it has, too. */
@@ -62,6 +63,7 @@ function routesOver(artifacts: MlflowArtifacts): readonly MlflowRoute[] {
     ...registeredModelRoutes(artifacts),
     ...modelDetailRoutes(artifacts),
     ...modelVersionRoutes(artifacts),
+    ...WEBHOOK_ROUTES,
     serverInfoRoute(artifacts.abilities),
   ];
 }
