@@ -154,7 +154,7 @@ describe('checkpoints', () => {
 describe('a protected alias', () => {
   it('goes on to lead where it led when somebody moves it past the server, until it is moved through it', async () => {
     await using world = await opened();
-    const { registry, audit, past, index, blobs: _ } = world;
+    const { registry, audit, past, index, database } = world;
     audit.protectedMoves.protect((_model, alias) => alias === 'production');
     for (const text of ['1', '2', '3']) await registry.publish(CHURN, draft(text), { actor: 'ana' });
     await registry.setAlias(CHURN, 'production', 1, { actor: 'ana' });
@@ -166,6 +166,12 @@ describe('a protected alias', () => {
     await expect.poll(() => target('production')).toBe(1);
     expect(await target('staging')).toBe(3);
     expect((await registry.model(CHURN)).aliases).toEqual({ production: 1, staging: 3 });
+    // Whatever lists, searches or answers in other words reads the rows of the index.
+    const rows = async () =>
+      (await database.index.selectFrom('aliases').select(['alias', 'number']).orderBy('alias').execute()).map(
+        ({ alias, number }) => `${alias} ${number}`,
+      );
+    await expect.poll(rows).toEqual(['production 1', 'staging 3']);
     expect(await audit.protectedMoves.flagged()).toMatchObject([
       { alias: 'production', from_number: 1, to_number: 3, actor: 'mallory' },
     ]);
@@ -173,9 +179,23 @@ describe('a protected alias', () => {
     await index.refresh(CHURN);
     await expect.poll(async () => (await audit.protectedMoves.flagged()).length).toBe(2);
     expect(await target('production')).toBe(1);
+    await expect.poll(rows).toEqual(['production 1', 'staging 3']);
+    await past.removeAlias(CHURN, 'production');
+    await index.refresh(CHURN);
+    await expect.poll(async () => (await audit.protectedMoves.flagged()).length).toBe(3);
+    await expect.poll(rows).toEqual(['production 1', 'staging 3']);
     await registry.setAlias(CHURN, 'production', 3, { actor: 'ana' });
     await expect.poll(() => target('production')).toBe(3);
     expect(await audit.protectedMoves.flagged()).toEqual([]);
+    await expect.poll(rows).toEqual(['production 3', 'staging 3']);
+    await past.setAlias(CHURN, 'production', 2);
+    await index.refresh(CHURN);
+    await expect.poll(async () => (await audit.protectedMoves.flagged()).length).toBe(1);
+    await expect.poll(rows).toEqual(['production 3', 'staging 3']);
+    expect(await target('production')).toBe(3);
+    await audit.protectedMoves.accept((await registry.model(CHURN)).id, 'production');
+    expect(await target('production')).toBe(2);
+    expect(await rows()).toEqual(['production 2', 'staging 3']);
   });
 });
 

@@ -28,7 +28,7 @@ export interface Audit extends AsyncDisposable {
   readonly protectedMoves: ProtectedMoves;
   readonly notary: Notary;
   /** Looks at events that come into the index: at moves of protected aliases. */
-  follow(index: Pick<ModelIndex, 'subscribe'>): void;
+  follow(index: Pick<ModelIndex, 'subscribe' | 'forget'>): void;
 }
 
 /** Opens the room. */
@@ -47,11 +47,11 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
     protectedMoves,
     notary,
     follow: (index) => {
+      const look = (): Promise<void> => protectedMoves.show((model) => index.forget(model));
+      const failed = (error: unknown): void => warn(`a move of an alias could not be looked at: ${String(error)}`);
+      watching = watching.then(look).catch(failed);
       index.subscribe((model, events) => {
-        for (const event of events)
-          watching = watching
-            .then(() => protectedMoves.observe(model, event))
-            .catch((error: unknown) => warn(`a move of an alias could not be looked at: ${String(error)}`));
+        for (const event of events) watching = watching.then(() => protectedMoves.observe(model, event)).catch(failed);
       });
     },
     [Symbol.asyncDispose]: async () => {

@@ -27,7 +27,8 @@ export type IsProtected = (modelId: string, alias: string) => boolean | Promise<
 /** Watches over protected aliases. */
 export class ProtectedMoves {
   readonly #options: ProtectedMovesOptions;
-  readonly #held = new Map<string, number | null>();
+  readonly #held = new Map<string, Held>();
+  #onShown: (modelId: string) => void = () => {};
   #isProtected: IsProtected = () => false;
 
   constructor(options: ProtectedMovesOptions) {
@@ -49,7 +50,22 @@ export class ProtectedMoves {
       .execute();
     this.#held.clear();
     // The first flagged move after the last that counted says what the alias named before.
-    for (const row of rows) this.#held.set(keyOf(row.model_id, row.alias), row.from_number);
+    for (const row of rows)
+      this.#held.set(keyOf(row.model_id, row.alias), {
+        modelId: row.model_id,
+        alias: row.alias,
+        number: row.from_number,
+        seq: row.seq,
+      });
+  }
+
+  /**
+   * Makes the rows of aliases in the index say what is followed, so that listing and searching say it too.
+   * @param onShown from now on told of each model whose rows were changed.
+   */
+  async show(onShown: (modelId: string) => void): Promise<void> {
+    this.#onShown = onShown;
+    for (const { modelId, alias } of [...this.#held.values()]) await this.#show(modelId, alias);
   }
 
   /**
@@ -57,7 +73,7 @@ export class ProtectedMoves {
    * counts. A look into memory: resolving asks it each time.
    */
   heldTarget(modelId: string, alias: string): number | null | undefined {
-    return this.#held.size === 0 ? undefined : this.#held.get(keyOf(modelId, alias));
+    return this.#held.size === 0 ? undefined : this.#held.get(keyOf(modelId, alias))?.number;
   }
 
   /** Whether no move is flagged, which is so nearly always. */
@@ -67,10 +83,8 @@ export class ProtectedMoves {
 
   /** What the protected aliases of a model go on to name. */
   heldOf(modelId: string): [alias: string, number: number | null][] {
-    const prefix = keyOf(modelId, '');
-    return [...this.#held].flatMap(([key, number]) =>
-      key.startsWith(prefix) ? [[key.slice(prefix.length), number] as [string, number | null]] : [],
-    );
+    const ofModel = [...this.#held.values()].filter((held) => held.modelId === modelId);
+    return ofModel.map(({ alias, number }) => [alias, number]);
   }
 
   /** Notes, on the disk before it is done, that this server is about to move a protected alias. Gives the note's id. */
@@ -120,6 +134,7 @@ export class ProtectedMoves {
         details: { model_id: modelId, alias: move.alias, seq: head.seq, from: row.from_number, to: move.to },
       });
     await this.load();
+    await this.#show(modelId, move.alias);
   }
 
   /** Moves that are flagged, newest first. */
@@ -142,16 +157,7 @@ export class ProtectedMoves {
 
   // What the event itself says of it was written by whoever is not trusted here.
   async #before(modelId: string, alias: string, seq: number): Promise<number | null> {
-    const row = await this.#options.index
-      .selectFrom('alias_moves')
-      .select('to_number')
-      .where('model_id', '=', modelId)
-      .where('alias', '=', alias)
-      .where('seq', '<', seq)
-      .orderBy('seq', 'desc')
-      .limit(1)
-      .executeTakeFirst();
-    return row?.to_number ?? null;
+    return (await lastMove(this.#options.index, { modelId, alias, before: seq }))?.to_number ?? null;
   }
 
   // A move through the server ends what was flagged before it.
@@ -164,6 +170,21 @@ export class ProtectedMoves {
       .where('alias', '=', alias)
       .execute();
     await this.load();
+    await this.#show(modelId, alias);
+  }
+
+  async #show(modelId: string, alias: string): Promise<void> {
+    const { index } = this.#options;
+    const held = this.#held.get(keyOf(modelId, alias));
+    await index.transaction().execute(async (change) => {
+      const move = await lastMove(change, { modelId, alias, before: held?.seq });
+      await change.deleteFrom('aliases').where('model_id', '=', modelId).where('alias', '=', alias).execute();
+      const number = held === undefined ? move?.to_number : held.number;
+      if (move === undefined || number === undefined || number === null) return;
+      const { seq, at, actor } = move;
+      await change.insertInto('aliases').values({ model_id: modelId, alias, number, seq, at, actor }).execute();
+    });
+    this.#onShown(modelId);
   }
 
   async #wasIntended(modelId: string, { alias, to }: Move): Promise<boolean> {
@@ -179,6 +200,33 @@ export class ProtectedMoves {
     await this.#options.own.deleteFrom('audit_intended_moves').where('id', '=', intended.id).execute();
     return true;
   }
+}
+
+/** A move that is not followed: what the alias goes on to name, and the event that would have moved it. */
+interface Held {
+  readonly modelId: string;
+  readonly alias: string;
+  readonly number: number | null;
+  readonly seq: number;
+}
+
+interface OfAlias {
+  readonly modelId: string;
+  readonly alias: string;
+  /** Default: of all. */
+  readonly before?: number | undefined;
+}
+
+async function lastMove(index: Kysely<IndexTables>, { modelId, alias, before }: OfAlias) {
+  const moves = index
+    .selectFrom('alias_moves')
+    .select(['seq', 'to_number', 'at', 'actor'])
+    .where('model_id', '=', modelId)
+    .where('alias', '=', alias);
+  return (before === undefined ? moves : moves.where('seq', '<', before))
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
 }
 
 interface Move {

@@ -25,6 +25,8 @@ export type EventListener = (log: string, events: readonly StoredEvent[]) => voi
 export interface ModelIndex {
   /** Tells a listener of events that this process brings into the index, until the function that it gives is called. */
   subscribe(listener: EventListener): () => void;
+  /** Forgets what is kept in memory of a model, whose rows were changed by somebody else than its log. */
+  forget(modelId: string): void;
   /** Says which model has a name now, and which event of its log is the last one here. Throws `model-not-found`. */
   placeOf(name: ModelName): Promise<{ readonly id: string; readonly seq: number }>;
   /**
@@ -89,6 +91,7 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
+      forget: (modelId) => hot.forget(modelId),
       placeOf: async (name) => {
         const { id, seq } = await hotModel(name);
         return { id, seq };
