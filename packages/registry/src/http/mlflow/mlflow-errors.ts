@@ -2,7 +2,10 @@ import type { ErrorCode, IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from '../../services.ts';
 import { fromFramework } from '../framework-errors.ts';
+import { withoutHiddenNames } from '../hidden-names.ts';
 import { errorOf } from '../problem.ts';
+
+type ErrorServices = Pick<Services, 'log' | 'authorizer'>;
 
 /** What MLflow calls an error, and the HTTP status that goes with it. */
 interface MlflowError {
@@ -72,18 +75,18 @@ export function mlflowProblemOf({ code, message, hint }: IngotError): MlflowProb
 }
 
 /** Makes the errors of a part of the application those of MLflow, also for addresses in it where nothing is. */
-export function answerMlflowErrors(scope: FastifyInstance, services: Pick<Services, 'log'>): void {
+export function answerMlflowErrors(scope: FastifyInstance, services: ErrorServices): void {
   scope.setErrorHandler((thrown, request, reply) => sendMlflowError(services, thrown, request, reply));
 }
 
 /** Sends an error as MLflow would. */
 export function sendMlflowError(
-  services: Pick<Services, 'log'>,
+  services: ErrorServices,
   thrown: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
 ): FastifyReply {
-  const error = errorOf(fromFramework(thrown));
+  const error = withoutHiddenNames(errorOf(fromFramework(thrown)), request, services);
   if (error.code === 'unexpected')
     services.log('error', `${request.method} ${request.routeOptions.url ?? ''} failed: ${String(error.cause)}`);
   const { status, body } = mlflowProblemOf(error);
