@@ -28,7 +28,7 @@ export function idempotentWrites(app: FastifyInstance, services: Services): void
     if (typeof key !== 'string' || !KEY.test(key))
       throw new IngotError('invalid-request', 'an Idempotency-Key has 1 to 200 visible ASCII characters');
     const found = await answers.answerOrTurn({
-      identity: `${request.identity.kind}:${request.identity.name}`,
+      identity: keeperOf(request),
       key,
       fingerprint: fingerprintOf(request),
     });
@@ -42,6 +42,11 @@ export function idempotentWrites(app: FastifyInstance, services: Services): void
     await turn.end(answerToKeep(reply, payload));
     return payload;
   });
+}
+
+/** Two tokens of one account are two that ask: what one was answered, the other may not be allowed to see. */
+function keeperOf({ identity: { subject, kind, name } }: FastifyRequest): string {
+  return subject ?? `${kind}:${name}`;
 }
 
 function fingerprintOf(request: FastifyRequest): string {
