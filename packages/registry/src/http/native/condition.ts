@@ -11,8 +11,8 @@ const EXPECTED_SEQ_HEADER = 'ingot-expected-seq';
 export function expectedSeqOf(request: FastifyRequest): { readonly expectedSeq?: number } {
   const header = request.headers[EXPECTED_SEQ_HEADER];
   if (header === undefined) return {};
-  const expectedSeq = Number(header);
-  if (Number.isSafeInteger(expectedSeq) && expectedSeq >= 0) return { expectedSeq };
+  const expectedSeq = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : Number.NaN;
+  if (Number.isSafeInteger(expectedSeq)) return { expectedSeq };
   throw new IngotError('invalid-request', `${EXPECTED_SEQ_HEADER} is not a whole number`);
 }
 

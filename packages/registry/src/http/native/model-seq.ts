@@ -27,8 +27,8 @@ export function waitForSeq(app: FastifyInstance, { index }: Services): void {
   app.addHook('preHandler', async (request) => {
     const header = request.headers[MIN_SEQ_HEADER];
     if (header === undefined) return;
-    const wanted = Number(header);
-    if (!Number.isSafeInteger(wanted) || wanted < 0)
+    const wanted = typeof header === 'string' && /^\d+$/.test(header) ? Number(header) : Number.NaN;
+    if (!Number.isSafeInteger(wanted))
       throw new IngotError('invalid-request', `${MIN_SEQ_HEADER} is not a whole number`);
     const name = modelOf(request);
     if (name === undefined || (await index.reach(name, wanted, LONGEST_WAIT_MS))) return;

@@ -63,7 +63,7 @@ describe('the OpenAPI document', () => {
       for (const { responses, operationId } of Object.values(item)) {
         expect(operationId, path).toBeTypeOf('string');
         expect(Object.keys(responses), path).toEqual(
-          expect.arrayContaining(['400', '401', '403', '429', '500', '503']),
+          expect.arrayContaining(['400', '401', '403', '429', '431', '500', '503']),
         );
         expect(Object.keys(responses['400'] ?? {}), path).toContain('content');
       }
@@ -87,6 +87,13 @@ describe('the native API', () => {
     const resolved = await ask('GET', `/resolve?ref=${encodeURIComponent(`${name}@production`)}`);
     expect(resolved.body).toMatchObject({ number: 1, recipe, ref: `${name}@production` });
     expect(resolved.headers['ingot-seq']).toBe(String(resolved.body.seq));
+  });
+
+  test('an event that an answer must not be below is a whole number, not an empty text', async () => {
+    const path = await modelWith('a');
+    for (const wanted of ['', ' ', '-1', '1e2', '0x1', '9007199254740993'])
+      expect((await ask('GET', path, undefined, { 'ingot-min-seq': wanted })).status, wanted).toBe(400);
+    expect((await ask('GET', path, undefined, { 'ingot-min-seq': '1' })).status).toBe(200);
   });
 
   test('answers what is wrong with the code and the nearest name', async () => {

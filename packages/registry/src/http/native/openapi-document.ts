@@ -29,7 +29,7 @@ const IDEMPOTENCY_KEY = {
   in: 'header',
   required: false,
   description: 'The same key with the same request gives the same answer for 24 hours, and is done once.',
-  schema: { type: 'string', minLength: 1, maxLength: 200 },
+  schema: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[!-~]+$' },
 };
 
 const MIN_SEQ = {
@@ -37,7 +37,7 @@ const MIN_SEQ = {
   in: 'header',
   required: false,
   description: 'Answer with nothing older than this event of the model’s log.',
-  schema: { type: 'integer', minimum: 0 },
+  schema: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
 };
 
 /** Adds to a document what every operation has: the headers that hooks read. */

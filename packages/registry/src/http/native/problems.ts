@@ -12,6 +12,7 @@ const ABOUT = {
   415: 'The body is not JSON.',
   422: 'Well-formed, but it contradicts what is stored.',
   429: 'Too many requests; `Retry-After` says when to come back.',
+  431: 'The headers, or the address, are larger than 16 KiB.',
   500: 'The server failed in a way nobody foresaw, or a stored log is damaged.',
   503: 'The store or the database does not answer; try again.',
 } as const;
@@ -19,7 +20,7 @@ const ABOUT = {
 type ProblemStatus = keyof typeof ABOUT;
 
 /** What any request may be answered with. */
-const ALWAYS: readonly ProblemStatus[] = [400, 401, 403, 429, 500, 503];
+const ALWAYS: readonly ProblemStatus[] = [400, 401, 403, 429, 431, 500, 503];
 
 /** Documents the problems that a route answers with: those of every route, and its own. */
 export function problems(...own: readonly ProblemStatus[]) {
