@@ -4,7 +4,7 @@
  * minutes is gone, and its stretches end when it was last heard of.
  */
 
-import { storable } from '../index/insert-rows.ts';
+import { storable } from '../index/storable.ts';
 import type { Database } from '../database/database.ts';
 import type { DeploymentRow } from './tables.ts';
 

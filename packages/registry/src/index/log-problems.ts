@@ -1,7 +1,7 @@
 import type { IngotError } from '@ingot/core/errors';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
-import { storable } from './insert-rows.ts';
+import { storable } from './storable.ts';
 
 type Index = Kysely<IndexTables>;
 

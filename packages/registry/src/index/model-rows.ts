@@ -2,7 +2,8 @@ import { canonicalJson } from '@ingot/core/json';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
-import { insertRows, storable } from './insert-rows.ts';
+import { insertRows } from './insert-rows.ts';
+import { storable } from './storable.ts';
 import { parentRows } from './parent-rows.ts';
 import type { DraftVersion, ModelDraft, Touched } from './project-model.ts';
 import {

@@ -2,7 +2,7 @@ import { isIngotError } from '@ingot/core/errors';
 import { parseReference, type Reference } from '@ingot/core/ref';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
-import { storable } from './insert-rows.ts';
+import { storable } from './storable.ts';
 import type { VersionParentRow } from './tables.ts';
 import type { StoredRecord } from './version-rows.ts';
 

@@ -7,7 +7,7 @@ import { MODEL_KINDS } from '@ingot/core/registry/events';
 import { withUpdate } from '@ingot/core/registry/record';
 import { refuseUnknown } from '@ingot/core/registry/fold';
 import { parsePublished, parseUpdate } from '@ingot/core/registry/version-body';
-import { storable } from './insert-rows.ts';
+import { storable } from './storable.ts';
 import type { AliasMoveRow, AliasRow, ModelRow } from './tables.ts';
 import type { StoredRecord, VersionPlace } from './version-rows.ts';
 

@@ -4,7 +4,7 @@ import { Fields } from '@ingot/core/registry/fields';
 import { refuseUnknown } from '@ingot/core/registry/fold';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
-import { storable } from './insert-rows.ts';
+import { storable } from './storable.ts';
 
 type Index = Kysely<IndexTables>;
 

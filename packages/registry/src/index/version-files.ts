@@ -3,7 +3,8 @@ import { type IngotError, isIngotError } from '@ingot/core/errors';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
 import type { Log } from '../services.ts';
-import { insertRows, storable } from './insert-rows.ts';
+import { insertRows } from './insert-rows.ts';
+import { storable } from './storable.ts';
 import type { VersionFileRow } from './tables.ts';
 import type { StoredRecord } from './version-rows.ts';
 

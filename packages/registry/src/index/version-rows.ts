@@ -3,7 +3,7 @@
 import type { JsonObject, JsonValue } from '@ingot/core/json';
 import { canonicalJson, isJsonObject } from '@ingot/core/json';
 import type { VersionRecord } from '@ingot/core/registry/registry';
-import { storable, storableOrNull } from './insert-rows.ts';
+import { storable, storableOrNull } from './storable.ts';
 import type {
   VersionDataRow,
   VersionMetricRow,

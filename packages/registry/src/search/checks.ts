@@ -5,7 +5,7 @@
  */
 
 import { IngotError } from '@ingot/core/errors';
-import { storable } from '../index/insert-rows.ts';
+import { storable } from '../index/storable.ts';
 import { versionSortKey } from '../index/version-sort-key.ts';
 import type { Expression, Join, Operator, Test, Value, Word } from './expression.ts';
 import { type Field, fieldOf, type Source } from './fields.ts';

@@ -1,4 +1,4 @@
-import { storable } from '../index/insert-rows.ts';
+import { storable } from '../index/storable.ts';
 import {
   dataRows,
   metricRows,

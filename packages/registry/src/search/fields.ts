@@ -2,7 +2,7 @@
 
 import { IngotError } from '@ingot/core/errors';
 import { nearest } from '@ingot/core/nearest';
-import { storable } from '../index/insert-rows.ts';
+import { storable } from '../index/storable.ts';
 import { EXAMPLE } from './parse.ts';
 
 /** What values are, and so how they compare. `hash` is found by its beginning; `version` sorts as Python's versions do. */

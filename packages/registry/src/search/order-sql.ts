@@ -1,6 +1,6 @@
 import { IngotError } from '@ingot/core/errors';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import { storable } from '../index/insert-rows.ts';
+import { storable } from '../index/storable.ts';
 import { columnOf, ROW_TABLES } from './condition-sql.ts';
 import type { RowsSource, ScalarColumn, Source } from './fields.ts';
 import type { SortKey } from './sort.ts';

@@ -1,14 +1,12 @@
 import { IngotError } from '@ingot/core/errors';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from '../database/database.ts';
-import { type Condition, conditionOf } from './checks.ts';
+import type { Condition } from './checks.ts';
 import { conditionSql } from './condition-sql.ts';
 import { driverOf } from './driver.ts';
-import type { Expression } from './expression.ts';
 import { type FoundVersion, foundVersions, FOUND_CELLS, type FoundCells } from './found-version.ts';
 import { after, cursorOf, orderBy, orderColumns, orderSql, parseCursor } from './order-sql.ts';
-import { parseExpression } from './parse.ts';
-import { parseSort, type SortKey } from './sort.ts';
+import { planOf } from './plan.ts';
 
 /** What is searched for. */
 export interface VersionSearch {
@@ -31,9 +29,6 @@ export interface FoundPage {
   /** The cursor of the next page; none: this was the last. */
   readonly next?: string;
 }
-
-/** What comes first where nobody says it. */
-export const DEFAULT_SORT = 'published desc';
 
 type Index = Pick<Database, 'kind' | 'index'>;
 
@@ -83,29 +78,6 @@ function namesModel(condition: Condition): boolean {
     const [source] = part.kind === 'check' && !part.isNegated ? part.sources : [];
     return source?.kind === 'scalar' && source.column === 'name';
   });
-}
-
-/** What a search came to, once read. */
-export interface SearchPlan {
-  readonly condition: Condition | undefined;
-  readonly sort: readonly SortKey[];
-  readonly showsDeleted: boolean;
-}
-
-/** Reads a search. Throws `usage`. */
-export function planOf({ filter, sort, now }: Pick<VersionSearch, 'filter' | 'sort' | 'now'>): SearchPlan {
-  const expression = parseExpression(filter);
-  return {
-    condition: expression && conditionOf(expression, { now }),
-    sort: parseSort(sort?.trim() ? sort : DEFAULT_SORT),
-    showsDeleted: expression !== undefined && namesStatus(expression),
-  };
-}
-
-function namesStatus(expression: Expression): boolean {
-  if (expression.kind === 'test') return expression.key.toLowerCase() === 'status';
-  if (expression.kind === 'word') return false;
-  return expression.kind === 'not' ? namesStatus(expression.of) : expression.of.some(namesStatus);
 }
 
 const MOST_READABLE = 100_000;
