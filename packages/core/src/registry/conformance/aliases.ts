@@ -21,6 +21,7 @@ export const ALIAS_CASES: readonly RegistryCase[] = [
       await failsWith('conflict', () => open().setAlias(CHURN, 'production', 2, { expected: null }));
       await failsWith('conflict', () => open().setAlias(CHURN, 'production', 2, { expected: 2 }));
       await failsWith('conflict', () => open().removeAlias(CHURN, 'production', { expected: 2 }));
+      await failsWith('conflict', () => open().removeAlias(CHURN, 'production', { expected: null }));
       await open().setAlias(CHURN, 'production', 2, { expected: 1 });
       assert.equal(await numberOf(open(), 'churn@production'), 2);
     },

@@ -22,6 +22,11 @@ const Target = z.strictObject({
   expected: VersionNumber.nullable().optional().describe('What it must name now (null: nothing), else `conflict`.'),
   reason: Reason.optional(),
 });
+/** A query has no null of its own: it is spelled out. Fifteen digits are exact as a number. */
+const ExpectedText = z
+  .string()
+  .regex(/^(null|[0-9]{1,15})$/, 'give the number of a version, or null for none')
+  .describe('What it must name now (null: nothing), else `conflict`.');
 const moves = { access: { can: 'promote', on: aliasTarget } } as const;
 const reads = { access: { can: 'read', on: modelTarget } } as const;
 
@@ -123,7 +128,7 @@ function removing(app: NativeApp, services: Services): void {
         summary: 'Removes an alias.',
         params: OneAlias,
         querystring: z.object({
-          expected: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
+          expected: ExpectedText.optional(),
           reason: Reason.optional(),
         }),
         response: { 200: AliasMove, ...WRITE_PROBLEMS },
@@ -132,7 +137,7 @@ function removing(app: NativeApp, services: Services): void {
     async (request, reply) => {
       const { reason } = request.query;
       const name = parseModelName(request.params.name);
-      const expected = await expectedOf(request, services, request.query.expected);
+      const expected = await expectedOf(request, services, numberIn(request.query.expected));
       const options = { actor: actorOf(request), reason, ...expected, ...expectedSeqOf(request) };
       const move = await asCondition(request, services.registry.removeAlias(name, request.params.alias, options));
       return moved(services, reply, name, move);
@@ -141,6 +146,11 @@ function removing(app: NativeApp, services: Services): void {
 }
 
 type OfAlias = FastifyRequest<{ Params: { name: string; alias: string } }>;
+
+function numberIn(text: string | undefined): number | null | undefined {
+  if (text === undefined) return undefined;
+  return text === 'null' ? null : Number(text);
+}
 
 async function aliasRecord({ registry }: Services, name: ModelName, alias: string) {
   const { model, number, manifest, seq } = await registry.resolve({ name, selector: { kind: 'alias', alias } });
