@@ -3,7 +3,7 @@ import { parseModelName } from '@ingot/core/ref';
 import type { ModelSummary, ModelView, VersionSlim } from '@ingot/core/registry/registry';
 import { rememberNames } from '../completion/names.ts';
 import type { Context, Result } from '../context.ts';
-import { openStore } from '../open.ts';
+import { type OpenedStore, openStore } from '../open.ts';
 import { headlineMetric, lowerIsBetter } from '../output/metrics.ts';
 import { formatTable } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
@@ -15,11 +15,32 @@ export async function run(context: Context): Promise<Result> {
   const sort = parseSort(context.arguments.text('sort'));
   await using store = await openStore(context);
   const { registry, names } = store;
-  if (name !== '') return versionList(await registry.model(parseModelName(name), context), sort, context);
+  const where = context.arguments.text('where');
+  if (name !== '') {
+    const model = await registry.model(parseModelName(name), context);
+    const found =
+      where === undefined
+        ? undefined
+        : (await foundIn(store, `name = '${name}' AND (${where})`, context)).numbersOf(name);
+    const all = found === undefined ? model.all : model.all.filter(({ number }) => found.has(number));
+    return versionList({ ...model, all }, sort, context);
+  }
   const models: ModelSummary[] = [];
   for await (const model of registry.models(context)) models.push(model);
   rememberNames(names, models);
+  if (where !== undefined) {
+    const found = await foundIn(store, where, context);
+    models.splice(0, models.length, ...models.filter((model) => found.models.has(model.name)));
+  }
   return modelList(sort === undefined ? models : sorted(models, modelKeys(sort), sort), sort, context);
+}
+
+/** Models that have a version which a search finds, and the numbers of these. */
+async function foundIn(store: OpenedStore, filter: string, context: Context) {
+  const { findVersions } = await import('../find-versions.ts');
+  const { items } = await findVersions(store, { filter }, context);
+  const numbersOf = (name: string) => new Set(items.flatMap(({ model, number }) => (model === name ? [number] : [])));
+  return { models: new Set(items.map(({ model }) => model)), numbersOf };
 }
 
 interface Sort {

@@ -59,4 +59,17 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
     ],
     examples: ['ingot reindex', 'INGOT_REGISTRY=s3://models/prod INGOT_DB=postgres://… ingot reindex'],
   },
+  {
+    name: 'deployments',
+    about: 'tell which model servers answer, or answered, with which versions',
+    group: 'serve',
+    args: [{ name: 'REF', about: 'churn or churn:7 (default: all models)', optional: true, complete: 'reference' }],
+    options: [
+      { name: 'at', value: 'TIME', about: 'at that time: 2026-05-14, 2026-05-14T10:00:00Z, -7d' },
+      { name: 'from', value: 'TIME', about: 'at that time or later' },
+      { name: 'to', value: 'TIME', about: 'not after that time' },
+      { name: 'live', about: 'only servers that answer now' },
+    ],
+    examples: ['ingot deployments --live', 'ingot deployments churn:7 --from 2026-05 --to 2026-06'],
+  },
 ];

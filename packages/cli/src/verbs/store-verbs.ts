@@ -16,8 +16,45 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'list models, or the versions of one',
     group: 'store',
     args: [{ ...NAME, optional: true }],
-    options: [{ name: 'sort', value: 'KEY', about: 'name, changed, versions, size or metrics.NAME (best first)' }],
-    examples: ['ingot ls', 'ingot ls churn --sort metrics.auc'],
+    options: [
+      { name: 'sort', value: 'KEY', about: 'name, changed, versions, size or metrics.NAME (best first)' },
+      { name: 'where', value: 'EXPR', about: 'only models or versions that a search finds; see ingot search' },
+    ],
+    examples: ['ingot ls', 'ingot ls churn --sort metrics.auc', 'ingot ls churn --where "metrics.auc > 0.9"'],
+  },
+  {
+    name: 'search',
+    about: 'find versions of all models',
+    group: 'store',
+    args: [
+      {
+        name: 'EXPR',
+        about: 'words, and fields compared with values: stage = Production, metrics.auc >= 0.9, package:numpy < 2',
+        optional: true,
+        many: true,
+      },
+    ],
+    options: [
+      { name: 'sort', value: 'KEYS', about: 'like "metrics.auc desc, published" (default: published desc)' },
+      { name: 'limit', value: 'N', about: 'show so many at most (default: 100)' },
+    ],
+    examples: [
+      'ingot search churn stage = Production',
+      'ingot search "metrics.auc >= 0.9 AND NOT tags.team = growth" --sort "metrics.auc desc"',
+      'ingot search "package:scikit-learn < 1.5 AND published > -30d"',
+    ],
+  },
+  {
+    name: 'lineage',
+    about: 'tell what a version came from, and what came of it',
+    group: 'store',
+    args: [REF],
+    options: [
+      { name: 'up', about: 'only what it came from' },
+      { name: 'down', about: 'only what came of it' },
+      { name: 'depth', value: 'N', about: 'steps from version to version, 0 to 20 (default: 5)' },
+    ],
+    examples: ['ingot lineage churn@production', 'ingot lineage base:3 --down'],
   },
   {
     name: 'show',

@@ -32,6 +32,5 @@ export const LATER_VERBS: readonly string[] = [
   'scan',
   'sign',
   'verify',
-  'lineage',
   'erase',
 ];
