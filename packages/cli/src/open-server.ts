@@ -46,7 +46,12 @@ export async function openServer(
   });
   if (!(await isServer(client, options))) return undefined;
   const heard = options.onWarning === undefined ? {} : { onWarning: options.onWarning };
-  const opened = await openServerBlobStore(address.text, { env, authorization, ...heard });
+  const opened = await openServerBlobStore(address.text, {
+    env,
+    authorization,
+    direct: settings.text('direct') !== 'no',
+    ...heard,
+  });
   const { offline } = options;
   const blobs = offline === undefined ? opened : { ...outOfReach(opened, () => offline), ask: opened.ask };
   const format = new FormatOnce(blobs);

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { IngotError } from '@ingot/core/errors';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import { openRememberedStates } from '@ingot/core/registry/remembered';
@@ -36,7 +37,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
   const store = await openStore(context, { creates: true, files: true });
   try {
     const server = await startRegistryServer({
-      store,
+      store: settings.text('direct') === 'no' ? { ...store, blobs: withoutAddresses(store.blobs) } : store,
       openRegistry: (onEvent) =>
         openLogRegistry({
           blobs: store.blobs,
@@ -71,6 +72,11 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
     await store[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** All goes through the server: for storages that clients do not reach. */
+function withoutAddresses({ signed: _, ...blobs }: BlobStore): BlobStore {
+  return blobs;
 }
 
 async function signInOf({ settings, env }: Context): Promise<SignInConfig | undefined> {

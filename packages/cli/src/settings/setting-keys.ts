@@ -67,6 +67,10 @@ export const SETTINGS = {
     about: 'days that the registry server keeps what ran where (default: 400)',
     fromProject: false,
   },
+  direct: {
+    kind: ['yes', 'no'],
+    about: 'whether contents go straight to and from the storage of a registry server that signs addresses',
+  },
   report: { kind: ['yes', 'no'], about: 'whether `serve` tells its registry server what it answers with' },
   timeout: { kind: 'seconds', about: 'longest time for one prediction' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },

@@ -192,10 +192,14 @@ describe('packs that are not what they say', () => {
     });
   }
 
-  it('a pack that is sent twice is there once', async () => {
+  it('a pack is there once, as long as it is, also when it is sent twice', async () => {
     const pack = await packOf('cccc', 'some bytes');
+    const ana = await server.as('ana');
     expect((await plain(server, 'ana', 'PUT', 'packs/cccc/0.pack', pack)).status).toBe(201);
     expect((await plain(server, 'ana', 'PUT', 'packs/cccc/0.pack', pack)).status).toBe(412);
+    expect(await ana.blobs.stat('packs/cccc/0.pack')).toMatchObject({ sizeBytes: pack.byteLength });
+    const range = { start: 2, end: 7 };
+    expect(await collect(ana.blobs.read('packs/cccc/0.pack', { range }))).toEqual(pack.subarray(2, 7));
   });
 
   it('a body that stalls is given up, and holds no memory for what it announced', async () => {
