@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { createMemoryBlobStore } from '@ingot/core/blob/memory';
 import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { FormatOnce } from '@ingot/core/content/store-format';
@@ -21,10 +22,13 @@ export interface TrialServer extends AsyncDisposable {
   ask(path: string, init?: RequestInit): Promise<Response>;
 }
 
-/** Starts a server that asks who one is, as if it listened to the world. */
-export async function trialServer(over: Partial<RegistryServerOptions> = {}): Promise<TrialServer> {
+/** Starts a server that asks who one is, as if it listened to the world. `wrap` goes around its storage. */
+export async function trialServer(
+  over: Partial<RegistryServerOptions> = {},
+  wrap: (blobs: BlobStore) => BlobStore = (blobs) => blobs,
+): Promise<TrialServer> {
   const directory = await mkdtemp(join(tmpdir(), 'ingot-trial-server-'));
-  const blobs = createMemoryBlobStore();
+  const blobs = wrap(createMemoryBlobStore());
   const format = new FormatOnce(blobs);
   await format.create();
   const logged: string[] = [];

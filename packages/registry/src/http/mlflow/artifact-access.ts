@@ -1,3 +1,4 @@
+import { IngotError, isIngotError } from '@ingot/core/errors';
 import type { FastifyRequest } from 'fastify';
 import type { Permission } from '../../access/identity.ts';
 import { ArtifactPath } from '../../artifacts/artifact-path.ts';
@@ -31,5 +32,10 @@ export async function checkPath(
     return;
   }
   const model = await artifacts.versions.modelOf(path);
-  authorizer.check(request.identity, permission, { kind: 'model', model });
+  try {
+    authorizer.check(request.identity, permission, { kind: 'model', model });
+  } catch (error) {
+    // The path has the model's id only: its name is told to nobody who may not read it.
+    throw isIngotError(error, 'model-not-found') ? new IngotError('not-found', `No such artifact: ${path.text}`) : error;
+  }
 }
