@@ -167,4 +167,4 @@ def test_who_may_not_is_refused_by_name(server: Server, monkeypatch: pytest.Monk
     monkeypatch.setenv("INGOT_TOKEN", "ingot_nobody_" + "x" * 32)
     with pytest.raises(ingot.Forbidden) as refused:
         ingot.show("churn")
-    assert "xxxx" not in str(raised.value)
+    assert "xxxx" not in str(refused.value)
