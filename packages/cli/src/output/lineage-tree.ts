@@ -1,4 +1,5 @@
 import { type Colors, plain } from './terminal.ts';
+import { formatTime } from './units.ts';
 
 /** A graph as it is drawn; edges point from what was there first. */
 export interface DrawnGraph {
@@ -44,8 +45,12 @@ function draw(id: string, indent: string, drawing: Drawing): void {
   const { graph, nodes, way, colors, lines, drawn } = drawing;
   const next = graph.edges.flatMap(({ from, to }) => (way === 'up' ? to === id && [from] : from === id && [to]) || []);
   // Data is what a version came from; below it stand the others that were trained on it.
-  const shared = way === 'down' ? graph.edges.filter((edge) => edge.to === id && isShared(edge.from, id, graph)) : [];
-  const all = [...next, ...shared.map(({ from }) => from)];
+  const shared =
+    way === 'down' && id === graph.root
+      ? graph.edges.filter((edge) => edge.to === id && isShared(edge.from, id, graph))
+      : [];
+  const isData = nodes.get(id)?.kind === 'data';
+  const all = [...next, ...shared.map(({ from }) => from)].filter((other) => !isData || !drawn.has(other));
   for (const [place, other] of all.entries()) {
     const node = nodes.get(other);
     if (node === undefined) continue;
@@ -68,7 +73,7 @@ function lineOf({ kind, name, facts }: DrawnNode, colors: Colors): string {
   const known = (DETAILS[kind] ?? []).flatMap((key) => {
     const value = facts[key];
     if (value === undefined || value === false || value === '') return [];
-    return [value === true ? key : plain(shortened(String(value)))];
+    return [value === true ? key : plain(shown(String(value)))];
   });
   const title = kind === 'version' ? colors.bold(plain(name)) : `${kind} ${colors.bold(plain(name))}`;
   return known.length === 0 ? title : `${title}  ${colors.dim(known.join('  '))}`;
@@ -83,6 +88,8 @@ const DETAILS: Readonly<Record<string, readonly string[]>> = {
   server: ['host', 'since'],
 };
 
-function shortened(text: string): string {
-  return text.startsWith('sha256:') ? `${text.slice(0, 19)}…` : text;
+/** Digests by their beginning, times as everywhere. */
+function shown(text: string): string {
+  if (text.startsWith('sha256:')) return text.length > 19 ? `${text.slice(0, 19)}…` : text;
+  return /^\d{4}-\d{2}-\d{2}T/.test(text) ? formatTime(text) : text;
 }

@@ -50,26 +50,34 @@ function checkSql({ sources, predicate, isNegated }: Check, kind: DatabaseKind):
 
 function sourceSql(source: Source, predicate: Predicate, kind: DatabaseKind): Where {
   if (source.kind === 'rows')
-    return sql<SqlBool>`exists (select 1 ${rowsSql(source, predicate, kind)}
+    return sql<SqlBool>`exists (select 1 ${rowsSql(source, predicate, kind, 'of one')}
       and t.model_id = v.model_id and t.number = v.number)`;
   const column = columnOf(source.column);
   return sql<SqlBool>`(${column} is not null and ${predicateSql(column, predicate, kind)})`;
 }
 
-/** `from … where …` of the rows `t` of all versions that a predicate is true of. */
+/**
+ * `from … where …` of the rows `t` that a predicate is true of.
+ * @param rowsOf whether rows of all versions are looked for, by an index of their values; or those of one version, by its
+ * key: SQLite, which has no statistics, is kept from beginning with the values then.
+ */
 export function rowsSql(
   { rows, column, key }: RowsSource,
   predicate: Predicate,
   kind: DatabaseKind,
+  rowsOf: 'of all' | 'of one' = 'of all',
 ): RawBuilder<unknown> {
   const { table, key: keyColumn } = ROW_TABLES[rows];
   const value = sql.ref(`t.${column}`);
   const keyed = key === undefined ? sql`` : sql`${sql.ref(`t.${keyColumn}`)} = ${key} and `;
+  const from = sql`from ${sql.table(table)} as t where ${keyed}`;
+  if (rowsOf === 'of one')
+    return sql`${from}${predicateSql(kind === 'sqlite' ? sql`+${value}` : value, predicate, kind)}`;
   const indexed =
     rows === 'tags' && isEquality(predicate)
       ? sql`${beginning(value)} = ${beginning(sql.val(predicate.value))} and `
       : sql``;
-  return sql`from ${sql.table(table)} as t where ${keyed}${indexed}${predicateSql(value, predicate, kind)}`;
+  return sql`${from}${indexed}${predicateSql(value, predicate, kind)}`;
 }
 
 /** Whether a predicate asks for one text. */

@@ -3,8 +3,9 @@ import { isDigest } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
 import { compact } from '@ingot/core/registry/fields';
 import type { VersionRecord } from '@ingot/core/registry/registry';
-import { type Kysely, sql } from 'kysely';
-import type { IndexTables } from '../database/index-tables.ts';
+import { sql } from 'kysely';
+import type { Database } from '../database/database.ts';
+import type { VersionMetricRow, VersionTagRow } from '../index/tables.ts';
 
 /** A version as a search answers with it. */
 export interface FoundVersion {
@@ -51,20 +52,24 @@ export interface FoundCells {
   readonly updated_at: string;
 }
 
-/** Adds aliases, metrics and tags to what was found: three queries for a page. */
-export async function foundVersions(index: Kysely<IndexTables>, rows: readonly FoundCells[]): Promise<FoundVersion[]> {
+/** Adds aliases, metrics and tags to what was found: three queries for a page, the same for any number of rows. */
+export async function foundVersions(
+  { index, kind }: Pick<Database, 'index' | 'kind'>,
+  rows: readonly FoundCells[],
+): Promise<FoundVersion[]> {
   if (rows.length === 0) return [];
-  const ids = [...new Set(rows.map(({ model_id }) => model_id))];
-  const keys = rows.map(({ model_id, number }) => sql`(${model_id}, cast(${number} as bigint))`);
-  const mine = sql<boolean>`(model_id, number) in (values ${sql.join(keys)})`;
-  const aliases = await index
-    .selectFrom('aliases')
-    .select(['model_id', 'number', 'alias'])
-    .where('model_id', 'in', ids)
-    .orderBy('alias')
-    .execute();
-  const metrics = await index.selectFrom('version_metrics').selectAll().where(mine).execute();
-  const tags = await index.selectFrom('version_tags').selectAll().where(mine).execute();
+  const places = JSON.stringify(rows.map(({ model_id, number }) => [model_id, number]));
+  const mine =
+    kind === 'sqlite'
+      ? sql`(select value ->> 0 as model_id, value ->> 1 as number from json_each(${places})) as k cross`
+      : sql`(select value ->> 0 as model_id, (value ->> 1)::bigint as number from json_array_elements(${places}::json)) as k`;
+  const on = sql`on t.model_id = k.model_id and t.number = k.number`;
+  const { rows: aliases } = await sql<Keyed & { readonly alias: string }>`
+    select t.model_id, t.number, t.alias from ${mine} join aliases as t ${on} order by t.alias`.execute(index);
+  const { rows: metrics } = await sql<VersionMetricRow>`
+    select t.model_id, t.number, t.key, t.value from ${mine} join version_metrics as t ${on}`.execute(index);
+  const { rows: tags } = await sql<VersionTagRow>`
+    select t.model_id, t.number, t.key, t.value from ${mine} join version_tags as t ${on}`.execute(index);
   const aliasesOf = grouped(aliases);
   const metricsOf = grouped(metrics);
   const tagsOf = grouped(tags);

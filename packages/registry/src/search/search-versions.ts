@@ -55,7 +55,7 @@ export async function searchVersions(database: Index, search: VersionSearch): Pr
     order by ${orderBy(terms)} limit ${search.limit + 1}`.execute(database.index);
   const shown = rows.slice(0, search.limit);
   const last = shown.at(-1);
-  const items = await foundVersions(database.index, shown);
+  const items = await foundVersions(database, shown);
   return rows.length > search.limit && last !== undefined ? { items, next: cursorOf(terms, last) } : { items };
 }
 

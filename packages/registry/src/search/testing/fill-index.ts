@@ -1,7 +1,6 @@
 import { digestOf } from '@ingot/core/digest';
 import { parseModelName } from '@ingot/core/ref';
 import type { VersionRecord } from '@ingot/core/registry/registry';
-import { sql } from 'kysely';
 import type { Database } from '../../database/database.ts';
 import { insertRows } from '../../index/insert-rows.ts';
 import { parentRows } from '../../index/parent-rows.ts';
@@ -93,7 +92,6 @@ export async function fillIndex(
     'aliases',
     filled.flatMap((each) => each.record.aliases.map((alias) => ({ ...key(each), alias, seq: 1, at, actor: 'a' }))),
   );
-  await sql`analyze`.execute(index);
   return filled;
 }
 
