@@ -74,7 +74,12 @@ async function bundle(directory) {
     // Clients of storages that are CommonJS ask where they lie.
     transform: { target: 'node20.11', define: { __dirname: 'import.meta.dirname' } },
     // Of packages that come in both forms the modules are taken: of a client like Amazon's only what is used goes in.
-    resolve: { conditionNames: ['ingot-source', 'module', 'import', 'node', 'default'], mainFields: ['module', 'main'] },
+    resolve: {
+      conditionNames: ['ingot-source', 'module', 'import', 'node', 'default'],
+      mainFields: ['module', 'main'],
+      // The client of Postgres requires its pool and extends it: what a module exports by default is no class then.
+      alias: { 'pg-pool': inRoot('node_modules/pg-pool/index.js') },
+    },
     onLog(level, log, print) {
       if (!EXPECTED.has(log.code)) print(level, log);
     },
