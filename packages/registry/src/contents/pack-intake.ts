@@ -53,6 +53,7 @@ export class PackIntake {
     await gather(inPace(body, pace), held, sizeBytes);
     const entries = await checkedPack(pack, held);
     const result = await blobs.write(packKey(pack), { sizeBytes, open: () => held.read() }, { signal });
+    held.done();
     if (result === 'created') footers.put(pack, entries);
     return result;
   }

@@ -27,6 +27,7 @@ export interface RecipeOfVersion {
 }
 
 const ROWS_AT_ONCE = 500;
+const PAGES_AT_ONCE = 16;
 
 /** Knows which models rely on a pack and on what of it, and where pieces lie that versions have. */
 export class PackLedger {
@@ -47,11 +48,15 @@ export class PackLedger {
     const isOwn = await this.#ownPacks(modelId);
     const pages = await this.#pagesNotNoted(recipe, modelId);
     await this.#insertShared(pages, modelId, isOwn);
-    for await (const { page, pieces } of this.#reader.pagesOf(pages)) {
-      await this.#insertPieces(pieces);
-      await this.#insertShared(pieces, modelId, isOwn);
-      const noted = { model_id: modelId, page: page.digest };
-      await this.#tables.insertInto('noted_pages').values(noted).onConflict(nothing).execute();
+    for await (const some of inGroups(this.#reader.pagesOf(pages))) {
+      await this.#tables.transaction().execute(async (transaction) => {
+        const within = new PackLedger(transaction, this.#reader);
+        for (const { pieces } of some) await within.#insertPieces(pieces);
+        const pieces = some.flatMap((page) => page.pieces);
+        await within.#insertShared(pieces, modelId, isOwn);
+        const rows = some.map(({ page }) => ({ model_id: modelId, page: page.digest }));
+        await transaction.insertInto('noted_pages').values(rows).onConflict(nothing).execute();
+      });
     }
     // Last: whoever finds a model here, finds what it has of the pack.
     await this.#insertPacks([...new Set([...recipe.packs, ref.pack])], modelId);
@@ -202,6 +207,18 @@ export class PackLedger {
 }
 
 const nothing = <T>(conflict: { readonly doNothing: () => T }): T => conflict.doNothing();
+
+/** Pages of which a transaction has a few thousand rows. */
+async function* inGroups(pages: AsyncIterable<PiecesOfPage>): AsyncIterable<readonly PiecesOfPage[]> {
+  let group: PiecesOfPage[] = [];
+  for await (const page of pages) {
+    group.push(page);
+    if (group.length < PAGES_AT_ONCE) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
+}
 
 async function inBatches<T>(rows: readonly T[], insert: (some: readonly T[]) => Promise<unknown>): Promise<void> {
   for (let at = 0; at < rows.length; at += ROWS_AT_ONCE) await insert(rows.slice(at, at + ROWS_AT_ONCE));

@@ -5,6 +5,7 @@ import { IngotError } from '@ingot/core/errors';
 
 const MIB = 1024 * 1024;
 const BLOCK_BYTES = MIB;
+const SPARE_BLOCKS = 32;
 
 /** What holding packs may take. */
 export interface SpoolLimits {
@@ -19,6 +20,8 @@ export class PackSpool {
   readonly #directory: string;
   readonly #memoryBytes: number;
   readonly #fileBytes: number;
+  /** Blocks to use again: to allocate one for each MiB costs more than to hash it. */
+  readonly #spare: Buffer[] = [];
   #inMemory = 0;
   #inFiles = 0;
 
@@ -37,13 +40,14 @@ export class PackSpool {
   /** Makes room for bytes that will come: nothing is taken before they do. */
   open(): HeldBytes {
     return new HeldBytes({
-      takeMemory: (bytes) => {
-        if (this.#inMemory + bytes > this.#memoryBytes) return false;
-        this.#inMemory += bytes;
-        return true;
+      takeBlock: () => {
+        if (this.#inMemory + BLOCK_BYTES > this.#memoryBytes) return undefined;
+        this.#inMemory += BLOCK_BYTES;
+        return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
       },
-      giveMemory: (bytes) => {
-        this.#inMemory -= bytes;
+      giveBlocks: (blocks, isSpare) => {
+        this.#inMemory -= blocks.length * BLOCK_BYTES;
+        if (isSpare) this.#spare.push(...blocks.slice(0, SPARE_BLOCKS - this.#spare.length));
       },
       takeFile: (bytes) => {
         if (this.#inFiles + bytes > this.#fileBytes)
@@ -68,9 +72,10 @@ export class PackSpool {
 }
 
 interface Room {
-  /** False when there is none. */
-  takeMemory(bytes: number): boolean;
-  giveMemory(bytes: number): void;
+  /** Undefined when there is none. */
+  takeBlock(): Buffer | undefined;
+  /** `isSpare`: nobody has them any more. */
+  giveBlocks(blocks: readonly Buffer[], isSpare: boolean): void;
   takeFile(bytes: number): void;
   giveFile(bytes: number): void;
   createFile(): Promise<FileHandle>;
@@ -83,6 +88,7 @@ export class HeldBytes implements AsyncDisposable {
   #within = 0;
   #file: FileHandle | undefined;
   #sizeBytes = 0;
+  #isDone = false;
 
   constructor(room: Room) {
     this.#room = room;
@@ -90,6 +96,11 @@ export class HeldBytes implements AsyncDisposable {
 
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  /** Says that whoever was given the bytes needs them no more; a writing that was cut off may still have them. */
+  done(): void {
+    this.#isDone = true;
   }
 
   /** Adds bytes; their memory may be used again afterwards. Throws `overloaded` when there is no room anywhere. */
@@ -118,7 +129,7 @@ export class HeldBytes implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#room.giveMemory(this.#blocks.length * BLOCK_BYTES);
+    this.#room.giveBlocks(this.#blocks, this.#isDone);
     this.#blocks = [];
     if (this.#file === undefined) return;
     this.#room.giveFile(this.#sizeBytes);
@@ -131,8 +142,9 @@ export class HeldBytes implements AsyncDisposable {
   }
 
   #grow(): boolean {
-    if (!this.#room.takeMemory(BLOCK_BYTES)) return false;
-    this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+    const block = this.#room.takeBlock();
+    if (block === undefined) return false;
+    this.#blocks.push(block);
     this.#within = 0;
     return true;
   }
@@ -146,7 +158,7 @@ export class HeldBytes implements AsyncDisposable {
     });
     for (const [n, block] of blocks.entries()) await this.#file.write(block, 0, block.byteLength, n * BLOCK_BYTES);
     this.#blocks = [];
-    this.#room.giveMemory(blocks.length * BLOCK_BYTES);
+    this.#room.giveBlocks(blocks, true);
   }
 
   async #append(file: FileHandle, bytes: Uint8Array): Promise<void> {

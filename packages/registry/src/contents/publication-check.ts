@@ -20,6 +20,7 @@ import type { PieceReader } from './pack-ledger.ts';
 import { checkPieces } from './piece-check.ts';
 import type { Reach } from './reach.ts';
 import type { ContentTables } from './tables.ts';
+import { wholeOf } from './whole-digest.ts';
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const PACKS_AT_ONCE = 500;
@@ -162,9 +163,15 @@ export class PublicationCheck {
         continue;
       }
       if (await isMadeAsBefore(reader, recipe, before, digest)) continue;
-      for await (const _ of reader.read(recipe, digest, options)) {
-        // Reading checks it.
-      }
+      const whole = await wholeOf(this.#options.blobs, reader, recipe, digest, options);
+      if (whole.digest !== digest || whole.sizeBytes !== sizeBytes)
+        throw new IngotError(
+          'integrity',
+          `content ${digest} does not have its digest, though each of its pieces does`,
+          {
+            hint: 'push again',
+          },
+        );
     }
   }
 }
