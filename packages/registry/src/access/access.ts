@@ -42,6 +42,8 @@ export interface Access extends AsyncDisposable {
   readonly oidc: OidcSignIn | undefined;
   /** Whether whoever comes without credentials may do everything: on loopback, until the first account. */
   isOpen(): boolean;
+  /** Whether who was let in still would be: what stays open asks it again. */
+  isCurrent(identity: Identity): boolean;
   /** Throws `unauthenticated`, `overloaded`. */
   signIn(name: string, password: string, origin: RequestOrigin): Promise<Identity>;
   /** The token that was made because nobody could have administered the server; shown once. */
@@ -99,6 +101,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
     identify: createIdentifier(identifying),
     oidc: signIn?.oidc && openOidc(signIn.oidc, { own, accounts, now, random }),
     isOpen,
+    isCurrent: authorizer.isCurrent,
     signIn: (name, password, origin) => byPassword(name, password, origin, identifying),
     firstToken,
     [Symbol.asyncDispose]: async () => {

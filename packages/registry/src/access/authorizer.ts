@@ -25,8 +25,14 @@ export interface AuthorizerOptions {
   readonly onDenied: (denial: Denial) => void;
 }
 
+/** Decides, and says who is still somebody. */
+export interface WatchingAuthorizer extends Authorizer {
+  /** Whether an identity may do anything at all: not once its token or account has ended. */
+  isCurrent(identity: Identity): boolean;
+}
+
 /** Makes the authorizer over what is known of accounts, tokens and grants. All of it is in memory. */
-export function createAuthorizer(options: AuthorizerOptions): Authorizer {
+export function createAuthorizer(options: AuthorizerOptions): WatchingAuthorizer {
   const may: Authorizer['may'] = (identity, permission, target) => {
     if (identity.kind === 'open') return options.isOpen();
     const rights = identity.subject === undefined ? undefined : limitsOf(identity.subject, options);
@@ -34,6 +40,8 @@ export function createAuthorizer(options: AuthorizerOptions): Authorizer {
   };
   return {
     may,
+    isCurrent: ({ kind, subject }) =>
+      kind === 'open' ? options.isOpen() : subject !== undefined && limitsOf(subject, options).length > 0,
     check: (identity, permission, target) => {
       if (may(identity, permission, target)) return;
       if (identity.kind === 'nobody') throw signInFirst();

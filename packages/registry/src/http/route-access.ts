@@ -56,7 +56,9 @@ export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: 
     if (config?.access === undefined) throw new Error(`${String(method)} ${url} does not say who may call it`);
     for (const each of [method].flat()) onRoute?.({ method: each, url, access: config.access });
   });
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
+    // Nothing that is sent is to be taken for a page, whatever somebody has written into it.
+    reply.header('x-content-type-options', 'nosniff');
     gate.admit?.(request);
     const access = request.routeOptions.config.access;
     if (access === 'public' || access === undefined) {

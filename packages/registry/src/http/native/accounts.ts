@@ -86,7 +86,7 @@ function changing(app: NativeApp, access: Access, { accessLog }: Audit): void {
   app.put(
     '/accounts/:account/password',
     {
-      config: { access: { handler: 'checks' } },
+      config: { access: { handler: 'checks' }, idempotency: false },
       schema: {
         operationId: 'setPassword',
         tags: ['access'],

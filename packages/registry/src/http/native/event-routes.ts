@@ -8,7 +8,7 @@ import type { NativeApp } from './native-api.ts';
 import { problems } from './problems.ts';
 
 const HEARTBEAT_MS = 15_000;
-/** Whoever has lost a right, or a token, is out after so long. */
+/** Readers come back, and are let in again or not, after so long. */
 const LONGEST_MS = 30 * 60_000;
 const MAX_STREAMS = 2000;
 /** What a slow reader may have unread before it is cut off; it comes back and goes on where it was. */
@@ -24,7 +24,7 @@ const Query = z.object({
 
 /** `GET /events`: what happens in the registry, as server-sent events, as far as the caller may read it. */
 export function eventRoutes(app: NativeApp, services: Services): void {
-  const { feed, authorizer } = services;
+  const { feed, authorizer, access } = services;
   const streams = new Set<EventStream>();
   app.addHook('preClose', async () => {
     for (const stream of streams) stream.end();
@@ -62,7 +62,8 @@ export function eventRoutes(app: NativeApp, services: Services): void {
         );
       };
       const after = lastEventId(request);
-      const stream = new EventStream(reply, isWanted);
+      const isCurrent = (): boolean => access?.isCurrent(request.identity) ?? true;
+      const stream = new EventStream(reply, { isWanted, isCurrent });
       streams.add(stream);
       stream.onEnd(() => streams.delete(stream));
       await stream.follow(feed, after);
@@ -71,16 +72,22 @@ export function eventRoutes(app: NativeApp, services: Services): void {
   );
 }
 
-/** One reader. */
+interface Reader {
+  readonly isWanted: (event: FeedEvent) => boolean;
+  /** Whether they would still be let in. */
+  readonly isCurrent: () => boolean;
+}
+
+/** The answer to one reader. */
 class EventStream {
   readonly #reply: FastifyReply;
-  readonly #isWanted: (event: FeedEvent) => boolean;
+  readonly #reader: Reader;
   readonly #ends: (() => void)[] = [];
   #isOver = false;
 
-  constructor(reply: FastifyReply, isWanted: (event: FeedEvent) => boolean) {
+  constructor(reply: FastifyReply, reader: Reader) {
     this.#reply = reply;
-    this.#isWanted = isWanted;
+    this.#reader = reader;
   }
 
   onEnd(act: () => void): void {
@@ -104,7 +111,7 @@ class EventStream {
     });
     // The first id lets a reader who has seen nothing yet go on from here.
     this.#write(`retry: 1000\nid: ${after ?? position}\n: following\n\n`);
-    const heartbeat = setInterval(() => this.#write(': \n\n'), HEARTBEAT_MS);
+    const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     const longest = setTimeout(() => this.end(), LONGEST_MS);
     this.onEnd(() => {
       clearInterval(heartbeat);
@@ -127,9 +134,15 @@ class EventStream {
     this.#reply.raw.end();
   }
 
+  #beat(): void {
+    if (this.#reader.isCurrent()) this.#write(': \n\n');
+    else this.end();
+  }
+
   #tell(news: FeedNews): void {
-    if (news.kind === 'reset') this.#write(`event: reset\nid: ${news.position}\ndata: {}\n\n`);
-    else if (this.#isWanted(news.event)) this.#write(textOf(news.event));
+    if (!this.#reader.isCurrent()) this.end();
+    else if (news.kind === 'reset') this.#write(`event: reset\nid: ${news.position}\ndata: {}\n\n`);
+    else if (this.#reader.isWanted(news.event)) this.#write(textOf(news.event));
   }
 
   #write(text: string): void {

@@ -11,6 +11,8 @@ const KEPT_HEADERS = ['content-type', 'location', 'etag', 'ingot-seq'];
 /** Say nothing of what was asked: the same request may have another answer next time. */
 const NOT_KEPT: ReadonlySet<number> = new Set([401, 403, 408, 429]);
 
+const SECRETS: ReadonlySet<string> = new Set(['password']);
+
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** False: the route takes no `Idempotency-Key`, because its body is no JSON or repeating it does no harm. */
@@ -50,8 +52,14 @@ function keeperOf({ identity: { subject, kind, name } }: FastifyRequest): string
 }
 
 function fingerprintOf(request: FastifyRequest): string {
-  const body = request.body === undefined ? '' : canonicalJson(request.body);
+  const body = request.body === undefined ? '' : canonicalJson(withoutSecrets(request.body));
   return createHash('sha256').update(`${request.method} ${request.url}\n${body}`).digest('base64url');
+}
+
+/** A digest that is quickly made would let whoever has the table try passwords quickly. */
+function withoutSecrets(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  return Object.fromEntries(Object.entries(body).filter(([key]) => !SECRETS.has(key)));
 }
 
 function replay(reply: FastifyReply, { status, headers, body }: KeptAnswer): FastifyReply {
