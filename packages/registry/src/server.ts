@@ -26,7 +26,7 @@ import { createRegistryApp } from './http/app.ts';
 import { createGate } from './http/gate.ts';
 import type { GuardedRoute } from './http/route-access.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
-import { healthRoutes } from './http/health.ts';
+import { operationsRoutes, watchRequests } from './http/operations-routes.ts';
 import { accessRoutes } from './http/native/access-routes.ts';
 import { mlflowApi } from './http/mlflow/mlflow-api.ts';
 import { deploymentRoutes } from './http/native/deployments-routes.ts';
@@ -34,6 +34,8 @@ import { nativeApi } from './http/native/native-api.ts';
 import { webhookRoutes } from './http/native/webhooks-routes.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
 import { openServedIndex } from './index/served-index.ts';
+import { openOperations } from './operations/operations.ts';
+import type { TraceOptions } from './operations/traces.ts';
 import type { Log, ServedStore, Services } from './services.ts';
 import { openWebhooks } from './webhooks/webhooks.ts';
 
@@ -58,6 +60,15 @@ export interface RegistryServerOptions {
   readonly trustedProxies?: readonly string[];
   /** Names, addresses and networks that webhooks may call though they are private. Default: none. */
   readonly webhookHosts?: readonly string[];
+  /** Writes a log line for each request. Default: only failures are told. */
+  readonly logRequests?: boolean;
+  /** Where traces of requests go (OTLP over HTTP). Default: nowhere. */
+  readonly traces?: Pick<TraceOptions, 'endpoint' | 'headers' | 'serviceName'> | undefined;
+  /**
+   * How long it says that it is not ready before it stops to listen, in milliseconds, so that balancers notice. Default:
+   * 0 on loopback, else 2,000.
+   */
+  readonly drainMs?: number;
   /** Who else vouches for people and build servers. Default: nobody. */
   readonly signIn?: SignInConfig | undefined;
   /** How many days it is kept what ran where. Default: 400. */
@@ -141,6 +152,8 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       now,
       random,
     });
+    const { logRequests = false, traces } = options;
+    const operations = openOperations({ database, blobs: store.blobs, version, log, logRequests, traces });
     const services: Services = {
       store,
       database,
@@ -166,8 +179,9 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       onRoute: (route) => routes.push(route),
       gate: createGate({ access, audit, allowedHosts, rates }),
       trustedProxies,
+      watch: watchRequests(operations),
       protocols: [
-        healthRoutes,
+        operationsRoutes(operations),
         nativeApi([
           ...NATIVE_ROUTES,
           deploymentRoutes(deployments),
@@ -182,7 +196,9 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     indexed.watch.start();
     await webhooks.start();
     const end = async (): Promise<void> => {
-      await app.close();
+      operations.readiness.drain();
+      await new Promise((resolve) => setTimeout(resolve, options.drainMs ?? (isLoopback(host) ? 0 : DRAIN_MS)));
+      await closed(app);
       await webhooks[Symbol.asyncDispose]();
       feed[Symbol.dispose]();
       await artifacts[Symbol.asyncDispose]();
@@ -190,6 +206,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       await contents[Symbol.asyncDispose]();
       await access[Symbol.asyncDispose]();
       await audit[Symbol.asyncDispose]();
+      await operations[Symbol.asyncDispose]();
       await database[Symbol.asyncDispose]();
     };
     return { url, routes, isOpen: access.isOpen(), firstToken: access.firstToken, [Symbol.asyncDispose]: end };
@@ -197,6 +214,20 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     await database[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+const DRAIN_MS = 2000;
+const LONGEST_CLOSE_MS = 8000;
+
+/** Lets running requests end; what takes longer than eight seconds is cut off. */
+async function closed(app: FastifyInstance): Promise<void> {
+  const tooLong = setTimeout(() => app.server.closeAllConnections(), LONGEST_CLOSE_MS);
+  await app.close();
+  clearTimeout(tooLong);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }
 
 async function listen(app: FastifyInstance, host: string, port: number): Promise<string> {

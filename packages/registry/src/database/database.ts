@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
 import { Kysely, type Dialect } from 'kysely';
 import type { IndexTables } from './index-tables.ts';
+import { copyBeforeSteps } from './copy-before-steps.ts';
 import { INDEX_MIGRATIONS, migrate, OWN_MIGRATIONS } from './migrations.ts';
 import type { OwnTables } from './own-tables.ts';
 
@@ -43,6 +44,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const opened = address === undefined ? await openSqlite(options.directory) : await openPostgres(address);
   try {
     await migrate(opened.index, INDEX_MIGRATIONS);
+    if (opened.kind === 'sqlite') await copyBeforeSteps(opened.own, OWN_MIGRATIONS, options.directory);
     await migrate(opened.own, OWN_MIGRATIONS);
     return opened;
   } catch (error) {

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { IngotError } from '@ingot/core/errors';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 import { fromFramework, refuseConnection } from './framework-errors.ts';
 import { withoutHiddenNames } from './hidden-names.ts';
 import { parseJsonBody } from './json-body.ts';
+import { requestIdOf } from './operations-routes.ts';
 import { errorOf, problemOf } from './problem.ts';
 import { type Gate, type GuardedRoute, guardRoutes } from './route-access.ts';
 import { refuseSlowBodies } from './slow-bodies.ts';
@@ -15,6 +17,8 @@ export type Protocol = (app: FastifyInstance, services: Services) => Promise<voi
 export interface AppOptions {
   readonly services: Services;
   readonly gate: Gate;
+  /** Sees every request before the gate. Default: nothing does. */
+  readonly watch?: Protocol;
   readonly protocols: readonly Protocol[];
   /** Largest JSON body, in bytes. Default: 1 MiB; routes that take files say their own. */
   readonly bodyLimit?: number;
@@ -47,6 +51,7 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
     logger: false,
+    genReqId: (request) => requestIdOf(request.headers['x-request-id'], () => randomBytes(8).toString('hex')),
   });
   app.server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   app.setErrorHandler((thrown, request, reply) => sendProblem(services, thrown, request, reply));
@@ -56,6 +61,7 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
       `there is nothing at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
     );
   });
+  await options.watch?.(app, services);
   takeJson(app);
   refuseSlowBodies(app);
   guardRoutes(app, gate, options.onRoute);
@@ -67,7 +73,9 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
 function sendProblem(services: Services, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = withoutHiddenNames(errorOf(fromFramework(thrown)), request, services);
   if (error.code === 'unexpected')
-    services.log('error', `${request.method} ${request.routeOptions.url ?? ''} failed: ${String(error.cause)}`);
+    services.log('error', `${request.method} ${request.routeOptions.url ?? ''} failed: ${String(error.cause)}`, {
+      requestId: request.id,
+    });
   const problem = problemOf(error);
   const { retryAfterSeconds } = error.details;
   if (error.retryable) reply.header('retry-after', typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 1);
