@@ -54,6 +54,15 @@ export interface BlobVersionOptions extends BlobOptions {
   readonly objectVersion?: string;
 }
 
+/** Options of {@link BlobStore.write}. */
+export interface BlobWriteOptions extends BlobOptions {
+  /**
+   * Whether nobody relies on it: a power cut may lose it, or leave it with other bytes. For hints, and for blobs that are
+   * deleted at once. Backends may make it durable all the same. Default: false.
+   */
+  readonly expendable?: boolean;
+}
+
 /** Options of {@link BlobStore.read}. */
 export interface BlobReadOptions extends BlobVersionOptions {
   /** Default: the whole blob. */
@@ -110,7 +119,7 @@ export interface BlobStore {
    * A failure of the body itself is thrown as it is.
    * @throws IngotError `integrity` when the body gives another number of bytes than it said.
    */
-  write(key: string, body: BlobBody, options?: BlobOptions): Promise<'created' | 'exists'>;
+  write(key: string, body: BlobBody, options?: BlobWriteOptions): Promise<'created' | 'exists'>;
   /** Removes a blob; nothing happens when there is none. One request. */
   delete(key: string, options?: BlobOptions): Promise<void>;
   /** Lists blobs whose key starts with `prefix`, in the order of their keys' UTF-8 bytes, after `after`. One request per 1,000. */

@@ -7,7 +7,7 @@ import { bodyOf, collect } from './bytes.ts';
 import { BLOB_STORE_CASES } from './conformance.ts';
 import { failsWith, keysOf } from './conformance/case.ts';
 import { LISTING_CASES } from './conformance/listing.ts';
-import { nodeFileSystem, PRIVATE_MODES } from './local/file-system.ts';
+import { type FileSystem, type LocalFile, nodeFileSystem, PRIVATE_MODES } from './local/file-system.ts';
 import { createLocalBlobStore } from './local.ts';
 
 let base = '';
@@ -165,13 +165,41 @@ describe('the local store', () => {
     assert.equal(await store.write('x'.repeat(255), bodyOf('x')), 'created');
   });
 
-  test('a deleted upload leaves no empty directories', async () => {
+  test('a deleted upload leaves no directory of its own, and those that the next one needs', async () => {
     const directory = freshDirectory();
     const store = createLocalBlobStore(directory);
-    await store.write('roots/uploads/abc/0.json', bodyOf('{}'));
-    await store.delete('roots/uploads/abc/0.json');
-    assert.deepEqual(await readdir(directory), ['.tmp']);
-    assert.equal(await store.write('roots/uploads/abc/0.json', bodyOf('{}')), 'created');
+    const key = `roots/uploads/${'0123456789abcdef'.repeat(2)}/0.json`;
+    await store.write(key, bodyOf('{}'));
+    await store.delete(key);
+    assert.deepEqual(await readdir(join(directory, 'roots/uploads')), []);
+    assert.equal(await store.write(key, bodyOf('{}')), 'created');
+  });
+
+  test('what is expendable is whole and there only once, and nothing is flushed for it', async () => {
+    let flushed = 0;
+    const files = nodeFileSystem(PRIVATE_MODES);
+    const counted = (file: LocalFile): LocalFile => {
+      const sync = file.sync.bind(file);
+      file.sync = async () => {
+        flushed += 1;
+        await sync();
+      };
+      return file;
+    };
+    const fileSystem: FileSystem = {
+      ...files,
+      open: async (path) => counted(await files.open(path)),
+      create: async (path) => counted(await files.create(path)),
+    };
+    const store = createLocalBlobStore(freshDirectory(), { fileSystem });
+    await store.write('changes/a', bodyOf('x'));
+    const before = flushed;
+    assert.equal(await store.write('changes/202601010000/b', bodyOf('hint'), { expendable: true }), 'created');
+    assert.equal(await store.write('changes/202601010000/b', bodyOf('other'), { expendable: true }), 'exists');
+    assert.equal(flushed, before);
+    assert.equal((await collect(store.read('changes/202601010000/b'))).toString(), 'hint');
+    await store.write('changes/202601010000/c', bodyOf('y'));
+    assert.ok(flushed > before);
   });
 
   test('writing beside deletions that prune directories never fails', async () => {

@@ -6,7 +6,15 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join, resolve } from 'node:path';
 import { IngotError, systemErrorCode } from '../errors.ts';
-import type { BlobCapabilities, BlobEntry, BlobOptions, BlobStat, BlobStore, ByteRange } from './blob-store.ts';
+import type {
+  BlobCapabilities,
+  BlobEntry,
+  BlobOptions,
+  BlobStat,
+  BlobStore,
+  BlobWriteOptions,
+  ByteRange,
+} from './blob-store.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
 import { Directories, syncDirectory } from './local/directories.ts';
@@ -102,23 +110,24 @@ class LocalBlobStore implements BlobStore {
   async write(
     key: string,
     body: Parameters<BlobStore['write']>[1],
-    { signal }: BlobOptions = {},
+    { signal, expendable = false }: BlobWriteOptions = {},
   ): Promise<'created' | 'exists'> {
     const path = this.#path(key, signal, 'blob.write');
-    if ((await this.stat(key, signal ? { signal } : {})) !== undefined) return this.#alreadyThere(path);
+    if ((await this.stat(key, signal ? { signal } : {})) !== undefined)
+      return expendable ? 'exists' : this.#alreadyThere(path);
     let temporary: string | undefined;
     try {
       const file = await this.#temporary.create();
       temporary = file.path;
       const written = this.#isShare ? new Written(body) : undefined;
       try {
-        await fill(file.handle, key, written?.body ?? body, signal);
+        await fill(file.handle, key, written?.body ?? body, { signal, expendable });
       } finally {
         await file.handle.close();
       }
       await written?.check(this.#files, file.path);
       stopIfInterrupted(signal, 'blob.write');
-      return await place(file.path, path, this.#directories, this.#useLinks);
+      return await place(file.path, path, this.#directories, { useLinks: this.#useLinks, expendable });
     } catch (error) {
       if (temporary !== undefined) await this.#discard(temporary);
       throw error instanceof BodyFailure ? error.cause : await translated(error, 'blob.write', path, this.#root);

@@ -39,7 +39,7 @@ export function createClockCheck(
 }
 
 async function timeOfStorage(blobs: BlobStore, key: string, options: BlobOptions): Promise<Date> {
-  await blobs.write(key, bodyOf('{}\n'), options);
+  await blobs.write(key, bodyOf('{}\n'), { ...options, expendable: true });
   try {
     const stat = await blobs.stat(key, options);
     if (stat !== undefined) return stat.modifiedAt;

@@ -56,7 +56,7 @@ export class HintWriter {
 
   async #write(key: string): Promise<void> {
     try {
-      await this.#blobs.write(key, bodyOf('{}\n'));
+      await this.#blobs.write(key, bodyOf('{}\n'), { expendable: true });
     } catch (error) {
       // Best effort: who may not write here, or cannot now, is found by those who read the logs.
       if (!isIngotError(error)) throw error;

@@ -1,8 +1,9 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { IngotError, systemErrorCode } from '../../errors.ts';
 import type { FileSystem } from './file-system.ts';
 
 const REMEMBERED = 4096;
+const NAMED_ONCE = /^[0-9a-f]{8,}$|-[0-9a-f]{16}$/;
 const CANNOT_FLUSH: readonly string[] = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR', 'EBADF'];
 
 /** Flushes a directory, so that the names in it survive a power cut. */
@@ -69,6 +70,14 @@ export class Directories {
     }
   }
 
+  /** Makes a directory below the root with all its parents, for names that may be lost. */
+  async make(directory: string): Promise<void> {
+    if (this.#durable.has(directory)) return;
+    await this.checkRoot();
+    await this.#makeRoot();
+    await this.files.makeDirectory(directory);
+  }
+
   // A root that was there keeps its mode.
   async #makeRoot(): Promise<void> {
     if (this.#rootSeen) return;
@@ -82,9 +91,12 @@ export class Directories {
     for (let at = directory; at.length >= this.root.length; at = dirname(at)) this.#durable.delete(at);
   }
 
-  /** Removes a directory and its parents up to the root as far as they are empty. */
+  /**
+   * Removes a directory and its parents up to the root, as far as they are empty and have names that do not come again:
+   * an id or a time. One that others will need soon is not made anew, and flushed, for each of them.
+   */
   async prune(directory: string): Promise<void> {
-    for (let at = directory; at.length > this.root.length; at = dirname(at)) {
+    for (let at = directory; at.length > this.root.length && NAMED_ONCE.test(basename(at)); at = dirname(at)) {
       this.#durable.delete(at);
       try {
         await this.files.rmdir(at);

@@ -12,7 +12,7 @@ export class BodyFailure extends Error {
 }
 
 /**
- * Writes a body into an open file and flushes it. One write is under way while the next piece is made; small pieces
+ * Writes a body into an open file and, unless it is `expendable`, flushes it. One write is under way while the next piece is made; small pieces
  * are gathered first.
  * @throws IngotError `integrity` when the body gives another number of bytes than it said; {@link BodyFailure} when the body itself fails.
  */
@@ -20,7 +20,7 @@ export async function fill(
   handle: LocalFile,
   key: string,
   body: BlobBody,
-  signal: AbortSignal | undefined,
+  { signal, expendable = false }: { readonly signal: AbortSignal | undefined; readonly expendable?: boolean },
 ): Promise<void> {
   let pending: Promise<void> = Promise.resolve();
   let given = 0;
@@ -37,7 +37,7 @@ export async function fill(
     await pending;
   }
   checkBodySize(key, body.sizeBytes, given);
-  await handle.sync();
+  if (!expendable) await handle.sync();
 }
 
 /** Gives a body's pieces; its own failures become {@link BodyFailure}. */

@@ -23,23 +23,35 @@ export async function place(
   temporary: string,
   target: string,
   directories: Directories,
-  useLinks: boolean,
+  { useLinks, expendable }: PlaceOptions,
 ): Promise<'created' | 'exists'> {
+  const parent = { directories, expendable };
   if (useLinks) {
-    const linked = await withParent(target, directories, () => placeByLink(directories.files, temporary, target));
+    const linked = await withParent(target, parent, () => placeByLink(directories.files, temporary, target));
     if (linked !== 'no-links') return linked;
   }
-  return withParent(target, directories, () => placeByDirectory(temporary, target, directories));
+  return withParent(target, parent, () => placeByDirectory(temporary, target, directories));
+}
+
+/** How a name is given. */
+export interface PlaceOptions {
+  readonly useLinks: boolean;
+  /** Whether the name may be lost in a power cut. */
+  readonly expendable: boolean;
 }
 
 // A parent directory may be pruned by a deleting process just before the name is made: make it again.
-async function withParent<T>(target: string, directories: Directories, attempt: () => Promise<T>): Promise<T> {
+async function withParent<T>(
+  target: string,
+  { directories, expendable }: { readonly directories: Directories; readonly expendable: boolean },
+  attempt: () => Promise<T>,
+): Promise<T> {
   const parent = dirname(target);
   for (let tries = 1; ; tries += 1) {
     try {
-      await directories.ensure(parent);
+      await (expendable ? directories.make(parent) : directories.ensure(parent));
       const result = await attempt();
-      await syncDirectory(directories.files, parent);
+      if (!expendable) await syncDirectory(directories.files, parent);
       return result;
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT' || tries === ATTEMPTS) throw error;
