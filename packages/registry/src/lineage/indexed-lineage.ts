@@ -11,7 +11,7 @@ import type { LineageReader } from './lineage.ts';
 /** What lineage is read from at a server. */
 export interface IndexedLineageOptions {
   readonly database: Database;
-  readonly index: ModelIndex;
+  readonly index: Pick<ModelIndex, 'resolveAsOf'>;
   /** Says whether the asker may know of a model. */
   readonly mayRead: (model: string) => boolean;
   readonly now: () => Date;
@@ -95,7 +95,7 @@ function recordOf({ name, record, aliases }: Row): VersionRecord {
 async function namesAsParent(
   { publishedAt, lineage }: VersionRecord,
   parent: Pick<VersionRecord, 'model' | 'modelId' | 'number'>,
-  index: ModelIndex,
+  index: IndexedLineageOptions['index'],
 ): Promise<boolean> {
   for (const text of lineage?.parents ?? []) {
     const number = await numberMeant(text, parent, { index, at: new Date(publishedAt) });
@@ -107,7 +107,7 @@ async function namesAsParent(
 async function numberMeant(
   text: string,
   { model, modelId }: Pick<VersionRecord, 'model' | 'modelId'>,
-  { index, at }: { readonly index: ModelIndex; readonly at: Date },
+  { index, at }: { readonly index: IndexedLineageOptions['index']; readonly at: Date },
 ): Promise<number | undefined> {
   try {
     const reference = parseReference(text);
