@@ -30,6 +30,11 @@ export interface ModelIndex {
   /** Says which model has a name now, and which event of its log is the last one here. Throws `model-not-found`. */
   placeOf(name: ModelName): Promise<{ readonly id: string; readonly seq: number }>;
   /**
+   * Gives an object that stays the same one until something of the model that has a name now changes: what is read
+   * after it was given may be kept by it. Throws `model-not-found`, and what is wrong with the model's log.
+   */
+  markOf(name: ModelName): Promise<object>;
+  /**
    * Waits until a model's log is in the index up to some event, and reads the log where needed; false when the storage
    * shows it too late. A log that ends before that event is that of another model, which got the name since: true.
    */
@@ -96,6 +101,7 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
         const { id, seq } = await hotModel(name);
         return { id, seq };
       },
+      markOf: (name) => hotModel(name),
       reach: (name, seq, timeoutMs) => reach(name, seq, timeoutMs),
       resolveAsOf: async (reference, at) => resolveAsOf(database.index, await hotModel(reference.name), reference, at),
       problems: () => database.index.selectFrom('log_problems').selectAll().orderBy('log').execute(),

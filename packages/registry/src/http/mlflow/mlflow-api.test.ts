@@ -139,3 +139,29 @@ test('what only MLflow says of a version is no tag to its clients, and none can 
   const forged = { name: 'My Model', version: '1', key: 'mlflow.version.source', value: 'file:///etc' };
   expect((await server.ask('POST', '/model-versions/set-tag', forged)).status).toBe(400);
 });
+
+test('every change of a model is seen by whoever has asked before', async () => {
+  const ask = async (method: Method, path: string, payload?: object) => (await server.ask(method, path, payload)).body;
+  const source = 's3://bucket/model';
+  await ask('POST', '/registered-models/create', { name: 'seen' });
+  for (let count = 0; count < 2; count++) await ask('POST', '/model-versions/create', { name: 'seen', source });
+  const alias = () => ask('GET', '/registered-models/alias?name=seen&alias=prod');
+  const version = () => ask('GET', '/model-versions/get?name=seen&version=1');
+  const model = () => ask('GET', '/registered-models/get?name=seen');
+  for (const number of ['1', '2']) {
+    await ask('POST', '/registered-models/alias', { name: 'seen', alias: 'prod', version: number });
+    expect((await alias()).model_version.version).toBe(number);
+    expect((await model()).registered_model.aliases).toEqual([{ alias: 'prod', version: number }]);
+  }
+  for (const description of ['one', 'two']) {
+    await ask('PATCH', '/model-versions/update', { name: 'seen', version: '1', description });
+    expect((await version()).model_version.description).toBe(description);
+  }
+  await ask('POST', '/model-versions/set-tag', { name: 'seen', version: '2', key: 'team', value: 'red' });
+  expect((await alias()).model_version.tags).toEqual([{ key: 'team', value: 'red' }]);
+  await ask('POST', '/registered-models/rename', { name: 'seen', new_name: 'chosen' });
+  expect((await alias()).error_code).toBe('RESOURCE_DOES_NOT_EXIST');
+  expect((await ask('GET', '/registered-models/alias?name=chosen&alias=prod')).model_version.name).toBe('chosen');
+  await ask('DELETE', '/model-versions/delete', { name: 'chosen', version: '1' });
+  expect((await ask('GET', '/model-versions/get?name=chosen&version=1')).error_code).toBe('RESOURCE_DOES_NOT_EXIST');
+});

@@ -4,6 +4,7 @@ import { parseVersionSource } from '../../artifacts/version-source.ts';
 import type { Services } from '../../services.ts';
 import { loggedModelRow } from '../../tracking/logged-models.ts';
 import { runRow } from '../../tracking/runs.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import type { Call, MlflowRoute } from './mlflow-route.ts';
 import { checkSource } from './model-version-source.ts';
 import { readablePage } from './readable-page.ts';
@@ -27,6 +28,7 @@ const administers = { can: 'admin', on: modelTarget } as const;
 /** Model versions: the versions of the store. */
 export function modelVersionRoutes(artifacts: MlflowArtifacts): readonly MlflowRoute[] {
   const { addressOf } = artifacts;
+  const versions = new KeptAnswers<MlflowVersion>();
   return [
     {
       method: 'POST',
@@ -40,7 +42,12 @@ export function modelVersionRoutes(artifacts: MlflowArtifacts): readonly MlflowR
       method: 'GET',
       path: '/model-versions/get',
       access: reads,
-      run: async (call, services) => ({ model_version: versionJson(await askedVersion(call, services), addressOf) }),
+      run: async (call, services) => {
+        const { name, number, asked } = placeIn(call);
+        const read = () => versionOf(services.database, name, number, asked);
+        const version = await versions.answer(services.index, name, String(number), read);
+        return { model_version: versionJson(version, addressOf) };
+      },
     },
     {
       method: 'PATCH',
@@ -166,11 +173,16 @@ interface Place {
   readonly version: MlflowVersion;
 }
 
-async function askedPlace({ fields }: Call, { database }: Services): Promise<Place> {
+function placeIn({ fields }: Call): Omit<Place, 'version'> & { readonly asked: string } {
   const asked = fields.text('name');
   const number = versionNumber(fields.text('version'));
   const name = knownName(asked);
   if (name === undefined) throw noVersion(asked, number);
+  return { name, number, asked };
+}
+
+async function askedPlace(call: Call, { database }: Services): Promise<Place> {
+  const { name, number, asked } = placeIn(call);
   return { name, number, version: await versionOf(database, name, number, asked) };
 }
 

@@ -3,6 +3,7 @@ import { parseModelName } from '@ingot/core/ref';
 import type { Services } from '../../services.ts';
 import type { Entry } from '../../tracking/context.ts';
 import type { Fields } from './fields.ts';
+import { KeptAnswers } from './kept-answers.ts';
 import type { Call, MlflowRoute } from './mlflow-route.ts';
 import { readablePage } from './readable-page.ts';
 import { byWhom, type MlflowArtifacts, readable } from './registry-context.ts';
@@ -20,6 +21,8 @@ import {
 import {
   fullModels,
   MLFLOW_STAGES,
+  type MlflowModel,
+  type MlflowVersion,
   modelOf,
   newestVersions,
   requireModel,
@@ -41,6 +44,7 @@ const administers = { can: 'admin', on: modelTarget } as const;
 /** Registered models: the models of the store. */
 export function registeredModelRoutes(artifacts: MlflowArtifacts): readonly MlflowRoute[] {
   const { addressOf } = artifacts;
+  const models = new KeptAnswers<MlflowModel>();
   return [
     {
       method: 'POST',
@@ -52,9 +56,11 @@ export function registeredModelRoutes(artifacts: MlflowArtifacts): readonly Mlfl
       method: 'GET',
       path: '/registered-models/get',
       access: reads,
-      run: async ({ fields }, { database }) => {
+      run: async ({ fields }, { database, index }) => {
         const asked = fields.text('name');
-        return { registered_model: modelJson(await modelOf(database, requireName(asked), asked), addressOf) };
+        const name = requireName(asked);
+        const model = await models.answer(index, name, 'model', () => modelOf(database, name, asked));
+        return { registered_model: modelJson(model, addressOf) };
       },
     },
     {
@@ -128,6 +134,7 @@ export function registeredModelRoutes(artifacts: MlflowArtifacts): readonly Mlfl
 /** Tags and aliases of registered models. */
 export function modelDetailRoutes(artifacts: MlflowArtifacts): readonly MlflowRoute[] {
   const { addressOf } = artifacts;
+  const versions = new KeptAnswers<MlflowVersion | undefined>();
   return [
     {
       method: 'POST',
@@ -187,11 +194,11 @@ export function modelDetailRoutes(artifacts: MlflowArtifacts): readonly MlflowRo
       method: 'GET',
       path: '/registered-models/alias',
       access: reads,
-      run: async ({ fields }, { database }) => {
+      run: async ({ fields }, { database, index }) => {
         const asked = fields.text('name');
         const alias = fields.text('alias');
         const name = requireName(asked);
-        const version = await versionAt(database, name, alias);
+        const version = await versions.answer(index, name, alias, () => versionAt(database, name, alias));
         if (version !== undefined) return { model_version: versionJson(version, addressOf) };
         await requireModel(database, name, asked);
         throw new IngotError('alias-not-found', `Registered model alias ${alias.slice(0, 300)} not found.`);
