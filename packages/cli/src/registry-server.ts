@@ -56,6 +56,9 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
       port: plan.port,
       allowedHosts: settings.list('allowed-hosts'),
       trustedProxies: settings.list('trusted-proxies'),
+      webhookHosts: settings.list('webhook-hosts'),
+      logRequests: settings.text('log') === 'json',
+      traces: tracesOf(context),
       signIn: await signInOf(context),
       deploymentHistoryDays: settings.number('deployment-history'),
       version: toolVersion(),
@@ -77,6 +80,13 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
 /** All goes through the server: for storages that clients do not reach. */
 function withoutAddresses({ signed: _, ...blobs }: BlobStore): BlobStore {
   return blobs;
+}
+
+/** Traces go where the environment says, and nowhere else. */
+function tracesOf({ env }: Context) {
+  const endpoint = env.OTEL_EXPORTER_OTLP_ENDPOINT;
+  if (endpoint === undefined || endpoint === '') return undefined;
+  return { endpoint, headers: env.OTEL_EXPORTER_OTLP_HEADERS, serviceName: env.OTEL_SERVICE_NAME };
 }
 
 async function signInOf({ settings, env }: Context): Promise<SignInConfig | undefined> {

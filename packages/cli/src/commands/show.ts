@@ -8,6 +8,7 @@ import { isPlainAddress } from '@ingot/core/source/plain-address';
 import type { Context, Result } from '../context.ts';
 import { describeVersion } from '../describe-version.ts';
 import { meantAsPath } from '../meant-as-path.ts';
+import { meantThen } from '../meant-then.ts';
 import { openStore } from '../open.ts';
 import { capturedSections } from '../output/captured-sections.ts';
 import { inferredIn, loadingOf, optional, packageSections } from '../output/package-sections.ts';
@@ -40,8 +41,10 @@ async function showCard(text: string, context: Context): Promise<Result> {
 }
 
 async function shownVersion(text: string, context: Context): Promise<Shown> {
-  const reference = parseReference(text);
+  const asked = parseReference(text);
+  const at = context.arguments.text('at');
   await using store = await openStore(context);
+  const reference = at === undefined ? asked : await meantThen(asked, at, { registry: store.registry, context });
   return await describeVersion(store, reference, context);
 }
 

@@ -57,6 +57,12 @@ export const SETTINGS = {
     about: 'addresses of proxies before the registry server whose word counts',
     fromProject: false,
   },
+  'webhook-hosts': {
+    kind: 'list',
+    about: 'names, addresses and networks that webhooks may call though they are private; * allows all',
+    fromProject: false,
+  },
+  log: { kind: ['text', 'json'], about: 'form of the log of servers' },
   'sign-in': {
     kind: 'path',
     about: 'file that says who else vouches for people and build servers',

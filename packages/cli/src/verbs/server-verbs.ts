@@ -22,6 +22,19 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
         setting: 'allowed-hosts',
       },
       {
+        name: 'webhook-hosts',
+        value: 'HOSTS',
+        about: 'private hosts and networks that webhooks may call, with commas between; * allows all',
+        setting: 'webhook-hosts',
+      },
+      {
+        name: 'log',
+        value: 'FORM',
+        about: 'text, or json: one object a line, also for each request',
+        complete: ['text', 'json'],
+        setting: 'log',
+      },
+      {
         name: 'sign-in',
         value: 'FILE',
         about: 'who else vouches for people and build servers (OpenID Connect)',

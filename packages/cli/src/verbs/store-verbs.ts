@@ -61,7 +61,10 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'show all that is known of a version',
     group: 'store',
     args: [REF],
-    options: [{ name: 'card', about: 'print the model card alone, as Markdown' }],
+    options: [
+      { name: 'card', about: 'print the model card alone, as Markdown' },
+      { name: 'at', value: 'TIME', about: 'what it meant then: 2026-11-01, 2026-11-01T12:00:00Z' },
+    ],
     examples: ['ingot show churn@production', 'ingot show churn --card > card.md'],
   },
   {
@@ -133,8 +136,8 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'point production (or another alias) at a version',
     group: 'store',
     args: [REF, { ...ALIAS, optional: true, about: 'the alias to move (default: production)' }],
-    options: [REASON],
-    examples: ['ingot promote churn:8 -m "better AUC"'],
+    options: [REASON, { name: 'dry-run', about: 'say whether it may move, and what is missing' }],
+    examples: ['ingot promote churn:8 -m "better AUC"', 'ingot promote churn:8 --dry-run'],
   },
   {
     name: 'rollback',

@@ -1,5 +1,6 @@
 import { ACCESS_VERBS } from './access-verbs.ts';
 import { CARE_VERBS } from './care-verbs.ts';
+import { GOVERNANCE_VERBS } from './governance-verbs.ts';
 import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
 import { SERVE_VERBS } from './serve-verbs.ts';
@@ -14,6 +15,7 @@ export const VERBS: readonly VerbSpec[] = [
   ...PACKAGE_VERBS,
   ...SOURCE_VERBS,
   ...STORE_VERBS,
+  ...GOVERNANCE_VERBS,
   ...MIRROR_VERBS,
   ...CARE_VERBS,
   ...SERVE_VERBS,
@@ -23,14 +25,4 @@ export const VERBS: readonly VerbSpec[] = [
 ];
 
 /** Words that people may try because the documentation of later releases names them. */
-export const LATER_VERBS: readonly string[] = [
-  'backup',
-  'restore',
-  'bake',
-  'deploy',
-  'export',
-  'scan',
-  'sign',
-  'verify',
-  'erase',
-];
+export const LATER_VERBS: readonly string[] = ['bake', 'deploy', 'export', 'scan', 'sign', 'verify', 'erase'];
