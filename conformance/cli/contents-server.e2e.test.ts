@@ -188,7 +188,7 @@ describe('contents through a registry server', () => {
       env: { ...worldOf(cwd), ...env },
       stdio: 'ignore',
     });
-    await until(() => packsIn(cwd) >= 4);
+    await until(() => packsNoted(cwd) >= 4);
     await ended(child, 'SIGKILL');
     expect(await code(runIngot(['show', 'churn', '--json'], { cwd, env }))).toMatch(/not-found/);
     const before = line.sent();
@@ -258,10 +258,14 @@ await needServer(
   },
 );
 
-function packsIn(cwd: string): number {
-  const packs = join(cwd, 'store', 'packs');
-  if (!existsSync(packs)) return 0;
-  return readdirSync(packs, { recursive: true }).filter((name) => String(name).endsWith('.pack')).length;
+/** How many packs a push has written down as sent. */
+function packsNoted(cwd: string): number {
+  const cache = join(cwd, 'cache');
+  if (!existsSync(cache)) return 0;
+  const journals = readdirSync(cache, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /uploads.[0-9a-f]+\.json$/.test(name),
+  );
+  return journals.flatMap((name) => readFileSync(join(cache, name), 'utf8').match(/[0-9a-f]{32}\/\d+/g) ?? []).length;
 }
 
 async function until(is: () => boolean): Promise<void> {
