@@ -64,6 +64,18 @@ export async function fillIndex(
   );
   await insertRows(
     index,
+    'model_names',
+    [...names].map(([model_id, name], place) => ({
+      name,
+      model_id,
+      from_at: '2020-01-01T00:00:00.000Z',
+      from_seq: place + 1,
+      until_at: null,
+      until_seq: null,
+    })),
+  );
+  await insertRows(
+    index,
     'versions',
     records.map((record, place) =>
       versionRow(record, {
