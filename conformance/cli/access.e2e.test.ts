@@ -1,39 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { worldOf } from '../world.ts';
 import { buildOnce } from './build-once.ts';
-import { BINARY, runIngot, workDirectory } from './run-case.ts';
+import { runIngot, workDirectory } from './run-case.ts';
+import { up } from './up.ts';
 
 const PASSWORD = 'correct horse battery';
 
 beforeAll(buildOnce);
-
-/** A registry server of this directory, and what it said when it was up. */
-async function up(cwd: string, words: readonly string[]): Promise<AsyncDisposable & { said: Record<string, string> }> {
-  const child: ChildProcess = spawn(process.execPath, [BINARY, 'up', '--port', '0', '--json', ...words], {
-    cwd,
-    env: worldOf(cwd),
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const line = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    child.stdout?.on('data', (data) => {
-      text += String(data);
-      if (text.includes('\n')) resolve(text);
-    });
-    child.once('exit', (status) => reject(new Error(`up ended with ${status}`)));
-  });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  return {
-    said: JSON.parse(line),
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      await ended;
-    },
-  };
-}
 
 it('people sign in, machines get tokens, and what happened is proved and cannot be changed unseen', async () => {
   using directory = workDirectory({ 'model.json': '{"a":1}' });

@@ -10,6 +10,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { worldOf } from '../world.ts';
+import { up } from './up.ts';
 
 /** One command line and what it must give. Texts between slashes are regular expressions. */
 export interface Step {
@@ -35,6 +36,8 @@ export interface Step {
 export interface Case {
   readonly name: string;
   readonly files?: Readonly<Record<string, string>>;
+  /** Whether the registry is a server over the store of the directory; `{url}` in a command is its address. Default: no. */
+  readonly server?: boolean;
   readonly steps: readonly Step[];
 }
 
@@ -92,12 +95,19 @@ function place(directory: string, files: NonNullable<Step['files']>): void {
 }
 
 /** Runs all steps of a case and checks each. */
-export async function runCase({ files, steps }: Case): Promise<void> {
+export async function runCase({ files, server, steps }: Case): Promise<void> {
   using directory = workDirectory(files);
+  if (server !== true) return await runSteps(steps, directory.path, undefined);
+  await using running = await up(directory.path);
+  await runSteps(steps, directory.path, running.said.url);
+}
+
+async function runSteps(steps: readonly Step[], cwd: string, url: string | undefined): Promise<void> {
   for (const step of steps) {
-    place(directory.path, step.files ?? {});
-    const finished = await runIngot(splitWords(step.run), { cwd: directory.path, ...step });
-    checkStep(step, finished);
+    place(cwd, step.files ?? {});
+    const env = { ...(url !== undefined && { INGOT_REGISTRY: url }), ...step.env };
+    const words = splitWords(step.run).map((word) => word.replace('{url}', url ?? '{url}'));
+    checkStep(step, await runIngot(words, { cwd, ...step, env }));
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { outOfReach } from '@ingot/core/blob/layers/out-of-reach';
 import { openServerBlobStore } from '@ingot/core/blob/server';
 import { FormatOnce } from '@ingot/core/content/store-format';
-import { IngotError } from '@ingot/core/errors';
+import type { IngotError } from '@ingot/core/errors';
 import { FollowingResolver } from '@ingot/core/registry/http/following';
 import { createHttpRegistry } from '@ingot/core/registry/http/http-registry';
 import { isRegistryServer, openServerClient, type ServerClient } from '@ingot/core/registry/http/server-client';
@@ -11,6 +11,7 @@ import type { StoreAddress } from './address.ts';
 import { contentsWhenNeeded } from './contents-when-needed.ts';
 import { namesFile } from './completion/names.ts';
 import { tokenFor } from './credentials.ts';
+import { refuseLentToken } from './lent-token.ts';
 import type { OpenedStore, OpenOptions } from './open.ts';
 import type { Settings } from './settings/settings.ts';
 
@@ -77,17 +78,6 @@ export async function openServer(
     names: namesFile(options.remembered),
     [Symbol.asyncDispose]: async () => following[Symbol.dispose](),
   };
-}
-
-/** A package could bring a file along that names a server; what `ingot login` keeps goes to its own server only. */
-function refuseLentToken(settings: Settings): void {
-  const named = settings.value('registry');
-  const token = settings.env.INGOT_TOKEN;
-  if (named === undefined || named.project !== true || token === undefined || token === '') return;
-  throw new IngotError('refused', `INGOT_TOKEN would be sent to the server that ${named.origin} names`, {
-    operation: 'open',
-    hint: 'ingot login URL   (or INGOT_REGISTRY=URL in the environment, beside INGOT_TOKEN)',
-  });
 }
 
 async function isServer(client: ServerClient, { remembered, now, offline }: OpenServerOptions): Promise<boolean> {

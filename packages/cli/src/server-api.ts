@@ -3,6 +3,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from '@ingot/core/json'
 import { errorOfProblem } from '@ingot/core/problem';
 import type { Context } from './context.ts';
 import { serverOrigin, tokenFor } from './credentials.ts';
+import { refuseLentToken, refuseOpenLine } from './lent-token.ts';
+import type { Settings } from './settings/settings.ts';
 
 /** A request to a registry server. */
 export interface ServerRequest {
@@ -18,7 +20,8 @@ export interface ServerApi {
   /**
    * Asks; the answer is undefined where there is none (204).
    * @param path below `/api/v1`.
-   * @throws IngotError as the server says, `unavailable` when nothing answers.
+   * @throws IngotError as the server says, `unavailable` when nothing answers, `refused` where a secret would go to a
+   * server that a file of the working directory names, or to another machine without TLS.
    */
   ask(path: string, request?: ServerRequest): Promise<JsonObject>;
 }
@@ -41,6 +44,8 @@ export function openServerApi(url: string, { env, signal, settings }: Context): 
     async ask(path, { method = 'GET', body, authorization } = {}) {
       const token = authorization === undefined ? await tokenFor(url, env) : undefined;
       const bearer = token === undefined ? authorization : `Bearer ${token}`;
+      if (token !== undefined && isRegistry(url, settings)) refuseLentToken(settings);
+      if (bearer !== undefined || tellsSecrets(path, body)) refuseOpenLine(url, settings);
       const headers: Record<string, string> = {
         'ingot-actor': encodeURIComponent(settings.text('actor') ?? 'unknown'),
       };
@@ -59,6 +64,17 @@ export function openServerApi(url: string, { env, signal, settings }: Context): 
       return isJsonObject(value) ? value : {};
     },
   };
+}
+
+/** Whether an address is that of the setting, which files of the working directory may have made. */
+function isRegistry(url: string, settings: Settings): boolean {
+  const address = settings.text('registry') ?? '';
+  return URL.canParse(address) && new URL(address).origin === serverOrigin(url);
+}
+
+/** A password goes out, or a token comes back. */
+function tellsSecrets(path: string, body: JsonValue | undefined): boolean {
+  return path.startsWith('/sessions/device') || (body !== undefined && isJsonObject(body) && 'password' in body);
 }
 
 async function send(address: string, init: RequestInit, url: string): Promise<Response> {
