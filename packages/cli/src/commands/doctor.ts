@@ -14,14 +14,17 @@ import type { Check } from '../doctor/check.ts';
 import { failed, ok, warning } from '../doctor/check.ts';
 import { checkCache, checkClock, checkPort, checkPulls } from '../doctor/check-machine.ts';
 import { checkNode, checkOnnx, checkPython, checkUv } from '../doctor/check-programs.ts';
+import { checkServer } from '../doctor/check-server.ts';
 import { measureStore } from '../doctor/measure-store.ts';
 import { probeOptions } from '../doctor/probe-before-publishing.ts';
 import { distrust, trust } from '../doctor/trusted-stores.ts';
 import { toIngotError } from '../output/format-error.ts';
 import { formatTable } from '../output/table.ts';
 import { withheldFrom } from '../settings/lent-secrets.ts';
+import { openServerApi } from '../server-api.ts';
 import { listSettings, listStorage } from '../settings/settings.ts';
 import { concerns } from '../settings/storage-variables.ts';
+import { toolVersion } from '../tool-version.ts';
 
 /** `ingot doctor`: checks this machine and the store. What it prints holds no secrets. */
 export async function run(context: Context): Promise<Result> {
@@ -79,8 +82,8 @@ async function checkStore(context: Context): Promise<readonly Check[]> {
     if (address.directory !== undefined && !(await isThere(address.directory)))
       return [warning('store', `${address.directory} is not there yet`, 'the first push makes it: ingot push PATH')];
     if (mayBeServer(address)) {
-      const server = await checkServer(context);
-      if (server !== undefined) return [server];
+      const checks = await serverChecks(context, address.text);
+      if (checks !== undefined) return checks;
     }
     const open = (): Promise<BlobStore> => openBlobStore(address.text, { env: settings.env });
     const opened = await open();
@@ -103,21 +106,12 @@ async function checkStore(context: Context): Promise<readonly Check[]> {
 }
 
 /** Undefined: no registry server is there, but perhaps a store. */
-async function checkServer(context: Context): Promise<Check | undefined> {
+async function serverChecks(context: Context, url: string): Promise<readonly Check[] | undefined> {
   await using store = await assembleStore(context.settings, { now: context.now });
   if (store.isServer !== true) return undefined;
-  const beganMs = performance.now();
-  let models = 0;
-  for await (const _ of store.registry.models(context)) {
-    models += 1;
-    if (models === MODELS_LOOKED_AT) break;
-  }
-  const tookMs = Math.round(performance.now() - beganMs);
-  const many = models === MODELS_LOOKED_AT ? `${models} or more` : String(models);
-  return ok('store', `registry server ${store.address}: ${many} models may be read, told in ${tookMs} ms`);
+  const api = openServerApi(url, context);
+  return checkServer(store, { api, release: toolVersion(), signal: context.signal });
 }
-
-const MODELS_LOOKED_AT = 1000;
 
 async function checkReadOnly(blobs: BlobStore, signal: AbortSignal): Promise<Check> {
   await openFormat(blobs, { signal });
