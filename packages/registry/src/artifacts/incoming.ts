@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { IngotError } from '@ingot/core/errors';
+import { IngotError, isIngotError } from '@ingot/core/errors';
 
 /** Files up to this size go through the database, so that one costs about one durable write. */
 export const STAGED_BYTES = 256 * 1024;
@@ -71,6 +71,7 @@ async function* heard(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Arra
   try {
     yield* body;
   } catch (cause) {
+    if (isIngotError(cause)) throw cause;
     throw new IngotError('interrupted', 'the sender went away before the file was whole', { cause });
   }
 }

@@ -10,6 +10,8 @@ import type { ArtifactPartRow, ArtifactUploadRow } from './tables.ts';
 
 /** Most parts of one file. */
 export const MAX_PARTS = 10_000;
+/** Uploads that were begun and are not finished, of everybody together. */
+export const MAX_OPEN_UPLOADS = 10_000;
 const PARTS_AT_ONCE = 4;
 /** Uploads that nobody finished go after this time. */
 const EXPIRE_MS = 24 * 3600 * 1000;
@@ -32,10 +34,11 @@ export class MultipartUploads {
     this.#tree = tree;
   }
 
-  /** Begins an upload and gives its id. Throws `invalid-request`. */
+  /** Begins an upload and gives its id. Throws `invalid-request`, `overloaded` when too many were begun and never finished. */
   async create(path: ArtifactPath, parts: number): Promise<string> {
     if (!Number.isInteger(parts) || parts < 1 || parts > MAX_PARTS)
       throw new IngotError('invalid-request', `num_parts must be between 1 and ${MAX_PARTS}`);
+    await this.#requireRoom();
     const id = newId(this.#context);
     const at = this.#context.now().toISOString();
     await this.#own.insertInto('artifact_uploads').values({ id, path: path.text, parts, at }).execute();
@@ -105,6 +108,20 @@ export class MultipartUploads {
       .execute();
     for (const { id } of rows) await this.#remove(id);
     return rows.length;
+  }
+
+  async #requireRoom(): Promise<void> {
+    const open = (): Promise<{ readonly n: number | string | bigint }> =>
+      this.#own
+        .selectFrom('artifact_uploads')
+        .select(({ fn }) => fn.countAll().as('n'))
+        .executeTakeFirstOrThrow();
+    if (Number((await open()).n) < MAX_OPEN_UPLOADS) return;
+    await this.expire();
+    if (Number((await open()).n) >= MAX_OPEN_UPLOADS)
+      throw new IngotError('overloaded', `${MAX_OPEN_UPLOADS} uploads in parts were begun and not finished`, {
+        hint: 'complete or abort some; each expires a day after it was begun',
+      });
   }
 
   get #own(): ArtifactContext['database']['own'] {

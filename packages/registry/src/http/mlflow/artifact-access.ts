@@ -3,11 +3,14 @@ import type { FastifyRequest } from 'fastify';
 import type { Permission } from '../../access/identity.ts';
 import { ArtifactPath } from '../../artifacts/artifact-path.ts';
 import type { Artifacts } from '../../artifacts/artifacts.ts';
+import type { BodyPace } from '../../contents/body-pace.ts';
 import type { Services } from '../../services.ts';
 
 /** What the routes of artifacts work with. */
 export interface ArtifactServices extends Pick<Services, 'authorizer'> {
   readonly artifacts: Artifacts;
+  /** How slowly files may come. Default: {@link DEFAULT_PACE}. */
+  readonly pace?: BodyPace | undefined;
 }
 
 /**
@@ -36,6 +39,8 @@ export async function checkPath(
     authorizer.check(request.identity, permission, { kind: 'model', model });
   } catch (error) {
     // The path has the model's id only: its name is told to nobody who may not read it.
-    throw isIngotError(error, 'model-not-found') ? new IngotError('not-found', `No such artifact: ${path.text}`) : error;
+    throw isIngotError(error, 'model-not-found')
+      ? new IngotError('not-found', `No such artifact: ${path.text}`)
+      : error;
   }
 }

@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { digestOf } from '@ingot/core/digest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Artifacts, openArtifacts } from '../../artifacts/artifacts.ts';
 import { bodyOf, noise } from '../../artifacts/testing/served.ts';
+import { MAX_OPEN_UPLOADS } from '../../artifacts/multipart.ts';
 import { ArtifactPath } from '../../artifacts/artifact-path.ts';
 import { type TrialApp, trialApp } from '../testing/registry-app.ts';
 import { mlflowApi } from './mlflow-api.ts';
@@ -24,7 +26,7 @@ beforeAll(async () => {
     protocols: [
       async (app, services) => {
         artifacts = await openArtifacts(services, { scratch });
-        await mlflowApi(artifacts)(app, services);
+        await mlflowApi(artifacts, { silenceMs: 200, bytesPerSecond: 1, graceMs: 60_000, lookMs: 20 })(app, services);
       },
     ],
   });
@@ -121,6 +123,24 @@ describe('the artifact proxy', () => {
     }
   });
 
+  it('gives up bodies that stall, of whatever size, and goes on taking others', async () => {
+    const { port } = new URL(await trial.listen());
+    const stalled = (sizeBytes: number): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const head = `PUT ${FILES}/0/slow/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: ${sizeBytes}\r\n\r\nx`;
+        const socket = connect(Number(port), '127.0.0.1', () => socket.write(head));
+        socket.setTimeout(5000, () => socket.destroy(new Error('nobody gave it up')));
+        socket.once('data', (bytes) => {
+          resolve(bytes.toString().slice(9, 12));
+          socket.destroy();
+        });
+        socket.once('error', reject);
+      });
+    const answers = Array.from({ length: 12 }, (_, n) => stalled(n % 2 === 0 ? 1000 : 10_000_000));
+    expect((await put(`${FILES}/0/slow/y`, Buffer.from(noise(300_000)))).statusCode).toBe(200);
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['408']));
+  });
+
   it('never writes to versions', async () => {
     const answer = await put(`${FILES}/versions/churn-0a1b2c3d/1/MLmodel`, 'x');
     expect([403, 404]).toContain(answer.statusCode);
@@ -144,6 +164,21 @@ describe('files in parts', () => {
     expect((await post(`${MPU}/complete/0/p/artifacts`, body)).body).toBe('{}');
     expect((await get(`${FILES}/0/p/artifacts/big.bin`)).rawPayload.equals(bytes)).toBe(true);
     expect((await post(`${MPU}/complete/0/p/artifacts`, body)).statusCode).toBe(404);
+  });
+
+  it('are begun only so often while nobody finishes any', async () => {
+    const row = { path: '0/q/artifacts/f', parts: 1, at: now.toISOString() };
+    const { own } = trial.services.database;
+    const ids = Array.from({ length: MAX_OPEN_UPLOADS }, (_, n) => `open-${n}`);
+    for (let from = 0; from < ids.length; from += 1000)
+      await own
+        .insertInto('artifact_uploads')
+        .values(ids.slice(from, from + 1000).map((id) => ({ ...row, id })))
+        .execute();
+    const refused = await post(`${MPU}/create/0/q/artifacts`, { path: 'f', num_parts: 1 });
+    expect([refused.statusCode, Number(refused.headers['retry-after'])]).toEqual([429, 1]);
+    await own.deleteFrom('artifact_uploads').where('id', 'like', 'open-%').execute();
+    expect((await post(`${MPU}/create/0/q/artifacts`, { path: 'f', num_parts: 10_001 })).statusCode).toBe(400);
   });
 
   it('go when they are given up, or when nobody finishes them for a day', async () => {

@@ -6,6 +6,7 @@
 import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ArtifactPath } from '../../artifacts/artifact-path.ts';
+import { DEFAULT_PACE, inPace } from '../../contents/body-pace.ts';
 import type { ArtifactEntry } from '../../artifacts/artifact-rows.ts';
 import { type ArtifactServices, checkPath, pathBehind } from './artifact-access.ts';
 import { sendFile } from './artifact-reply.ts';
@@ -86,14 +87,15 @@ export async function takeFile(
   reply: FastifyReply,
 ): Promise<void> {
   refuseVersions(services, path);
-  const { digest } = await takeBody(request, reply, (body, options) =>
+  const { digest } = await takeBody(services, request, reply, (body, options) =>
     services.artifacts.tree.put(path, body, options),
   );
   reply.header('etag', `"${digest}"`);
 }
 
-/** Reads a body; who is refused in the middle of it is not listened to any longer. */
+/** Reads a body; who is refused in the middle of it, or stalls, is not listened to any longer. */
 export async function takeBody<T>(
+  { pace = DEFAULT_PACE }: ArtifactServices,
   request: FastifyRequest,
   reply: FastifyReply,
   take: (body: AsyncIterable<Uint8Array>, options: BodyOptions) => Promise<T>,
@@ -102,7 +104,7 @@ export async function takeBody<T>(
   const end = (): void => ended.abort();
   request.raw.once('aborted', end);
   try {
-    return await take(request.raw, { sizeBytes: sizeOf(request), signal: ended.signal });
+    return await take(inPace(request.raw, pace), { sizeBytes: sizeOf(request), signal: ended.signal });
   } catch (error) {
     if (!request.raw.complete) reply.header('connection', 'close');
     throw error;

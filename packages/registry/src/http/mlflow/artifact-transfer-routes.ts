@@ -76,7 +76,7 @@ export function signedRoutes(scope: FastifyInstance, services: ArtifactServices)
     if (act.act === 'write') await takeFile(services, act.path, request, reply);
     else if (act.act === 'part') {
       const { upload, number } = act;
-      const etag = await takeBody(request, reply, (body, options) =>
+      const etag = await takeBody(services, request, reply, (body, options) =>
         artifacts.multipart.putPart(upload, number, body, options),
       );
       reply.header('etag', etag);

@@ -6,6 +6,7 @@
 
 import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance } from 'fastify';
+import type { BodyPace } from '../../contents/body-pace.ts';
 import type { Artifacts } from '../../artifacts/artifacts.ts';
 import { ensureDefaultExperiment } from '../../tracking/experiments.ts';
 import type { Services } from '../../services.ts';
@@ -23,9 +24,11 @@ import type { MlflowArtifacts } from './registry-context.ts';
 import { WEBHOOK_ROUTES } from './webhook-routes.ts';
 import { MLFLOW_RELEASE, serverInfoRoute } from './server-info.ts';
 
-/** Makes the API of MLflow over the server's room for artifacts, whose routes it has, too. */
-export function mlflowApi(artifacts: Artifacts): Protocol {
-  return mlflowApiOver(keptBy(artifacts), (scope, { authorizer }) => artifactRoutes(scope, { artifacts, authorizer }));
+/** Makes the API of MLflow over the server's room for artifacts, whose routes it has, too; `pace`: how slowly files may come. */
+export function mlflowApi(artifacts: Artifacts, pace?: BodyPace): Protocol {
+  return mlflowApiOver(keptBy(artifacts), (scope, { authorizer }) =>
+    artifactRoutes(scope, { artifacts, authorizer, pace }),
+  );
 }
 
 /** Makes the API of MLflow over whoever keeps artifacts; `more` registers routes that have MLflow's errors, too. */

@@ -19,6 +19,7 @@ const EXISTS: MlflowError = { name: 'RESOURCE_ALREADY_EXISTS', status: 400 };
 const CONFLICT: MlflowError = { name: 'RESOURCE_CONFLICT', status: 409 };
 const DENIED: MlflowError = { name: 'PERMISSION_DENIED', status: 403 };
 const INTERNAL: MlflowError = { name: 'INTERNAL_ERROR', status: 500 };
+const LATE: MlflowError = { name: 'DEADLINE_EXCEEDED', status: 408 };
 const AWAY: MlflowError = { name: 'TEMPORARILY_UNAVAILABLE', status: 503 };
 
 // A client repeats what was answered with 408, 429, 500, 502, 503 or 504: no mistake of its user is among them.
@@ -69,8 +70,9 @@ export interface MlflowProblem {
 }
 
 /** Translates an error for clients of MLflow; the command that fixes it goes with the message. */
-export function mlflowProblemOf({ code, message, hint }: IngotError): MlflowProblem {
-  const { name, status } = ERRORS[code];
+export function mlflowProblemOf({ code, message, hint, details }: IngotError): MlflowProblem {
+  // A body that did not come in time is the client's; what the server waited for is not.
+  const { name, status } = code === 'timeout' && details.status === 408 ? LATE : ERRORS[code];
   return { status, body: { error_code: name, message: hint === undefined ? message : `${message} (${hint})` } };
 }
 
