@@ -142,6 +142,11 @@ describe('contents through a registry server', () => {
     using directory = workDirectory();
     await using server = await up(directory.path);
     await day(directory.path, server, false);
+    const ends = [
+      ['mirror', server.url, 'standby'],
+      ['mirror', 'store', server.url],
+    ];
+    for (const words of ends) expect(await code(runIngot([...words, '--json'], { cwd: directory.path }))).toBe('usage');
   });
 
   it('with accounts: everybody reaches what was granted and nothing else', async () => {

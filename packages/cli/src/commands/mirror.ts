@@ -4,6 +4,7 @@ import { IngotError } from '@ingot/core/errors';
 import { type MirrorResult, mirror } from '@ingot/core/mirror';
 import { detachMirror } from '@ingot/core/mirror-detach';
 import { parseModelName } from '@ingot/core/ref';
+import { isRegistryServer, openServerClient } from '@ingot/core/registry/http/server-client';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import { addressOf, rememberedDirectory } from '../address.ts';
 import type { Context, Result } from '../context.ts';
@@ -97,5 +98,21 @@ function address(text: string, origin: string, { cwd }: Context) {
 
 async function opened(text: string, origin: string, context: Context): Promise<BlobStore> {
   const { text: complete } = address(text, origin, context);
+  await refuseServer(complete, context);
   return await openBlobStore(complete, { env: context.settings.env, onWarning: warningsOf(context) });
+}
+
+/** A server hands out neither logs nor packs that one may not read, and takes no logs. */
+async function refuseServer(text: string, { settings: { env }, signal }: Context): Promise<void> {
+  if (!/^https?:\/\//i.test(text)) return;
+  const client = await openServerClient(text, { env, retry: { attempts: 1 } });
+  const isServer = await isRegistryServer(client, signal).catch(() => false);
+  if (!isServer) return;
+  throw new IngotError(
+    'usage',
+    `${client.address} is a registry server, and a mirror is a copy of a store's own files`,
+    {
+      hint: 'name the store that the server was started with   (or `ingot pull` and `ingot push` single models)',
+    },
+  );
 }
