@@ -12,7 +12,11 @@ let clock = Date.parse('2026-05-10T10:00:00.000Z');
 
 beforeAll(async () => {
   // Each event has a time of its own.
-  trial = await trialApp({ protocols: [], now: () => new Date((clock += 1000)) });
+  const now = (): Date => {
+    clock += 1000;
+    return new Date(clock);
+  };
+  trial = await trialApp({ protocols: [], now });
   await playHistory(trial.services.registry, 120, chanceOf(3).next);
 });
 afterAll(() => trial[Symbol.asyncDispose]());
