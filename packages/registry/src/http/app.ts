@@ -45,7 +45,8 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
     connectionTimeout: 0,
     keepAliveTimeout: 72_000,
     routerOptions: { maxParamLength: 2048, ignoreTrailingSlash: false, caseSensitive: true },
-    return503OnClosing: true,
+    // What comes on a connection that is still open is answered; then it is closed.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
     http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 2000 },
     clientErrorHandler: refuseConnection,

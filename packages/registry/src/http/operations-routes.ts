@@ -28,12 +28,14 @@ export function requestIdOf(header: string | string[] | undefined, fresh: () => 
   return typeof header === 'string' && GIVEN_ID.test(header) ? header : fresh();
 }
 
-function watch(app: FastifyInstance, { metrics, traces, logRequests }: Operations, { log }: Services): void {
+function watch(app: FastifyInstance, { metrics, readiness, traces, logRequests }: Operations, { log }: Services): void {
   app.decorateRequest('beganAt', 0);
   app.addHook('onRequest', async (request, reply) => {
     request.beganAt = performance.now();
     metrics.began();
     reply.header(REQUEST_ID, request.id);
+    // A client that keeps its connection would send its next request into the closing of it.
+    if (readiness.isDraining) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
     const seconds = (performance.now() - request.beganAt) / 1000;

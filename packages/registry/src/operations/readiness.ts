@@ -34,6 +34,11 @@ export class Readiness {
     this.#isDraining = true;
   }
 
+  /** Whether the server is about to stop. */
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
   async state(): Promise<ReadyState> {
     const at = performance.now();
     if (this.#known === undefined || at - this.#known.at > KEPT_MS) this.#known = { at, state: this.#look() };
