@@ -1,3 +1,4 @@
+import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Identity } from '../../access/identity.ts';
 import type { Services } from '../../services.ts';
@@ -47,6 +48,7 @@ function addRoute(scope: FastifyInstance, services: Services, route: MlflowRoute
     config: { access },
     ...(bodyLimit === undefined ? {} : { bodyLimit }),
     handler: async (request, reply) => {
+      requireObject(request);
       const call = {
         fields: fieldsOf(request),
         path: new Fields(request.params),
@@ -57,6 +59,12 @@ function addRoute(scope: FastifyInstance, services: Services, route: MlflowRoute
       return reply.type('application/json').send(JSON.stringify(answer));
     },
   });
+}
+
+function requireObject({ method, body }: FastifyRequest): void {
+  if (method === 'GET' || body === undefined || body === null) return;
+  if (typeof body !== 'object' || Array.isArray(body))
+    throw new IngotError('usage', 'The body of a request must be a JSON object.');
 }
 
 /** What a request says: its query for a GET, else its body. */

@@ -26,6 +26,9 @@ export interface NewName {
   readonly displayName: string;
 }
 
+// What makes a name look like another one, or like none.
+const UNSHOWABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069\ufeff]/u;
+
 /**
  * Reads the name of a model to be made: `My Model` becomes `my-model` and goes on being shown as it was given.
  * @throws IngotError `usage` for a slash or colon, `invalid-name` when no name can be made of it.
@@ -33,6 +36,11 @@ export interface NewName {
 export function newName(text: string): NewName {
   if (/[/:]/.test(text))
     throw new IngotError('usage', `Invalid model name '${text.slice(0, 200)}'. Names cannot contain '/' or ':'.`);
+  if (UNSHOWABLE.test(text))
+    throw new IngotError(
+      'usage',
+      'Invalid model name: it holds control characters, or some that turn the direction of writing.',
+    );
   return { name: toModelName(text), displayName: text };
 }
 
