@@ -47,7 +47,9 @@ const LOGS_AHEAD = 16;
 export async function rebuildIndex(options: RebuildOptions): Promise<RebuildReport> {
   return options.index.transaction().execute((transaction) => {
     const rebuild = new Rebuild(options, transaction);
-    return isPostgres(transaction) ? rebuild.run() : withoutIndexes(transaction, () => rebuild.run());
+    return isPostgres(transaction)
+      ? rebuild.run()
+      : withoutIndexes<IndexTables, RebuildReport>(transaction, () => rebuild.run());
   });
 }
 
