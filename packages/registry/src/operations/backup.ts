@@ -252,7 +252,7 @@ function damaged(path: string, why: string): IngotError {
 }
 
 function rowOf(columns: readonly string[], values: readonly unknown[]): Row {
-  return Object.fromEntries(columns.map((column, index) => [column, valueOf(values[index])]));
+  return Object.fromEntries(columns.map((column, index) => [column, storedOf(values[index])]));
 }
 
 /** Bytes go as base64 in an object: no column holds objects. */
@@ -261,7 +261,7 @@ function plainOf(value: unknown): unknown {
   return typeof value === 'bigint' ? Number(value) : value;
 }
 
-function valueOf(value: unknown): unknown {
+function storedOf(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const bytes: unknown = Reflect.get(value, 'bytes');
   return typeof bytes === 'string' ? Buffer.from(bytes, 'base64') : null;
