@@ -125,6 +125,20 @@ test('a source that climbs or lies in a machine makes no version', async () => {
   expect((await server.ask('GET', "/model-versions/search?filter=name='m'")).body).toEqual({});
 });
 
+test('a prompt is a version without files; its source is that word, and only of prompts', async () => {
+  await server.ask('POST', '/registered-models/create', { name: 'greeting' });
+  const tags = [
+    { key: 'mlflow.prompt.is_prompt', value: 'true' },
+    { key: 'mlflow.prompt.text', value: 'hello {{name}}' },
+  ];
+  const create = (asked: object) =>
+    server.ask('POST', '/model-versions/create', { name: 'greeting', source: 'dummy-source', ...asked });
+  expect((await create({})).status).toBe(400);
+  expect((await create({ tags, source: '/etc/passwd' })).status).toBe(400);
+  const { body } = await create({ tags });
+  expect(body.model_version).toMatchObject({ version: '1', status: 'READY', source: 'dummy-source', tags });
+});
+
 test('what only MLflow says of a version is no tag to its clients, and none can be set', async () => {
   await server.ask('POST', '/registered-models/create', { name: 'My Model' });
   const asked = { name: 'My Model', source: 's3://b/x', run_link: 'https://r' };

@@ -151,10 +151,15 @@ async function createVersion(
   const name = requireName(asked);
   await requireModel(services.database, name, asked);
   checkMayCopy(services, identity, given.source);
-  const checked = await checkSource(services, given);
+  const checked = isPrompt(given.source, tags) ? given : await checkSource(services, given);
   const draft = await draftFor(services, await packageOf(checked.source), { checked, tags, runLink, description });
   const { version } = await services.registry.publish(name, draft, { always: true, ...byWhom(identity) });
   return versionOf(services.database, name, version.number, asked);
+}
+
+/** Prompts of MLflow are versions without files: their text is a tag, and their source this word. */
+function isPrompt(source: string, tags: readonly { readonly key: string }[]): boolean {
+  return source === 'dummy-source' && tags.some(({ key }) => key === 'mlflow.prompt.is_prompt');
 }
 
 /** Whoever makes a version of another's files must be allowed to read them where they are. */
