@@ -9,5 +9,5 @@ test('a server that setup could not get is not tried again by the tests, which s
 test('every server has a place of its own, named by its version', () => {
   const names = Object.values(TEST_SERVERS).map(({ name }) => name);
   assert.equal(new Set(names).size, names.length);
-  for (const name of names) assert.match(name, /-[0-9a-fv][0-9a-f.]+$/);
+  for (const name of names) assert.match(name, /-[0-9a-fv][0-9a-f.]+(?:-beta[.][0-9]+)?$/);
 });
