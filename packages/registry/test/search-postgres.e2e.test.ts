@@ -6,19 +6,41 @@ import { IngotError } from '@ingot/core/errors';
 import type { VersionRecord } from '@ingot/core/registry/registry';
 import { Deployments } from '@ingot/registry/deployments/deployments';
 import { listDeployments } from '@ingot/registry/deployments/list-deployments';
+import { fullVersions } from '@ingot/registry/http/mlflow/registry-rows';
+import { searchVersions as searchMlflowVersions } from '@ingot/registry/http/mlflow/registry-search';
 import { INDEX_COLUMNS } from '@ingot/registry/index/migrations';
 import { indexedLineage } from '@ingot/registry/lineage/indexed-lineage';
 import { readLineage } from '@ingot/registry/lineage/lineage';
 import { type Database, openDatabase } from '@ingot/registry/database/database';
 import { searchVersions } from '@ingot/registry/search/search-versions';
 import { checkAgreement } from '@ingot/registry/search/testing/agreement';
-import { fillIndex } from '@ingot/registry/search/testing/fill-index';
+import { type Filled, fillIndex } from '@ingot/registry/search/testing/fill-index';
 import { sql } from 'kysely';
 import { describe, test } from 'vitest';
 import { needServer } from '../../core/test/servers/need-server.ts';
 import { startPostgres } from '../../core/test/servers/postgres.ts';
 
 const NOW = new Date('2026-11-21T12:00:00.000Z');
+
+/** A page of versions has the tags and aliases of each, whatever characters they hold. */
+async function checkPages(database: Database, filled: readonly Filled[]): Promise<void> {
+  const { items } = await searchMlflowVersions(database, {
+    filter: undefined,
+    orderBy: [],
+    limit: 1000,
+    cursor: undefined,
+  });
+  const said = (await fullVersions(database, items)).map(({ modelId, number, tags, aliases }) => [
+    `${modelId} ${number}`,
+    { tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])), aliases },
+  ]);
+  const records = filled.map(({ record }) => record).filter(({ status }) => status !== 'deleted');
+  const wanted = records.map(({ modelId, number, tags = {}, aliases }) => [
+    `${modelId} ${number}`,
+    { tags, aliases: [...aliases].sort() },
+  ]);
+  assert.deepEqual(Object.fromEntries(said), Object.fromEntries(wanted));
+}
 
 describe('searches over SQLite', () => {
   test('find what they find in memory, whatever is asked', async () => {
@@ -27,6 +49,7 @@ describe('searches over SQLite', () => {
       await using database = await openDatabase({ directory });
       const filled = await fillIndex(database, { versions: 120, seed: 3 });
       await checkAgreement(database, filled, { rounds: 150, seed: 5, now: NOW });
+      await checkPages(database, filled);
     }
     await rm(directory, { recursive: true });
   });
@@ -37,6 +60,7 @@ await needServer('postgres', startPostgres, (server) => {
     await using database = await openDatabase({ directory: tmpdir(), address: server.address });
     const filled = await fillIndex(database, { versions: 120, seed: 3 });
     await checkAgreement(database, filled, { rounds: 150, seed: 5, now: NOW });
+    await checkPages(database, filled);
     for (const evil of ["'; drop table versions; --", "' or 1=1 --", '\\', '%', '\0', '\ud800', "''", '$1', '{}']) {
       const quoted = `'${evil.replaceAll("'", "''")}'`;
       for (const field of ['name', 'tags.team', 'tags."x\0y"', 'params.depth', 'digest', 'package', 'package:a'])

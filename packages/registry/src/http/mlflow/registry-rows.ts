@@ -138,36 +138,13 @@ function byKey(a: Entry, b: Entry): number {
   return a.key < b.key ? -1 : 1;
 }
 
-/** Adds tags and aliases to versions: two queries for up to 500 of them, in the order given. */
+/** Adds tags and aliases to versions: two queries for any number of them, in the order given. */
 export async function fullVersions(database: Index, rows: readonly VersionCells[]): Promise<readonly MlflowVersion[]> {
-  const versions: MlflowVersion[] = [];
-  for (const piece of inPieces(rows)) versions.push(...(await filled(database, piece)));
-  return versions;
-}
-
-interface TagRow extends Entry {
-  readonly model_id: string;
-  readonly number: number;
-}
-
-async function filled({ index }: Index, rows: readonly VersionCells[]): Promise<readonly MlflowVersion[]> {
-  const places = rows.map(({ model_id, number }, at) =>
-    at === 0 ? sql`(cast(${model_id} as text), cast(${number} as bigint))` : sql`(${model_id}, ${number})`,
-  );
-  if (places.length === 0) return [];
-  const page = sql`with p(model_id, number) as (values ${sql.join(places)})`;
-  const { rows: tags } = await sql<TagRow>`${page}
-    select t.model_id, t.number, t.key, t.value from p cross join version_tags as t
-    where t.model_id = p.model_id and t.number = p.number`.execute(index);
-  const { rows: aliases } = await sql<{
-    readonly model_id: string;
-    readonly number: number;
-    readonly alias: string;
-  }>`${page}
-    select a.model_id, a.number, a.alias from p cross join aliases as a
-    where a.model_id = p.model_id and a.number = p.number`.execute(index);
-  const tagsOf = grouped(tags, placeOf);
-  const aliasesOf = grouped(aliases, placeOf);
+  if (rows.length === 0) return [];
+  const places = JSON.stringify(rows.map(({ model_id, number }) => [model_id, number]));
+  const { tags, aliases } = OF_PLACES[database.kind];
+  const tagsOf = grouped(await tags(database, [places]), placeOf);
+  const aliasesOf = grouped(await aliases(database, [places]), placeOf);
   return rows.map((row) => {
     const place = placeOf(row);
     const named = (aliasesOf.get(place) ?? []).map(({ alias }) => alias).sort();
@@ -177,6 +154,35 @@ async function filled({ index }: Index, rows: readonly VersionCells[]): Promise<
       named,
     );
   });
+}
+
+interface TagRow extends Entry {
+  readonly model_id: string;
+  readonly number: number;
+}
+
+interface AliasRow {
+  readonly model_id: string;
+  readonly number: number;
+  readonly alias: string;
+}
+
+// All places are one parameter: a text of thousands of them would be made, and read, for each number of them.
+const OF_PLACES = {
+  sqlite: ofPlaces(`select json_extract(value, '$[0]'), json_extract(value, '$[1]') from json_each(?)`),
+  postgres: ofPlaces(
+    `select place ->> 0, (place ->> 1)::bigint from jsonb_array_elements(cast(? as jsonb)) as e(place)`,
+  ),
+} as const;
+
+function ofPlaces(places: string) {
+  const page = `with p(model_id, number) as (${places})`;
+  return {
+    tags: statement<TagRow>(`${page} select t.model_id, t.number, t.key, t.value from p cross join version_tags as t
+      where t.model_id = p.model_id and t.number = p.number`),
+    aliases: statement<AliasRow>(`${page} select a.model_id, a.number, a.alias from p cross join aliases as a
+      where a.model_id = p.model_id and a.number = p.number`),
+  };
 }
 
 function placeOf({ model_id, number }: { readonly model_id: string; readonly number: number }): string {
