@@ -7,6 +7,8 @@ import { CANARY, openVault, VAULT, type Vault } from './vault.ts';
 
 const FILES = '/api/2.0/mlflow-artifacts/artifacts';
 const MLFLOW = '/api/2.0/mlflow';
+/** What takes time by its nature takes minutes; a machine with other work to do may take a second. */
+const MOST_MS = 3000;
 let vault: Vault;
 let agent: Agent;
 
@@ -320,7 +322,7 @@ describe('searches', () => {
       for (const search of SEARCHES) {
         const { status, ms } = await search(filter, 'name');
         expect([400, 414, 431], filter.slice(0, 30)).toContain(status);
-        expect(ms, filter.slice(0, 30)).toBeLessThan(1000);
+        expect(ms, filter.slice(0, 30)).toBeLessThan(MOST_MS);
       }
   });
 
@@ -334,7 +336,7 @@ describe('searches', () => {
         for (const search of SEARCHES) {
           const { status, ms } = await search(`tags.long ${operator} '${pattern}'`, 'name');
           expect([200, 400], pattern).toContain(status);
-          expect(ms, `${operator} ${pattern.slice(0, 10)}`).toBeLessThan(1000);
+          expect(ms, `${operator} ${pattern.slice(0, 10)}`).toBeLessThan(MOST_MS);
         }
     await vault.ask(`${MLFLOW}/registered-models/delete-tag`, 'DELETE', { name: VAULT, key: 'long' });
   }, 30_000);
@@ -417,7 +419,7 @@ describe('connections', () => {
           socket.setTimeout(20_000, () => reject(new Error('the connection stays')));
         }),
     );
-    expect((await asked('/api/v1/models')).ms).toBeLessThan(1000);
+    expect((await asked('/api/v1/models')).ms).toBeLessThan(MOST_MS);
     for (const answer of await Promise.all(ended)) expect(answer).toMatch(/^(?:HTTP\/1\.1 408 |$)/);
   }, 25_000);
 });

@@ -45,7 +45,7 @@ describe('a key that makes a write repeatable', () => {
   });
 
   it('leaves no quick digest of a password behind', async () => {
-    const body = { name: 'ben', password: PASSWORD };
+    const body = { name: 'ben', password: PASSWORD, grants: [] };
     const path = '/api/v1/accounts';
     expect((await sent(vault.admin, path, body, { 'idempotency-key': 'with-a-password' })).status).toBe(201);
     const digest = createHash('sha256')
