@@ -13,7 +13,7 @@ const LONGEST_MS = 120_000;
 let frozen: string | undefined;
 
 /** The binary, in a copy of its own for this process: a build meanwhile does not change it under a trial. */
-function binary(): string {
+export function frozenBinary(): string {
   if (frozen !== undefined) return frozen;
   const home = mkdtempSync(join(tmpdir(), 'ingot-program-'));
   const inRepository = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
@@ -65,7 +65,7 @@ export function runIngot(words: readonly string[], options: CommandOptions): Pro
   const { cwd, disk } = options;
   const env = { ...worldOf(cwd), ...(disk === undefined ? {} : diskVariables(cwd, disk)), ...options.env };
   const preload = disk === undefined ? [] : ['--import', FAULTY_DISK];
-  const node = [process.execPath, ...preload, ...(options.nodeFlags ?? []), binary(), ...words];
+  const node = [process.execPath, ...preload, ...(options.nodeFlags ?? []), frozenBinary(), ...words];
   const [program = '', ...args] = [...(options.under ?? []), ...node];
   const child = spawn(program, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let [stdout, stderr] = ['', ''];

@@ -28,6 +28,8 @@ export interface Trial {
   readonly name: string;
   /** What it does, in one line. */
   readonly about: string;
+  /** Whether it runs only when somebody asks for it, because its short form takes too long for the tests. Default: false. */
+  readonly byHand?: boolean;
   run(options: TrialOptions): Promise<Outcome>;
 }
 

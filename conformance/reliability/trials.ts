@@ -4,8 +4,22 @@ import { diskErrors } from './disk-errors.ts';
 import { powerCuts } from './power-cuts.ts';
 import { killCalls } from './kill-calls.ts';
 import { kills } from './kills.ts';
+import { apiFuzz } from './registry/api-fuzz.ts';
+import { serverKills } from './registry/server-kills.ts';
+import { twoServers } from './registry/two-servers.ts';
 import type { Trial } from './trial.ts';
 import { writers } from './writers.ts';
 
 /** All trials, by worth. */
-export const TRIALS: readonly Trial[] = [kills, killCalls, diskErrors, powerCuts, bitFlips, writers, badLines];
+export const TRIALS: readonly Trial[] = [
+  kills,
+  killCalls,
+  diskErrors,
+  powerCuts,
+  bitFlips,
+  writers,
+  badLines,
+  serverKills,
+  twoServers,
+  apiFuzz,
+];

@@ -11,6 +11,7 @@ export const TEST_SERVERS = {
   versitygw: goProgram('github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
   'fake-gcs-server': goProgram('github.com/fsouza/fake-gcs-server@v1.56.1'),
   toxiproxy: goProgram('github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0'),
+  schemathesis: pythonPackages('schemathesis', ['schemathesis==4.32.5']),
   moto: pythonPackages('moto', ['moto[server,s3]==5.2.5']),
   azurite: npmPackage('azurite@3.35.0'),
   s3rver: npmPackage('s3rver@3.7.1'),
