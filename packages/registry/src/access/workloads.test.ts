@@ -43,7 +43,9 @@ function trusted(): TrustedWorkloads {
 
 const CLAIMS = { repository: 'team/churn', ref: 'refs/heads/main' };
 
-function statement(over: { claims?: JWTPayload; audience?: string; from?: string; expires?: string; alg?: string } = {}): SignJWT {
+function statement(
+  over: { claims?: JWTPayload; audience?: string; from?: string; expires?: string; alg?: string } = {},
+): SignJWT {
   return new SignJWT({ ...CLAIMS, ...over.claims })
     .setProtectedHeader({ alg: over.alg ?? 'RS256', kid: 'one' })
     .setIssuer(over.from ?? issuer)

@@ -3,7 +3,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 
 /** Takes names of other models out of an error, unless whoever asked may read all of them. */
-export function withoutHiddenNames(error: IngotError, request: FastifyRequest, { authorizer }: Pick<Services, 'authorizer'>): IngotError {
+export function withoutHiddenNames(
+  error: IngotError,
+  request: FastifyRequest,
+  { authorizer }: Pick<Services, 'authorizer'>,
+): IngotError {
   if (error.code !== 'model-not-found') return error;
   if (request.identity !== undefined && authorizer.may(request.identity, 'read', { kind: 'server' })) return error;
   const { model } = error.details;
