@@ -21,7 +21,17 @@ for (let model = 0; model < models; model++) {
   await registry.ensureModel(name);
   for (let version = 1; version <= each; version++) {
     const digest = digestOf(`${model} ${version}`);
-    const draft = { manifest: digest, recipe: { digest, pack: `${'0'.repeat(32)}/1`, offset: 0, length: 1 }, sizeBytes: 1000, fileCount: 2, flavor: 'sklearn', scan: 'not scanned', metrics: { loss: 1 / version }, tags: { team: version % 10 === 0 ? 'red' : 'blue' }, params: { depth: version % 7 } };
+    const draft = {
+      manifest: digest,
+      recipe: { digest, pack: `${'0'.repeat(32)}/1`, offset: 0, length: 1 },
+      sizeBytes: 1000,
+      fileCount: 2,
+      flavor: 'sklearn',
+      scan: 'not scanned',
+      metrics: { loss: 1 / version },
+      tags: { team: version % 10 === 0 ? 'red' : 'blue' },
+      params: { depth: version % 7 },
+    };
     await registry.publish(name, draft, { always: true });
   }
   if (model % 10 === 9) console.error(`- ${(model + 1) * each} versions`);

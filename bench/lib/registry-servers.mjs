@@ -31,12 +31,21 @@ export async function startIngot({ home, python, store = join(home, 'store') }) 
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const cache = join(home, 'cache');
-  const env = { ...benchEnvironment(python), HOME: home, INGOT_REGISTRY: store, INGOT_CACHE: cache, INGOT_STATE: join(home, 'state') };
+  const env = {
+    ...benchEnvironment(python),
+    HOME: home,
+    INGOT_REGISTRY: store,
+    INGOT_CACHE: cache,
+    INGOT_STATE: join(home, 'state'),
+  };
   const start = { command: process.execPath, args: [CLI_ENTRY, 'up', '--port', String(port)], env, port };
   const server = await started(start, url, '/api/v1');
   const args = [CLI_ENTRY, 'token', 'create', `bench-${Date.now()}`, '--service', '--role', 'admin', '--quiet'];
   try {
-    const { stdout } = await run(process.execPath, args, { env: { ...env, INGOT_REGISTRY: url }, label: 'making a token' });
+    const { stdout } = await run(process.execPath, args, {
+      env: { ...env, INGOT_REGISTRY: url },
+      label: 'making a token',
+    });
     const token = stdout.trim();
     return { ...server, token, env, headers: { accept: 'application/json', authorization: `Bearer ${token}` } };
   } catch (error) {
@@ -49,10 +58,23 @@ export async function startIngot({ home, python, store = join(home, 'store') }) 
 export async function startMlflow({ home, jobs = false }) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const env = { ...process.env, MLFLOW_DISABLE_TELEMETRY: 'true', ...(!jobs && { MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false' }) };
-  const where = ['--backend-store-uri', `sqlite:///${join(home, 'db.sqlite')}`, '--artifacts-destination', join(home, 'artifacts')];
+  const env = {
+    ...process.env,
+    MLFLOW_DISABLE_TELEMETRY: 'true',
+    ...(!jobs && { MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false' }),
+  };
+  const where = [
+    '--backend-store-uri',
+    `sqlite:///${join(home, 'db.sqlite')}`,
+    '--artifacts-destination',
+    join(home, 'artifacts'),
+  ];
   const args = ['server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1', ...where];
-  const server = await started({ command: join(PEER, 'bin/mlflow'), args, env, port, cwd: home }, url, '/api/2.0/mlflow/experiments/get?experiment_id=0');
+  const server = await started(
+    { command: join(PEER, 'bin/mlflow'), args, env, port, cwd: home },
+    url,
+    '/api/2.0/mlflow/experiments/get?experiment_id=0',
+  );
   return { ...server, token: undefined, headers: {} };
 }
 

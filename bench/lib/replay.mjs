@@ -19,22 +19,37 @@ export async function startReplay(target) {
       incoming.on('end', () => give(outgoing, next(kept.get(key) ?? [], key)));
       return;
     }
-    const sent = request({ hostname, port, method: incoming.method, path: incoming.url, headers: { ...incoming.headers, host: `${hostname}:${port}` } }, (reply) => {
-      const pieces = [];
-      reply.on('data', (piece) => pieces.push(piece));
-      reply.on('end', () => {
-        const answer = { status: reply.statusCode, headers: reply.headers, body: Buffer.concat(pieces) };
-        kept.set(key, [...(kept.get(key) ?? []), answer]);
-        give(outgoing, answer);
-      });
-    });
+    const sent = request(
+      {
+        hostname,
+        port,
+        method: incoming.method,
+        path: incoming.url,
+        headers: { ...incoming.headers, host: `${hostname}:${port}` },
+      },
+      (reply) => {
+        const pieces = [];
+        reply.on('data', (piece) => pieces.push(piece));
+        reply.on('end', () => {
+          const answer = { status: reply.statusCode, headers: reply.headers, body: Buffer.concat(pieces) };
+          kept.set(key, [...(kept.get(key) ?? []), answer]);
+          give(outgoing, answer);
+        });
+      },
+    );
     sent.on('error', (error) => give(outgoing, { status: 502, headers: {}, body: Buffer.from(error.message) }));
     incoming.pipe(sent);
   });
   const next = (answers, key) => {
     const turn = turns.get(key) ?? 0;
     turns.set(key, turn + 1);
-    return answers[Math.min(turn, answers.length - 1)] ?? { status: 404, headers: {}, body: Buffer.from(`no answer to ${key}`) };
+    return (
+      answers[Math.min(turn, answers.length - 1)] ?? {
+        status: 404,
+        headers: {},
+        body: Buffer.from(`no answer to ${key}`),
+      }
+    );
   };
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
@@ -44,10 +59,11 @@ export async function startReplay(target) {
       asked = 0;
     },
     requests: () => asked,
-    stop: () => new Promise((resolve) => {
-      server.close(resolve);
-      server.closeAllConnections();
-    }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      }),
   };
 }
 

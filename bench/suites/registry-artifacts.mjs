@@ -26,7 +26,12 @@ export async function measure({ python, peers, size = 1024 }) {
     // The limit: the same file pushed by the command line into a store of its own on the same disk.
     const env = { ...server.env, INGOT_REGISTRY: join(home, 'limit') };
     pushed = await timed(process.execPath, [CLI_ENTRY, 'push', file, '--name', 'limit'], { env });
-    rows.push(['ingot push into the store', mebibytes(pushed.wall).toFixed(0), pushed.cpu.toFixed(2), (pushed.peakBytes / 2 ** 20).toFixed(0)]);
+    rows.push([
+      'ingot push into the store',
+      mebibytes(pushed.wall).toFixed(0),
+      pushed.cpu.toFixed(2),
+      (pushed.peakBytes / 2 ** 20).toFixed(0),
+    ]);
     ours = await through(server, file, digest);
   } finally {
     await server.stop();
@@ -40,7 +45,8 @@ export async function measure({ python, peers, size = 1024 }) {
       await peer.stop();
     }
   }
-  for (const name of ['artifact', 'artifact-ingot', 'artifact-mlflow']) if (existsSync(join(HOME, name))) rmSync(join(HOME, name), { recursive: true, force: true });
+  for (const name of ['artifact', 'artifact-ingot', 'artifact-mlflow'])
+    if (existsSync(join(HOME, name))) rmSync(join(HOME, name), { recursive: true, force: true });
   const share = pushed.wall / ours.put.seconds;
   return {
     title: `An artifact of ${size} MiB through the registry server, over raw HTTP`,
@@ -48,9 +54,15 @@ export async function measure({ python, peers, size = 1024 }) {
     rows,
     goals: [
       { goal: 'upload: at least 0.7 of the store’s own push', value: share.toFixed(2), met: share >= 0.7 },
-      { goal: 'the server’s memory stays flat: at most 200 MiB more at its peak', value: `${((ours.put.peak - ours.idle) / 2 ** 20).toFixed(0)} MiB`, met: ours.put.peak - ours.idle <= 200 * 2 ** 20 },
+      {
+        goal: 'the server’s memory stays flat: at most 200 MiB more at its peak',
+        value: `${((ours.put.peak - ours.idle) / 2 ** 20).toFixed(0)} MiB`,
+        met: ours.put.peak - ours.idle <= 200 * 2 ** 20,
+      },
     ],
-    notes: [`idle before it: ${(ours.idle / 2 ** 20).toFixed(0)} MiB; what comes back was compared by its SHA-256; the sender shares the cores with the server`],
+    notes: [
+      `idle before it: ${(ours.idle / 2 ** 20).toFixed(0)} MiB; what comes back was compared by its SHA-256; the sender shares the cores with the server`,
+    ],
     skipped: peers ? [] : ['mlflow server: --peers'],
   };
 }
@@ -62,12 +74,25 @@ const shown = (who, { put, get }, mebibytes) => [
 
 async function through(server, file, digest) {
   const { url, headers, pid } = server;
-  const { run: { info } } = await send(url, undefined, { method: 'POST', path: '/api/2.0/mlflow/runs/create', headers, body: { experiment_id: '0', start_time: Date.now() } });
+  const {
+    run: { info },
+  } = await send(url, undefined, {
+    method: 'POST',
+    path: '/api/2.0/mlflow/runs/create',
+    headers,
+    body: { experiment_id: '0', start_time: Date.now() },
+  });
   const path = `${PATH}/${new URL(info.artifact_uri).pathname.replace(/^\/+/, '')}/weights.bin`;
   const { authorization } = headers;
   const auth = authorization ? { authorization } : {};
   const idle = peakOf(pid);
-  const put = await weighed(pid, () => sent(url, { method: 'PUT', path, headers: { ...auth, 'content-type': 'application/octet-stream' } }, createReadStream(file, { highWaterMark: 1 << 20 })));
+  const put = await weighed(pid, () =>
+    sent(
+      url,
+      { method: 'PUT', path, headers: { ...auth, 'content-type': 'application/octet-stream' } },
+      createReadStream(file, { highWaterMark: 1 << 20 }),
+    ),
+  );
   const get = await weighed(pid, async () => {
     const reply = await sent(url, { path, headers: auth });
     if ((await digestOf(reply)) !== digest) throw new Error('what came back is something else');

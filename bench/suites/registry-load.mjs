@@ -38,8 +38,16 @@ export async function measure({ python, seconds = 60, load = 0.5 }) {
           const ratio = at(times, 0.99) / at(times, 0.5);
           return { goal: `${kind}: p99 at most 5 times p50`, value: `${ratio.toFixed(1)} times`, met: ratio <= 5 };
         }),
-        { goal: `a moved alias is at every one of ${FOLLOWERS} followers within 1 s`, value: `${follow.slowestMs.toFixed(0)} ms at the last`, met: follow.slowestMs < 1000 },
-        { goal: 'a connected follower that nothing concerns asks at most once a minute', value: `${follow.perMinute.toFixed(2)} requests a minute each`, met: follow.perMinute <= 1 },
+        {
+          goal: `a moved alias is at every one of ${FOLLOWERS} followers within 1 s`,
+          value: `${follow.slowestMs.toFixed(0)} ms at the last`,
+          met: follow.slowestMs < 1000,
+        },
+        {
+          goal: 'a connected follower that nothing concerns asks at most once a minute',
+          value: `${follow.perMinute.toFixed(2)} requests a minute each`,
+          met: follow.perMinute <= 1,
+        },
       ],
       notes: [
         `most, with 32 connections that wait: ${most.toFixed(0)} requests a second; so ${rate.toFixed(0)} a second are sent, whether they are answered or not; ${open.cpuMs.toFixed(3)} ms of the server’s processor each`,
@@ -62,15 +70,31 @@ async function prepare({ url, headers }) {
   }
 }
 
-const draftOf = (model) => ({ name: `model-${model}`, source: 's3://bucket/model', tags: [{ key: 'team', value: 'red' }] });
+const draftOf = (model) => ({
+  name: `model-${model}`,
+  source: 's3://bucket/model',
+  tags: [{ key: 'team', value: 'red' }],
+});
 
 // What a team asks: mostly what is in production, sometimes more, and few writes.
 const MIX = [
   ['get by alias', 60, (n) => ({ path: `${API}/registered-models/alias?name=model-${n % MODELS}&alias=production` })],
   ['get version', 20, (n) => ({ path: `${API}/model-versions/get?name=model-${n % MODELS}&version=2` })],
   ['get model', 8, (n) => ({ path: `${API}/registered-models/get?name=model-${n % MODELS}` })],
-  ['search by tag', 6, () => ({ path: `${API}/model-versions/search?max_results=20&filter=${encodeURIComponent("tags.team = 'red'")}` })],
-  ['set tag', 3, (n) => ({ method: 'POST', path: `${API}/model-versions/set-tag`, body: { name: `model-${n % MODELS}`, version: '2', key: 'seen', value: String(n) } })],
+  [
+    'search by tag',
+    6,
+    () => ({ path: `${API}/model-versions/search?max_results=20&filter=${encodeURIComponent("tags.team = 'red'")}` }),
+  ],
+  [
+    'set tag',
+    3,
+    (n) => ({
+      method: 'POST',
+      path: `${API}/model-versions/set-tag`,
+      body: { name: `model-${n % MODELS}`, version: '2', key: 'seen', value: String(n) },
+    }),
+  ],
   ['create version', 3, (n) => ({ method: 'POST', path: `${API}/model-versions/create`, body: draftOf(n % MODELS) })],
 ];
 const TOTAL = MIX.reduce((sum, [, weight]) => sum + weight, 0);
@@ -133,7 +157,12 @@ async function followers({ url, token, headers }) {
   for (let count = 0; count < FOLLOWERS; count++) {
     const client = await openServerClient(url, { env: {}, authorization: `Bearer ${token}` });
     const registry = createHttpRegistry(client);
-    const counted = { resolve: (...args) => { requests += 1; return registry.resolve(...args); } };
+    const counted = {
+      resolve: (...args) => {
+        requests += 1;
+        return registry.resolve(...args);
+      },
+    };
     made.push(new FollowingResolver(counted, client));
   }
   const reference = parseReference('model-0@production');

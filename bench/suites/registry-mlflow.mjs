@@ -26,7 +26,10 @@ const WANTED = {
 
 export async function measure({ python, peers, versions: most = 10_000, only }) {
   const places = PLACES.filter(({ versions, id }) => versions <= most && (only === undefined || only.includes(id)));
-  const start = { ingot: (home) => startIngot({ home, python }), ...(peers && MLFLOW_PYTHON && { mlflow: (home) => startMlflow({ home }) }) };
+  const start = {
+    ingot: (home) => startIngot({ home, python }),
+    ...(peers && MLFLOW_PYTHON && { mlflow: (home) => startMlflow({ home }) }),
+  };
   const costs = {};
   const starts = {};
   for (const place of places)
@@ -38,7 +41,11 @@ export async function measure({ python, peers, versions: most = 10_000, only }) 
         starts[who] ??= { seconds: server.seconds, cpu: server.startCpu, ...(await idle(server)) };
         costs[who] ??= {};
         costs[who][place.name] = await costsOf(server, place);
-        console.error(`- ${who}, ${place.name}: ${Object.entries(costs[who][place.name]).map(([name, { cpuMs, p50 }]) => `${name} ${cpuMs.toFixed(2)} (${p50.toFixed(1)})`).join(', ')}`);
+        console.error(
+          `- ${who}, ${place.name}: ${Object.entries(costs[who][place.name])
+            .map(([name, { cpuMs, p50 }]) => `${name} ${cpuMs.toFixed(2)} (${p50.toFixed(1)})`)
+            .join(', ')}`,
+        );
       } finally {
         await server.stop();
       }
@@ -46,9 +53,12 @@ export async function measure({ python, peers, versions: most = 10_000, only }) 
     }
   const kinds = Object.keys(costs.ingot[places[0].name]);
   return {
-    title: 'The registry server over the API of MLflow: processor milliseconds of the server for a request (p50 of the time to answer, ms)',
+    title:
+      'The registry server over the API of MLflow: processor milliseconds of the server for a request (p50 of the time to answer, ms)',
     columns: ['', 'request', ...places.map(({ name }) => name)],
-    rows: kinds.flatMap((kind) => Object.keys(start).map((who) => [who, kind, ...places.map(({ name }) => shown(costs[who][name][kind]))])),
+    rows: kinds.flatMap((kind) =>
+      Object.keys(start).map((who) => [who, kind, ...places.map(({ name }) => shown(costs[who][name][kind]))]),
+    ),
     goals: [...(costs.mlflow ? ratios(costs, places) : []), ...growth(costs.ingot, kinds), ...startGoals(starts.ingot)],
     notes: Object.entries(starts).map(
       ([who, { seconds, cpu, memoryBytes, processes }]) =>
@@ -67,8 +77,16 @@ async function idle({ pid }) {
 function startGoals({ seconds, cpu, memoryBytes, processes }) {
   const mebibytes = memoryBytes / 2 ** 20;
   return [
-    { goal: 'start to first answer: at most 1 s and 0.8 s of processor time', value: `${seconds.toFixed(2)} s and ${cpu.toFixed(2)} s`, met: seconds <= 1 && cpu <= 0.8 },
-    { goal: 'idle: at most 120 MiB in one process', value: `${mebibytes.toFixed(0)} MiB in ${processes}`, met: mebibytes <= 120 && processes === 1 },
+    {
+      goal: 'start to first answer: at most 1 s and 0.8 s of processor time',
+      value: `${seconds.toFixed(2)} s and ${cpu.toFixed(2)} s`,
+      met: seconds <= 1 && cpu <= 0.8,
+    },
+    {
+      goal: 'idle: at most 120 MiB in one process',
+      value: `${mebibytes.toFixed(0)} MiB in ${processes}`,
+      met: mebibytes <= 120 && processes === 1,
+    },
   ];
 }
 
@@ -78,7 +96,13 @@ function ratios({ ingot, mlflow }, places) {
       const wanted = kind === 'get model' ? (name === '10,000 versions' ? 500 : undefined) : WANTED[kind];
       if (wanted === undefined) return [];
       const ratio = mlflow[name][kind].cpuMs / ingot[name][kind].cpuMs;
-      return [{ goal: `${kind}, ${name}: ${wanted} times less than mlflow`, value: `${ratio.toFixed(1)} times`, met: ratio >= wanted }];
+      return [
+        {
+          goal: `${kind}, ${name}: ${wanted} times less than mlflow`,
+          value: `${ratio.toFixed(1)} times`,
+          met: ratio >= wanted,
+        },
+      ];
     }),
   );
 }
@@ -91,7 +115,11 @@ function growth(costs, kinds) {
     .filter((kind) => kind.startsWith('get '))
     .map((kind) => {
       const ratio = many[kind].cpuMs / few[kind].cpuMs;
-      return { goal: `${kind}: with 10,000 versions at most 1.2 times of its cost with 10`, value: `${ratio.toFixed(2)} times`, met: ratio <= 1.2 };
+      return {
+        goal: `${kind}: with 10,000 versions at most 1.2 times of its cost with 10`,
+        value: `${ratio.toFixed(2)} times`,
+        met: ratio <= 1.2,
+      };
     });
 }
 
@@ -102,7 +130,15 @@ async function costsOf(server, { versions, models }) {
   const isOurs = server.token !== undefined;
   const few = isOurs ? 10 : 1;
   const name = 'model-0';
-  const get = (path, count) => weigh({ url, pid }, { count: count * few, warm: Math.min(count * few, isOurs ? 1500 : 50), make: () => ({ path: `${API}/${path}`, headers }) });
+  const get = (path, count) =>
+    weigh(
+      { url, pid },
+      {
+        count: count * few,
+        warm: Math.min(count * few, isOurs ? 1500 : 50),
+        make: () => ({ path: `${API}/${path}`, headers }),
+      },
+    );
   const all = models > 1 ? '' : `filter=${encodeURIComponent(`name='${name}'`)}&`;
   const version = await draftOf(server, name);
   const heavy = versions >= 10_000 ? 5 : versions >= 1000 || models >= 1000 ? 10 : 50;
@@ -112,15 +148,31 @@ async function costsOf(server, { versions, models }) {
     'get version': await get(`model-versions/get?name=${name}&version=1`, 200),
     'get model': await get(`registered-models/get?name=${name}`, versions >= 10_000 ? 10 : 100),
     'search by tag': await get(`model-versions/search?filter=${tag}&max_results=100`, 50),
-    'all versions': await weigh({ url, pid }, { count: heavy, warm: 1, make: () => ({ path: `${API}/model-versions/search?${all}max_results=10000`, headers }) }),
+    'all versions': await weigh(
+      { url, pid },
+      {
+        count: heavy,
+        warm: 1,
+        make: () => ({ path: `${API}/model-versions/search?${all}max_results=10000`, headers }),
+      },
+    ),
     ...(models > 1 && { 'search models': await get('registered-models/search?max_results=100', 20) }),
     // A server that writes goes on writing: what compiling its code takes is over soon.
-    'create version': await weigh({ url, pid }, { count: isOurs ? 400 : 200, warm: isOurs ? 300 : 20, make: () => ({ method: 'POST', path: `${API}/model-versions/create`, headers, body: { ...version, name } }) }),
+    'create version': await weigh(
+      { url, pid },
+      {
+        count: isOurs ? 400 : 200,
+        warm: isOurs ? 300 : 20,
+        make: () => ({ method: 'POST', path: `${API}/model-versions/create`, headers, body: { ...version, name } }),
+      },
+    ),
   };
 }
 
 async function draftOf({ url, headers }, name) {
-  const { model_version: { run_id, source } } = await send(url, undefined, { path: `${API}/model-versions/get?name=${name}&version=1`, headers });
+  const {
+    model_version: { run_id, source },
+  } = await send(url, undefined, { path: `${API}/model-versions/get?name=${name}&version=1`, headers });
   return { run_id, source };
 }
 
@@ -147,7 +199,12 @@ async function filled(who, { name, versions, models }, open) {
     } finally {
       await server.stop();
     }
-    if (versions > count) await run(MLFLOW_PYTHON, [inRoot('bench/lib/more_mlflow_versions.py'), join(home, 'db.sqlite'), String(versions)]);
+    if (versions > count)
+      await run(MLFLOW_PYTHON, [
+        inRoot('bench/lib/more_mlflow_versions.py'),
+        join(home, 'db.sqlite'),
+        String(versions),
+      ]);
     rmSync(place, { recursive: true, force: true });
     cpSync(home, place, { recursive: true });
     writeFileSync(mark, '');
@@ -157,8 +214,11 @@ async function filled(who, { name, versions, models }, open) {
 }
 
 async function fill(server, { versions, models }) {
-  const post = (path, body) => send(server.url, AGENT, { method: 'POST', path: `${API}/${path}`, headers: server.headers, body });
-  const { run: { info } } = await post('runs/create', { experiment_id: '0', start_time: Date.now() });
+  const post = (path, body) =>
+    send(server.url, AGENT, { method: 'POST', path: `${API}/${path}`, headers: server.headers, body });
+  const {
+    run: { info },
+  } = await post('runs/create', { experiment_id: '0', start_time: Date.now() });
   const under = new URL(info.artifact_uri).pathname.replace(/^\/+/, '');
   await putText(server, `/api/2.0/mlflow-artifacts/artifacts/${under}/model/MLmodel`, MLMODEL);
   const source = `${info.artifact_uri}/model`;
@@ -173,10 +233,15 @@ async function fill(server, { versions, models }) {
 }
 
 const AGENT = new Agent({ keepAlive: true, maxSockets: 1 });
-const MLMODEL = 'flavors:\n  python_function:\n    loader_module: mine\n    python_version: 3.11.7\nmlflow_version: 3.17.2\n';
+const MLMODEL =
+  'flavors:\n  python_function:\n    loader_module: mine\n    python_version: 3.11.7\nmlflow_version: 3.17.2\n';
 
 async function putText({ url, headers }, path, text) {
   const { authorization } = headers;
-  const reply = await fetch(`${url}${path}`, { method: 'PUT', headers: { ...(authorization && { authorization }), 'content-type': 'application/octet-stream' }, body: text });
+  const reply = await fetch(`${url}${path}`, {
+    method: 'PUT',
+    headers: { ...(authorization && { authorization }), 'content-type': 'application/octet-stream' },
+    body: text,
+  });
   if (!reply.ok) throw new Error(`PUT ${path} answers ${reply.status}: ${await reply.text()}`);
 }

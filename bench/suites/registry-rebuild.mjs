@@ -16,11 +16,19 @@ export async function measure({ python, versions = 100_000 }) {
     rmSync(store, { recursive: true, force: true });
     mkdirSync(store, { recursive: true });
     await buildLibraries();
-    await run(process.execPath, [inRoot('bench/lib/fill-events.mjs'), store, String(versions), String(MODELS)], { label: 'filling the store' });
+    await run(process.execPath, [inRoot('bench/lib/fill-events.mjs'), store, String(versions), String(MODELS)], {
+      label: 'filling the store',
+    });
     writeFileSync(`${store}.done`, '');
   }
   const home = emptied('rebuild');
-  const env = { ...benchEnvironment(python), HOME: home, INGOT_REGISTRY: store, INGOT_STATE: join(home, 'state'), INGOT_CACHE: join(home, 'cache') };
+  const env = {
+    ...benchEnvironment(python),
+    HOME: home,
+    INGOT_REGISTRY: store,
+    INGOT_STATE: join(home, 'state'),
+    INGOT_CACHE: join(home, 'cache'),
+  };
   const { wall, cpu, peakBytes, stdout } = await timed(process.execPath, [CLI_ENTRY, 'reindex', '--json'], { env });
   const report = JSON.parse(stdout);
   if (report.versions !== versions) throw new Error(`the rebuilt index holds ${report.versions} versions`);
