@@ -47,13 +47,13 @@ function conditionOf(expression: Expression): Condition {
       return { kind: 'not', of: conditionOf(expression.of) };
     case 'test': {
       const { entity, key, operator, values } = expression;
-      return { kind: 'test', entity, key, operator, values: values.map(valueOf) };
+      return { kind: 'test', entity, key, operator, values: values.map(filterValueOf) };
     }
     case 'word':
       throw new TypeError('a strict filter has no words');
   }
 }
 
-function valueOf({ text, number }: Value): FilterValue {
+function filterValueOf({ text, number }: Value): FilterValue {
   return number ?? text;
 }
