@@ -25,7 +25,10 @@ export async function run(context: Context): Promise<Result> {
   const grace = context.arguments.text('grace');
   const graceMs = grace === undefined ? undefined : parseAge(grace, '--grace');
   const repackBelow = shareOf(context);
-  await using store = await openStore(context, dryRun ? { files: true } : { collects: true, writes: rules !== undefined });
+  await using store = await openStore(
+    context,
+    dryRun ? { files: true } : { collects: true, writes: rules !== undefined },
+  );
   const planned = rules === undefined ? [] : await planOf(rules, store, context);
   if (!dryRun) await agreed(planned, context);
   const { registry } = store;
