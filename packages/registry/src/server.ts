@@ -37,6 +37,7 @@ import { openServedIndex } from './index/served-index.ts';
 import { openOperations } from './operations/operations.ts';
 import type { TraceOptions } from './operations/traces.ts';
 import type { Log, ServedStore, Services } from './services.ts';
+import { announceDeployments } from './webhooks/announce-deployments.ts';
 import { openWebhooks } from './webhooks/webhooks.ts';
 
 /** What a registry server is started with. */
@@ -152,6 +153,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       now,
       random,
     });
+    announceDeployments(deployments, webhooks, log);
     const { logRequests = false, traces } = options;
     const operations = openOperations({ database, blobs: store.blobs, version, log, logRequests, traces });
     const services: Services = {

@@ -6,11 +6,14 @@ import { digestOf } from '@ingot/core/digest';
 import { parseModelName } from '@ingot/core/ref';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { mlflowApiOver } from '../http/mlflow/mlflow-api.ts';
+import { deploymentRoutes } from '../http/native/deployments-routes.ts';
 import { nativeApi } from '../http/native/native-api.ts';
 import { NATIVE_ROUTES } from '../http/native/native-routes.ts';
 import { webhookRoutes } from '../http/native/webhooks-routes.ts';
 import { type TrialApp, trialApp } from '../http/testing/registry-app.ts';
+import { Deployments } from '../deployments/deployments.ts';
 import type { Services } from '../services.ts';
+import { announceDeployments } from './announce-deployments.ts';
 import { openWebhooks, signatureOf, type Webhooks } from './webhooks.ts';
 
 interface Heard {
@@ -56,7 +59,9 @@ beforeEach(async () => {
       async (app, services) => {
         webhooks = await opened(services);
         const all = { ...services, webhooks };
-        await nativeApi([...NATIVE_ROUTES, webhookRoutes(webhooks)])(app, all);
+        const deployments = new Deployments({ database: services.database, now });
+        announceDeployments(deployments, webhooks, services.log);
+        await nativeApi([...NATIVE_ROUTES, webhookRoutes(webhooks), deploymentRoutes(deployments)])(app, all);
         const artifacts = {
           abilities: { multipartUploads: false, multipartDownloads: false, presignedUploads: false },
           packageOf: () => Promise.reject(new Error('none here')),
@@ -255,4 +260,27 @@ test('private addresses are refused in every spelling', async () => {
     const refused = await add({ url: address });
     expect([address, refused.status]).toEqual([address, 400]);
   }
+});
+
+test('what begins and ceases to answer is told to who asks for deployments, once', async () => {
+  await add({ events: ['deployment.*'] });
+  await trial.services.registry.ensureModel(CHURN);
+  await publish('one');
+  const manifest = digestOf('one');
+  const server = { id: 'a'.repeat(32), host: 'node-1', address: 'http://node-1:8080', release: '0.1.0' };
+  const since = '2026-12-01T00:00:00.000Z';
+  const versions = [{ model: 'churn', number: 1, manifest, since }];
+  const report = { server: { ...server, startedAt: since }, versions };
+  for (let n = 0; n < 2; n += 1)
+    expect(await ask('POST', '/api/v1/deployments/reports', report)).toMatchObject({ status: 200 });
+  await told(1);
+  expect(JSON.parse(heard[0]?.body ?? '')).toMatchObject({
+    type: 'dev.ingot.deployment.started',
+    subject: 'models/churn/versions/1',
+    data: { model: 'churn', number: 1, server: { host: 'node-1' } },
+  });
+  clockMs += 60_000;
+  await ask('POST', '/api/v1/deployments/reports', { ...report, versions: [] });
+  await told(2);
+  expect(JSON.parse(heard[1]?.body ?? '')).toMatchObject({ type: 'dev.ingot.deployment.ended' });
 });
