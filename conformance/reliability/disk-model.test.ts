@@ -45,6 +45,18 @@ describe('a power cut', () => {
     expect(left(FLUSHED, { at: 4 })).toEqual({});
   });
 
+  it('leaves what is in a directory whose maker said so late, as flushed as it was', () => {
+    const [made, ...rest] = FLUSHED;
+    if (made === undefined) throw new Error('nothing was recorded');
+    const late = [
+      { op: 'mkdir', path: '/r/d/inner' } as const,
+      made,
+      ...rest.map((change) => (change.op === 'sync' ? { ...change, covers: change.covers + 1 } : change)),
+    ];
+    expect(left(late, { keep: 1 })).toEqual({ d: '/', 'd/inner': '/', 'd/a': 'hello' });
+    expect(left(late, {})).toEqual({ d: '/', 'd/inner': '/', 'd/a': 'hello', tmp: 'hello' });
+  });
+
   it('may leave a name without its contents, or a part of them', () => {
     const random = randomOf(1);
     const seen = new Set(Array.from({ length: 200 }, () => left(CHANGES, { keep: 0.5, random })['d/a']));

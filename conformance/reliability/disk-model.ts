@@ -65,7 +65,7 @@ export class DiskModel {
     this.#root = root;
     this.#base = base;
     for (const path of base.keys()) this.#names.set(path, this.#files++);
-    for (const change of changes) this.#steps.push(this.#follow(change));
+    for (const change of inOrder(changes, root, base)) this.#steps.push(this.#follow(change));
   }
 
   get changes(): readonly Change[] {
@@ -186,6 +186,39 @@ export class DiskModel {
         return;
       default:
     }
+  }
+}
+
+/**
+ * Puts changes in an order that the disk can have seen: of two threads, the one that made a directory may say so after
+ * the other has made a name in it. Flushes in between cover what they did, and the directory.
+ */
+function inOrder(changes: readonly Change[], root: string, base: Tree): readonly Change[] {
+  const ordered = [...changes];
+  const there = new Set([root, ...[...base.keys()].map((path) => join(root, path))]);
+  for (let at = 0; at < ordered.length; at += 1) {
+    const change = ordered[at];
+    if (change === undefined) break;
+    const made = 'to' in change ? change.to : change.op === 'mkdir' || change.op === 'create' ? change.path : undefined;
+    const parent = made === undefined || there.has(dirname(made)) ? -1 : madeLater(ordered, dirname(made), at);
+    if (parent > 0) {
+      moveUp(ordered, parent, at);
+      at -= 1;
+    } else if (change.op === 'mkdir') there.add(change.path);
+  }
+  return ordered;
+}
+
+function madeLater(changes: readonly Change[], path: string, after: number): number {
+  return changes.findIndex((change, at) => at > after && change.op === 'mkdir' && change.path === path);
+}
+
+function moveUp(changes: Change[], from: number, to: number): void {
+  changes.splice(to, 0, ...changes.splice(from, 1));
+  for (let at = to + 1; at < changes.length; at += 1) {
+    const change = changes[at];
+    if (change?.op === 'sync' && change.covers > to && change.covers <= from)
+      changes[at] = { ...change, covers: change.covers + 1 };
   }
 }
 
