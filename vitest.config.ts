@@ -19,6 +19,7 @@ export default defineConfig({
           exclude: ['**/*.e2e.test.{ts,mjs}', '**/dist/**', '**/node_modules/**'],
           pool: 'threads',
           isolate: false,
+          maxWorkers: 2,
           testTimeout: 20_000,
         },
       },
