@@ -61,7 +61,8 @@ test('a download of a process that was killed goes on, and that of one that live
     const { reader, reads, left } = await cutDownload(directory);
     await rename(left, left.replace(`-${process.pid}-`, `-${pid}-`));
     await reader.open('s3://bucket/v1/');
-    expect(reads.at(-1)).toEqual(['v1/b.h5', from]);
+    // Files are read beside each other, so either may be asked for last.
+    expect(reads.slice(-1 - stays)).toContainEqual(['v1/b.h5', from]);
     expect(await readdir(arriving(directory))).toHaveLength(stays);
   }
 });
