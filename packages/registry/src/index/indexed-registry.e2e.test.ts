@@ -34,6 +34,15 @@ function opener(options: { readonly isShared: boolean }) {
     });
 }
 
+describe('one server over an index keeps the contract of registries', () => {
+  for (const { name, run } of REGISTRY_CASES) {
+    test(name, async () => {
+      const { registry } = opener({ isShared: false })();
+      await run({ open: () => registry });
+    });
+  }
+});
+
 describe('servers that share an index keep the contract of registries', () => {
   for (const { name, run } of REGISTRY_CASES) {
     test(name, async () => {
