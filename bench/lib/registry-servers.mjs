@@ -91,7 +91,8 @@ async function started(service, url, path) {
   }
 }
 
-async function untilItAnswers(ask) {
+/** Asks until there is an answer, for two minutes at most, and gives it. */
+export async function untilItAnswers(ask) {
   const endsAt = Date.now() + 120_000;
   for (;;) {
     try {

@@ -5,6 +5,7 @@ import { buildLibraries } from '../../scripts/build.mjs';
 import { freePort } from '../../scripts/demo/engine.mjs';
 import { CLI_ENTRY, inRoot } from '../../scripts/lib/paths.mjs';
 import { run } from '../../scripts/lib/run.mjs';
+import { untilItAnswers } from '../lib/registry-servers.mjs';
 import { startService } from '../lib/service.mjs';
 import { usageOf } from '../lib/processes.mjs';
 import { send, weigh } from '../lib/requests.mjs';
@@ -210,17 +211,5 @@ async function mlflowAt(versions) {
     return { versions, costs };
   } finally {
     await server.stop();
-  }
-}
-
-async function untilItAnswers(ask) {
-  const endsAt = Date.now() + 120_000;
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (Date.now() > endsAt) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 200));
-    }
   }
 }

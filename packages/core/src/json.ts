@@ -38,3 +38,19 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
+
+/**
+ * Reads a text as JSON; undefined when it is none, for whoever says in words of their own what it should have been.
+ *
+ * @example
+ * const value = parseJson('{"a":1}'); // { a: 1 }
+ */
+export function parseJson(text: string): JsonValue | undefined {
+  try {
+    const value: JsonValue = JSON.parse(text);
+    return value;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

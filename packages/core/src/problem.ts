@@ -4,7 +4,7 @@
  */
 
 import { ERROR_CODES, type ErrorCode, IngotError } from './errors.ts';
-import { isJsonObject, type JsonObject } from './json.ts';
+import { isJsonObject, type JsonObject, parseJson } from './json.ts';
 
 const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
   400: 'invalid-request',
@@ -50,11 +50,6 @@ function isCode(text: string): text is ErrorCode {
 }
 
 function parsed(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+  const value = parseJson(text);
+  return isJsonObject(value) ? value : undefined;
 }

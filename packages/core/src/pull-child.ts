@@ -50,7 +50,5 @@ const blobs = observed(farAway(createLocalBlobStore(store)), {
 });
 await using cache = openPackageCache({ directory });
 const options = { registry: openLogRegistry({ blobs, actor: 'test' }), contents: createBlobContentStore(blobs), cache };
-const { path, bytes } = await (output === undefined
-  ? pullToCache('m', options)
-  : pull('m', { ...options, output }));
+const { path, bytes } = await (output === undefined ? pullToCache('m', options) : pull('m', { ...options, output }));
 stdout.write(`${JSON.stringify({ path, reads, pieces, bytes })}\n`);

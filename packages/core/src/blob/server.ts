@@ -6,7 +6,7 @@
 
 import { errorOfProblem } from '../problem.ts';
 import { IngotError } from '../errors.ts';
-import { isJsonObject, type JsonObject } from '../json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../json.ts';
 import type { BlobBody, BlobEntry, BlobOptions, BlobReadOptions, BlobStat, BlobStore } from './blob-store.ts';
 import { retrying } from './layers/retrying.ts';
 import { retryOptions } from './open.ts';
@@ -149,7 +149,7 @@ export async function createdOrExists(reply: HttpReply, shown: string): Promise<
 async function documentOf(reply: HttpReply, shown: string): Promise<JsonObject> {
   const text = await reply.text(MAX_ANSWER_BYTES);
   if (reply.status !== 200) throw errorOfProblem(reply.status, text, shown);
-  const value: unknown = JSON.parse(text);
+  const value = parseJson(text);
   if (isJsonObject(value)) return value;
   throw new IngotError('unavailable', `${shown} does not answer as a registry server does`, { retryable: false });
 }

@@ -5,10 +5,10 @@ import { isIngotError } from '../errors.ts';
 import type { JsonValue } from '../json.ts';
 import { isJsonObject } from '../json.ts';
 import type { Reference } from '../ref.ts';
-import { formatReference, parseModelName } from '../ref.ts';
-import { compact, Fields } from './fields.ts';
-import { parseRecipeRef } from './model-fold.ts';
+import { formatReference } from '../ref.ts';
+import { Fields } from './fields.ts';
 import type { RegistryOptions, ResolvedVersion, VersionResolver } from './registry.ts';
+import { parseResolved } from './resolved.ts';
 
 /** Options of {@link withLastKnown}. */
 export interface LastKnownOptions {
@@ -125,17 +125,4 @@ async function readKept(path: string, reference: Reference): Promise<Kept | unde
     // Never written, or damaged: nothing is known either way.
     return undefined;
   }
-}
-
-function parseResolved(fields: Fields, reference: Reference): ResolvedVersion {
-  return compact({
-    reference,
-    model: parseModelName(fields.text('model')),
-    modelId: fields.text('modelId'),
-    number: fields.positive('number'),
-    label: fields.optionalText('label'),
-    manifest: fields.digest('manifest'),
-    recipe: parseRecipeRef(fields.inner('recipe')),
-    seq: fields.positive('seq'),
-  });
 }

@@ -1,8 +1,7 @@
 import type { Digest } from '../digest.ts';
 import { digestOf } from '../digest.ts';
 import { IngotError } from '../errors.ts';
-import type { JsonValue } from '../json.ts';
-import { isJsonObject } from '../json.ts';
+import { isJsonObject, parseJson } from '../json.ts';
 import { Fields } from './fields.ts';
 import type { SlimEvent } from './fold.ts';
 
@@ -33,7 +32,7 @@ export function encodeRun(run: Run): string {
  */
 export function parseRun(bytes: Uint8Array, file: string): Run {
   const text = Buffer.from(bytes).toString('utf8');
-  const document = parsed(text);
+  const document = parseJson(text);
   const whole = isJsonObject(document) && document.sum === digestOf(text.slice(START, -2));
   if (!whole) throw new IngotError('integrity', `${file} is damaged`, { details: { file } });
   const fields = new Fields(document, file).inner('run');
@@ -60,13 +59,4 @@ function parseSlim(fields: Fields): SlimEvent {
     ...(fields.optionalBoolean('ignorable') ? { ignorable: true as const } : {}),
     ...(body === undefined ? {} : { body }),
   };
-}
-
-function parsed(text: string): JsonValue {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }

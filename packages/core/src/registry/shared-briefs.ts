@@ -4,8 +4,8 @@ import { bodyOf, readIfPresent } from '../blob/bytes.ts';
 import type { Digest } from '../digest.ts';
 import { digestOf } from '../digest.ts';
 import { isIngotError } from '../errors.ts';
-import type { JsonObject, JsonValue } from '../json.ts';
-import { isJsonObject } from '../json.ts';
+import type { JsonObject } from '../json.ts';
+import { isJsonObject, parseJson } from '../json.ts';
 import { type ModelBrief, parseBrief } from './brief.ts';
 import { Fields } from './fields.ts';
 
@@ -78,7 +78,7 @@ export class SharedBriefs {
 function parseBriefs(text: string, key: string): ReadonlyMap<string, BriefAt> {
   const end = text.indexOf('\n');
   const json = text.slice(end + 1, -1);
-  const document = text.slice(0, end) === digestOf(json) ? parsed(json) : null;
+  const document = text.slice(0, end) === digestOf(json) ? parseJson(json) : null;
   const fields = new Fields(isJsonObject(document) ? document : {}, key);
   if (fields.count('format') !== FORMAT) return new Map();
   const models: JsonObject = fields.object('models');
@@ -89,13 +89,4 @@ function parseBriefs(text: string, key: string): ReadonlyMap<string, BriefAt> {
       return [id, { seq: model.positive('seq'), digest: model.digest('digest'), brief }];
     }),
   );
-}
-
-function parsed(json: string): JsonValue {
-  try {
-    return JSON.parse(json);
-  } catch (error) {
-    if (error instanceof SyntaxError) return null;
-    throw error;
-  }
 }

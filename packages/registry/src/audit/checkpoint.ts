@@ -5,7 +5,7 @@
 
 import { type Digest, digestOf, isDigest } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
-import { canonicalJson, isJsonObject, type JsonValue } from '@ingot/core/json';
+import { canonicalJson, isJsonObject, type JsonValue, parseJson } from '@ingot/core/json';
 import type { SignedText } from './signatures.ts';
 
 /** The last event of a log. */
@@ -37,13 +37,7 @@ export function checkpointText(checkpoint: Checkpoint): string {
 
 /** Reads a checkpoint. Throws `integrity`. */
 export function parseCheckpoint(payload: string): Checkpoint {
-  let value: JsonValue = null;
-  try {
-    value = JSON.parse(payload);
-  } catch (error) {
-    // Said below, as of anything else that is no checkpoint.
-    if (!(error instanceof SyntaxError)) throw error;
-  }
+  const value = parseJson(payload);
   if (!isJsonObject(value) || value.format !== FORMAT || value.version !== 1) throw noCheckpoint();
   const { store, number, at, previous, logs, access } = value;
   if (typeof store !== 'string' || typeof number !== 'number' || typeof at !== 'string') throw noCheckpoint();

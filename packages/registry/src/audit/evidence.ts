@@ -8,7 +8,7 @@ import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { readIfPresent } from '@ingot/core/blob/bytes';
 import { type Digest, digestOf } from '@ingot/core/digest';
 import { IngotError, isIngotError } from '@ingot/core/errors';
-import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from '@ingot/core/json';
+import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, parseJson } from '@ingot/core/json';
 import type { ModelName } from '@ingot/core/ref';
 import { LogFiles } from '@ingot/core/registry/log-files';
 import { parseEvent, type StoredEvent } from '@ingot/core/registry/events';
@@ -251,14 +251,7 @@ function checkChain(
 }
 
 function parseFile(text: string) {
-  let value: JsonValue = null;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    // Said below, as of anything else that is no evidence.
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  const file = objectOf(value);
+  const file = objectOf(parseJson(text) ?? null);
   const evidence = objectOf(file.evidence);
   if (evidence.format !== FORMAT || evidence.version !== 1) throw noEvidence();
   const { key, signature } = signedOf({ payload: '', ...objectOf(file.signature) });

@@ -1,4 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
+import { parseJson } from '@ingot/core/json';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { storable } from '../index/storable.ts';
 import { columnOf, ROW_TABLES } from './condition-sql.ts';
@@ -126,7 +127,7 @@ export function cursorOf(terms: readonly Term[], row: Readonly<Record<string, un
  */
 export function parseCursor(terms: readonly Term[], text: string | undefined): readonly OrderValue[] | undefined {
   if (text === undefined || text === '') return undefined;
-  const values = parsedJson(Buffer.from(text, 'base64url').toString('utf8'));
+  const values = parseJson(Buffer.from(text, 'base64url').toString('utf8'));
   const fits =
     Array.isArray(values) && values.length === terms.length && values.every((value, at) => isOf(value, terms[at]));
   if (!fits) throw badCursor();
@@ -136,15 +137,6 @@ export function parseCursor(terms: readonly Term[], text: string | undefined): r
 function isOf(value: unknown, term: Term | undefined): boolean {
   if (term?.type === 'number') return typeof value === 'number' && Number.isFinite(value);
   return typeof value === 'string' && storable(value) === value;
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function badCursor(): IngotError {

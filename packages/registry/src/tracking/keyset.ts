@@ -4,6 +4,7 @@
  */
 
 import { IngotError } from '@ingot/core/errors';
+import { parseJson } from '@ingot/core/json';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 
 /** What rows are ordered by; never null, and the last term of an order has no equal values. */
@@ -49,13 +50,8 @@ export function cursorOf(terms: readonly OrderTerm[], row: Readonly<Record<strin
  */
 export function parseCursor(text: string | undefined): readonly OrderValue[] | undefined {
   if (text === undefined || text === '') return undefined;
-  try {
-    const values: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'));
-    if (Array.isArray(values) && values.every(isOrderValue)) return values.map(readBack);
-  } catch (error) {
-    // What is no JSON ends like what is no list.
-    if (!(error instanceof SyntaxError)) throw error;
-  }
+  const values: unknown = parseJson(Buffer.from(text, 'base64url').toString('utf8'));
+  if (Array.isArray(values) && values.every(isOrderValue)) return values.map(readBack);
   throw badCursor();
 }
 

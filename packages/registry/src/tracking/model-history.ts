@@ -1,4 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
+import { parseJson } from '@ingot/core/json';
 import type { TrackingContext } from './context.ts';
 import { activeRun } from './runs.ts';
 
@@ -30,7 +31,7 @@ export async function noteModelOfRun(context: TrackingContext, runId: string, mo
 }
 
 function parseModel(text: string): object {
-  const model = parsed(text);
+  const model = parseJson(text);
   if (typeof model !== 'object' || model === null || Array.isArray(model))
     throw new IngotError('usage', `Malformed model info. \n ${text.slice(0, 100)} \n is not a valid JSON object.`);
   const missing = ['artifact_path', 'flavors', 'utc_time_created', 'run_id'].filter(
@@ -38,13 +39,4 @@ function parseModel(text: string): object {
   );
   if (missing.length === 0) return model;
   throw new IngotError('usage', `Model json is missing mandatory fields: ${missing.join(', ')}`);
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -5,7 +5,7 @@ import { Patience, type RetryOptions } from '../../blob/layers/patience.ts';
 import { agentsFor } from '../../blob/remote/agents.ts';
 import { silenceMs } from '../../blob/silence.ts';
 import { IngotError, isIngotError } from '../../errors.ts';
-import { isJsonObject, type JsonObject } from '../../json.ts';
+import { isJsonObject, type JsonObject, parseJson } from '../../json.ts';
 import { errorOfProblem } from '../../problem.ts';
 
 /** What opening a server depends on. */
@@ -119,12 +119,8 @@ export class ServerClient {
   }
 
   #documentOf(text: string, path: string): JsonObject {
-    try {
-      const value: unknown = JSON.parse(text);
-      if (isJsonObject(value)) return value;
-    } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-    }
+    const value = parseJson(text);
+    if (isJsonObject(value)) return value;
     throw new IngotError('unavailable', `${this.#shown(path)} does not answer as a registry server does`, {
       retryable: false,
       hint: 'INGOT_REGISTRY is the address at which `ingot up` says it is',

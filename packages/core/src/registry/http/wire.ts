@@ -15,6 +15,7 @@ import type {
   VersionRecord,
   VersionSlim,
 } from '../registry.ts';
+import { parseResolved } from '../resolved.ts';
 import { parsePublished } from '../version-body.ts';
 
 const STATUS = ['active', 'retired', 'deleted'] as const;
@@ -45,17 +46,7 @@ export function readPublished(body: JsonObject): PublishResult {
 
 /** Reads the answer to a reference. */
 export function readResolved(body: JsonObject, reference: Reference): ResolvedVersion {
-  const fields = new Fields(body, FROM);
-  return compact({
-    reference,
-    model: parseModelName(fields.text('model')),
-    modelId: fields.text('modelId'),
-    number: fields.positive('number'),
-    label: fields.optionalText('label'),
-    manifest: fields.digest('manifest'),
-    recipe: parseRecipeRef(fields.inner('recipe')),
-    seq: fields.count('seq'),
-  });
+  return parseResolved(new Fields(body, FROM), reference);
 }
 
 /** Reads a model without its versions. */

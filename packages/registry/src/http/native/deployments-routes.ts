@@ -1,4 +1,5 @@
 import { IngotError, isIngotError } from '@ingot/core/errors';
+import { parseJson } from '@ingot/core/json';
 import { type ModelName, parseModelName } from '@ingot/core/ref';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -185,18 +186,9 @@ const Position = z.tuple([z.number().int(), z.string().max(200), z.string().max(
 function positionOf(cursor: string | undefined): z.infer<typeof Position> | undefined {
   const text = textCursor('deployments', cursor);
   if (text === undefined) return undefined;
-  const read = Position.safeParse(parsedJson(text));
+  const read = Position.safeParse(parseJson(text));
   if (read.success && !text.includes('\\u')) return read.data;
   throw new IngotError('invalid-request', 'the cursor is not one of this listing', {
     hint: 'begin without a cursor, and follow `next`',
   });
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

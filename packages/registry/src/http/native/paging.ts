@@ -1,4 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
+import { parseJson } from '@ingot/core/json';
 import { z } from 'zod';
 
 /** How a listing is asked for the page after another: `limit` entries from where `cursor` stopped. */
@@ -44,17 +45,8 @@ export function numberCursor(kind: string, cursor: string | undefined): number |
 
 function keyOf(kind: string, cursor: string | undefined): unknown {
   if (cursor === undefined) return undefined;
-  const parsed = parsedJson(Buffer.from(cursor, 'base64url').toString());
+  const parsed = parseJson(Buffer.from(cursor, 'base64url').toString());
   return Array.isArray(parsed) && parsed.length === 2 && parsed[0] === kind ? parsed[1] : refuse();
-}
-
-function parsedJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }
 
 function refuse(): never {
