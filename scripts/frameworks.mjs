@@ -11,12 +11,12 @@
  *
  * Environments of isolated models are kept in .cache/frameworks/models: a second run makes none.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fingerprintOfBytes, readOr } from './lib/files.mjs';
 import { frameworksPage } from './lib/frameworks-page.mjs';
-import { inRoot, pythonOf, VENV } from './lib/paths.mjs';
-import { findPython } from './lib/python.mjs';
+import { inRoot, pythonOf } from './lib/paths.mjs';
+import { findPython, makeVenv } from './lib/python.mjs';
 import { run } from './lib/run.mjs';
 import { bold, red, step } from './lib/terminal.mjs';
 import { setup } from './setup.mjs';
@@ -79,11 +79,7 @@ async function environmentOf(group) {
 async function makeEnvironment(place, list) {
   const found = await findPython();
   if (found.python === undefined) throw new Error(found.reason);
-  mkdirSync(inRoot('.cache/frameworks'), { recursive: true });
-  const uv = join(VENV, process.platform === 'win32' ? 'Scripts/uv.exe' : 'bin/uv');
-  const env = { UV_SYSTEM_CERTS: 'true', UV_NATIVE_TLS: 'true', ...process.env };
-  if (!existsSync(pythonOf(place))) await run(uv, ['venv', '--python', found.python.executable, place], { env, label: 'uv venv' });
-  await run(uv, ['pip', 'install', '--python', pythonOf(place), '-r', list], { env, label: 'uv pip install' });
+  await makeVenv(found.python, place, [`-r ${list}`]);
 }
 
 /** Puts a group's document in place of the one that was recorded before; with `only`, the rows of these frameworks. */

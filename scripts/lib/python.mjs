@@ -46,10 +46,12 @@ export async function findPython(env = process.env) {
 const isNewEnough = ({ version: [major, minor] }) => major === 3 && minor >= OLDEST_MINOR;
 
 /** The lines of `requirements-dev.txt` that `tier` (`demo` or `all`) needs. */
-export function requirementsOf(tier, text = readOr(REQUIREMENTS, '')) {
-  const lines = text.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
-  return tier === 'all' ? lines : lines.filter((line) => DEMO_PACKAGES.has(/^[\w.-]+/.exec(line)?.[0].toLowerCase() ?? ''));
-}
+export const requirementsOf = (tier) => (tier === 'all' ? pins() : pinsOf(DEMO_PACKAGES));
+
+/** The lines of `requirements-dev.txt` that pin these packages. */
+export const pinsOf = (packages) => pins().filter((line) => packages.has(/^[\w.-]+/.exec(line)?.[0].toLowerCase() ?? ''));
+
+const pins = () => readOr(REQUIREMENTS, '').split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
 
 /** Whether `.venv` holds what `tier` needs; reads two files and asks nobody. */
 export function isEnvironmentReady(tier) {
@@ -63,30 +65,35 @@ const wantedFingerprint = (tier) => fingerprintOfBytes([inRoot('python/pyproject
 
 /** Makes `.venv`, or brings it up to date; one that was made for the tests stays one. */
 export async function makeEnvironment(python, wanted) {
-  const interpreter = pythonOf(VENV);
   const tier = readStamp().all === undefined ? wanted : 'all';
-  if (!existsSync(interpreter) || (await probe(interpreter)) === undefined) await createEmpty(python);
-  const installer = await installerFor(python);
-  const list = inRoot('.venv', `requirements-${tier}.txt`);
-  writeFileSync(list, `${requirementsOf(tier).join('\n')}\n-e ${inRoot('python')}\n`);
-  await installer(['-r', list]);
+  await makeVenv(python, VENV, [...requirementsOf(tier), `-e ${inRoot('python')}`]);
   const stamp = tier === 'all' ? { all: wantedFingerprint('all') } : { demo: wantedFingerprint('demo') };
   writeFileSync(join(VENV, STAMP), JSON.stringify(stamp));
 }
 
-async function createEmpty(python) {
-  rmSync(VENV, { recursive: true, force: true });
-  mkdirSync(VENV, { recursive: true });
-  if (!python.venv) throw new Error(missingVenv(python));
-  const pip = python.ensurepip ? [] : ['--without-pip'];
-  await run(python.command, ['-m', 'venv', ...pip, VENV], { label: `${python.command} -m venv` });
+/** Makes a virtual environment at `venv` unless one works there, and installs these lines of requirements into it. */
+export async function makeVenv(python, venv, requirements) {
+  const interpreter = pythonOf(venv);
+  if (!existsSync(interpreter) || (await probe(interpreter)) === undefined) await createEmpty(python, venv);
+  const installer = await installerFor(python, venv);
+  const list = join(venv, 'requirements.txt');
+  writeFileSync(list, `${requirements.join('\n')}\n`);
+  await installer(['-r', list]);
 }
 
-/** A function that installs into `.venv`: by uv where it can be had, else by pip. */
-async function installerFor(python) {
-  const interpreter = pythonOf(VENV);
+async function createEmpty(python, venv) {
+  rmSync(venv, { recursive: true, force: true });
+  mkdirSync(venv, { recursive: true });
+  if (!python.venv) throw new Error(missingVenv(python));
+  const pip = python.ensurepip ? [] : ['--without-pip'];
+  await run(python.command, ['-m', 'venv', ...pip, venv], { label: `${python.command} -m venv` });
+}
+
+/** A function that installs into `venv`: by uv where it can be had, else by pip. */
+async function installerFor(python, venv) {
+  const interpreter = pythonOf(venv);
   const pip = await pipFor(python, interpreter);
-  const uv = await uvFor(pip);
+  const uv = await uvFor(pip, venv);
   const byPip = pip && ((args) => run(pip[0], [...pip.slice(1), 'install', '--disable-pip-version-check', ...args], { label: 'pip install' }));
   if (uv === undefined) {
     if (byPip) return byPip;
@@ -105,7 +112,7 @@ async function installerFor(python) {
   };
 }
 
-/** The command that is pip for `.venv`: its own, or another interpreter's told to work on it. */
+/** The command that is pip for an environment: its own, or another interpreter's told to work on it. */
 async function pipFor(python, interpreter) {
   if ((await probe(interpreter))?.pip) return [interpreter, '-m', 'pip'];
   for (const pip of [[python.command, '-m', 'pip'], ['pip3'], ['pip']]) {
@@ -115,15 +122,17 @@ async function pipFor(python, interpreter) {
   return undefined;
 }
 
-async function uvFor(pip) {
-  const own = join(VENV, process.platform === 'win32' ? 'Scripts/uv.exe' : 'bin/uv');
-  if (existsSync(own)) return own;
+/** The clone's own uv, the one on PATH, or one that pip puts into `venv`. */
+async function uvFor(pip, venv) {
+  if (existsSync(uvIn(VENV))) return uvIn(VENV);
   if (await starts('uv', ['--version'])) return 'uv';
   if (pip === undefined) return undefined;
   const pin = requirementsOf('demo').find((line) => line.startsWith('uv=')) ?? 'uv';
   const { code } = await run(pip[0], [...pip.slice(1), 'install', '--disable-pip-version-check', pin], { check: false });
-  return code === 0 && existsSync(own) ? own : undefined;
+  return code === 0 && existsSync(uvIn(venv)) ? uvIn(venv) : undefined;
 }
+
+const uvIn = (venv) => (process.platform === 'win32' ? join(venv, 'Scripts/uv.exe') : join(venv, 'bin/uv'));
 
 async function starts(command, args) {
   try {

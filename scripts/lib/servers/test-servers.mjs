@@ -2,7 +2,11 @@
  * The servers that tests start, at the versions that they are tried with. Setup brings them all, so that no test waits
  * for a download or a build; a test file that is run alone brings its own.
  */
+import { pinsOf } from '../python.mjs';
 import { debianPackages, goProgram, install, isInstalled, npmPackage, pythonPackages } from './tools.mjs';
+
+/** What is logged with MLflow's client, as the tests' own environment has it. */
+const LOGGED = pinsOf(new Set(['lightgbm', 'numpy', 'onnx', 'onnxruntime', 'pandas', 'scikit-learn', 'scipy', 'xgboost-cpu']));
 
 const PLATFORM = process.platform === 'win32' ? 'windows' : process.platform;
 
@@ -12,6 +16,7 @@ export const TEST_SERVERS = {
   'fake-gcs-server': goProgram('github.com/fsouza/fake-gcs-server@v1.56.1'),
   toxiproxy: goProgram('github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0'),
   schemathesis: pythonPackages('schemathesis', ['schemathesis==4.32.5']),
+  mlflow: pythonPackages('mlflow', ['mlflow==3.17.2', ...LOGGED]),
   moto: pythonPackages('moto', ['moto[server,s3]==5.2.5']),
   azurite: npmPackage('azurite@3.35.0'),
   s3rver: npmPackage('s3rver@3.7.1'),

@@ -7,8 +7,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { inRoot, VENV } from '../paths.mjs';
-import { findPython } from '../python.mjs';
+import { inRoot } from '../paths.mjs';
+import { findPython, makeVenv } from '../python.mjs';
 import { run } from '../run.mjs';
 import { cached, isCached } from './cache.mjs';
 
@@ -59,28 +59,16 @@ export async function findGo() {
 
 /** A virtual environment with these pinned packages (`name==version`); programs are in its `bin`. */
 export function pythonPackages(name, packages) {
-  return { name: `${name}-${versionOf(packages)}`, make: (directory) => makeVenv(name, packages, directory) };
+  return { name: `${name}-${versionOf(packages)}`, make: (directory) => makeTool(name, packages, directory) };
 }
 
 /** Makes a virtual environment with these pinned packages and gives its directory. */
 export const pipTool = (name, packages) => install(pythonPackages(name, packages));
 
-async function makeVenv(name, packages, directory) {
+async function makeTool(name, packages, directory) {
   const { python, reason } = await findPython();
   if (python === undefined) throw new Error(`${name} needs Python: ${reason}`);
-  const uv = join(VENV, 'bin/uv');
-  if (existsSync(uv)) {
-    const env = { UV_SYSTEM_CERTS: 'true', UV_NATIVE_TLS: 'true', ...process.env };
-    await run(uv, ['venv', '--allow-existing', '--python', python.executable, directory], { env, label: 'uv venv' });
-    await run(uv, ['pip', 'install', '--python', join(directory, 'bin/python'), ...packages], {
-      env,
-      label: `uv pip install ${name}`,
-    });
-    return;
-  }
-  await run(python.command, ['-m', 'venv', directory], { label: `${python.command} -m venv` });
-  const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', ...packages];
-  await run(join(directory, 'bin/python'), pip, { label: `pip install ${name}` });
+  await makeVenv(python, directory, packages);
 }
 
 /** An npm package, `name@version`, installed without its scripts into a directory that holds `node_modules`. */

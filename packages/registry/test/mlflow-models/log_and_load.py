@@ -1,10 +1,13 @@
 """Logs, registers, names and loads a small model of each framework that is there, and loads what others have pushed.
 
-Takes references of pushed models as arguments. Prints one JSON line a model: what it answered, and what it should have.
+Takes references of pushed models as arguments; TORCH names another environment, where PyTorch is. Prints one JSON line
+a model: what it answered, and what it should have.
 """
 
+import glob
 import importlib.util
 import json
+import os
 import sys
 import warnings
 
@@ -15,6 +18,7 @@ from mlflow import MlflowClient
 from mlflow.models import infer_signature
 
 warnings.filterwarnings("ignore")
+sys.path += glob.glob(f"{os.environ['TORCH']}/lib/*/site-packages") if "TORCH" in os.environ else []
 TABLE = pd.DataFrame({"a": np.arange(40.0) % 7, "b": np.arange(40.0) % 5})
 LABELS = (TABLE["a"] + TABLE["b"] > 5).astype(int)
 FEW = TABLE[:4]
@@ -52,7 +56,8 @@ def torch():
     import torch
 
     model = torch.nn.Linear(2, 1).eval()
-    mlflow.pytorch.log_model(model, name="model", pip_requirements=["torch"], registered_model_name="torch")
+    example = FEW.to_numpy(dtype="float32")
+    mlflow.pytorch.log_model(model, name="model", input_example=example, pip_requirements=["torch"], registered_model_name="torch")
     return model(torch.tensor(FEW.to_numpy(dtype="float32"))).detach().numpy()
 
 

@@ -1,14 +1,15 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
-import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { digestOf } from '@ingot/core/digest';
 import { expect, test } from 'vitest';
+import { findMlflow } from '../../../core/test/servers/mlflow.ts';
+import { needServer } from '../../../core/test/servers/need-server.ts';
 import { mlflowApiOver } from '../../src/http/mlflow/mlflow-api.ts';
 import { trialApp } from '../../src/http/testing/registry-app.ts';
 
-const PYTHON = fileURLToPath(new URL('../../../../.cache/frameworks/mlflow/bin/python', import.meta.url));
 const WALK = fileURLToPath(new URL('./walk_client.py', import.meta.url));
 const RECORDED = new URL('./walk_client.mlflow-3.17.2.jsonl', import.meta.url);
 
@@ -31,17 +32,20 @@ const KEPT = {
 /** Steps where this server answers otherwise than MLflow on purpose; docs/mlflow.md says why. */
 const OTHERWISE: ReadonlySet<string> = new Set(["logged models status = 'READY'", 'models by name twice']);
 
-test.skipIf(!existsSync(PYTHON))('the client of MLflow is answered as MLflow itself answers it', async () => {
-  await using trial = await trialApp({ protocols: [mlflowApiOver(KEPT)] });
-  const answers = await walk(await trial.listen());
-  const expected = stepsOf(await readFile(RECORDED, 'utf8'));
-  const names = [...expected.keys()].filter((name) => !OTHERWISE.has(name));
-  const of = (steps: ReadonlyMap<string, unknown>) => Object.fromEntries(names.map((name) => [name, steps.get(name)]));
-  expect(names.length).toBeGreaterThan(200);
-  expect(of(answers)).toEqual(of(expected));
+await needServer('mlflow', findMlflow, ({ bin }) => {
+  test('the client of MLflow is answered as MLflow itself answers it', async () => {
+    await using trial = await trialApp({ protocols: [mlflowApiOver(KEPT)] });
+    const answers = await walk(join(bin, 'python'), await trial.listen());
+    const expected = stepsOf(await readFile(RECORDED, 'utf8'));
+    const names = [...expected.keys()].filter((name) => !OTHERWISE.has(name));
+    const of = (steps: ReadonlyMap<string, unknown>) =>
+      Object.fromEntries(names.map((name) => [name, steps.get(name)]));
+    expect(names.length).toBeGreaterThan(200);
+    expect(of(answers)).toEqual(of(expected));
+  });
 });
 
-async function walk(url: string): Promise<ReadonlyMap<string, unknown>> {
+async function walk(python: string, url: string): Promise<ReadonlyMap<string, unknown>> {
   const env = {
     PATH: process.env.PATH ?? '',
     HOME: process.env.HOME ?? '',
@@ -49,7 +53,7 @@ async function walk(url: string): Promise<ReadonlyMap<string, unknown>> {
     MLFLOW_HTTP_REQUEST_MAX_RETRIES: '0',
     MLFLOW_DISABLE_TELEMETRY: 'true',
   };
-  const { stdout } = await promisify(execFile)(PYTHON, ['-W', 'ignore', WALK], { env, maxBuffer: 16 * 1024 * 1024 });
+  const { stdout } = await promisify(execFile)(python, ['-W', 'ignore', WALK], { env, maxBuffer: 16 * 1024 * 1024 });
   return stepsOf(stdout);
 }
 
