@@ -2,7 +2,15 @@ import type { Kysely } from 'kysely';
 import type { MigrationSteps } from '../database/migration-steps.ts';
 
 /** What makes the tables of this room. */
-export const WEBHOOK_STEPS: MigrationSteps = { '2026-11-21-webhooks-1': { up: makeTables } };
+export const WEBHOOK_STEPS: MigrationSteps = {
+  '2026-11-21-webhooks-1': { up: makeTables },
+  '2026-11-22-webhooks-1': { up: addPreviousSecrets },
+};
+
+async function addPreviousSecrets({ schema }: Kysely<unknown>): Promise<void> {
+  await schema.alterTable('webhooks').addColumn('previous_secret', 'text').execute();
+  await schema.alterTable('webhooks').addColumn('previous_until', 'bigint').execute();
+}
 
 async function makeTables(database: Kysely<unknown>): Promise<void> {
   const { schema } = database;

@@ -32,6 +32,7 @@ export interface SendOptions {
 
 const TIMEOUT_MS = 10_000;
 const MOST_TEXT = 4096;
+const ALLOWED_BY = 'hosts of your own network are allowed by the setting webhook-hosts (INGOT_WEBHOOK_HOSTS)';
 
 /**
  * Refuses addresses that no webhook may have: another scheme than https (http only for hosts that are allowed by name or
@@ -87,10 +88,16 @@ function checkedLookup({ allowed, lookup = systemLookup }: SendOptions, isNamed:
       const open = isNamed ? addresses : addresses.filter(({ address }) => allowed.mayCall(address));
       const [first] = open;
       if (first === undefined || open.length < addresses.length)
-        return callback(new IngotError('refused', `${hostname} has a private address`), '', 0);
+        return callback(privateHost(hostname, addresses), '', 0);
       return options.all === true ? callback(null, open) : callback(null, first.address, first.family);
     });
   };
+}
+
+function privateHost(hostname: string, addresses: readonly { readonly address: string }[]): IngotError {
+  const shown = addresses.slice(0, 3).map(({ address }) => address);
+  const has = shown.length === 0 ? 'no address' : `a private address (${shown.join(', ')})`;
+  return new IngotError('refused', `${hostname} has ${has}; ${ALLOWED_BY}`, { details: { hostname } });
 }
 
 async function textOf(answer: IncomingMessage): Promise<string> {
@@ -121,7 +128,5 @@ function hostOf(url: URL): string {
 }
 
 function refuse(why: string): IngotError {
-  return new IngotError('invalid-request', why, {
-    hint: 'hosts of your own network are allowed by the setting webhook-hosts (INGOT_WEBHOOK_HOSTS)',
-  });
+  return new IngotError('invalid-request', why, { hint: ALLOWED_BY });
 }

@@ -13,6 +13,9 @@ export interface WebhookRow {
   description: string | null;
   /** Encrypted; null: deliveries are not signed. */
   secret: string | null;
+  /** The secret before, encrypted: deliveries are signed with it, too, until `previous_until`. */
+  previous_secret: string | null;
+  previous_until: number | null;
   /** `active` or `disabled`. */
   status: string;
   /** Why the server has disabled it; null where a person did. */

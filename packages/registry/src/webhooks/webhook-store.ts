@@ -53,6 +53,7 @@ export interface WebhookStoreOptions {
 }
 
 const MOST = 500;
+const PREVIOUS_SECRET_MS = 86_400_000;
 
 /** Keeps webhooks. */
 export class WebhookStore {
@@ -78,10 +79,13 @@ export class WebhookStore {
     return webhookOf(await this.#row(id));
   }
 
-  /** The secret that a webhook's deliveries are signed with. */
-  async secretOf(id: string): Promise<string | undefined> {
-    const { secret } = await this.#row(id);
-    return secret === null ? undefined : this.#options.box.open(secret, id);
+  /** The secrets that a webhook's deliveries are signed with: its own first, then for a day the one before it. */
+  async secretsOf(id: string): Promise<readonly string[]> {
+    const { box, now } = this.#options;
+    const { secret, previous_secret, previous_until } = await this.#row(id);
+    const isTold = previous_secret !== null && Number(previous_until) > now().getTime();
+    const sealed = [secret, ...(isTold ? [previous_secret] : [])].filter((each) => each !== null);
+    return secret === null ? [] : sealed.map((each) => box.open(each, id));
   }
 
   /** @throws IngotError `invalid-request` for what can be no webhook. */
@@ -100,6 +104,8 @@ export class WebhookStore {
       models: draft.models == null ? null : JSON.stringify(draft.models),
       description: draft.description ?? null,
       secret: this.#sealed(draft.secret, id),
+      previous_secret: null,
+      previous_until: null,
       status: draft.status ?? 'active',
       disabled_because: null,
       failures: 0,
@@ -111,11 +117,14 @@ export class WebhookStore {
     return webhookOf(row);
   }
 
-  /** Changes what is given. A webhook that is made active again begins without failures. */
+  /**
+   * Changes what is given. A webhook that is made active again begins without failures; the secret before a new one goes on
+   * to sign for a day.
+   */
   async change(id: string, changes: Partial<WebhookDraft>): Promise<Webhook> {
     const { own, now } = this.#options;
-    const before = await this.get(id);
-    const draft = { ...before, ...defined(changes) };
+    const row = await this.#row(id);
+    const draft = { ...webhookOf(row), ...defined(changes) };
     this.#check(draft);
     const { models, secret, status } = changes;
     await own
@@ -127,7 +136,11 @@ export class WebhookStore {
         description: draft.description,
         updated_at: now().getTime(),
         ...(models !== undefined && { models: models === null ? null : JSON.stringify(models) }),
-        ...(secret !== undefined && { secret: this.#sealed(secret, id) }),
+        ...(secret !== undefined && {
+          secret: this.#sealed(secret, id),
+          previous_secret: row.secret,
+          previous_until: now().getTime() + PREVIOUS_SECRET_MS,
+        }),
         ...(status !== undefined && { status, disabled_because: null, failures: 0 }),
       })
       .where('id', '=', id)

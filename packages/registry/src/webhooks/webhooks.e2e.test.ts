@@ -125,6 +125,25 @@ test('what happens is told as signed CloudEvents, to whom asks for it, and never
   expect(Buffer.concat([file, wal]).includes('"s3"')).toBe(false);
 });
 
+test('a new secret signs at once, and for a day the one before it, too', async () => {
+  const { body } = await add();
+  await ask('PATCH', `/api/v1/webhooks/${body.id}`, { secret: 's4' });
+  const signatures = async () => {
+    await ask('POST', `/api/v1/webhooks/${body.id}/test`);
+    const { headers, body: text } = heard.at(-1) ?? { headers: {}, body: '' };
+    const [id, time] = [String(headers['webhook-id']), String(headers['webhook-timestamp'])];
+    const by = (secret: string) => signatureOf({ id, time, body: text, secret });
+    return { told: headers['webhook-signature'], both: `${by('s4')} ${by('s3')}`, one: by('s4') };
+  };
+  const before = await signatures();
+  expect(before.told).toBe(before.both);
+  clockMs += 86_400_000;
+  const after = await signatures();
+  expect(after.told).toBe(after.one);
+  await ask('PATCH', `/api/v1/webhooks/${body.id}`, { secret: null });
+  expect((await signatures()).told).toBeUndefined();
+});
+
 test('a delivery that fails comes again, later each time, and not before Retry-After', async () => {
   answers = [{ status: 500 }, { status: 503, headers: { 'retry-after': '600' } }];
   const { body } = await add();

@@ -305,9 +305,9 @@ class Dispatcher {
   }
 
   async #post(webhook: Webhook, id: string, body: string): Promise<PostAnswer> {
-    const secret = webhook.hasSecret ? await this.#parts.store.secretOf(webhook.id) : undefined;
+    const secrets = webhook.hasSecret ? await this.#parts.store.secretsOf(webhook.id) : [];
     const time = String(Math.floor(this.#options.now().getTime() / 1000));
-    const headers = { 'user-agent': 'ingot-webhooks/1', ...headersOf(webhook, { id, time, body, secret }) };
+    const headers = { 'user-agent': 'ingot-webhooks/1', ...headersOf(webhook, { id, time, body, secrets }) };
     return send({ url: webhook.url, headers, body }, { ...this.#options.sending, allowed: this.#parts.allowed });
   }
 
@@ -354,24 +354,28 @@ interface Signed {
   /** Seconds since 1970. */
   readonly time: string;
   readonly body: string;
-  readonly secret: string | undefined;
 }
 
-function headersOf({ format }: Webhook, signed: Signed): Record<string, string> {
-  const { id, time, secret } = signed;
-  const signature = secret === undefined ? undefined : signatureOf({ ...signed, secret });
+function headersOf(
+  { format }: Webhook,
+  signed: Signed & { readonly secrets: readonly string[] },
+): Record<string, string> {
+  const { id, time, secrets } = signed;
+  const signatures = secrets.map((secret) => signatureOf({ ...signed, secret }));
+  const [first] = signatures;
   if (format === 'mlflow')
     return {
       'content-type': 'application/json',
       'x-mlflow-delivery-id': id,
       'x-mlflow-timestamp': time,
-      ...(signature !== undefined && { 'x-mlflow-signature': signature }),
+      // Receivers of MLflow compare the whole header.
+      ...(first !== undefined && { 'x-mlflow-signature': first }),
     };
   return {
     'content-type': 'application/cloudevents+json; charset=utf-8',
     'webhook-id': id,
     'webhook-timestamp': time,
-    ...(signature !== undefined && { 'webhook-signature': signature }),
+    ...(first !== undefined && { 'webhook-signature': signatures.join(' ') }),
   };
 }
 
