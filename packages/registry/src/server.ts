@@ -74,6 +74,8 @@ export interface RegistryServerOptions {
   readonly signIn?: SignInConfig | undefined;
   /** How many days it is kept what ran where. Default: 400. */
   readonly deploymentHistoryDays?: number | undefined;
+  /** Time between two runs of retention, in milliseconds. Default: it runs when somebody asks. */
+  readonly retentionEveryMs?: number | undefined;
   /** How often may be asked. Default: {@link DEFAULT_RATES}. */
   readonly rates?: RequestRates;
   readonly version: string;
@@ -126,7 +128,17 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     });
     const { index } = indexed;
     const held = holdAliases(indexed.registry, audit.protectedMoves);
-    const governance = openGovernance(held, { database, index, audit, authorizer, now });
+    const { retentionEveryMs } = options;
+    const governance = openGovernance(held, {
+      database,
+      index,
+      audit,
+      authorizer,
+      retentionEveryMs,
+      log,
+      now,
+      random,
+    });
     const { registry } = governance;
     audit.follow(index);
     const deployments = new Deployments({ database, now, historyDays: options.deploymentHistoryDays });
@@ -197,10 +209,12 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     const url = await listen(app, host, options.port ?? 8585);
     indexed.watch.start();
     await webhooks.start();
+    await governance.retentionSchedule?.start();
     const end = async (): Promise<void> => {
       operations.readiness.drain();
       await new Promise((resolve) => setTimeout(resolve, options.drainMs ?? (isLoopback(host) ? 0 : DRAIN_MS)));
       await closed(app);
+      await governance[Symbol.asyncDispose]();
       await webhooks[Symbol.asyncDispose]();
       feed[Symbol.dispose]();
       await artifacts[Symbol.asyncDispose]();

@@ -27,6 +27,7 @@ export type AccessKind =
   | 'downloaded'
   | 'exported'
   | 'policy-changed'
+  | 'retention-run'
   | 'webhook-changed'
   | 'checkpoint-refused'
   | 'protected-move-flagged'

@@ -3,11 +3,13 @@
 import { IngotError } from '@ingot/core/errors';
 import { type ModelName, parseModelName, type Reference } from '@ingot/core/ref';
 import type { Approval, ApprovalOptions, ApprovalPurpose, Registry } from '@ingot/core/registry/registry';
-import type { Authorizer, Identity, Target } from '../access/identity.ts';
+import type { Authorizer, Identity, RequestOrigin, Target } from '../access/identity.ts';
 import type { Role } from '../access/grants.ts';
+import type { AccessLog } from '../audit/access-log.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 import type { ModelIndex } from '../index/indexed-registry.ts';
+import type { Log } from '../services.ts';
 import { ApprovalReader, type GivenApproval, goalOf, mayApprove } from './approvals.ts';
 import { type Checked, Checker } from './check.ts';
 import type { FactSources } from './facts.ts';
@@ -15,22 +17,28 @@ import { governed } from './governed.ts';
 import { type HeldVersions, holdsOf } from './holds.ts';
 import { type Goal, guardsOf, type PolicyDocument, stagesOf } from './policy.ts';
 import { PolicyStore } from './policy-store.ts';
-import { applyRetention, planRetention, type Releasable, type Retained } from './retention.ts';
+import { planRetention, type Releasable, type Retained, Releases } from './retention.ts';
+import { RetentionRuns } from './retention-runs.ts';
+import { RetentionSchedule } from './retention-schedule.ts';
 
 /** What the room is opened with. */
 export interface GovernanceOptions {
   readonly database: Database;
   readonly index: ModelIndex;
   /** Default: a trial, where every approval counts and no move is foreign. */
-  readonly audit?: Pick<Audit, 'written' | 'protectedMoves'> | undefined;
+  readonly audit?: Pick<Audit, 'written' | 'protectedMoves' | 'accessLog'> | undefined;
   readonly authorizer: Authorizer;
   /** Facts for conditions besides what the log says: scans, signatures. Default: none. */
   readonly sources?: FactSources;
+  /** Time between two runs of retention, in milliseconds. Default: it runs when somebody asks. */
+  readonly retentionEveryMs?: number | undefined;
+  readonly log: Log;
   readonly now: () => Date;
+  readonly random: (size: number) => Uint8Array;
 }
 
-/** What must be so before something moves. */
-export interface Governance {
+/** What must be so before something moves. Disposing it lets a run of retention that goes on by itself end. */
+export interface Governance extends AsyncDisposable {
   readonly policies: PolicyStore;
   /** The registry with policies before it. */
   readonly registry: Registry;
@@ -49,7 +57,16 @@ export interface Governance {
   approvals(name: ModelName): Promise<readonly GivenApproval[]>;
   holds(name: ModelName): Promise<HeldVersions>;
   /** Says what retention lets go; `dryRun` false: lets it go. */
-  retain(options: RetainOptions): Promise<Retained & { readonly planned: readonly Releasable[] }>;
+  retain(options: RetainOptions): Promise<RetainReport>;
+  /** What runs of retention did. */
+  readonly retentionRuns: RetentionRuns;
+  /** Runs that nobody asks for; undefined where there are none. */
+  readonly retentionSchedule: RetentionSchedule | undefined;
+}
+
+/** What retention lets go, and what it has let go. */
+export interface RetainReport extends Retained {
+  readonly planned: readonly Releasable[];
 }
 
 /** How retention is asked. */
@@ -58,20 +75,43 @@ export interface RetainOptions {
   readonly model?: ModelName | undefined;
   readonly dryRun: boolean;
   readonly actor: string;
+  /** Where the request came from. */
+  readonly origin?: RequestOrigin | undefined;
+  /** Ends the run between two versions. */
+  readonly signal?: AbortSignal;
+  /** Whether nobody asked for it. Default: false. */
+  readonly isScheduled?: boolean;
 }
 
 /** Opens the room over a registry. */
 export function openGovernance(inner: Registry, options: GovernanceOptions): Governance {
-  const { database, index, audit, authorizer, sources = {}, now } = options;
+  const { database, index, audit, authorizer, sources = {}, now, random, log, retentionEveryMs } = options;
   const policies = new PolicyStore({ own: database.own, now });
   const approvals = new ApprovalReader({ index: database.index, written: audit?.written });
   const checker = new Checker({ index: database.index, approvals, sources, now });
   const layer = { policies, checker, index, moves: audit?.protectedMoves, written: audit?.written };
   const registry = governed(inner, layer);
   audit?.protectedMoves.protect((modelId, alias) => isProtected(database, policies, modelId, alias));
+  const retentionRuns = new RetentionRuns({ own: database.own, now, random });
+  const retain = retaining({ database, policies, registry, runs: retentionRuns, accessLog: audit?.accessLog, now });
+  const retentionSchedule =
+    retentionEveryMs === undefined
+      ? undefined
+      : new RetentionSchedule({
+          own: database.own,
+          everyMs: retentionEveryMs,
+          retain: ({ signal }) => retain({ dryRun: false, actor: SCHEDULED_ACTOR, signal, isScheduled: true }),
+          log,
+          now,
+          random,
+        });
   return {
     policies,
     registry,
+    retain,
+    retentionRuns,
+    retentionSchedule,
+    [Symbol.asyncDispose]: async () => retentionSchedule?.[Symbol.asyncDispose](),
     stages: async (model) => stagesOf(model, await policies.read()),
     async check(reference, goal) {
       const { id: modelId } = await index.placeOf(reference.name);
@@ -87,12 +127,41 @@ export function openGovernance(inner: Registry, options: GovernanceOptions): Gov
     },
     approvals: async (name) => approvals.of((await index.placeOf(name)).id),
     holds: async (name) => holdsOf(database.index, (await index.placeOf(name)).id),
-    async retain({ model, dryRun, actor }) {
-      const document = await policies.read();
-      const planned = await planRetention({ index: database.index, document, now: now(), model });
-      if (dryRun) return { planned, released: [], kept: [] };
-      return { planned, ...(await applyRetention(planned, { registry, actor })) };
-    },
+  };
+}
+
+/** Who is named in the history of what the schedule lets go. */
+const SCHEDULED_ACTOR = 'retention';
+
+interface Retaining {
+  readonly database: Database;
+  readonly policies: PolicyStore;
+  readonly registry: Registry;
+  readonly runs: RetentionRuns;
+  readonly accessLog: Pick<AccessLog, 'record'> | undefined;
+  readonly now: () => Date;
+}
+
+/** Makes what plans and runs retention, and notes what each run did. */
+function retaining({ database, policies, registry, runs, accessLog, now }: Retaining): Governance['retain'] {
+  return async ({ model, dryRun, actor, origin, signal, isScheduled = false }) => {
+    const document = await policies.read();
+    const planned = await planRetention({ index: database.index, document, now: now(), model });
+    const releases = new Releases();
+    if (dryRun || (isScheduled && planned.length === 0)) return { planned, released: [], kept: [] };
+    const id = await runs.begin({ actor, isScheduled, model, planned: planned.length });
+    try {
+      await releases.release(planned, { registry, actor, signal });
+      await runs.end(id, releases);
+    } catch (error) {
+      await runs.end(id, releases, error instanceof Error ? error.message : String(error));
+      throw error;
+    } finally {
+      const { released, kept } = releases;
+      const counts = { planned: planned.length, released: released.length, kept: kept.length };
+      accessLog?.record({ kind: 'retention-run', actor, origin, model, details: { id, ...counts } });
+    }
+    return { planned, released: releases.released, kept: releases.kept };
   };
 }
 

@@ -4,7 +4,7 @@ import type { Registry } from '@ingot/core/registry/registry';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
 import { type HeldVersions, holdsOf } from './holds.ts';
-import { type PolicyDocument, type Retention, retentionOf } from './policy.ts';
+import { guardsOf, type PolicyDocument, type Retention, retentionOf } from './policy.ts';
 
 /** A version that retention lets go. */
 export interface Releasable {
@@ -37,7 +37,10 @@ const MODELS_AT_ONCE = 500;
 /** Versions that one answer names at most; the next run takes the rest. */
 const MOST = 10_000;
 
-/** Says which versions the policies let go, oldest first; changes nothing. What an alias or a hold names, never goes. */
+/**
+ * Says which versions the policies let go, oldest first; changes nothing. What an alias or a hold names, what is in a
+ * protected stage, and what `latest` means, never goes.
+ */
 export async function planRetention({ index, document, now, model }: RetentionOptions): Promise<Releasable[]> {
   const planned: Releasable[] = [];
   for (let after = ''; planned.length < MOST; ) {
@@ -53,7 +56,7 @@ export async function planRetention({ index, document, now, model }: RetentionOp
       if (name === null) continue;
       const rules = retentionOf(parseModelName(name), document);
       if (rules === undefined) continue;
-      planned.push(...(await planModel(index, { id, name: parseModelName(name), latest }, rules, now)));
+      planned.push(...(await planModel({ index, document, now }, { id, name: parseModelName(name), latest }, rules)));
     }
     const last = rows.at(-1)?.name;
     if (model !== undefined || rows.length < MODELS_AT_ONCE || typeof last !== 'string') break;
@@ -69,14 +72,13 @@ interface Looked {
 }
 
 async function planModel(
-  index: Kysely<IndexTables>,
+  { index, document, now }: RetentionOptions,
   { id, name, latest }: Looked,
   rules: Retention,
-  now: Date,
 ): Promise<Releasable[]> {
   const versions = await index
     .selectFrom('versions')
-    .select(['number', 'published_at', 'size_bytes', 'label', 'label_shadowed'])
+    .select(['number', 'published_at', 'size_bytes', 'label', 'label_shadowed', 'stage'])
     .where('model_id', '=', id)
     .where('status', '<>', 'deleted')
     .orderBy('number', 'desc')
@@ -86,12 +88,15 @@ async function planModel(
   const held: HeldVersions = await holdsOf(index, id);
   const oldest = now.getTime() - rules.olderThanDays * DAY_MS;
   const reason = reasonOf(rules);
+  const isProtected = (stage: string | null): boolean =>
+    stage !== null && guardsOf(name, { kind: 'stage', name: stage }, document).length > 0;
   return versions
     .slice(rules.keepLast)
     .filter(
-      ({ number, published_at, label, label_shadowed }) =>
+      ({ number, published_at, label, label_shadowed, stage }) =>
         !named.has(number) &&
         !held.isHeld(number) &&
+        !isProtected(stage) &&
         !(rules.keepLabelled && label !== null && label_shadowed === 0) &&
         (rules.olderThanDays === 0 || Date.parse(published_at) < oldest),
     )
@@ -107,7 +112,7 @@ async function planModel(
 
 function reasonOf({ keepLast, keepLabelled, olderThanDays }: Retention): string {
   const parts = [
-    `not among the newest ${keepLast}`,
+    ...(keepLast > 0 ? [`not among the newest ${keepLast}`] : []),
     'no alias names it',
     ...(keepLabelled ? ['it has no label'] : []),
     ...(olderThanDays > 0 ? [`older than ${olderThanDays} days`] : []),
@@ -115,23 +120,32 @@ function reasonOf({ keepLast, keepLabelled, olderThanDays }: Retention): string 
   return `retention: ${parts.join(', ')}`;
 }
 
-/** Releases versions, each unless an alias or a hold names it by now; one that is gone already is left out. */
-export async function applyRetention(
-  planned: readonly Releasable[],
-  { registry, actor }: { readonly registry: Pick<Registry, 'deleteVersion'>; readonly actor: string },
-): Promise<Retained> {
-  const released: Releasable[] = [];
-  const kept: Retained['kept'][number][] = [];
-  for (const version of planned) {
-    const { model, number, reason } = version;
-    try {
-      await registry.deleteVersion({ name: model, selector: { kind: 'version', number } }, { actor, reason });
-      released.push(version);
-    } catch (error) {
-      if (isIngotError(error, 'version-not-found', 'model-not-found')) continue;
-      if (!isIngotError(error, 'refused', 'conflict')) throw error;
-      kept.push({ ...version, why: error.message });
+/** How versions are released. */
+export interface ReleaseOptions {
+  readonly registry: Pick<Registry, 'deleteVersion'>;
+  readonly actor: string;
+  /** Ends between two versions. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was released so far, which grows while more is. */
+export class Releases implements Retained {
+  readonly released: Releasable[] = [];
+  readonly kept: Retained['kept'][number][] = [];
+
+  /** Releases versions, each unless an alias or a hold names it by now; one that is gone already is left out. */
+  async release(planned: readonly Releasable[], { registry, actor, signal }: ReleaseOptions): Promise<void> {
+    for (const version of planned) {
+      if (signal?.aborted === true) return;
+      const { model, number, reason } = version;
+      try {
+        await registry.deleteVersion({ name: model, selector: { kind: 'version', number } }, { actor, reason });
+        this.released.push(version);
+      } catch (error) {
+        if (isIngotError(error, 'version-not-found', 'model-not-found')) continue;
+        if (!isIngotError(error, 'refused', 'conflict')) throw error;
+        this.kept.push({ ...version, why: error.message });
+      }
     }
   }
-  return { released, kept };
 }

@@ -195,6 +195,7 @@ const STARTERS: ReadonlySet<string> = new Set([
   'experiments',
   'audit_keys',
   'webhook_cursors',
+  'governance_schedules',
 ]);
 
 async function* linesIn(path: string): AsyncGenerator<string> {

@@ -178,6 +178,26 @@ test('retention lets go what nothing keeps, and a hold beats it and deletion', a
   expect((await ask('POST', '/api/v1/retention', { dryRun: false })).body.released).toMatchObject([{ number: 1 }]);
 });
 
+test('what is in a protected stage or under an alias stays, and what each run did is kept', async () => {
+  await policies({ retention: { keepLast: 0 }, stageRules: { Production: {} } });
+  await ask('PUT', `${PATH}/versions/1/stage`, { stage: 'production' });
+  await move(2);
+  // Version 3 is what `latest` means.
+  expect((await ask('POST', '/api/v1/retention', {})).body.planned).toEqual([]);
+  await ask('PUT', `${PATH}/versions/1/stage`, { stage: 'Archived' });
+  expect((await ask('GET', '/api/v1/retention')).body).toEqual({ items: [], nextAt: null });
+  const applied = await ask('POST', '/api/v1/retention', { dryRun: false, model: 'team/churn' });
+  expect(applied.body.released).toMatchObject([{ number: 1 }]);
+  expect((await ask('GET', '/api/v1/retention')).body.items).toMatchObject([
+    { actor: 'ada-admin', scheduled: false, model: 'team/churn', planned: 1, released: 1, kept: 0, releasedBytes: 1 },
+  ]);
+  const last = (await ask('GET', `${PATH}/history`)).body.items;
+  expect(last.find(({ kind }: { kind: string }) => kind === 'version-deleted')).toMatchObject({
+    actor: 'ada-admin',
+    reason: 'retention: no alias names it',
+  });
+});
+
 test('a wrong policy is refused with its place and changes nothing', async () => {
   await policies({ reasons: 'required' });
   const wrong = await policies({ aliases: { production: { conditions: ['auc >= '] } } });

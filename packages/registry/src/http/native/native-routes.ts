@@ -9,6 +9,7 @@ import { modelRoutes } from './model-routes.ts';
 import type { NativeRoutes } from './native-api.ts';
 import { policyRoutes } from './policy-routes.ts';
 import { resolveRoutes } from './resolve-routes.ts';
+import { retentionRoutes } from './retention-routes.ts';
 import { searchRoutes } from './search-routes.ts';
 import { stageRoutes } from './stages-routes.ts';
 import { versionRoutes } from './version-routes.ts';
@@ -25,6 +26,7 @@ export const NATIVE_ROUTES: readonly NativeRoutes[] = [
   lineageRoutes,
   stageRoutes,
   policyRoutes,
+  retentionRoutes,
   approvalRoutes,
   conditionRoutes,
   holdRoutes,

@@ -58,7 +58,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
     openLogRegistry({ blobs, actor: 'server', format, onEvent });
   const indexed = openIndexedRegistry({ database, blobs, openRegistry, log, now });
   const { index } = indexed;
-  const governance = openGovernance(indexed.registry, { database, index, authorizer, now });
+  const governance = openGovernance(indexed.registry, { database, index, authorizer, log, now, random });
   const { registry } = governance;
   const feed = new Feed({ database, index, log });
   const served = createServedContents({
