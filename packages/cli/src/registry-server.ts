@@ -10,6 +10,7 @@ import { startRegistryServer } from '@ingot/registry/server';
 import type { Context } from './context.ts';
 import type { Settings } from './settings/settings.ts';
 import { openStore } from './open.ts';
+import { parseAge } from './output/age.ts';
 import { toolVersion } from './tool-version.ts';
 import { workerDirectory } from './worker-directory.ts';
 
@@ -60,6 +61,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
       logRequests: settings.text('log') === 'json',
       traces: tracesOf(context),
       signIn: await signInOf(context),
+      retentionEveryMs: retentionEvery(settings),
       deploymentHistoryDays: settings.number('deployment-history'),
       version: toolVersion(),
       log: plan.log,
@@ -80,6 +82,18 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
 /** All goes through the server: for storages that clients do not reach. */
 function withoutAddresses({ signed: _, ...blobs }: BlobStore): BlobStore {
   return blobs;
+}
+
+const SHORTEST_RETENTION_MS = 60_000;
+
+function retentionEvery(settings: Settings): number | undefined {
+  const text = settings.text('retention-every');
+  if (text === undefined || text === '' || text === 'off') return undefined;
+  const everyMs = parseAge(text, 'retention-every');
+  if (everyMs >= SHORTEST_RETENTION_MS) return everyMs;
+  throw new IngotError('usage', `retention-every is "${text}"; retention runs once a minute at most`, {
+    hint: 'ingot up --retention-every 1d',
+  });
 }
 
 /** Traces go where the environment says, and nowhere else. */

@@ -8,7 +8,7 @@ import type { Settings } from './settings/settings.ts';
 
 /** A request to a registry server. */
 export interface ServerRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly body?: JsonValue;
   /** Default: the token that is kept for the server. */
   readonly authorization?: string;
@@ -72,9 +72,10 @@ function isRegistry(url: string, settings: Settings): boolean {
   return URL.canParse(address) && new URL(address).origin === serverOrigin(url);
 }
 
-/** A password goes out, or a token comes back. */
+/** A password or the secret of a webhook goes out, or a token comes back. */
 function tellsSecrets(path: string, body: JsonValue | undefined): boolean {
-  return path.startsWith('/sessions/device') || (body !== undefined && isJsonObject(body) && 'password' in body);
+  if (path.startsWith('/sessions/device')) return true;
+  return body !== undefined && isJsonObject(body) && ('password' in body || 'secret' in body);
 }
 
 async function send(address: string, init: RequestInit, url: string): Promise<Response> {

@@ -62,6 +62,11 @@ export const SETTINGS = {
     about: 'names, addresses and networks that webhooks may call though they are private; * allows all',
     fromProject: false,
   },
+  'retention-every': {
+    kind: 'text',
+    about: 'how often the registry server applies retention by itself, like 1d (default: when somebody asks)',
+    fromProject: false,
+  },
   log: { kind: ['text', 'json'], about: 'form of the log of servers' },
   'sign-in': {
     kind: 'path',

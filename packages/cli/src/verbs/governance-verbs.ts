@@ -82,6 +82,30 @@ export const GOVERNANCE_VERBS: readonly VerbSpec[] = [
     ],
   },
   {
+    name: 'retention',
+    about: 'let go the versions that no policy keeps, at a registry server',
+    group: 'tool',
+    verbs: [
+      {
+        name: 'run',
+        about: 'say which versions the policies let go, and release them',
+        group: 'tool',
+        args: [{ ...NAME, optional: true, about: 'only of this model (default: all)' }],
+        options: [
+          { name: 'dry-run', about: 'only say which' },
+          { name: 'yes', about: 'do not ask' },
+        ],
+        examples: ['ingot retention run --dry-run', 'ingot retention run team/churn --yes'],
+      },
+      {
+        name: 'log',
+        about: 'tell what runs of retention did, and when the next is due',
+        group: 'tool',
+        options: [{ name: 'limit', value: 'N', about: 'how many runs (default: 20)' }],
+      },
+    ],
+  },
+  {
     name: 'backup',
     about: 'copy what is only the registry server’s into one file, while it runs',
     group: 'serve',

@@ -28,6 +28,12 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
         setting: 'webhook-hosts',
       },
       {
+        name: 'retention-every',
+        value: 'AGE',
+        about: 'apply retention of the policies by itself: 1d, 12h (default: when somebody asks)',
+        setting: 'retention-every',
+      },
+      {
         name: 'log',
         value: 'FORM',
         about: 'text, or json: one object a line, also for each request',

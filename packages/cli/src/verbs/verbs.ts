@@ -9,6 +9,7 @@ import { SERVER_VERBS } from './server-verbs.ts';
 import { STORE_VERBS } from './store-verbs.ts';
 import { TOOL_VERBS } from './tool-verbs.ts';
 import type { VerbSpec } from './verb.ts';
+import { WEBHOOK_VERBS } from './webhook-verbs.ts';
 
 /** Every verb of this release, in the order of the help. */
 export const VERBS: readonly VerbSpec[] = [
@@ -21,6 +22,7 @@ export const VERBS: readonly VerbSpec[] = [
   ...SERVE_VERBS,
   ...SERVER_VERBS,
   ...ACCESS_VERBS,
+  ...WEBHOOK_VERBS,
   ...TOOL_VERBS,
 ];
 
