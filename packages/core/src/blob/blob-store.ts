@@ -41,6 +41,8 @@ export interface BlobCapabilities {
   /** Whether blobs are plain files that a local path names (`localPath`). */
   readonly localFiles: boolean;
   readonly readOnly: boolean;
+  /** Whether a write waits for {@link BlobWriteOptions.after} between its bytes and its name. Default: false. */
+  readonly waits?: boolean;
 }
 
 /** Options that every operation takes. */
@@ -61,6 +63,13 @@ export interface BlobWriteOptions extends BlobOptions {
    * deleted at once. Backends may make it durable all the same. Default: false.
    */
   readonly expendable?: boolean;
+  /** Whether the key is thought to be free: then nobody looks first, which only costs more when it is not. Default: false. */
+  readonly thoughtFree?: boolean;
+  /**
+   * What must have happened before the blob is there; its bytes may be written meanwhile. When it fails, nothing is there,
+   * and its error is thrown as it is. Only for backends that wait ({@link BlobCapabilities.waits}). Default: nothing.
+   */
+  readonly after?: Promise<unknown>;
 }
 
 /** Options of {@link BlobStore.read}. */

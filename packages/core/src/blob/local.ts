@@ -48,7 +48,13 @@ export interface LocalBlobStoreOptions {
   readonly randomId?: () => string;
 }
 
-const DISK: BlobCapabilities = { createIfAbsent: 'yes', stalenessMs: 0, localFiles: true, readOnly: false };
+const DISK: BlobCapabilities = {
+  createIfAbsent: 'yes',
+  stalenessMs: 0,
+  localFiles: true,
+  readOnly: false,
+  waits: true,
+};
 
 /** NFS remembers a missing file for up to a minute. */
 const SHARE: BlobCapabilities = {
@@ -56,6 +62,7 @@ const SHARE: BlobCapabilities = {
   stalenessMs: 60_000,
   localFiles: true,
   readOnly: false,
+  waits: true,
 };
 
 /** Requests of each operation are system calls on one file; a write flushes the file and its directory. */
@@ -110,10 +117,10 @@ class LocalBlobStore implements BlobStore {
   async write(
     key: string,
     body: Parameters<BlobStore['write']>[1],
-    { signal, expendable = false }: BlobWriteOptions = {},
+    { signal, expendable = false, thoughtFree = false, after }: BlobWriteOptions = {},
   ): Promise<'created' | 'exists'> {
     const path = this.#path(key, signal, 'blob.write');
-    if ((await this.stat(key, signal ? { signal } : {})) !== undefined)
+    if (!thoughtFree && (await this.stat(key, signal ? { signal } : {})) !== undefined)
       return expendable ? 'exists' : this.#alreadyThere(path);
     let temporary: string | undefined;
     try {
@@ -126,6 +133,7 @@ class LocalBlobStore implements BlobStore {
         await file.handle.close();
       }
       await written?.check(this.#files, file.path);
+      await waited(after);
       stopIfInterrupted(signal, 'blob.write');
       return await place(file.path, path, this.#directories, { useLinks: this.#useLinks, expendable });
     } catch (error) {
@@ -203,6 +211,15 @@ class LocalBlobStore implements BlobStore {
   async #discard(temporary: string): Promise<void> {
     await this.#files.remove(temporary).catch(() => {});
     await this.#files.remove(`${temporary}.d`).catch(() => {});
+  }
+}
+
+// What failed is neither the storage nor the body; it goes the same way.
+async function waited(after: Promise<unknown> | undefined): Promise<void> {
+  try {
+    await after;
+  } catch (cause) {
+    throw new BodyFailure('what the write had to wait for failed', { cause });
   }
 }
 

@@ -1,5 +1,5 @@
 import { IngotError } from '../errors.ts';
-import type { BlobBody, BlobEntry, BlobOptions, BlobStore, ByteRange } from './blob-store.ts';
+import type { BlobBody, BlobEntry, BlobOptions, BlobStore, BlobWriteOptions, ByteRange } from './blob-store.ts';
 import { checkBodySize } from './bytes.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey, compareKeys } from './key.ts';
@@ -31,7 +31,7 @@ export function createMemoryBlobStore(options: MemoryBlobStoreOptions = {}): Blo
 
   return {
     address: options.address ?? 'memory:',
-    capabilities: { createIfAbsent: 'yes', stalenessMs: 0, localFiles: false, readOnly: false },
+    capabilities: { createIfAbsent: 'yes', stalenessMs: 0, localFiles: false, readOnly: false, waits: true },
 
     async stat(key, { signal }: BlobOptions = {}) {
       checkKey(key);
@@ -54,11 +54,12 @@ export function createMemoryBlobStore(options: MemoryBlobStoreOptions = {}): Blo
       }
     },
 
-    async write(key, body, { signal }: BlobOptions = {}) {
+    async write(key, body, { signal, after }: BlobWriteOptions = {}) {
       checkKey(key);
       stopIfInterrupted(signal, 'blob.write');
       if (blobs.has(key)) return 'exists';
       const bytes = await gather(key, body, signal);
+      await after;
       if (blobs.has(key)) return 'exists';
       blobs.set(key, { bytes, modifiedAt: now() });
       return 'created';

@@ -106,10 +106,10 @@ export class EventLog<State> {
   async #write(position: LogSnapshot<State>, draft: EventDraft, id: string, options: AppendOptions) {
     const event = this.#compose(position, draft, id, options.actor ?? this.#tools.actor);
     const { seq } = event.head;
+    const told = this.#tools.beforeEvent?.(this.#prefix, event);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const written = await this.#tools.blobs.write(this.#view.files.key(seq), bodyOf(event.bytes), options);
-        if (written === 'created') return event;
+        if (await this.#created(event, told, options)) return event;
       } catch (error) {
         if (!isIngotError(error) || !error.retryable) throw error;
         const isThere = await this.#view.files.has(seq, options);
@@ -119,6 +119,21 @@ export class EventLog<State> {
       const standing = await this.event(seq, options);
       return standing.head.id === id ? event : undefined;
     }
+  }
+
+  /** Whoever is told before needs no time of its own where bytes can wait for their name. */
+  async #created(
+    { head, bytes }: StoredEvent & { readonly bytes: Uint8Array },
+    told: Promise<void> | undefined,
+    { signal }: AppendOptions,
+  ): Promise<boolean> {
+    const { blobs } = this.#tools;
+    const waits = told !== undefined && blobs.capabilities.waits === true;
+    // Failing while nobody waits for it yet is no failure without an owner.
+    told?.catch(() => {});
+    if (told !== undefined && !waits) await told;
+    const options = { thoughtFree: true, ...(signal && { signal }), ...(waits && { after: told }) };
+    return (await blobs.write(this.#view.files.key(head.seq), bodyOf(bytes), options)) === 'created';
   }
 
   #compose({ seq, digest, at }: LogSnapshot<State>, { kind, body, ignorable }: EventDraft, id: string, actor: string) {

@@ -21,14 +21,20 @@ export function parseHint(key: string): Hint | undefined {
   return log === undefined ? undefined : { log, seq: Number(seq) };
 }
 
+/** How long the events of one log that follow each other share a hint, in milliseconds. */
+const SHARED_MS = 250;
+
 /**
- * Leaves a hint of each event that was written, for servers that watch the store. One small blob an event, which nobody
- * waits for and which may be missing: whoever needs all events reads the logs.
+ * Leaves hints of events that were written, for servers that watch the store. The first of a log gets a small blob of its
+ * own, those that follow soon share the next one: a hint says how far a log is. Nobody waits for them and they may be
+ * missing: whoever needs all events reads the logs.
  */
 export class HintWriter {
   readonly #blobs: BlobStore;
   readonly #now: () => Date;
   readonly #running = new Set<Promise<void>>();
+  /** Logs that had a hint just now, and the newest event without one. */
+  readonly #recent = new Map<string, { seq: number | undefined; readonly timer: NodeJS.Timeout }>();
 
   constructor(blobs: BlobStore, now: () => Date) {
     this.#blobs = blobs;
@@ -38,13 +44,31 @@ export class HintWriter {
   /** @param prefix the log's place: `names`, `models/<id>`. */
   leave(prefix: string, seq: number): void {
     const log = prefix.replace(/^models\//, '');
+    const recent = this.#recent.get(log);
+    if (recent !== undefined) recent.seq = seq;
+    else this.#begin(log, seq);
+  }
+
+  #begin(log: string, seq: number): void {
     const key = `${hintPrefix(this.#now())}${log}.${String(seq).padStart(10, '0')}`;
     const writing = this.#write(key).finally(() => this.#running.delete(writing));
     this.#running.add(writing);
+    const timer = setTimeout(() => this.#end(log), SHARED_MS);
+    timer.unref();
+    this.#recent.set(log, { seq: undefined, timer });
+  }
+
+  #end(log: string): void {
+    const recent = this.#recent.get(log);
+    if (recent === undefined) return;
+    clearTimeout(recent.timer);
+    this.#recent.delete(log);
+    if (recent.seq !== undefined) this.#begin(log, recent.seq);
   }
 
   /** Waits for the hints on their way, a second at most. */
   async settled(): Promise<void> {
+    for (const log of [...this.#recent.keys()]) this.#end(log);
     if (this.#running.size === 0) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise((resolve) => {
@@ -56,7 +80,7 @@ export class HintWriter {
 
   async #write(key: string): Promise<void> {
     try {
-      await this.#blobs.write(key, bodyOf('{}\n'), { expendable: true });
+      await this.#blobs.write(key, bodyOf('{}\n'), { expendable: true, thoughtFree: true });
     } catch (error) {
       // Best effort: who may not write here, or cannot now, is found by those who read the logs.
       if (!isIngotError(error)) throw error;

@@ -12,6 +12,16 @@ export interface LogTools {
   readonly random: (size: number) => Uint8Array;
   /** Is told of each event that was written here, once it stands. Default: nobody is. */
   readonly onEvent?: ((log: string, event: StoredEvent) => void) | undefined;
+  /**
+   * Is told of each event that is about to be written here; the event stands only after this has ended, and is not
+   * written when it fails. What was told of may never stand. Default: nobody is.
+   */
+  readonly beforeEvent?: ((log: string, event: StoredEvent) => Promise<void>) | undefined;
+  /**
+   * Takes work that nobody waits for until the registry is closed. Where it is given the process stays: caches are written
+   * beside its answers, and what it saw a moment ago still counts. Default: all is waited for.
+   */
+  readonly beside?: ((work: Promise<void>) => void) | undefined;
   /** Is told once of each cache that had to be passed over. */
   readonly warn: (message: string) => void;
   /** Throws `refused` when this machine's clock is off. */

@@ -11,6 +11,9 @@ import { RunKeeper } from './run-keeper.ts';
 
 const LARGEST_BATCH = 64;
 
+/** How long an event that was seen counts as being there, for a process that stays. */
+const FRESH_MS = 1000;
+
 /**
  * One log as it is read: from what was remembered, else from heads and segments, and on by number until a miss. Every
  * event is checked against the one before.
@@ -23,6 +26,8 @@ export class LogView<State> {
   readonly #remembered: RememberedPosition<State> | undefined;
   #position: LogPosition<State> | undefined;
   #isVerified = false;
+  /** When the last known event was seen in the storage, by the clock that only goes forward. */
+  #seenAt = Number.NEGATIVE_INFINITY;
 
   /** @param start what a former process remembers; or `new` for a log that was made just now. Default: heads and segments say. */
   constructor(tools: LogTools, prefix: string, fold: Fold<State>, start?: RememberedPosition<State> | 'new') {
@@ -47,12 +52,16 @@ export class LogView<State> {
     const verifies = !this.#isVerified && !options.trusting;
     const check = verifies
       ? this.#verify(known, options)
-      : options.toWrite
+      : options.toWrite && !this.#isFresh
         ? this.#checkLast(known, options)
         : undefined;
     const [hasNext] = await Promise.all([this.files.has(known.seq + 1, options), check]);
     if (verifies) this.#isVerified = true;
     return hasNext ? this.#follow(known, options, 1) : known;
+  }
+
+  get #isFresh(): boolean {
+    return this.#tools.beside !== undefined && performance.now() - this.#seenAt < FRESH_MS;
   }
 
   /** Takes events that follow a position. Throws `tampered` when they do not. */
@@ -66,6 +75,7 @@ export class LogView<State> {
     }
     const slims = events.map((event) => slimEvent(this.#fold, event));
     const state = this.#fold.apply(position.state, slims, (seq) => this.files.key(seq));
+    this.#seenAt = performance.now();
     const run = position.run && this.runs.extend(position.run, slims, events);
     return this.#keep({ seq: last.head.seq, digest: last.digest, at: last.head.at, state, ...(run ? { run } : {}) });
   }
@@ -144,6 +154,7 @@ export class LogView<State> {
 
   async #checkLast({ seq }: LogSnapshot<State>, options: BlobOptions): Promise<void> {
     if (seq > 0 && !(await this.files.has(seq, options))) await this.missing(seq, options);
+    this.#seenAt = performance.now();
   }
 
   // What was remembered must still be in the log: a log that goes back or says something else was tampered with.

@@ -15,11 +15,14 @@ import { modelFold } from './model-fold.ts';
 import type { NamedModel, NamesState } from './names-fold.ts';
 import { namesFold } from './names-fold.ts';
 import { nearest } from '../nearest.ts';
-import type { OpenModel } from './record.ts';
+import type { OpenModel, ToldVersion } from './record.ts';
 import type { RememberedStates, SeenLog } from './remembered.ts';
 import type { BriefAt } from './shared-briefs.ts';
 
 const NAMES = 'names';
+
+/** How often a process that stays saves what it remembers, at most. */
+const RESIDENT_SAVES_MS = 10_000;
 
 interface OpenStore {
   readonly format: StoreFormat;
@@ -33,6 +36,7 @@ export class ModelDirectory {
   readonly #memory: RememberedStates | undefined;
   readonly #logs = new Map<string, EventLog<ModelState>>();
   readonly #saved = new Map<string, number>();
+  readonly #told = new Map<string, Map<number, ToldVersion>>();
   #store: Promise<OpenStore> | undefined;
   #nextSaveAt = 0;
 
@@ -131,24 +135,35 @@ export class ModelDirectory {
   }
 
   opened(named: NamedModel, { seq, at, state }: Pick<LogSnapshot<ModelState>, 'seq' | 'at' | 'state'>): OpenModel {
-    return { ...named, log: this.log(named.id), seq, at, state };
+    return { ...named, log: this.log(named.id), told: this.#toldOf(named.id), seq, at, state };
+  }
+
+  // A process that ends soon asks once.
+  #toldOf(id: string): Map<number, ToldVersion> {
+    const known = this.#told.get(id) ?? new Map<number, ToldVersion>();
+    if (this.tools.beside !== undefined) this.#told.set(id, known);
+    return known;
   }
 
   /** Drops what is known of a model that was deleted. */
   forget(id: string): void {
     this.#logs.delete(id);
+    this.#told.delete(id);
     this.#memory?.drop(id);
   }
 
   /** Remembers what was read since the last time; at most now and then unless `always`. */
   async remember(always = false): Promise<void> {
+    const { beside } = this.tools;
     const startedAt = performance.now();
     if (this.#memory === undefined || (!always && startedAt < this.#nextSaveAt)) return;
     this.#put(NAMES, namesFold, (await this.#store)?.names.known);
     for (const [id, log] of this.#logs) this.#put(id, modelFold, log.known, ({ state, at }) => briefOf(state, at));
-    await this.#memory.save();
+    const saving = this.#memory.save();
+    if (beside === undefined || always) await saving;
+    else beside(saving);
     const endedAt = performance.now();
-    this.#nextSaveAt = endedAt + Math.max(200, 20 * (endedAt - startedAt));
+    this.#nextSaveAt = endedAt + Math.max(beside === undefined ? 200 : RESIDENT_SAVES_MS, 20 * (endedAt - startedAt));
   }
 
   #put<State>(

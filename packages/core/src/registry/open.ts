@@ -24,6 +24,17 @@ export interface LogRegistryOptions {
   readonly random?: (size: number) => Uint8Array;
   /** Is told of each event that this registry has written: the log's place (`names`, `models/<id>`) and the event. Default: nobody is. */
   readonly onEvent?: (log: string, event: StoredEvent) => void;
+  /**
+   * Is told of each event that is about to be written; the event stands only after this has ended, and is not written when
+   * it fails. What was told of may never stand: somebody else may be faster. Default: nobody is.
+   */
+  readonly beforeEvent?: (log: string, event: StoredEvent) => Promise<void>;
+  /**
+   * Whether this process stays and writes again and again: heads, segments and what is remembered are then written beside
+   * its answers, until it is disposed; and an event that it saw as a log's last one within a second is not looked for again
+   * before the next. Default: false.
+   */
+  readonly resident?: boolean;
   /** Whether each event leaves a hint for servers that watch the store: one more small blob, which nobody waits for. Default: false. */
   readonly hints?: boolean;
   /** What is remembered between runs. Default: nothing, so that logs are read from their heads. */
@@ -49,6 +60,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
   const random = options.random ?? randomBytes;
   const { blobs, actor, memory } = options;
   const hints = options.hints ? new HintWriter(blobs, now) : undefined;
+  const beside = new Set<Promise<void>>();
   const tools = {
     blobs,
     actor,
@@ -60,6 +72,13 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
       hints?.leave(log, event.head.seq);
       options.onEvent?.(log, event);
     },
+    beforeEvent: options.beforeEvent,
+    beside: options.resident
+      ? (work: Promise<void>) => {
+          const running = work.finally(() => beside.delete(running));
+          beside.add(running);
+        }
+      : undefined,
     ...(memory ? { forgetHint: hintFor(memory) } : {}),
   };
   const directory = new ModelDirectory(tools, options.format ?? new FormatOnce(blobs), memory);
@@ -70,6 +89,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     ...createGovernanceWriter(directory),
     ...createPublisher(directory),
     [Symbol.asyncDispose]: async () => {
+      await Promise.all(beside);
       await hints?.settled();
       await directory.remember(true);
     },

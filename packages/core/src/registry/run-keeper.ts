@@ -19,6 +19,7 @@ export class RunKeeper<State> {
   readonly #files: LogFiles;
   readonly #cache: RunCache;
   #full: Run[] = [];
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(tools: LogTools, prefix: string, fold: Fold<State>, files: LogFiles) {
     this.#tools = tools;
@@ -52,10 +53,19 @@ export class RunKeeper<State> {
     return current;
   }
 
-  /** Writes what is due after an append. They only save reading: a failure is told and changes nothing. */
+  /** Writes what is due after an append, beside the answer where the process stays. */
   async save(position: LogPosition<State>, options: BlobOptions): Promise<void> {
     const due = this.#full;
     this.#full = [];
+    if (due.length === 0 && position.seq % HEAD_EVENTS !== 0) return;
+    const { beside } = this.#tools;
+    if (beside === undefined) return this.#write(due, position, options);
+    this.#saving = this.#saving.then(() => this.#write(due, position, {}));
+    beside(this.#saving);
+  }
+
+  // They only save reading: a failure is told and changes nothing.
+  async #write(due: readonly Run[], position: LogPosition<State>, options: BlobOptions): Promise<void> {
     try {
       const head = position.seq % HEAD_EVENTS === 0 ? await this.#runTo(position, options) : undefined;
       for (const run of [...due, ...(head ? [head] : [])]) await this.#cache.save(run, options);

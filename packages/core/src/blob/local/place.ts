@@ -27,7 +27,12 @@ export async function place(
 ): Promise<'created' | 'exists'> {
   const parent = { directories, expendable };
   if (useLinks) {
-    const linked = await withParent(target, parent, () => placeByLink(directories.files, temporary, target));
+    const linked = await withParent(
+      target,
+      parent,
+      () => placeByLink(directories.files, temporary, target),
+      (result) => (result === 'no-links' ? undefined : directories.files.unlink(temporary)),
+    );
     if (linked !== 'no-links') return linked;
   }
   return withParent(target, parent, () => placeByDirectory(temporary, target, directories));
@@ -45,13 +50,15 @@ async function withParent<T>(
   target: string,
   { directories, expendable }: { readonly directories: Directories; readonly expendable: boolean },
   attempt: () => Promise<T>,
+  afterwards: (result: T) => Promise<void> | undefined = () => undefined,
 ): Promise<T> {
   const parent = dirname(target);
   for (let tries = 1; ; tries += 1) {
     try {
       await (expendable ? directories.make(parent) : directories.ensure(parent));
       const result = await attempt();
-      if (!expendable) await syncDirectory(directories.files, parent);
+      // A temporary name is in another directory: it goes while this one is flushed.
+      await Promise.all([afterwards(result), expendable ? undefined : syncDirectory(directories.files, parent)]);
       return result;
     } catch (error) {
       if (systemErrorCode(error) !== 'ENOENT' || tries === ATTEMPTS) throw error;
@@ -71,11 +78,8 @@ async function placeByLink(
     const code = systemErrorCode(error) ?? '';
     if (NO_LINKS.includes(code)) return 'no-links';
     if (code !== 'EEXIST') throw error;
-    const result = await whoseIs(files, temporary, target);
-    await files.unlink(temporary);
-    return result;
+    return whoseIs(files, temporary, target);
   }
-  await files.unlink(temporary);
   return 'created';
 }
 
