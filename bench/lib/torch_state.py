@@ -41,7 +41,7 @@ def step_of(name: str, folder: Path, size: int) -> Callable[[], Any]:
         state = weights(size)
         return lambda: torch.save(state, folder / "model.pt")
     if name == "engine-push":
-        from ingot import engine
+        from ingot.commands import engine
 
         return lambda: engine.run(["push", str(folder / "model.pt"), "--name", "peer"], store=folder / "peer-store")
     if name == "ingot-push":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingot.engine import find_engine
+from ingot.commands.finding import find_engine
 
 
 @pytest.fixture(autouse=True)

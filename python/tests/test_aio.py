@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import ingot
-from ingot import engine
-from ingot.cancelling import Cancellation
+from ingot.commands import engine
+from ingot.commands.cancelling import Cancellation
 
 
 def double(rows: list[dict[str, float]]) -> list[float]:

@@ -18,13 +18,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import ingot
-from ingot.fingerprint import fingerprint
-from ingot.imports import imported_modules
-from ingot.lineage import check_clean, git_state, without_credentials
-from ingot.environment_lock import Hashing, installed_closure
-from ingot.markers import applies
-from ingot.profile import SMALLEST_CELL, profile_data
-from ingot.searches import search_results
+from ingot.captured.fingerprint import fingerprint
+from ingot.captured.lineage import check_clean, git_state, without_credentials
+from ingot.captured.profile import SMALLEST_CELL, profile_data
+from ingot.captured.searches import search_results
+from ingot.commands import engine
+from ingot.environments.imports import imported_modules
+from ingot.environments.lock import Hashing, installed_closure
+from ingot.environments.markers import applies
 from ingot.signature import infer_inputs
 
 RNG = np.random.default_rng(7)
@@ -66,8 +67,8 @@ def test_the_order_of_rows_and_columns_does_not_change_the_fingerprint_but_every
 
 
 def test_large_data_is_read_in_part_and_its_order_still_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ingot.fingerprint.MAX_CELLS", 20_000)
-    monkeypatch.setattr("ingot.fingerprint.CHUNK_ROWS", 1024)
+    monkeypatch.setattr("ingot.captured.fingerprint.MAX_CELLS", 20_000)
+    monkeypatch.setattr("ingot.captured.fingerprint.CHUNK_ROWS", 1024)
     data = RNG.random((9_000, 20))
     printed = fingerprint(data)
     assert fingerprint(data[RNG.permutation(9_000)]) == printed != fingerprint(data + 1e-9)
@@ -195,7 +196,7 @@ def test_hashes_come_from_the_installer_or_the_pins_stay_bare(monkeypatch: pytes
     lines = Hashing.start(pins).lines()
     assert [line.partition(" ")[0].lower() for line in lines] == [pin.lower() for pin in pins]
     assert len({"--hash=sha256:" in line for line in lines}) == 1
-    monkeypatch.setattr("ingot.environment_lock.find_uv", lambda: None)
+    monkeypatch.setattr("ingot.environments.lock.find_uv", lambda: None)
     assert Hashing.start(pins).lines() == pins
     with pytest.raises(ingot.EnvironmentFailed, match="needs uv"):
         Hashing.start(pins, online=True)
@@ -366,10 +367,10 @@ def test_the_card_is_generated_until_the_package_or_a_person_says_otherwise(stor
     assert version.model_card.startswith("---\nlibrary_name: sklearn\n")
     card = tmp_path / "card.md"
     card.write_text("# Mine\n")
-    ingot.engine.run(["edit", "churn", "--card", str(card)])
+    engine.run(["edit", "churn", "--card", str(card)])
     assert version.model_card == "# Mine\n"
     card.write_text("")
-    ingot.engine.run(["edit", "churn", "--card", str(card)])
+    engine.run(["edit", "churn", "--card", str(card)])
     assert version.model_card.startswith("---\n")
     package = tmp_path / "own"
     package.mkdir()
@@ -379,7 +380,7 @@ def test_the_card_is_generated_until_the_package_or_a_person_says_otherwise(stor
 
 
 def test_outside_of_a_repository_git_is_not_asked_for_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingot import lineage
+    from ingot.captured import lineage
 
     asked: list[str] = []
     monkeypatch.setattr(lineage, "_git", lambda _where, *words: asked.append(words[0]))
@@ -392,7 +393,7 @@ def test_outside_of_a_repository_git_is_not_asked_for_one(tmp_path: Path, monkey
 
 
 def test_what_asking_for_the_origin_raises_is_raised_by_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ingot import lineage
+    from ingot.captured import lineage
 
     monkeypatch.setattr(lineage, "capture_origin", lambda *_, **__: 1 / 0)
     waiting = lineage.origin_meanwhile()

@@ -19,7 +19,7 @@ import pytest
 from joblib.externals.loky import get_reusable_executor
 
 import ingot
-from ingot import engine
+from ingot.commands import engine
 from ingot.quietly import quietly
 
 pytestmark = pytest.mark.engine

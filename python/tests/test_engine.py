@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import ingot
-from ingot import engine
+from ingot.commands import engine, finding
 
 
 def script(path: Path, body: str) -> Path:
@@ -24,12 +24,12 @@ def script(path: Path, body: str) -> Path:
 def test_the_named_engine_comes_first(tmp_path: Path) -> None:
     named = tmp_path / "ingot.js"
     named.write_text("")
-    assert engine.find_engine({"INGOT_ENGINE": str(named), "INGOT_NODE": "/node"}) == ["/node", str(named)]
+    assert finding.find_engine({"INGOT_ENGINE": str(named), "INGOT_NODE": "/node"}) == ["/node", str(named)]
 
 
 def test_a_named_engine_that_is_not_there_is_an_error_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(ingot.EngineError, match="nowhere"):
-        engine.find_engine({"INGOT_ENGINE": str(tmp_path / "nowhere"), "PATH": ""})
+        finding.find_engine({"INGOT_ENGINE": str(tmp_path / "nowhere"), "PATH": ""})
 
 
 def test_an_engine_on_path_is_taken_but_never_the_own_console_script(tmp_path: Path) -> None:
@@ -38,14 +38,14 @@ def test_an_engine_on_path_is_taken_but_never_the_own_console_script(tmp_path: P
     script(own / "ingot", "from ingot.__main__ import main\nsys.exit(main())")
     script(other / "ingot", "")
     path = os.pathsep.join([str(own), str(other)])
-    assert engine.find_engine({"PATH": path}, package=tmp_path) == [str(other / "ingot")]
+    assert finding.find_engine({"PATH": path}, package=tmp_path) == [str(other / "ingot")]
 
 
 def test_the_wheels_own_engine_comes_before_path(tmp_path: Path) -> None:
     bundled = tmp_path / "_engine" / "bin" / "ingot.js"
     bundled.parent.mkdir(parents=True)
     bundled.write_text("")
-    assert engine.find_engine({"PATH": "", "INGOT_NODE": "/node"}, package=tmp_path) == ["/node", str(bundled)]
+    assert finding.find_engine({"PATH": "", "INGOT_NODE": "/node"}, package=tmp_path) == ["/node", str(bundled)]
 
 
 def test_a_clone_that_is_not_built_names_the_command_that_builds_it(tmp_path: Path) -> None:
@@ -53,13 +53,13 @@ def test_a_clone_that_is_not_built_names_the_command_that_builds_it(tmp_path: Pa
     (tmp_path / "packages/cli/bin/ingot.js").write_text("")
     (tmp_path / "rooms.json").write_text("{}")
     with pytest.raises(ingot.EngineError) as caught:
-        engine.find_engine({"PATH": ""}, package=tmp_path / "python/src/ingot")
+        finding.find_engine({"PATH": ""}, package=tmp_path / "python/src/ingot")
     assert caught.value.hint is not None and "npm run build" in caught.value.hint
 
 
 def test_no_engine_anywhere_is_an_error_with_a_hint(tmp_path: Path) -> None:
     with pytest.raises(ingot.EngineError) as caught:
-        engine.find_engine({"PATH": ""}, package=tmp_path)
+        finding.find_engine({"PATH": ""}, package=tmp_path)
     assert caught.value.code == "engine-missing"
     assert caught.value.hint
 
@@ -137,7 +137,7 @@ def test_ctrl_c_asks_the_engine_to_stop_once_and_waits_for_it(tmp_path: Path) ->
         "signal.signal(signal.SIGINT, stop)\nprint('ready', file=sys.stderr, flush=True)\ntime.sleep(60)"
     )
     fake = script(tmp_path / "fake", body)
-    code = "from ingot import engine\ntry:\n    engine.run(['ls'], progress=True)\nexcept KeyboardInterrupt:\n    print('interrupted')"
+    code = "from ingot.commands import engine\ntry:\n    engine.run(['ls'], progress=True)\nexcept KeyboardInterrupt:\n    print('interrupted')"
     child = subprocess.Popen(
         [sys.executable, "-c", code],
         env={**os.environ, "INGOT_ENGINE": str(fake)},
@@ -182,9 +182,9 @@ def test_the_clone_that_a_copy_was_installed_from_is_found(tmp_path: Path, monke
     (note / "direct_url.json").write_text(json.dumps({"url": (clone / "python").as_uri(), "dir_info": {}}))
     monkeypatch.syspath_prepend(str(site))
     environ = {"PATH": "", "INGOT_NODE": "/node"}
-    assert engine.find_engine(environ, package=site / "ingot") == ["/node", str(clone / "packages/cli/bin/ingot.js")]
+    assert finding.find_engine(environ, package=site / "ingot") == ["/node", str(clone / "packages/cli/bin/ingot.js")]
     with pytest.raises(ingot.EngineError):
-        engine.find_engine(environ, package=tmp_path / "another/ingot")
+        finding.find_engine(environ, package=tmp_path / "another/ingot")
 
 
 def test_a_node_is_asked_for_its_version_once_on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ingot
 import numpy as np
 import pytest
+
+import ingot
 
 sys.path.insert(0, str(Path(__file__).parent / "frameworks"))
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ingot.forking import unforked
+from ingot.commands.forking import unforked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing forks on Windows")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import ingot
-from ingot import engine, kept
+from ingot.commands import finding, kept
 
 pytestmark = pytest.mark.engine
 
@@ -55,7 +55,7 @@ def wait_for(happened: Callable[[], bool], seconds: float = 30) -> None:
 
 def test_calls_share_one_process_which_ends_with_this_one(store: Path) -> None:
     code = (
-        "import ingot, sys\nfrom ingot import kept\nseen = set()\nfor _ in range(2):\n    ingot.push(sys.argv[1], 'note')\n"
+        "import ingot, sys\nfrom ingot.commands import kept\nseen = set()\nfor _ in range(2):\n    ingot.push(sys.argv[1], 'note')\n"
         "    ingot.show('note')\n    seen.add(kept._idle.process.pid)\nprint(*seen)"
     )
     note = store.parent / "note.txt"
@@ -146,8 +146,8 @@ def test_one_that_goes_away_before_it_begins_is_replaced(store: Path, monkeypatc
 def test_an_engine_that_cannot_be_kept_is_not_asked_again(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = tmp_path / "asked"
     # As a script, wherever it was found: only then is it known which Node runs it.
-    monkeypatch.setenv("INGOT_ENGINE", os.path.realpath(engine.find_engine()[-1]))
-    node = engine.find_engine()[0]
+    monkeypatch.setenv("INGOT_ENGINE", os.path.realpath(finding.find_engine()[-1]))
+    node = finding.find_engine()[0]
     wrapper = tmp_path / "node"
     wrapper.write_text(f'#!/bin/sh\ncase "$*" in *__engine*) echo x >> "{asked}"; exit 2;; esac\nexec "{node}" "$@"\n')
     wrapper.chmod(0o755)
@@ -184,7 +184,7 @@ def _in_child() -> tuple[int | None, int | None]:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 def test_it_ends_when_its_program_is_killed(store: Path, tmp_path: Path) -> None:
-    code = "import ingot, sys, time\nfrom ingot import kept\ningot.push(sys.argv[1], 'note')\nprint(kept._idle.process.pid, flush=True)\ntime.sleep(60)"
+    code = "import ingot, sys, time\nfrom ingot.commands import kept\ningot.push(sys.argv[1], 'note')\nprint(kept._idle.process.pid, flush=True)\ntime.sleep(60)"
     note = tmp_path / "note.txt"
     note.write_text("x")
     child = subprocess.Popen([sys.executable, "-c", code, str(note)], stdout=subprocess.PIPE, text=True)
@@ -203,7 +203,7 @@ def _is_zombie(process: int) -> bool:
 
 
 def test_a_cancelled_call_leaves_no_process_that_another_could_get(store: Path, tmp_path: Path) -> None:
-    from ingot.cancelling import Cancellation
+    from ingot.commands.cancelling import Cancellation
 
     big = tmp_path / "big.bin"
     big.write_bytes(os.urandom(64 * 2**20))

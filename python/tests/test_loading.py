@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import ingot
-from ingot.environment_check import environment_mismatches, mending
+from ingot.environments.check import environment_mismatches, mending
 
 
 def double(rows: list[dict[str, Any]]) -> list[int]:

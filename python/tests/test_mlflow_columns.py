@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+
 from ingot._worker.flavors.mlflow import predictor
 
 

@@ -8,8 +8,8 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import ingot
-from ingot.capture import capture
-from ingot.example import rows_of, synthetic_row
+from ingot.captured.document import capture
+from ingot.captured.example import rows_of, synthetic_row
 from ingot.model import Model, ModelInfo
 from ingot.serializers import Saved, choose
 from ingot.signature import Feature, Signature, infer_inputs, infer_outputs

@@ -56,7 +56,7 @@ def test_in_a_kernel_errors_are_short_and_progress_is_one_line_that_goes_away(
 ) -> None:
     (tmp_path / "big.bin").write_bytes(os.urandom(2**26))
     cells = [
-        "import ingot, ingot.progress\ningot.progress.QUIET_SECONDS = 0",
+        "import ingot, ingot.commands.progress\ningot.commands.progress.QUIET_SECONDS = 0",
         "ingot.push('big.bin', 'big')",
         "ingot.load('big@prodction')",
     ]

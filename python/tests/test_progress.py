@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ingot import engine, progress
+from ingot.commands import engine, progress
 
 EVENTS = [{"phase": "store", "done": done, "total": 10, "text": f"storing model.pkl  {done} B of 10 B"} for done in (0, 5, 10)]
 

@@ -7,7 +7,7 @@ import importlib.metadata
 import pytest
 
 from ingot._worker.requirements_check import mismatch
-from ingot.requirements import mismatches
+from ingot.environments.requirements import mismatches
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from ingot import scratch
+from ingot.captured import scratch
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="locks as POSIX has them")
 
-HOLDS = "import sys, time; from ingot.scratch import scratch\nwith scratch() as at: (at / 'model.bin').write_text('x'); print(at, flush=True); time.sleep(60)"
+HOLDS = "import sys, time; from ingot.captured.scratch import scratch\nwith scratch() as at: (at / 'model.bin').write_text('x'); print(at, flush=True); time.sleep(60)"
 
 
 @pytest.fixture(autouse=True)

@@ -23,8 +23,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 import ingot
 from ingot._worker.loading import load_native
-from ingot.capture import capture_environment, capture_params, search_results
-from ingot.requirements import mismatches, pickle_globals, pins, split_modules
+from ingot.captured.document import capture_environment, capture_params, search_results
+from ingot.environments.requirements import mismatches, pickle_globals, pins, split_modules
 from ingot.serializers import Saved, choose
 from ingot.serializers.pickling import by_value
 from ingot.serializers.sklearn import is_fitted

@@ -19,7 +19,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import ingot
-from ingot.engine import find_engine
+from ingot.commands.finding import find_engine
 from ingot.follow import Models
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])

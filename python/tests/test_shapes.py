@@ -23,11 +23,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import ingot
-from ingot import requirements
 from ingot._worker.flavors import predictor
 from ingot._worker.outputs import to_tensors
-from ingot.capture import capture
+from ingot.captured.document import capture
 from ingot.convert import as_made
+from ingot.environments import requirements
 from ingot.kinds import plain
 from ingot.model import Model, ModelInfo, open_model
 from ingot.serializers import choose

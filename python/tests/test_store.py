@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import ingot
-from ingot import engine
+from ingot.commands import engine
 
 pytestmark = pytest.mark.engine
 

@@ -6,7 +6,7 @@ import sys
 
 from ingot_command import hand_over
 
-from .engine import find_engine
+from .commands.finding import find_engine
 from .errors import IngotError
 
 

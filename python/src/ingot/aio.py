@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .cancelling import Cancellation
+from .commands.cancelling import Cancellation
 from .loading import load
 from .model import Model
 from .pushing import push

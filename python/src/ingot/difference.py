@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any, Literal
 
-from . import engine
+from .commands import engine
 from .version import Store, Version
 
 Verdict = Literal["identical", "compatible", "breaking", "unknown"]

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from . import engine
+from .captured.example import plausible_row
+from .commands import engine
 from .errors import IngotError, NotFound, Unavailable, UsageError, error_from_document
-from .example import plausible_row
 from .model import Model, open_model
 from .version import Store
 

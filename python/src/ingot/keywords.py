@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict
 
-from .capture import Environment
+from .captured.document import Environment
 from .loading import Check, LoadEnvironment, Verify
 from .serializers import Serializer
 

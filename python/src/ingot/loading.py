@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from . import engine
 from .checks import one_of, reference, store_or_none, wrong
-from .environment_check import environment_mismatches
+from .commands import engine
+from .environments.check import environment_mismatches
 from .errors import UsageError
 from .model import Model, open_model
 from .version import Store, Version
@@ -70,7 +70,7 @@ def load(
 
 def open_isolated(words: list[str], store: Store) -> Model:
     """Loads what ``ingot pull …`` names into an environment of its own."""
-    from .isolated import IsolatedModel
+    from .environments.isolated import IsolatedModel
 
     def prepare() -> Mapping[str, Any]:
         document: Mapping[str, Any] = engine.run([*words, "--environment"], store=store)

@@ -16,7 +16,7 @@ from ._worker.loading import InvalidPackage as _InvalidPackage
 from ._worker.loading import load_native
 from ._worker.values import FrameRows
 from .card import model_card
-from .environment_check import environment_mismatches, mending
+from .environments.check import environment_mismatches, mending
 from .errors import EnvironmentMismatch, EnvironmentWarning, InvalidPackage, UsageError
 from .kinds import is_dataframe, plain
 from .live_classes import live_classes

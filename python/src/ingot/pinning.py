@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from . import engine
+from .commands import engine
 from .version import Store
 
 

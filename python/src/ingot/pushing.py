@@ -10,22 +10,22 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from . import engine
-from .agreement import check_lengths
-from .capture import Environment, add_profile, capture, capture_environment, check_metrics, data_signature
+from .captured.agreement import check_lengths
+from .captured.document import Environment, add_profile, capture, capture_environment, check_metrics, data_signature
+from .captured.hyperparameters import given_params
+from .captured.lineage import check_clean, origin_meanwhile
+from .captured.scratch import scratch
+from .captured.tensor_data import as_arrays
 from .checks import aliases, push_options
+from .commands import engine
+from .commands.forking import unforked
+from .environments.lock import Hashing
+from .environments.requirements import split_modules
 from .errors import InvalidPackage, NotFound, UsageError
-from .forking import unforked
-from .hyperparameters import given_params
 from .kinds import comes_from
-from .lineage import check_clean, origin_meanwhile
-from .environment_lock import Hashing
-from .requirements import split_modules
-from .scratch import scratch
 from .serializers import Saved, Serializer, choose
 from .serializers.describing import plugin_names, settled, write_flavor
 from .telling import warn
-from .tensor_data import as_arrays
 from .version import Store, Version, version_from_record
 
 if TYPE_CHECKING:

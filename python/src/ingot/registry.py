@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, overload
 
-from . import engine
 from .checks import reference, store_or_none, text, text_or_none, version_of
+from .commands import engine
 from .errors import UsageError
 from .listing import Listing, listing_of_history, listing_of_models, listing_of_versions
 from .version import Store, Version, version_from_record

@@ -9,9 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import engine
 from .card import card
 from .checks import wrong
+from .commands import engine
 from .signature import Signature
 
 if TYPE_CHECKING:

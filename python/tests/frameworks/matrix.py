@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 import ingot
-from ingot import engine
 from ingot._worker import flavors
+from ingot.commands import finding
 from ingot.serializers import choose
 
 #: How long a server may take for one answer: it loads the model first.
@@ -351,7 +351,7 @@ class Server:
         bin_directory = Path(sys.executable).parent
         environ = {**os.environ, "PATH": f"{bin_directory}{os.pathsep}{os.environ.get('PATH', '')}", "PYTHON": sys.executable}
         words = ["serve", *refs, "--load", "on-demand", "--env", "current", "--port", "0", "--spare", "0", "--memory", "6GB"]
-        command = [*engine.find_engine(), *words, "--timeout", str(ANSWER_SECONDS), "--json", "--registry", str(store)]
+        command = [*finding.find_engine(), *words, "--timeout", str(ANSWER_SECONDS), "--json", "--registry", str(store)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._log, env=environ, text=True)
         self.url = self._address()
 

@@ -16,11 +16,11 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, TensorDataset
 from torch_models_for_tests import TakesDict, TiedWords, TwoInputs  # noqa: E402
 
 from ingot._worker import flavors  # noqa: E402
-from ingot.capture import capture_example, capture_signature  # noqa: E402
+from ingot.captured.document import capture_example, capture_signature  # noqa: E402
+from ingot.captured.tensor_data import as_arrays  # noqa: E402
 from ingot.errors import InvalidPackage  # noqa: E402
 from ingot.live_classes import live_classes  # noqa: E402
 from ingot.serializers import choose  # noqa: E402
-from ingot.tensor_data import as_arrays  # noqa: E402
 
 ROWS = torch.randn(20, 4)
 LABELS = torch.zeros(20)

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
+from ..environments.requirements import top_modules
 from ..errors import InvalidPackage
 from ..kinds import is_array, is_dataframe, is_series
-from ..requirements import top_modules
 from .base import Saved
 from .pickling import write_pickle
 from .source import extract_source

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..requirements import pickle_globals, top_modules
+from ..environments.requirements import pickle_globals, top_modules
 from .base import Saved
 from .estimators import own_class
 

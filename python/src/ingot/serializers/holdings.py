@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ..environments.requirements import split_modules, top_modules
 from ..errors import InvalidPackage
 from ..kinds import comes_from
-from ..requirements import split_modules, top_modules
 
 _MAX_DEPTH = 8
 _MAX_PARTS = 20_000

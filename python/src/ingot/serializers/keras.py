@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..environments.requirements import split_modules, top_modules
 from ..errors import InvalidPackage
-from ..requirements import split_modules, top_modules
 from .base import Saved
 from .class_source import extract_classes
 

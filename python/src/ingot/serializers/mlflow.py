@@ -72,7 +72,7 @@ def _save_python(model: Any, path: Path, *, data: Any, code: tuple[Path, ...], s
 
 def _modules(path: Path) -> set[str]:
     """Installed modules that the pickle of a Python model names."""
-    from ..requirements import pickle_globals, split_modules, top_modules
+    from ..environments.requirements import pickle_globals, split_modules, top_modules
 
     found: set[str] = set()
     for pickle in path.glob("*.pkl"):

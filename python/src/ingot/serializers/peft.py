@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.flavors.transformers import input_of, task_of
+from ..environments.requirements import top_modules
 from ..errors import InvalidPackage
 from ..kinds import plain
 from ..origins import origin_of
-from ..requirements import top_modules
 from .base import Saved
 from .torch import class_name, moved
 from .transformers import is_hub_name, is_pretrained, part_of

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from ..environments.inner_imports import inner_imports
+from ..environments.requirements import pickle_globals, split_modules, top_modules
 from ..errors import InvalidPackage
-from ..inner_imports import inner_imports
-from ..requirements import pickle_globals, split_modules, top_modules
 from .culprit import find_culprit, what_it_is
 from .holdings import check_holdings
 

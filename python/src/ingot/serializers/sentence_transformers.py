@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ..requirements import top_modules
+from ..environments.requirements import top_modules
 from .base import Saved
 from .torch import class_name, moved
 from .transformers import parents_of

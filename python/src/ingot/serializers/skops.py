@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..environments.requirements import top_modules
 from ..errors import InvalidPackage
-from ..requirements import top_modules
 from .base import Saved
 from .sklearn import best_estimator, cannot_answer, check_fitted, marked, what_it_takes
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from ..requirements import split_modules, top_modules
+from ..environments.requirements import split_modules, top_modules
 
 _LOADS_GLOBAL = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 #: A constant whose text is longer is data, not code.

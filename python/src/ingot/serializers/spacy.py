@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..environments.requirements import split_modules
 from ..errors import InvalidPackage
 from ..kinds import comes_from
-from ..requirements import split_modules
 from .base import Saved
 
 

@@ -14,12 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..captured.tensor_data import arguments_of
+from ..environments.requirements import top_modules
 from ..errors import InvalidPackage
 from ..kinds import is_array, is_dataframe, is_series, loaded, plain
-from ..requirements import top_modules
 from .base import Saved
 from .class_source import extract_classes
-from ..tensor_data import arguments_of
 from .tensor_file import can_hold, dtype_name, write_tensors
 from .torch_tree import Described, Unsayable, describe
 

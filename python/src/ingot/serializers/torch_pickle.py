@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
+from ..environments.requirements import pickle_globals, split_modules, top_modules
 from ..errors import InvalidPackage
-from ..requirements import pickle_globals, split_modules, top_modules
 from .pickling import by_value, find_cloudpickle
 
 _FAILURES = (pickle.PicklingError, TypeError, AttributeError, RuntimeError)

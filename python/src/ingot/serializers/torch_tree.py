@@ -17,7 +17,7 @@ from types import FunctionType
 from typing import Any
 
 from .._worker.flavors._torch_tree import COMPUTING, STANDARD, is_plain, is_referable, may_be_named
-from ..requirements import split_modules, top_modules
+from ..environments.requirements import split_modules, top_modules
 from .tensor_file import can_hold, dtype_name
 
 #: What a Lightning module holds while it is trained, and what it is without a trainer.

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .._worker.flavors.transformers import SETTINGS, input_of, task_of
+from ..environments.requirements import top_modules
 from ..errors import InvalidPackage
 from ..origins import origin_of
-from ..requirements import top_modules
 from .base import Saved
 from .torch import class_name, moved
 
@@ -142,7 +142,7 @@ def _check_class(model: Any) -> None:
 
     if getattr(transformers, type(model).__name__, None) is type(model):
         return
-    from ..requirements import split_modules
+    from ..environments.requirements import split_modules
 
     home = type(model).__module__
     if home == "__main__" or split_modules(top_modules([home]))[1] or home.startswith("transformers_modules"):

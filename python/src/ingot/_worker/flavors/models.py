@@ -9,7 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import InvalidPackage, existing, predictor as predictor_of
+from . import InvalidPackage, existing
+from . import predictor as predictor_of
 
 _KINDS = {"dict": dict, "tuple": lambda parts: tuple(parts.values()), "list": lambda parts: list(parts.values())}
 

@@ -157,7 +157,7 @@ def own_source(root: Path, description: Mapping[str, Any]) -> Any:
 
     None where the package has no such file.
     """
-    from ..loading import allow_imports_from, _import_file  # noqa: PLC0415
+    from ..loading import _import_file, allow_imports_from  # noqa: PLC0415
 
     allow_imports_from(root)
     source = description.get("source")

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from .kinds import is_array, plain
+from ..kinds import is_array, plain
 
 #: Parameter values whose JSON is longer are shortened.
 MAX_PARAMETER = 500

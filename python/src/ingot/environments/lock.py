@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import EnvironmentFailed
+from ..errors import EnvironmentFailed
 from .markers import applies, marker_environment
 
 #: How long a push waits for what uv has in its cache, and for the index when it is asked.

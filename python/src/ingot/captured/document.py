@@ -10,25 +10,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ._worker.flavors import is_described, predictor
-from ._worker.requirements_check import installed_version
-from . import convert
+from .. import convert
+from .._worker.flavors import is_described, predictor
+from .._worker.requirements_check import installed_version
+from ..environments.imports import imported_modules
+from ..environments.lock import installed_closure
+from ..environments.requirements import pins, split_modules
+from ..errors import IngotError, InvalidPackage, UsageError
+from ..kinds import comes_from, is_array, is_dataframe, plain
+from ..quietly import quietly
+from ..serializers.base import Saved
+from ..signature import Feature, Signature, infer_inputs, infer_outputs, infer_tensors
+from ..telling import warn
 from .agreement import check_lengths, disagreement
-from .errors import IngotError, InvalidPackage, UsageError
 from .example import rows_of, synthetic_row
 from .fingerprint import fingerprint
 from .hyperparameters import capture_params, given_params, is_json
-from .imports import imported_modules
-from .kinds import comes_from, is_array, is_dataframe, plain
 from .lineage import capture_origin
-from .environment_lock import installed_closure
 from .profile import profile_data
-from .quietly import quietly
-from .requirements import pins, split_modules
 from .searches import search_results
-from .serializers.base import Saved
-from .signature import Feature, Signature, infer_inputs, infer_outputs, infer_tensors
-from .telling import warn
 
 #: Rows of X that are used to see what comes out. They are not kept.
 PROBE_ROWS = 8
@@ -204,7 +204,7 @@ def _made_up(data: Any, signature: Signature) -> dict[str, Any] | None:
 
 
 def _answers(model: Any, saved: Saved, signature: Signature, rows: list[dict[str, Any]]) -> list[Any] | None:
-    from .model import Model, ModelInfo
+    from ..model import Model, ModelInfo
 
     info = ModelInfo.unpublished(saved.flavor, signature)
     try:

@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .kinds import is_array, is_dataframe, is_series, loaded, plain
-from .signature import column_names
+from ..kinds import is_array, is_dataframe, is_series, loaded, plain
+from ..signature import column_names
 
 #: Bins and values with fewer rows than this are merged or left out.
 SMALLEST_CELL = 10

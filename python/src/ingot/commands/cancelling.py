@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from .errors import Interrupted
+from ..errors import Interrupted
 
 Stop = Callable[["subprocess.Popen[Any]"], None]
 

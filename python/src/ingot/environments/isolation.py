@@ -15,12 +15,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ._worker.frames import Connection
-from ._worker.values import NotCarried, decode, encode
-from ._worker.loading import TRUSTED_TYPES
-from .errors import EnvironmentFailed, IngotError, PredictionError, UsageError, error_from_document
+from .._worker.frames import Connection
+from .._worker.loading import TRUSTED_TYPES
+from .._worker.values import NotCarried, decode, encode
+from ..errors import EnvironmentFailed, IngotError, PredictionError, UsageError, error_from_document
 
-_SCRIPT = Path(__file__).resolve().parent / "_worker" / "isolated.py"
+_SCRIPT = Path(__file__).resolve().parent.parent / "_worker" / "isolated.py"
 _KEPT_LINES = 20
 _GRACE_SECONDS = 2.0
 

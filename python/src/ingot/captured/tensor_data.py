@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .kinds import is_array, loaded
+from ..kinds import is_array, loaded
 
 #: Rows that are taken of a dataset whose rows only come one by one.
 FIRST_ROWS = 32

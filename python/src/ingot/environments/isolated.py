@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import EnvironmentMismatch, EnvironmentWarning, UsageError
+from ..model import Model, ModelInfo
+from ..telling import warn
 from . import leases
-from .environment_check import holds_bytecode
-from .errors import EnvironmentMismatch, EnvironmentWarning, UsageError
+from .check import holds_bytecode
 from .isolation import IsolatedProcess
-from .model import Model, ModelInfo
-from .telling import warn
 
 
 class _Elsewhere(UsageError, AttributeError):

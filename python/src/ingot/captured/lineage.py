@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .errors import PolicyRefused
-from .forking import unforked
+from ..commands.forking import unforked
+from ..errors import PolicyRefused
 
 
 def capture_origin(directory: str | os.PathLike[str] | None = None, *, author: str | None = None) -> dict[str, Any]:

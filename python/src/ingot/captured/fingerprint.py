@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .kinds import is_array, is_dataframe, is_series, loaded, plain
-from .signature import column_names
+from ..kinds import is_array, is_dataframe, is_series, loaded, plain
+from ..signature import column_names
 
 #: Of data with more cells than this only some rows are read, chosen by what they hold.
 MAX_CELLS = 10_000_000

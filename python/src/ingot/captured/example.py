@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .kinds import is_array, is_dataframe, is_missing, is_series, plain
-from .signature import Feature
+from ..kinds import is_array, is_dataframe, is_missing, is_series, plain
+from ..signature import Feature
 
 #: A text may appear in an example only when at least this many rows share it.
 SHARED_BY = 5

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ._worker.requirements_check import installed_version
+from .._worker.requirements_check import installed_version
 
 #: Distributions whose own dependencies decide what a model computes; these are pinned with them.
 COMPANIONS = {"scikit-learn": ("numpy", "scipy")}

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..kinds import is_array
 from .hyperparameters import UNSAYABLE, parameter
-from .kinds import is_array
 
 #: What estimators that search by themselves (``LassoCV``, ``LogisticRegressionCV``, ``RFECV``) call their choice.
 _CHOSEN = ("alpha_", "C_", "l1_ratio_", "n_features_")

@@ -75,7 +75,7 @@ def _mismatch(line: str) -> tuple[str | None, bool]:
     if _PINNED.match(line):
         other, missing = mismatches([line])
         return next(iter([*missing, *other]), None), bool(missing)
-    from ._worker.requirements_check import mismatch
+    from .._worker.requirements_check import mismatch
 
     text = mismatch(line)
     return text, text is not None and text.endswith("not installed")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
-from .errors import InvalidPackage
-from .kinds import is_dataframe
-from .signature import column_names
+from ..errors import InvalidPackage
+from ..kinds import is_dataframe
+from ..signature import column_names
 
 
 def disagreement(model: Any, data: Any) -> str | None:
