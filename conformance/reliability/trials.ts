@@ -5,6 +5,7 @@ import { powerCuts } from './power-cuts.ts';
 import { killCalls } from './kill-calls.ts';
 import { kills } from './kills.ts';
 import { apiFuzz } from './registry/api-fuzz.ts';
+import { outages } from './registry/outages.ts';
 import { serverKills } from './registry/server-kills.ts';
 import { twoServers } from './registry/two-servers.ts';
 import type { Trial } from './trial.ts';
@@ -21,5 +22,6 @@ export const TRIALS: readonly Trial[] = [
   badLines,
   serverKills,
   twoServers,
+  outages,
   apiFuzz,
 ];

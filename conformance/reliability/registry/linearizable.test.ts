@@ -50,6 +50,18 @@ describe('the checker of histories', () => {
     expect(isLinearizable([first, lost, read(7, [5, 6]), read(1, [7, 8])], ALIAS)).toBe(false);
   });
 
+  test('takes many that were not answered, alike or not, and still finds what none of them explains', () => {
+    const lost = Array.from({ length: 40 }, (_, at) => ({
+      action: 'publish' as const,
+      calledAt: 2 + at / 100,
+      returnedAt: NEVER,
+    }));
+    const publish = (answer: number, calledAt: number) =>
+      ({ action: 'publish', answer, calledAt, returnedAt: calledAt + 0.5 }) as const;
+    expect(isLinearizable([publish(1, 1), ...lost, publish(30, 5), publish(43, 6)], NUMBERS)).toBe(true);
+    expect(isLinearizable([publish(1, 1), ...lost, publish(30, 5), publish(44, 6)], NUMBERS)).toBe(false);
+  });
+
   test('finds a number given twice, one left out, and one that goes back', () => {
     const publish = (answer: number, calledAt: number) =>
       ({ action: 'publish', answer, calledAt, returnedAt: calledAt + 5.5 }) as const;

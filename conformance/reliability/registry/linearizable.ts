@@ -47,6 +47,7 @@ export function isLinearizable<State, Action, Answer>(
   model: Sequential<State, Action, Answer>,
 ): boolean {
   const head = entriesOf(history);
+  const twins = earlierTwins(history);
   const answered = history.filter(({ answer }) => answer !== undefined).length;
   const seen = new Set<string>();
   const taken: Taken<State, Action, Answer>[] = [];
@@ -55,7 +56,10 @@ export function isLinearizable<State, Action, Answer>(
   while (doneAnswered < answered) {
     if (entry?.isCall === true) {
       const { action, answer } = entry.operation;
-      const after = model.step(state, action, answer);
+      // Of several alike without answers, one is as good as the other: the first is taken first.
+      const twin = twins[entry.number];
+      const isTurn = twin === undefined || (done & (1n << BigInt(twin))) !== 0n;
+      const after = isTurn ? model.step(state, action, answer) : undefined;
       const bits: bigint = done | (1n << BigInt(entry.number));
       if (after !== undefined && isNew(seen, `${bits.toString(36)} ${model.key(after)}`)) {
         taken.push({ entry, before: state, isPure: answer !== undefined && model.key(after) === model.key(state) });
@@ -79,6 +83,19 @@ export function isLinearizable<State, Action, Answer>(
     }
   }
   return true;
+}
+
+/** Of each operation without an answer: the last one before it that asks the same and has none either. */
+function earlierTwins<Action, Answer>(history: readonly Operation<Action, Answer>[]): (number | undefined)[] {
+  const twins: (number | undefined)[] = [];
+  const last = new Map<string, number>();
+  const lost = [...history.entries()].filter(([, { answer }]) => answer === undefined);
+  for (const [number, { action }] of lost.sort(([, a], [, b]) => a.calledAt - b.calledAt)) {
+    const key = JSON.stringify(action);
+    twins[number] = last.get(key);
+    last.set(key, number);
+  }
+  return twins;
 }
 
 function isNew(seen: Set<string>, key: string): boolean {

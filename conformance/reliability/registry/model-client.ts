@@ -10,7 +10,7 @@ import { createHttpRegistry } from '@ingot/core/registry/http/http-registry';
 import { openServerClient } from '@ingot/core/registry/http/server-client';
 import type { Registry } from '@ingot/core/registry/registry';
 import { fingerprint } from '../judge.ts';
-import { ask, type Reply } from './ask.ts';
+import type { ask, Reply } from './ask.ts';
 import { Possible } from './possible.ts';
 
 /** What all clients of a trial have written together. */
@@ -23,6 +23,10 @@ export interface Shared {
   /** Fingerprints of all that anybody began to push. */
   readonly attempted: Set<string>;
   readonly failures: string[];
+  /** How servers are asked. */
+  readonly ask: typeof ask;
+  /** Value of the `Authorization` header. Default: the server lets in everybody. */
+  readonly authorization?: string | undefined;
   /** Counts what was acknowledged, and what was not, by name. */
   count(what: string): void;
 }
@@ -45,7 +49,7 @@ let packages = 0;
 
 /** Writes a package of its own and gives its directory and fingerprint. */
 export function writePackage(
-  { directory, random, attempted }: Shared,
+  { directory, random, attempted }: Pick<Shared, 'directory' | 'random' | 'attempted'>,
   bytes = 20_000,
 ): { path: string; print: string } {
   packages += 1;
@@ -59,6 +63,11 @@ export function writePackage(
   const print = fingerprint(files);
   attempted.add(print);
   return { path, print };
+}
+
+/** Whether a server said something about what it was asked for. */
+export function isAnswer<Body>(reply: Reply<Body> | undefined): reply is Reply<Body> {
+  return reply !== undefined && reply.status !== 503;
 }
 
 /** Publishes, moves an alias and edits, in a model that is its own. */
@@ -81,8 +90,9 @@ export class ModelClient implements Client {
 
   /** Opens the server as the command line does. */
   static async open(shared: Shared, name: string): Promise<ModelClient> {
-    const client = await openServerClient(shared.url, { env: {}, actor: name, retry: { attempts: 2 } });
-    const blobs = await openServerBlobStore(shared.url, { env: { INGOT_RETRIES: '1' }, direct: false });
+    const { authorization } = shared;
+    const client = await openServerClient(shared.url, { env: {}, authorization, actor: name, retry: { attempts: 2 } });
+    const blobs = await openServerBlobStore(shared.url, { env: { INGOT_RETRIES: '1' }, authorization, direct: false });
     const journals = join(shared.directory, `journals-${name}`);
     const options = { now: () => new Date(), format: new FormatOnce(blobs), journals };
     const contents = createServerContentStore(blobs, options);
@@ -126,7 +136,7 @@ export class ModelClient implements Client {
   }
 
   async #move(number: number): Promise<boolean> {
-    const reply = await ask(`${this.#url}/aliases/production`, { method: 'PUT', body: { number } });
+    const reply = await this.#shared.ask(`${this.#url}/aliases/production`, { method: 'PUT', body: { number } });
     return this.#heard(reply, { what: 'alias moves', known: this.#alias, value: number });
   }
 
@@ -135,7 +145,10 @@ export class ModelClient implements Client {
     const note = `edit ${this.#edits}`;
     const known = this.#notes.get(number) ?? new Possible<string | undefined>(undefined);
     this.#notes.set(number, known);
-    const reply = await ask(`${this.#url}/versions/${number}`, { method: 'PATCH', body: { tags: { note } } });
+    const reply = await this.#shared.ask(`${this.#url}/versions/${number}`, {
+      method: 'PATCH',
+      body: { tags: { note } },
+    });
     return this.#heard(reply, { what: 'edits', known, value: note });
   }
 
@@ -150,11 +163,11 @@ export class ModelClient implements Client {
   }
 
   async verify(): Promise<void> {
-    const alias = await ask<{ number?: number }>(`${this.#url}/aliases/production`);
-    if (alias !== undefined) this.#compare('production', this.#alias.read(alias.body.number));
+    const alias = await this.#shared.ask<{ number?: number }>(`${this.#url}/aliases/production`);
+    if (isAnswer(alias)) this.#compare('production', this.#alias.read(alias.body.number));
     for (const number of this.#mine.slice(-5)) {
-      const version = await ask<{ tags?: { note?: string } }>(`${this.#url}/versions/${number}`);
-      if (version === undefined) return;
+      const version = await this.#shared.ask<{ tags?: { note?: string } }>(`${this.#url}/versions/${number}`);
+      if (!isAnswer(version)) return;
       if (version.status !== 200) this.#compare(`version ${number}`, `is answered with ${version.status}`);
       else this.#compare(`the note of version ${number}`, this.#notes.get(number)?.read(version.body.tags?.note));
     }

@@ -41,6 +41,12 @@ export class RegistryProcess implements AsyncDisposable {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  /** Process id; undefined: it does not run, because it was ended or ended by itself. */
+  get pid(): number | undefined {
+    const child = this.#child;
+    return child?.exitCode === null && child.signalCode === null ? child.pid : undefined;
+  }
+
   /** The end of what it has logged. */
   get printed(): string {
     return this.#printed;

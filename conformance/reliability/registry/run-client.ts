@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { ask, type Reply } from './ask.ts';
-import type { Client, Shared } from './model-client.ts';
+import type { Reply } from './ask.ts';
+import { type Client, isAnswer, type Shared } from './model-client.ts';
 import { Possible } from './possible.ts';
 
 const STEPS_OF_A_RUN = 30;
@@ -61,7 +61,7 @@ export class RunClient implements Client {
   async #upload(run: Run, path: string): Promise<boolean> {
     const bytes = Buffer.alloc(30_000, `${this.#name} ${path} ${this.#shared.random()}`);
     const url = this.#artifact(run, path);
-    const reply = this.#heard('artifacts of runs', await ask(url, { method: 'PUT', body: bytes }));
+    const reply = this.#heard('artifacts of runs', await this.#shared.ask(url, { method: 'PUT', body: bytes }));
     if (reply !== undefined) run.artifacts.set(path, hashOf(bytes));
     return reply !== undefined;
   }
@@ -72,7 +72,7 @@ export class RunClient implements Client {
 
   async #call<Body>(what: string, path: string, body: object): Promise<Reply<Body> | undefined> {
     const url = `${this.#shared.url}/api/2.0/mlflow/${path}`;
-    return this.#heard(what, await ask<Body>(url, { method: 'POST', body }));
+    return this.#heard(what, await this.#shared.ask<Body>(url, { method: 'POST', body }));
   }
 
   /** The reply when it acknowledges. */
@@ -89,33 +89,35 @@ export class RunClient implements Client {
   }
 
   async #look(run: Run): Promise<void> {
-    const { url, failures } = this.#shared;
+    const { url, failures, ask } = this.#shared;
     const history = await ask<{ metrics?: { step: number }[] }>(
       `${url}/api/2.0/mlflow/metrics/get-history?run_id=${run.id}&metric_key=loss`,
     );
-    if (history === undefined) return;
+    if (!isAnswer(history)) return;
     const logged = new Set((history.body.metrics ?? []).map(({ step }) => Number(step)));
     for (const step of run.steps)
       if (!logged.has(step)) failures.push(`step ${step} of run ${run.id} is lost (${history.status})`);
     const told = await ask<{ run?: { data: { tags?: { key: string; value: string }[] } } }>(
       `${url}/api/2.0/mlflow/runs/get?run_id=${run.id}`,
     );
-    if (told === undefined) return;
+    if (!isAnswer(told)) return;
     const wrong = run.tag.read(told.body.run?.data.tags?.find(({ key }) => key === 'note')?.value);
     if (wrong !== undefined) failures.push(`the tag of run ${run.id} ${wrong}`);
     for (const [path, hash] of [...run.artifacts].slice(-3)) {
-      const bytes = await bytesOf(this.#artifact(run, path));
+      const bytes = await this.#bytesOf(this.#artifact(run, path));
       if (bytes !== undefined && hashOf(bytes) !== hash)
         failures.push(`artifact ${path} of run ${run.id} is not what was sent`);
     }
   }
-}
 
-async function bytesOf(url: string): Promise<Uint8Array | undefined> {
-  try {
-    return new Uint8Array(await (await fetch(url)).arrayBuffer());
-  } catch {
-    return undefined; // The server is away.
+  async #bytesOf(url: string): Promise<Uint8Array | undefined> {
+    const { authorization } = this.#shared;
+    try {
+      const response = await fetch(url, { headers: { ...(authorization !== undefined && { authorization }) } });
+      return response.status === 503 ? undefined : new Uint8Array(await response.arrayBuffer());
+    } catch {
+      return undefined; // The server, or what it reads from, is away.
+    }
   }
 }
 

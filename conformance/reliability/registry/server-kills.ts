@@ -6,15 +6,13 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalBlobStore } from '@ingot/core/blob/local';
-import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { randomOf } from '@ingot/core/seeded-random';
 import { openDatabase } from '@ingot/registry/database/database';
-import { rebuildIndex } from '@ingot/registry/index/rebuild';
-import { indexRows } from '@ingot/registry/index/testing/index-rows';
-import { fillVersionFiles } from '@ingot/registry/index/version-files';
 import { runIngot, workDirectory } from '../command.ts';
 import { observe } from '../judge.ts';
 import type { Outcome, Trial, TrialOptions } from '../trial.ts';
+import { ask } from './ask.ts';
+import { lookAtIndex } from './look-at-index.ts';
 import { type Client, ModelClient, type Shared, writePackage } from './model-client.ts';
 import { RegistryProcess } from './registry-process.ts';
 import { RunClient } from './run-client.ts';
@@ -62,6 +60,7 @@ class Killing {
       versions: new Map(),
       attempted: new Set(),
       failures: [],
+      ask,
       count: (what) => void this.#counts.set(what, (this.#counts.get(what) ?? 0) + 1),
     };
   }
@@ -137,24 +136,8 @@ class Killing {
   async #lookAtIndex(): Promise<void> {
     const blobs = createLocalBlobStore(join(this.#cwd, 'store'));
     await using database = await openDatabase({ directory: join(this.#cwd, 'state') });
-    const { index } = database;
-    // Names of files come into an index some time after the versions.
-    const contents = createBlobContentStore(blobs);
-    const fill = { index, contents, log: (_: string, message: string) => this.shared.failures.push(message) };
-    await fillVersionFiles(fill);
-    const followed = await indexRows(index);
-    const { problems } = await rebuildIndex({ index, blobs, now: () => new Date() });
-    await fillVersionFiles(fill);
-    this.shared.failures.push(...problems.map(({ log, message }) => `rebuilding: ${log}: ${message}`));
-    const rebuilt = await indexRows(index);
-    let rows = 0;
-    for (const [table, expected] of Object.entries(rebuilt)) {
-      rows += expected.length;
-      const extra = (followed[table] ?? []).filter((row) => !expected.includes(row));
-      const missing = expected.filter((row) => !(followed[table] ?? []).includes(row));
-      for (const row of extra) this.shared.failures.push(`index: ${table} has ${row}, a rebuilt one does not`);
-      for (const row of missing) this.shared.failures.push(`index: ${table} lacks ${row}, a rebuilt one does not`);
-    }
+    const { rows, failures } = await lookAtIndex(database.index, blobs);
+    this.shared.failures.push(...failures);
     this.#counts.set('rows of the index, each as in a rebuilt one', rows);
   }
 
