@@ -25,6 +25,7 @@ export const GOVERNANCE_VERBS: readonly VerbSpec[] = [
     options: [
       { name: 'alias', value: 'ALIAS', about: 'the alias (default: production)' },
       { name: 'stage', value: 'STAGE', about: 'or: the stage' },
+      { name: 'withdraw', about: 'take back the approval that you have given' },
       REASON,
     ],
     examples: ['ingot approve churn:8 -m "looked at the report"', 'ingot approve churn:8 --stage Production'],

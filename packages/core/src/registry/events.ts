@@ -29,6 +29,7 @@ export const MODEL_KINDS = [
   'attached',
   'stage-set',
   'approval-given',
+  'approval-withdrawn',
   'hold-set',
   'hold-released',
 ] as const;

@@ -1,11 +1,11 @@
 import { IngotError } from '../errors.ts';
-import type { ModelName } from '../ref.ts';
+import type { ModelName, Reference } from '../ref.ts';
 import { parseAlias } from '../ref.ts';
 import { compact } from './fields.ts';
 import { appendTo, checkStage, reasoned } from './log-writer.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import type { ModelState } from './model-fold.ts';
-import type { Approval, ApprovalPurpose, HoldRecord, Registry } from './registry.ts';
+import type { Approval, ApprovalOptions, ApprovalPurpose, HoldRecord, Registry } from './registry.ts';
 import { numbered, selectVersion } from './select.ts';
 
 const HOLD = /^[^\p{C}\s](?:[^\p{C}]{0,98}[^\p{C}\s])?$/u;
@@ -14,31 +14,14 @@ const MOST_HOLDS = 1000;
 /** Makes the methods of a registry that give approvals and put holds on models. */
 export function createGovernanceWriter(
   directory: ModelDirectory,
-): Pick<Registry, 'approve' | 'setHold' | 'releaseHold'> {
+): Pick<Registry, 'approve' | 'withdrawApproval' | 'setHold' | 'releaseHold'> {
+  const given = (kind: string, about: About, options: ApprovalOptions) =>
+    writeApproval(directory, kind, about, options);
   return {
-    async approve(reference, purpose, options = {}) {
-      checkPurpose(purpose);
-      const model = await directory.open(reference.name, { ...options, toWrite: true });
-      let approved: Pick<Approval, 'number' | 'manifest'> | undefined;
-      const { snapshot } = await appendTo(
-        directory,
-        model,
-        (state) => {
-          const { number, manifest } = selectVersion(model.name, state, reference.selector);
-          if (options.manifest !== undefined && options.manifest !== manifest)
-            throw new IngotError('conflict', `version ${number} of "${model.name}" is not the one that was looked at`, {
-              hint: `ingot show ${model.name}:${number}`,
-              details: { number, manifest, given: options.manifest },
-            });
-          approved = { number, manifest };
-          const body = compact({ number, manifest, ...purpose, role: options.role });
-          return { kind: 'approval-given', body: reasoned(body, options.reason) };
-        },
-        options,
-      );
-      const { number, manifest } = approved ?? selectVersion(model.name, snapshot.state, reference.selector);
-      return { model: model.name, modelId: model.id, number, manifest, purpose };
-    },
+    approve: (reference, purpose, options = {}) => given('approval-given', { reference, purpose }, options),
+    // What older releases do not know changes nothing that they read.
+    withdrawApproval: (reference, purpose, options = {}) =>
+      given('approval-withdrawn', { reference, purpose, ignorable: true }, options),
 
     async setHold(name, hold, options = {}) {
       checkHold(hold.hold);
@@ -71,6 +54,41 @@ export function createGovernanceWriter(
       );
     },
   };
+}
+
+interface About {
+  readonly reference: Reference;
+  readonly purpose: ApprovalPurpose;
+  readonly ignorable?: true;
+}
+
+async function writeApproval(
+  directory: ModelDirectory,
+  kind: string,
+  { reference, purpose, ignorable }: About,
+  options: ApprovalOptions,
+): Promise<Approval> {
+  checkPurpose(purpose);
+  const model = await directory.open(reference.name, { ...options, toWrite: true });
+  let approved: Pick<Approval, 'number' | 'manifest'> | undefined;
+  const { snapshot } = await appendTo(
+    directory,
+    model,
+    (state) => {
+      const { number, manifest } = selectVersion(model.name, state, reference.selector);
+      if (options.manifest !== undefined && options.manifest !== manifest)
+        throw new IngotError('conflict', `version ${number} of "${model.name}" is not the one that was looked at`, {
+          hint: `ingot show ${model.name}:${number}`,
+          details: { number, manifest, given: options.manifest },
+        });
+      approved = { number, manifest };
+      const body = compact({ number, manifest, ...purpose, role: options.role });
+      return { kind, body: reasoned(body, options.reason), ...(ignorable && { ignorable }) };
+    },
+    options,
+  );
+  const { number, manifest } = approved ?? selectVersion(model.name, snapshot.state, reference.selector);
+  return { model: model.name, modelId: model.id, number, manifest, purpose };
 }
 
 function checkPurpose(purpose: ApprovalPurpose): void {

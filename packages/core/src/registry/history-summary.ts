@@ -43,6 +43,7 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
   'stage-set': (body) =>
     `version ${say(body.number)} ${body.stage === null ? 'is in no stage any more' : `moved to stage ${say(body.stage)}`}`,
   'approval-given': (body) => `version ${say(body.number)} approved${purposeOf(body)}`,
+  'approval-withdrawn': (body) => `approval of version ${say(body.number)}${purposeOf(body)} withdrawn`,
   'hold-set': (body) =>
     `deletion of ${typeof body.number === 'number' ? `version ${body.number}` : 'the model'} forbidden (hold ${say(body.hold)})`,
   'hold-released': (body) => `hold ${say(body.hold)} released`,

@@ -305,6 +305,15 @@ export interface Registry extends VersionResolver {
    */
   approve(reference: Reference, purpose: ApprovalPurpose, options?: ApprovalOptions): Promise<Approval>;
   /**
+   * Takes back the approvals that the actor has given; what has moved by them stays where it is.
+   * @throws IngotError as `approve` does; a server throws `not-found` where the actor has given none, a store does not look.
+   */
+  withdrawApproval(
+    reference: Reference,
+    purpose: ApprovalPurpose,
+    options?: RegistryOptions & { readonly reason?: string },
+  ): Promise<Approval>;
+  /**
    * Forbids deletion of a model (number null) or a version of it; nothing is written when the hold is there already.
    * @throws IngotError `invalid-name` for a text that can name no hold, `conflict` when it holds something else already.
    */

@@ -17,6 +17,8 @@ export interface GivenApproval {
   readonly reason?: string;
   /** Whether a server wrote it; one that was written past it counts for nothing. */
   readonly isVouched: boolean;
+  /** When whoever gave it took it back; then it counts for nothing. Whoever wrote that is believed. */
+  readonly withdrawnAt?: string;
 }
 
 /** What approvals are read with. */
@@ -44,21 +46,37 @@ export class ApprovalReader {
     const { index, written } = this.#options;
     const rows = await index
       .selectFrom('events')
-      .select(['seq', 'digest', 'at', 'actor', 'reason', 'body'])
+      .select(['seq', 'kind', 'digest', 'at', 'actor', 'reason', 'body'])
       .where('log', '=', modelId)
-      .where('kind', '=', 'approval-given')
+      .where('kind', 'in', ['approval-given', WITHDRAWN])
       .orderBy('seq')
       .execute();
-    const given: GivenApproval[] = [];
-    for (const { seq, digest, at, actor, reason, body } of rows) {
+    let given: GivenApproval[] = [];
+    for (const { seq, kind, digest, at, actor, reason, body } of rows) {
       const said = saidIn(body);
       if (said === undefined) continue;
       if (version !== undefined && (said.number !== version.number || said.manifest !== version.manifest)) continue;
+      if (kind === WITHDRAWN) {
+        given = given.map((each) => (isOf(each, actor, said) ? { ...each, withdrawnAt: at } : each));
+        continue;
+      }
       const isVouched = written === undefined || (await written.has(`models/${modelId}`, seq, digest));
       given.push({ seq, by: actor, at, ...said, isVouched, ...(reason !== null && { reason }) });
     }
     return given;
   }
+}
+
+const WITHDRAWN = 'approval-withdrawn';
+
+/** Whether an approval stands, and is the one that somebody gave to a version for a goal. */
+export function isOf(
+  approval: GivenApproval,
+  by: string,
+  { number, manifest, goal }: Pick<GivenApproval, 'number' | 'manifest' | 'goal'>,
+): boolean {
+  const isSame = approval.by === by && approval.number === number && approval.manifest === manifest;
+  return isSame && approval.withdrawnAt === undefined && isSameGoal(approval.goal, goal);
 }
 
 type Said = Pick<GivenApproval, 'number' | 'manifest' | 'goal' | 'role'>;
@@ -90,8 +108,9 @@ export function counting(
   const authors = new Set([version.publishedBy, version.author]);
   const oldest = guard.validDays === undefined ? 0 : now.getTime() - guard.validDays * DAY_MS;
   const counted = approvals.filter(
-    ({ goal: given, by, role, at, isVouched }) =>
+    ({ goal: given, by, role, at, isVouched, withdrawnAt }) =>
       isVouched &&
+      withdrawnAt === undefined &&
       isSameGoal(given, goal) &&
       mayApprove(guard, by, role) &&
       !(guard.notAuthor && authors.has(by)) &&

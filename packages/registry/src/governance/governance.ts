@@ -2,7 +2,13 @@
 
 import { IngotError } from '@ingot/core/errors';
 import { type ModelName, parseModelName, type Reference } from '@ingot/core/ref';
-import type { Approval, ApprovalOptions, ApprovalPurpose, Registry } from '@ingot/core/registry/registry';
+import type {
+  Approval,
+  ApprovalOptions,
+  ApprovalPurpose,
+  Registry,
+  RegistryOptions,
+} from '@ingot/core/registry/registry';
 import type { Authorizer, Identity, RequestOrigin, Target } from '../access/identity.ts';
 import type { Role } from '../access/grants.ts';
 import type { AccessLog } from '../audit/access-log.ts';
@@ -10,7 +16,7 @@ import type { Audit } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 import type { ModelIndex } from '../index/indexed-registry.ts';
 import type { Log } from '../services.ts';
-import { ApprovalReader, type GivenApproval, goalOf, mayApprove } from './approvals.ts';
+import { ApprovalReader, type GivenApproval, goalOf, isOf, mayApprove } from './approvals.ts';
 import { type Checked, Checker } from './check.ts';
 import type { FactSources } from './facts.ts';
 import { governed } from './governed.ts';
@@ -54,6 +60,14 @@ export interface Governance extends AsyncDisposable {
     by: Identity,
     request: { readonly reference: Reference; readonly purpose: ApprovalPurpose; readonly options: ApprovalOptions },
   ): Promise<Approval>;
+  /**
+   * Takes back what somebody has approved; what has moved by it stays.
+   * @throws IngotError `not-found` when they have given no approval that stands.
+   */
+  withdrawApproval(
+    by: Identity,
+    request: { readonly reference: Reference; readonly purpose: ApprovalPurpose; readonly options: WithdrawOptions },
+  ): Promise<Approval>;
   approvals(name: ModelName): Promise<readonly GivenApproval[]>;
   holds(name: ModelName): Promise<HeldVersions>;
   /** Says what retention lets go; `dryRun` false: lets it go. */
@@ -68,6 +82,9 @@ export interface Governance extends AsyncDisposable {
 export interface RetainReport extends Retained {
   readonly planned: readonly Releasable[];
 }
+
+/** Options of taking back an approval. */
+export type WithdrawOptions = RegistryOptions & { readonly reason?: string };
 
 /** How retention is asked. */
 export interface RetainOptions {
@@ -86,7 +103,7 @@ export interface RetainOptions {
 /** Opens the room over a registry. */
 export function openGovernance(inner: Registry, options: GovernanceOptions): Governance {
   const { database, index, audit, authorizer, sources = {}, now, random, log, retentionEveryMs } = options;
-  const policies = new PolicyStore({ own: database.own, now });
+  const policies = new PolicyStore({ own: database.own, now, sources: Object.keys(sources) });
   const approvals = new ApprovalReader({ index: database.index, written: audit?.written });
   const checker = new Checker({ index: database.index, approvals, sources, now });
   const layer = { policies, checker, index, moves: audit?.protectedMoves, written: audit?.written };
@@ -124,6 +141,20 @@ export function openGovernance(inner: Registry, options: GovernanceOptions): Gov
       const document = await policies.read();
       const role = requireApprover(by, { reference, purpose }, { document, authorizer });
       return inner.approve(reference, purpose, { ...given, role });
+    },
+    async withdrawApproval(by, { reference, purpose, options: given }) {
+      const { name } = reference;
+      authorizer.check(by, 'read', { kind: 'model', model: name });
+      const { number, manifest } = await inner.version(reference, given);
+      const goal = goalOf(purpose);
+      const all = await approvals.of((await index.placeOf(name)).id, { number, manifest });
+      const actor = given.actor ?? by.name;
+      if (!all.some((approval) => isOf(approval, actor, { number, manifest, goal })))
+        throw new IngotError('not-found', `${actor} has not approved version ${number} of "${name}" for that`, {
+          hint: `ingot history ${name}`,
+          details: { model: name, number, [goal.kind]: goal.name },
+        });
+      return inner.withdrawApproval({ name, selector: { kind: 'version', number } }, purpose, given);
     },
     approvals: async (name) => approvals.of((await index.placeOf(name)).id),
     holds: async (name) => holdsOf(database.index, (await index.placeOf(name)).id),

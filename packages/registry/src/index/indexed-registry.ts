@@ -182,6 +182,7 @@ function writesOf(logs: Registry, own: OwnEvents): Writes {
     update: (...args) => own.during(() => logs.update(...args)),
     setStage: (...args) => own.during(() => logs.setStage(...args)),
     approve: (...args) => own.during(() => logs.approve(...args)),
+    withdrawApproval: (...args) => own.during(() => logs.withdrawApproval(...args)),
     setHold: (...args) => own.during(() => logs.setHold(...args)),
     releaseHold: (...args) => own.during(() => logs.releaseHold(...args)),
     setAlias: (...args) => own.during(() => logs.setAlias(...args)),

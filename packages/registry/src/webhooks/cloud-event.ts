@@ -15,6 +15,7 @@ const TYPES: Readonly<Record<string, string>> = {
   'alias-removed': 'alias.removed',
   'stage-set': 'stage.moved',
   'approval-given': 'approval.given',
+  'approval-withdrawn': 'approval.withdrawn',
   'hold-set': 'hold.set',
   'hold-released': 'hold.released',
 };

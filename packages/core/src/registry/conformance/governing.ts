@@ -25,6 +25,23 @@ export const GOVERNING_CASES: readonly RegistryCase[] = [
     },
   },
   {
+    name: 'writes that an approval was withdrawn, beside the one that was given',
+    async run({ open }) {
+      await published(open(), 'a');
+      await open().approve(ref('churn:1'), { alias: 'production' });
+      const withdrawn = await open().withdrawApproval(ref('churn:1'), { alias: 'production' }, { reason: 'a mistake' });
+      assert.deepEqual([withdrawn.number, withdrawn.purpose], [1, { alias: 'production' }]);
+      const told = (await all(open().history(CHURN))).filter(({ kind }) => kind.startsWith('approval-'));
+      assert.deepEqual(
+        told.map(({ reason, summary }) => [reason, summary]),
+        [
+          [undefined, 'version 1 approved for @production'],
+          ['a mistake', 'approval of version 1 for @production withdrawn'],
+        ],
+      );
+    },
+  },
+  {
     name: 'gives no approval to what is not there, or is not what was looked at',
     async run({ open }) {
       await published(open(), 'a');

@@ -136,12 +136,17 @@ function aliases(asker: Asker): Pick<Registry, 'setAlias' | 'removeAlias' | 'pre
   };
 }
 
-function governance(asker: Asker): Pick<Registry, 'approve' | 'setHold' | 'releaseHold'> {
+function governance(asker: Asker): Pick<Registry, 'approve' | 'withdrawApproval' | 'setHold' | 'releaseHold'> {
   return {
     async approve(reference, purpose, options = {}) {
       const { path, name } = versionOf(reference);
       const body = documentOf({ ...purpose, manifest: options.manifest, reason: options.reason });
       return readApproval(await asker.write({ method: 'POST', path: `${path}/approvals`, name, body }, options));
+    },
+    async withdrawApproval(reference, purpose, options = {}) {
+      const { path, name } = versionOf(reference);
+      const query = { ...purpose, reason: options.reason };
+      return readApproval(await asker.write({ method: 'DELETE', path: `${path}/approvals`, name, query }, options));
     },
     async setHold(name, { hold, number }, options = {}) {
       const body = documentOf({ number, reason: options.reason });

@@ -36,12 +36,14 @@ export const ApprovalRecord = z.object({
   at: Moment,
   role: z.string().optional(),
   reason: z.string().optional(),
+  withdrawnAt: Moment.optional().describe('When whoever gave it took it back; then it counts for nothing.'),
   vouched: z.boolean().describe('Whether a server wrote it; one that was written past it counts for nothing.'),
 });
 
 /** Routes of approvals. */
 export function approvalRoutes(app: NativeApp, services: Services): void {
   giving(app, services);
+  withdrawing(app, services);
   listing(app, services);
 }
 
@@ -70,6 +72,35 @@ function giving(app: NativeApp, services: Services): void {
       const { purpose: _, ...approved } = await governance.approve(request.identity, { reference, purpose, options });
       await sayIndexedSeq(reply, services, name);
       return reply.status(201).send({ ...approved, ...purpose });
+    },
+  );
+}
+
+function withdrawing(app: NativeApp, services: Services): void {
+  const { governance } = services;
+  app.delete(
+    '/models/:name/versions/:version/approvals',
+    {
+      config: { access: { handler: 'checks' } },
+      schema: {
+        operationId: 'withdrawApproval',
+        tags: ['governance'],
+        summary: 'Takes back the caller’s own approval of a version; what has moved by it stays.',
+        params: OneVersion,
+        querystring: z.object({ ...Purpose, reason: Reason.optional() }),
+        response: { 200: Approved, ...WRITE_PROBLEMS },
+      },
+    },
+    async (request, reply) => {
+      const { alias, stage, ...given } = request.query;
+      const name = parseModelName(request.params.name);
+      const reference = versionReference(request.params.name, request.params.version);
+      const purpose = purposeOf(alias, stage);
+      const options = { ...given, actor: actorOf(request), ...expectedSeqOf(request) };
+      const asked = { reference, purpose, options };
+      const { purpose: _, ...withdrawn } = await governance.withdrawApproval(request.identity, asked);
+      await sayIndexedSeq(reply, services, name);
+      return reply.send({ ...withdrawn, ...purpose });
     },
   );
 }
