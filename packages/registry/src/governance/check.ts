@@ -1,11 +1,12 @@
-import { IngotError } from '@ingot/core/errors';
+import { IngotError, isIngotError } from '@ingot/core/errors';
 import type { ModelName } from '@ingot/core/ref';
 import type { VersionRecord } from '@ingot/core/registry/registry';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
 import { type ApprovalReader, counting, type GivenApproval } from './approvals.ts';
-import { failureText, judge, parseCondition, type Verdict } from './conditions.ts';
-import { type FactSources, factsOf, type Judged } from './facts.ts';
+import { type Condition, failureText, judge, parseCondition, type Verdict } from './conditions.ts';
+import { type ConditionFacts, type FactSources, factsOf, type Judged } from './facts.ts';
+import { FurtherReader } from './further-facts.ts';
 import type { Goal, Guard } from './policy.ts';
 
 /** What became of one protection. */
@@ -39,26 +40,29 @@ export interface Candidate {
   /** The version, or what is about to become one. */
   readonly version: Judged | VersionRecord;
   readonly guards: readonly Guard[];
+  /** Who publishes a version that is not there yet. Default: nobody is known. */
+  readonly by?: string | undefined;
 }
 
 /** Checks a version against what protects an alias or a stage. */
 export class Checker {
   readonly #options: CheckerOptions;
+  readonly #further: FurtherReader;
 
   constructor(options: CheckerOptions) {
     this.#options = options;
+    this.#further = new FurtherReader(options.index);
   }
 
-  async check({ modelId, goal, version, guards }: Candidate): Promise<Checked> {
+  async check(candidate: Candidate): Promise<Checked> {
+    const { modelId, goal, version, guards } = candidate;
     if (guards.length === 0) return { allowed: true, guards: [] };
-    const { sources, now } = this.#options;
+    const now = this.#options.now();
     const approvals = modelId === undefined ? [] : await this.#approvalsOf(modelId, version);
-    const needsParents = guards.some(({ conditions }) => conditions.some((text) => /\bparents?\./i.test(text)));
-    const parents = needsParents && modelId !== undefined ? await this.#parentsOf(modelId, version) : [];
-    const facts = factsOf(version, parents, sources);
+    const facts = await this.#factsOf(candidate, now);
     const verdicts = guards.map((guard): GuardVerdict => {
-      const conditions = guard.conditions.map((text) => judge(parseCondition(text), facts));
-      const given = counting(approvals, { guard, goal, version, now: now() });
+      const conditions = guard.conditions.map((text) => this.#judged(text, facts, now));
+      const given = counting(approvals, { guard, goal, version, now });
       const holds = given.length >= guard.approvals && conditions.every((verdict) => verdict.holds);
       return { guard, holds, approvals: { needed: guard.approvals, given }, conditions };
     });
@@ -89,25 +93,26 @@ export class Checker {
     return number === undefined ? [] : this.#options.approvals.of(modelId, { number, manifest });
   }
 
-  async #parentsOf(modelId: string, { number }: Judged): Promise<Judged[]> {
-    if (number === undefined) return [];
-    const rows = await this.#options.index
-      .selectFrom('version_parents')
-      .innerJoin('versions', (join) =>
-        join
-          .onRef('versions.model_id', '=', 'version_parents.parent_model_id')
-          .onRef('versions.number', '=', 'version_parents.parent_number'),
-      )
-      .select('versions.record')
-      .where('version_parents.model_id', '=', modelId)
-      .where('version_parents.number', '=', number)
-      .orderBy('version_parents.place')
-      .limit(100)
-      .execute();
-    return rows.map(({ record }) => {
-      const parent: Judged = JSON.parse(record);
-      return parent;
-    });
+  #judged(source: string, facts: ConditionFacts, now: Date): Verdict {
+    let condition: Condition;
+    try {
+      condition = parseCondition(source, { now, sources: Object.keys(this.#options.sources) });
+    } catch (error) {
+      // One that another release has let in and this one does not understand lets nothing through.
+      if (!isIngotError(error, 'usage')) throw error;
+      return { condition: source, holds: false, failing: [{ test: error.message, values: [] }] };
+    }
+    return judge(condition, facts);
+  }
+
+  async #factsOf({ model, modelId, version, guards, by }: Candidate, now: Date): Promise<ConditionFacts> {
+    const texts = guards.flatMap(({ conditions }) => conditions);
+    const { sources } = this.#options;
+    const { number } = version;
+    if (texts.length === 0 || modelId === undefined || number === undefined)
+      return factsOf(version, { model, now, by, sources });
+    const further = await this.#further.of(modelId, number, texts);
+    return factsOf(version, { model, now, sources, ...further });
   }
 }
 

@@ -1,7 +1,10 @@
-import type { JsonValue } from '@ingot/core/json';
-import { isJsonObject } from '@ingot/core/json';
+import type { ModelName } from '@ingot/core/ref';
 import type { VersionDraft, VersionRecord } from '@ingot/core/registry/registry';
-import type { Fact, Facts } from './conditions.ts';
+import { factsOf as searchFactsOf, type Facts, type FurtherFacts } from '../search/facts.ts';
+import type { Source } from '../search/fields.ts';
+
+/** One fact of a version. */
+export type Fact = string | number | boolean;
 
 /** What is judged: a version, or what is about to become one. */
 export type Judged = Omit<VersionDraft, 'recipe' | 'labelFrom' | 'upload' | 'modelId' | 'retired'> &
@@ -13,84 +16,76 @@ export type FactSource = (judged: Judged, key: string) => readonly Fact[];
 /** Sources of facts by the name that comes before the dot; the key is empty where there is no dot. */
 export type FactSources = Readonly<Record<string, FactSource>>;
 
-const one = (value: Fact | undefined): readonly Fact[] => (value === undefined ? [] : [value]);
-const entry = (map: Readonly<Record<string, Fact>> | undefined, key: string): readonly Fact[] =>
-  map !== undefined && Object.hasOwn(map, key) ? one(map[key]) : [];
+/** What is known of a version that is judged, and of those that it was made from. */
+export interface ConditionFacts {
+  readonly version: Facts;
+  readonly parents: readonly Facts[];
+  /** Facts of sources besides, by name and key. */
+  further(name: string, key: string): readonly Fact[];
+}
 
-const PLAIN: Readonly<Record<string, (judged: Judged) => readonly Fact[]>> = {
-  name: ({ model }) => one(model),
-  version: ({ number }) => one(number),
-  number: ({ number }) => one(number),
-  stage: ({ stage }) => one(stage),
-  status: ({ status }) => one(status),
-  flavor: ({ flavor }) => one(flavor),
-  author: ({ author }) => one(author),
-  label: ({ label }) => one(label),
-  description: ({ description }) => one(description),
-  manifest: ({ manifest }) => one(manifest),
-  size: ({ sizeBytes }) => one(sizeBytes),
-  scan: ({ scan }) => one(scan),
-  published: ({ publishedAt }) => one(publishedAt),
-  publisher: ({ publishedBy }) => one(publishedBy),
-  aliases: ({ aliases = [] }) => aliases,
-  parents: ({ lineage }) => lineage?.parents ?? [],
-  run: ({ lineage }) => one(lineage?.run),
-  commit: ({ lineage }) => one(lineage?.git?.commit),
-  branch: ({ lineage }) => one(lineage?.git?.branch),
-  dirty: ({ lineage }) => one(lineage?.git?.dirty),
-  signature: ({ signature }) => one(signature !== undefined),
-  executes_code: ({ serializer }) => one(serializer?.executesCode),
-  python: ({ environment }) => one(environment?.python),
+/** What facts are made of, besides the version. */
+export interface FactsOptions extends FurtherFacts {
+  readonly model: ModelName;
+  /** When what is not published yet is published. */
+  readonly now: Date;
+  /** Who publishes it. Default: nobody is known. */
+  readonly by?: string | undefined;
+  readonly parents?: readonly Judged[];
+  /** Default: `scan` and `signature`, from the version itself. */
+  readonly sources?: FactSources;
+}
+
+const OWN_SOURCES: FactSources = {
+  scan: ({ scan }) => [scan],
+  signature: ({ signature }) => [signature !== undefined],
 };
 
-const KEYED: FactSources = {
-  metrics: ({ metrics }, key) => entry(metrics, key),
-  metric: ({ metrics }, key) => entry(metrics, key),
-  tags: ({ tags }, key) => entry(tags, key),
-  tag: ({ tags }, key) => entry(tags, key),
-  params: ({ params }, key) => param(params, key),
-  param: ({ params }, key) => param(params, key),
-  git: ({ lineage }, key) => {
-    const value = key === 'commit' || key === 'branch' || key === 'dirty' ? lineage?.git?.[key] : undefined;
-    return one(value);
-  },
-  data: ({ lineage }, key) =>
-    (lineage?.data ?? []).flatMap((each) =>
-      one(key === 'name' || key === 'digest' || key === 'source' ? each[key] : undefined),
-    ),
-};
-
-/** Makes the facts of a version, with those of its parents (`parents.metrics.auc`) and of further sources. */
-export function factsOf(judged: Judged, parents: readonly Judged[] = [], sources: FactSources = {}): Facts {
-  const of = (version: Judged, entity: string | undefined, key: string): readonly Fact[] => {
-    if (entity === undefined) {
-      const source = Object.hasOwn(sources, key) ? sources[key] : undefined;
-      if (source !== undefined) return source(version, '');
-      const plain = Object.hasOwn(PLAIN, key) ? PLAIN[key] : undefined;
-      return plain === undefined ? entry(version.metrics, key) : plain(version);
-    }
-    const source = Object.hasOwn(sources, entity) ? sources[entity] : undefined;
-    if (source !== undefined) return source(version, key);
-    return Object.hasOwn(KEYED, entity) ? (KEYED[entity]?.(version, key) ?? []) : [];
-  };
-  return (entity, key) => {
-    if (entity !== 'parents' && entity !== 'parent') return of(judged, entity, key);
-    const [first = '', ...rest] = key.split('.');
-    return parents.flatMap((parent) =>
-      rest.length === 0 ? of(parent, undefined, first) : of(parent, first, rest.join('.')),
-    );
+/** Makes the facts of a version. */
+export function factsOf(judged: Judged, options: FactsOptions): ConditionFacts {
+  const { parents = [], sources = {}, files, updatedAt, ...about } = options;
+  const all: FactSources = { ...OWN_SOURCES, ...sources };
+  const known: FurtherFacts = { ...(files !== undefined && { files }), ...(updatedAt !== undefined && { updatedAt }) };
+  return {
+    version: versionFacts(judged, about, known),
+    // Of parents nobody asks for their files.
+    parents: parents.map((parent) => versionFacts(parent, about, {})),
+    further: (name, key) => (Object.hasOwn(all, name) ? (all[name]?.(judged, key) ?? []) : []),
   };
 }
 
-/** Nested parameters have keys with dots. */
-function param(params: JsonValue | undefined, key: string): readonly Fact[] {
-  if (!isJsonObject(params)) return [];
-  if (Object.hasOwn(params, key)) return asFact(params[key]);
-  const dot = key.indexOf('.');
-  return dot < 0 ? [] : param(params[key.slice(0, dot)], key.slice(dot + 1));
+type About = Pick<FactsOptions, 'model' | 'now' | 'by'>;
+
+function versionFacts(judged: Judged, { model, now, by }: About, known: FurtherFacts): Facts {
+  const isDraft = judged.number === undefined;
+  const facts = searchFactsOf(
+    {
+      ...judged,
+      environment: withPython(judged.environment),
+      model: judged.model ?? model,
+      modelId: '',
+      number: judged.number ?? 0,
+      status: judged.status ?? 'active',
+      aliases: judged.aliases ?? [],
+      recipe: { digest: judged.manifest, pack: '', offset: 0, length: 0 },
+      publishedAt: judged.publishedAt ?? now.toISOString(),
+      publishedBy: judged.publishedBy ?? by ?? '',
+    },
+    isDraft ? { files: [], updatedAt: now.toISOString() } : known,
+  );
+  const values = (source: Source): readonly (string | number)[] | undefined => {
+    if (isDraft && source.kind === 'scalar' && source.column === 'number') return [];
+    if (source.column !== 'pin') return facts.values(source);
+    // The pin as it was written; of a package without one, its name.
+    const pins = facts.values({ ...source, column: 'version' }) ?? [];
+    return pins.length > 0 ? pins : facts.values({ ...source, column: 'package' });
+  };
+  return { ...facts, values };
 }
 
-function asFact(value: JsonValue | undefined): readonly Fact[] {
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return [value];
-  return value === undefined || value === null ? [] : [JSON.stringify(value)];
+/** The version of Python is compared as those of packages are. */
+function withPython(environment: Judged['environment']): NonNullable<Judged['environment']> {
+  const { python, requirements = [], ...rest } = environment ?? {};
+  const pinned = python !== undefined && /^\d/.test(python) ? [`python==${python}`] : [];
+  return { ...rest, ...(python !== undefined && { python }), requirements: [...requirements, ...pinned] };
 }

@@ -190,7 +190,7 @@ class Mover {
     const latest = await this.#latest(name, options);
     const isThere = latest?.manifest === draft.manifest && options.always !== true && options.number === undefined;
     const version = isThere && latest !== undefined ? { ...latest, ...added(latest, draft) } : draft;
-    const candidate = { model: name, modelId: latest?.modelId, goal, version, guards };
+    const candidate = { model: name, modelId: latest?.modelId, goal, version, guards, by: options.actor };
     const { checker } = this.#options;
     checker.refuse(candidate, await checker.check(candidate));
   }

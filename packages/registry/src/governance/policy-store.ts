@@ -1,11 +1,13 @@
 import type { Kysely } from 'kysely';
-import { parsePolicies, type PolicyDocument } from './policy.ts';
+import { parsePolicies, type PolicyDocument, readPolicies } from './policy.ts';
 import type { GovernanceTables } from './tables.ts';
 
 /** What policies are kept with. */
 export interface PolicyStoreOptions {
   readonly own: Kysely<GovernanceTables>;
   readonly now: () => Date;
+  /** Names of facts that conditions may ask for besides those of search. Default: none. */
+  readonly sources?: readonly string[];
 }
 
 /** Keeps the policies in the server's own tables. They are read for each move: another server may have changed them. */
@@ -22,7 +24,7 @@ export class PolicyStore {
     const policies = Object.fromEntries(
       rows.map(({ scope, policy }): [string, unknown] => [scope, JSON.parse(policy)]),
     );
-    return parsePolicies({ policies });
+    return readPolicies({ policies });
   }
 
   /**
@@ -30,8 +32,8 @@ export class PolicyStore {
    * @throws IngotError `invalid-request` for what is no policy; then nothing has changed.
    */
   async replace(value: unknown, actor: string): Promise<PolicyDocument> {
-    const document = parsePolicies(value);
-    const { own, now } = this.#options;
+    const { own, now, sources = [] } = this.#options;
+    const document = parsePolicies(value, { now: now(), sources });
     const rows = Object.entries(document.policies).map(([scope, policy]) => ({
       scope,
       policy: JSON.stringify(policy),

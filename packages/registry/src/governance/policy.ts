@@ -8,7 +8,7 @@
 import { IngotError } from '@ingot/core/errors';
 import { type ModelName, parseModelName } from '@ingot/core/ref';
 import { z } from 'zod';
-import { parseCondition } from './conditions.ts';
+import { type ConditionOptions, parseCondition } from './conditions.ts';
 
 const PATTERN = z
   .string()
@@ -73,24 +73,28 @@ export const DEFAULT_STAGES: readonly string[] = ['None', 'Staging', 'Production
  * Reads policies, and checks all that can be checked: scopes, conditions, patterns.
  * @throws IngotError `invalid-request` naming the place.
  */
-export function parsePolicies(value: unknown): PolicyDocument {
-  const parsed = Policies.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw wrong(issue?.path.map(String).join('.') ?? '', issue?.message ?? 'it is malformed');
-  }
-  for (const [scope, policy] of Object.entries(parsed.data.policies)) {
+export function parsePolicies(value: unknown, options: ConditionOptions): PolicyDocument {
+  const document = readPolicies(value);
+  for (const [scope, policy] of Object.entries(document.policies)) {
     parseScope(scope);
-    const guards = { ...policy.aliases, ...policy.stageRules };
-    for (const [pattern, { conditions }] of Object.entries(guards))
-      for (const condition of conditions) checkCondition(condition, `${scope}.${pattern}`);
+    for (const guards of [policy.aliases, policy.stageRules])
+      for (const [pattern, { conditions }] of Object.entries(guards ?? {}))
+        for (const condition of conditions) checkCondition(condition, `${scope}.${pattern}`, options);
   }
-  return parsed.data;
+  return document;
 }
 
-function checkCondition(condition: string, where: string): void {
+/** Reads policies that were checked when they were set. Throws `invalid-request` naming the place. */
+export function readPolicies(value: unknown): PolicyDocument {
+  const parsed = Policies.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw wrong(issue?.path.map(String).join('.') ?? '', issue?.message ?? 'it is malformed');
+}
+
+function checkCondition(condition: string, where: string, options: ConditionOptions): void {
   try {
-    parseCondition(condition);
+    parseCondition(condition, options);
   } catch (error) {
     if (!(error instanceof IngotError)) throw error;
     throw wrong(where, error.message);

@@ -85,6 +85,52 @@ test('whoever the policy does not ask cannot approve', async () => {
   expect((await move(1)).status).toBe(200);
 });
 
+test('whoever approved may take it back: it counts no more, and what has moved stays', async () => {
+  await policies({ aliases: { production: { approvals: 1 } } });
+  as('eve-promoter');
+  const approvals = `${PATH}/versions/1/approvals`;
+  await ask('POST', approvals, { alias: 'production' });
+  as('ann-admin');
+  const others = await ask('DELETE', `${approvals}?alias=production`);
+  expect([others.status, others.body.detail]).toEqual([404, expect.stringContaining('ann-admin has not approved')]);
+  expect((await move(1)).status).toBe(200);
+  as('eve-promoter');
+  expect((await ask('DELETE', `${approvals}?alias=staging`)).status).toBe(404);
+  const withdrawn = await ask('DELETE', `${approvals}?alias=production&reason=a%20mistake`);
+  expect([withdrawn.status, withdrawn.body.alias]).toEqual([200, 'production']);
+  expect((await ask('DELETE', `${approvals}?alias=production`)).status).toBe(404);
+  expect((await ask('GET', `${PATH}/aliases/production`)).body.number).toBe(1);
+  expect((await move(1)).body.detail).toContain('0 of 1 approvals');
+  const [listed] = (await ask('GET', `${PATH}/approvals`)).body.items;
+  expect(listed).toMatchObject({ by: 'eve-promoter', withdrawnAt: expect.any(String) });
+  await ask('POST', approvals, { alias: 'production' });
+  expect((await move(1)).status).toBe(200);
+});
+
+test('a condition may ask for packages, times and parents, and one that no release understands lets nothing through', async () => {
+  const { registry, database } = trial.services;
+  const manifest = digestOf('tuned');
+  const recipe = { digest: manifest, pack: 'none/0', offset: 0, length: 1 };
+  const draft = { manifest, recipe, sizeBytes: 1, fileCount: 1, flavor: 'file', scan: 'not scanned' as const };
+  const environment = { python: '3.11.7', requirements: ['scikit-learn==1.3.2'] };
+  await registry.publish(CHURN, { ...draft, environment, lineage: { parents: ['team/churn:1'] } });
+  const conditions = ['scikit-learn >= 1.4', 'created > -30d AND parents.metrics.auc > 0.97'];
+  await policies({ aliases: { production: { conditions } } });
+  expect((await move(4)).body.details.missing).toEqual([
+    'the condition "scikit-learn >= 1.4" does not hold: scikit-learn >= 1.4, and it is 1.3.2',
+    expect.stringContaining('parents.metrics.auc > 0.97, and it is 0.97'),
+  ]);
+  await policies({ aliases: { production: { conditions: ['parents.stage IS NULL AND python >= 3.9'] } } });
+  expect((await move(4)).status).toBe(200);
+  const policy = JSON.stringify({ aliases: { production: { conditions: ['of.the.future > 1'] } } });
+  await database.own.updateTable('governance_policies').set({ policy }).execute();
+  const refused = await move(4);
+  expect([refused.status, refused.body.detail]).toEqual([
+    403,
+    expect.stringContaining('have no field "of.the.future"'),
+  ]);
+});
+
 test('a condition that fails is named with the value, in all scopes at once, and also for rollback', async () => {
   await ask('PUT', '/api/v1/policies', {
     policies: {
