@@ -26,7 +26,8 @@ import { createRegistryApp } from './http/app.ts';
 import { createGate } from './http/gate.ts';
 import type { GuardedRoute } from './http/route-access.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
-import { operationsRoutes, watchRequests } from './http/operations-routes.ts';
+import { operationsRoutes } from './http/operations-routes.ts';
+import { createRequestWatch } from './http/request-watch.ts';
 import { accessRoutes } from './http/native/access-routes.ts';
 import { mlflowApi } from './http/mlflow/mlflow-api.ts';
 import { deploymentRoutes } from './http/native/deployments-routes.ts';
@@ -193,7 +194,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       onRoute: (route) => routes.push(route),
       gate: createGate({ access, audit, allowedHosts, rates }),
       trustedProxies,
-      watch: watchRequests(operations),
+      watch: createRequestWatch(operations, log),
       protocols: [
         operationsRoutes(operations),
         nativeApi([

@@ -6,7 +6,14 @@ import type { Log } from '../services.ts';
 import { AccessState } from './access-state.ts';
 import { Accounts } from './accounts.ts';
 import { createAuthorizer } from './authorizer.ts';
-import { byPassword, createIdentifier, type Identifier, type IdentifierOptions } from './identify.ts';
+import {
+  byPassword,
+  createIdentifier,
+  type Credentials,
+  identifyAtOnce,
+  type Identifier,
+  type IdentifierOptions,
+} from './identify.ts';
 import type { Authorizer, Identity, RequestOrigin } from './identity.ts';
 import { SignInLimits } from './limits.ts';
 import { isLoopback } from './origins.ts';
@@ -38,6 +45,8 @@ export interface Access extends AsyncDisposable {
   readonly sessions: Sessions;
   readonly authorizer: Authorizer;
   readonly identify: Identifier;
+  /** The same where nothing must be looked up; undefined: `identify` must be asked. Never throws. */
+  identifyAtOnce(credentials: Credentials): Identity | undefined;
   /** People sign in through it; undefined: only with passwords. */
   readonly oidc: OidcSignIn | undefined;
   /** Whether whoever comes without credentials may do everything: on loopback, until the first account. */
@@ -99,6 +108,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
     sessions,
     authorizer,
     identify: createIdentifier(identifying),
+    identifyAtOnce: (credentials) => identifyAtOnce(credentials, identifying),
     oidc: signIn?.oidc && openOidc(signIn.oidc, { own, accounts, now, random }),
     isOpen,
     isCurrent: authorizer.isCurrent,

@@ -6,7 +6,7 @@ import type { Identity, RequestOrigin } from './identity.ts';
 import type { SignInLimits } from './limits.ts';
 import type { PasswordChecker } from './passwords.ts';
 import { checkCsrf, cookieOf, SESSION_COOKIE, type Sessions } from './sessions.ts';
-import { isSecretOf, parseToken } from './token-text.ts';
+import { isSecretOf, parseToken, type TokenParts } from './token-text.ts';
 
 /** What of a request says who makes it. */
 export interface Credentials {
@@ -113,16 +113,36 @@ export async function byPassword(
   throw wrongCredentials();
 }
 
+/**
+ * Says who asks where that needs no look-up: by a token of this server, or where nobody proves who they are. Undefined:
+ * the identifier must be asked, which looks further or says what is wrong. Never throws.
+ */
+export function identifyAtOnce(credentials: Credentials, options: IdentifierOptions): Identity | undefined {
+  const { authorization, cookie, origin } = credentials;
+  if (authorization === undefined)
+    return cookie === undefined && options.isOpen() ? withoutCredentials(credentials, options) : undefined;
+  const parts = authorization.startsWith(BEARER) ? parseToken(authorization.slice(BEARER.length)) : undefined;
+  return parts && ofToken(parts, origin, options);
+}
+
+const BEARER = 'Bearer ';
+
 function byToken(text: string, origin: RequestOrigin, options: IdentifierOptions): Identity | undefined {
   const parts = parseToken(text);
   if (parts === undefined) return undefined;
+  const identity = ofToken(parts, origin, options);
+  if (identity === undefined) throw wrongCredentials();
+  return identity;
+}
+
+/** Whose token it is; undefined when it does not count. */
+function ofToken(parts: TokenParts, origin: RequestOrigin, options: IdentifierOptions): Identity | undefined {
   const { state, now, onTokenUsed } = options;
   const token = state.token(parts.id);
   const isRight = isSecretOf(parts.secret, token?.secretHash ?? ''.padEnd(64, '0'));
-  if (token === undefined || !isRight || token.isRevoked || token.expiresAt <= now().getTime())
-    throw wrongCredentials();
+  if (token === undefined || !isRight || token.isRevoked || token.expiresAt <= now().getTime()) return undefined;
   const owner = token.account === undefined ? undefined : state.account(token.account);
-  if (token.account !== undefined && (owner === undefined || owner.isDisabled)) throw wrongCredentials();
+  if (token.account !== undefined && (owner === undefined || owner.isDisabled)) return undefined;
   onTokenUsed(token.id);
   const name = owner?.name ?? `token:${token.name}`;
   const whose = owner === undefined ? {} : { account: owner.id };

@@ -36,15 +36,24 @@ export class Origins {
   }
 
   /** Throws `forbidden`. */
-  check({ host, origin, fetchSite, isNavigation, localAddress }: Addressed): void {
+  check(request: Addressed): void {
+    if (!this.#isMeant(request))
+      throw new IngotError(
+        'forbidden',
+        `this server does not answer to the name "${(request.host ?? '').slice(0, 100)}"`,
+        { hint: 'ingot up --allowed-hosts NAME' },
+      );
+    if (!isOfNoOtherSite(request)) throw new IngotError('forbidden', 'pages of other sites may not ask this server');
+  }
+
+  /** Says whether {@link check} lets a request through. */
+  allows(request: Addressed): boolean {
+    return this.#isMeant(request) && isOfNoOtherSite(request);
+  }
+
+  #isMeant({ host, localAddress }: Addressed): boolean {
     const name = hostName(host);
-    if (name === undefined || !this.#isOurs(name, localAddress))
-      throw new IngotError('forbidden', `this server does not answer to the name "${(host ?? '').slice(0, 100)}"`, {
-        hint: 'ingot up --allowed-hosts NAME',
-      });
-    const isForeign = fetchSite === 'cross-site' && !isNavigation;
-    if (origin === undefined ? !isForeign : originHost(origin) === host?.toLowerCase()) return;
-    throw new IngotError('forbidden', 'pages of other sites may not ask this server');
+    return name !== undefined && this.#isOurs(name, localAddress);
   }
 
   // An address that is the connection's own cannot have been given by a foreign name server.
@@ -52,6 +61,11 @@ export class Origins {
     if (this.#all || this.#names.has(name)) return true;
     return isIP(name) !== 0 && localAddress !== undefined && localAddress.replace(/^::ffff:/, '') === name;
   }
+}
+
+function isOfNoOtherSite({ host, origin, fetchSite, isNavigation }: Addressed): boolean {
+  const isForeign = fetchSite === 'cross-site' && !isNavigation;
+  return origin === undefined ? !isForeign : originHost(origin) === host?.toLowerCase();
 }
 
 const HOST = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?))(?::\d{1,5})?$/;

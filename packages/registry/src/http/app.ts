@@ -1,12 +1,15 @@
-import { randomBytes } from 'node:crypto';
+import { createServer, type RequestListener, type Server } from 'node:http';
 import { IngotError } from '@ingot/core/errors';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 import { fromFramework, refuseConnection } from './framework-errors.ts';
 import { withoutHiddenNames } from './hidden-names.ts';
 import { parseJsonBody } from './json-body.ts';
-import { requestIdOf } from './operations-routes.ts';
+import { createFastLane } from './fast-lane.ts';
+import { KeptReplies, keepReplies } from './kept-replies.ts';
+import { watchRequests } from './operations-routes.ts';
 import { errorOf, problemOf } from './problem.ts';
+import { type RequestWatch, requestIdOf } from './request-watch.ts';
 import { type Gate, type GuardedRoute, guardRoutes } from './route-access.ts';
 import { refuseSlowBodies } from './slow-bodies.ts';
 
@@ -17,8 +20,8 @@ export type Protocol = (app: FastifyInstance, services: Services) => Promise<voi
 export interface AppOptions {
   readonly services: Services;
   readonly gate: Gate;
-  /** Sees every request before the gate. Default: nothing does. */
-  readonly watch?: Protocol;
+  /** Counts and times every request, before the gate. Default: nothing does. */
+  readonly watch?: RequestWatch;
   readonly protocols: readonly Protocol[];
   /** Largest JSON body, in bytes. Default: 1 MiB; routes that take files say their own. */
   readonly bodyLimit?: number;
@@ -32,27 +35,30 @@ export interface AppOptions {
 
 const MIB = 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 10_000;
+const KEEP_ALIVE_MS = 72_000;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 4096;
 
 /** Makes the HTTP application: routes of all protocols behind one gate, problems as `application/problem+json`. */
 export async function createRegistryApp(options: AppOptions): Promise<FastifyInstance> {
-  const { services, gate } = options;
+  const { services, gate, watch } = options;
+  const kept = new KeptReplies();
+  const lane = createFastLane({ kept, gate, index: services.index, watch: watch ?? UNWATCHED });
   const app = fastify({
     bodyLimit: options.bodyLimit ?? MIB,
     trustProxy: options.trustedProxies === undefined ? false : [...options.trustedProxies],
-    requestTimeout: 0,
-    connectionTimeout: 0,
-    keepAliveTimeout: 72_000,
+    serverFactory: (listener) =>
+      serverOf((request, response) => {
+        if (!lane(request, response)) listener(request, response);
+      }),
     routerOptions: { maxParamLength: 2048, ignoreTrailingSlash: false, caseSensitive: true },
     // What comes on a connection that is still open is answered; then it is closed.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 2000 },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
     logger: false,
-    genReqId: (request) => requestIdOf(request.headers['x-request-id'], () => randomBytes(8).toString('hex')),
+    genReqId: (request) => requestIdOf(request.headers['x-request-id']),
   });
   app.server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   app.setErrorHandler((thrown, request, reply) => sendProblem(services, thrown, request, reply));
@@ -62,13 +68,28 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
       `there is nothing at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
     );
   });
-  await options.watch?.(app, services);
+  if (watch !== undefined) watchRequests(app, watch);
   takeJson(app);
   refuseSlowBodies(app);
   guardRoutes(app, gate, options.onRoute);
+  keepReplies(app, kept, services.index);
   for (const protocol of options.protocols) await protocol(app, services);
   await app.ready();
   return app;
+}
+
+const UNWATCHED: RequestWatch = { isDraining: false, began: () => {}, ended: () => {} };
+
+function serverOf(listener: RequestListener): Server {
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 2000 },
+    listener,
+  );
+  // Files take as long as they take; who sends a JSON body slowly is refused by its own clock.
+  server.requestTimeout = 0;
+  server.setTimeout(0);
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
+  return server;
 }
 
 function sendProblem(services: Services, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { isIngotError } from '@ingot/core/errors';
 import type { FastifyRequest } from 'fastify';
 import type { Access } from '../access/access.ts';
@@ -37,7 +38,7 @@ export function createGate({ access, audit, allowedHosts, rates }: GateOptions):
   };
   const limited = (identity: Identity, origin: RequestOrigin): Identity => {
     if (identity.kind === 'nobody') limit(byAddress, origin.address, identity, origin);
-    else limit(byIdentity, identity.subject ?? origin.address, identity, origin);
+    else limit(byIdentity, limitKey(identity, origin), identity, origin);
     return identity;
   };
   const failed = (error: unknown, origin: RequestOrigin): never => {
@@ -64,12 +65,24 @@ export function createGate({ access, audit, allowedHosts, rates }: GateOptions):
   return {
     admit: (request) => {
       try {
-        origins.check(addressedOf(request));
+        origins.check(addressedOf(request.raw));
       } catch (error) {
         failed(error, originOf(request));
       }
     },
     identify,
+    atOnce: (request, { permission, target, route }) => {
+      const { headers, socket } = request;
+      // Who sent it on may be another than the one at the other end.
+      if (!origins.allows(addressedOf(request)) || headers['x-forwarded-for'] !== undefined) return undefined;
+      const origin = { address: socket.remoteAddress ?? '', method: 'GET', route };
+      const identity = access.identifyAtOnce({ ...credentialsOf(request), origin });
+      if (identity === undefined || !access.authorizer.may(identity, permission, target)) return undefined;
+      const key = limitKey(identity, origin);
+      if (byIdentity.wait(key) > 0) return undefined;
+      byIdentity.take(key);
+      return identity;
+    },
     anybody: (request) => {
       const origin = originOf(request);
       return limited({ kind: 'nobody', name: 'anonymous', authenticated: false, origin }, origin);
@@ -89,12 +102,16 @@ export function createGate({ access, audit, allowedHosts, rates }: GateOptions):
   };
 }
 
+function limitKey({ subject }: Identity, { address }: RequestOrigin): string {
+  return subject ?? address;
+}
+
 /** Where a request came from. */
 export function originOf(request: FastifyRequest): RequestOrigin {
   return { address: request.ip, method: request.method, route: request.routeOptions.url ?? 'none' };
 }
 
-function credentialsOf({ headers }: FastifyRequest) {
+function credentialsOf({ headers }: Pick<IncomingMessage, 'headers'>) {
   const csrf = headers[CSRF_HEADER];
   const claim = ACTOR_HEADERS.map((name) => headers[name]).find((value) => typeof value === 'string');
   return {
@@ -105,14 +122,14 @@ function credentialsOf({ headers }: FastifyRequest) {
   };
 }
 
-function addressedOf({ headers, raw, method }: FastifyRequest) {
+function addressedOf({ headers, socket, method }: IncomingMessage) {
   const site = headers['sec-fetch-site'];
   return {
     host: headers.host,
     origin: headers.origin,
     fetchSite: typeof site === 'string' ? site : undefined,
     isNavigation: method === 'GET' && headers['sec-fetch-mode'] === 'navigate',
-    localAddress: raw.socket.localAddress,
+    localAddress: socket.localAddress,
   };
 }
 

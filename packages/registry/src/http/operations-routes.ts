@@ -2,9 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Operations } from '../operations/operations.ts';
 import type { Services } from '../services.ts';
 import type { Protocol } from './app.ts';
-
-const REQUEST_ID = 'ingot-request-id';
-const GIVEN_ID = /^[\w.:@/+=-]{1,128}$/;
+import { REQUEST_ID, type RequestWatch } from './request-watch.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -19,38 +17,27 @@ export function operationsRoutes(operations: Operations): Protocol {
 }
 
 /** Counts and times every request, also those that the gate refuses, and where asked logs and traces them. */
-export function watchRequests(operations: Operations): Protocol {
-  return (app, services) => watch(app, operations, services);
-}
-
-/** The id of a request: the caller's own `X-Request-Id` where it is a plain word, else a new one. */
-export function requestIdOf(header: string | string[] | undefined, fresh: () => string): string {
-  return typeof header === 'string' && GIVEN_ID.test(header) ? header : fresh();
-}
-
-function watch(app: FastifyInstance, { metrics, readiness, traces, logRequests }: Operations, { log }: Services): void {
+export function watchRequests(app: FastifyInstance, watch: RequestWatch): void {
   app.decorateRequest('beganAt', 0);
   app.addHook('onRequest', async (request, reply) => {
     request.beganAt = performance.now();
-    metrics.began();
+    watch.began();
     reply.header(REQUEST_ID, request.id);
     // A client that keeps its connection would send its next request into the closing of it.
-    if (readiness.isDraining) reply.header('connection', 'close');
+    if (watch.isDraining) reply.header('connection', 'close');
   });
   app.addHook('onResponse', async (request, reply) => {
-    const seconds = (performance.now() - request.beganAt) / 1000;
-    const ended = { method: request.method, route: routeOf(request), status: reply.statusCode, seconds };
-    metrics.ended(ended);
-    const requestId = request.id;
-    if (logRequests) {
-      const { identity } = request;
-      const by = identity === undefined ? 'anonymous' : identity.name;
-      const ms = Math.round(seconds * 1e5) / 100;
-      log('info', 'request', { requestId, method: ended.method, route: ended.route, status: ended.status, ms, by });
-    }
-    const header = request.headers.traceparent;
-    const traceparent = typeof header === 'string' ? header : undefined;
-    traces?.ended({ ...ended, requestId, traceparent, beganAt: performance.timeOrigin + request.beganAt });
+    const { method, id: requestId, identity, beganAt } = request;
+    const { traceparent } = request.headers;
+    watch.ended({
+      method,
+      route: routeOf(request),
+      status: reply.statusCode,
+      requestId,
+      by: identity === undefined ? 'anonymous' : identity.name,
+      traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+      beganAt,
+    });
   });
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Identity, Permission, Target } from '../access/identity.ts';
 
@@ -25,12 +26,25 @@ declare module 'fastify' {
 
 const SERVER: Target = { kind: 'server' };
 
+/** What a request at a route must be allowed. */
+export interface Wanted {
+  readonly permission: Permission;
+  readonly target: Target;
+  /** The route as it was declared. */
+  readonly route: string;
+}
+
 /** What authentication is asked. */
 export interface Gate {
   /** Refuses before it is known who asks: foreign names and pages. Throws `forbidden`. Default: nothing is refused. */
   admit?(request: FastifyRequest): void;
   /** Says who asks. Throws `unauthenticated` for credentials that are wrong, `overloaded` when they ask too often. */
   identify(request: FastifyRequest): Promise<Identity> | Identity;
+  /**
+   * Does all of this at once for a request that needs no look-up and is let through; undefined: it must go the long way,
+   * which refuses it or looks further. Never throws. Default: every request goes the long way.
+   */
+  atOnce?(request: IncomingMessage, wanted: Wanted): Identity | undefined;
   /** Who asks at a route for everybody, where credentials are not looked at. Default: whom `identify` says. */
   anybody?(request: FastifyRequest): Identity;
   check(identity: Identity, permission: Permission, target: Target): void;
@@ -76,8 +90,9 @@ export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: 
     if (typeof access !== 'object' || 'handler' in access) return;
     gate.check(request.identity, access.can, access.on?.(request) ?? SERVER);
   });
-  app.addHook('onSend', async (request, _reply, payload) => {
-    if (!READING.has(request.method)) await gate.beforeAnswer?.();
+  app.addHook('onSend', async (request, reply, payload) => {
+    // An error acknowledges nothing; one that this wait gave comes here once more.
+    if (!READING.has(request.method) && reply.statusCode < 400) await gate.beforeAnswer?.();
     return payload;
   });
 }

@@ -34,6 +34,8 @@ export interface ModelIndex {
    * after it was given may be kept by it. Throws `model-not-found`, and what is wrong with the model's log.
    */
   markOf(name: ModelName): Promise<object>;
+  /** The same where it is known without asking; undefined: {@link markOf} must be asked. */
+  markNow(name: ModelName): object | undefined;
   /**
    * Waits until a model's log is in the index up to some event, and reads the log where needed; false when the storage
    * shows it too late. A log that ends before that event is that of another model, which got the name since: true.
@@ -102,6 +104,7 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
         return { id, seq };
       },
       markOf: (name) => hotModel(name),
+      markNow: (name) => (isShared ? undefined : hot.get(name)),
       reach: (name, seq, timeoutMs) => reach(name, seq, timeoutMs),
       resolveAsOf: async (reference, at) => resolveAsOf(database.index, await hotModel(reference.name), reference, at),
       problems: () => database.index.selectFrom('log_problems').selectAll().orderBy('log').execute(),

@@ -21,6 +21,8 @@ export interface MlflowRoute {
   /** After `/api/2.0/mlflow` or whatever it is mounted at. */
   readonly path: string;
   readonly access: RouteAccess;
+  /** Whether the answer says only what the logs say of the model that is asked for, and so is kept. Default: no. */
+  readonly keeps?: boolean;
   /** Largest body in bytes. Default: that of the application. */
   readonly bodyLimit?: number;
   /** Gives the answer; what is undefined in it is left out, empty lists should be. */
@@ -41,11 +43,11 @@ export function addMlflowRoutes(scope: FastifyInstance, services: Services, rout
 }
 
 function addRoute(scope: FastifyInstance, services: Services, route: MlflowRoute): void {
-  const { method, path, access, bodyLimit, run } = route;
+  const { method, path, access, bodyLimit, run, keeps = false } = route;
   scope.route({
     method: typeof method === 'string' ? method : [...method],
     url: path,
-    config: { access },
+    config: { access, keeps },
     ...(bodyLimit === undefined ? {} : { bodyLimit }),
     handler: async (request, reply) => {
       requireObject(request);

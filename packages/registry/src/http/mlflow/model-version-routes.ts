@@ -42,6 +42,7 @@ export function modelVersionRoutes(artifacts: MlflowArtifacts): readonly MlflowR
       method: 'GET',
       path: '/model-versions/get',
       access: reads,
+      keeps: true,
       run: async (call, services) => {
         const { name, number, asked } = placeIn(call);
         const read = () => versionOf(services.database, name, number, asked);

@@ -56,6 +56,7 @@ export function registeredModelRoutes(artifacts: MlflowArtifacts): readonly Mlfl
       method: 'GET',
       path: '/registered-models/get',
       access: reads,
+      keeps: true,
       run: async ({ fields }, { database, index }) => {
         const asked = fields.text('name');
         const name = requireName(asked);
@@ -119,6 +120,7 @@ export function registeredModelRoutes(artifacts: MlflowArtifacts): readonly Mlfl
       method: ['GET', 'POST'],
       path: '/registered-models/get-latest-versions',
       access: reads,
+      keeps: true,
       run: async ({ fields }, { database }) => {
         const asked = fields.text('name');
         const stages: readonly string[] = fields.texts('stages').map(parseStage);
@@ -194,6 +196,7 @@ export function modelDetailRoutes(artifacts: MlflowArtifacts): readonly MlflowRo
       method: 'GET',
       path: '/registered-models/alias',
       access: reads,
+      keeps: true,
       run: async ({ fields }, { database, index }) => {
         const asked = fields.text('name');
         const alias = fields.text('alias');

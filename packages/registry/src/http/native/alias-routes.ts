@@ -29,6 +29,7 @@ const ExpectedText = z
   .describe('What it must name now (null: nothing), else `conflict`.');
 const moves = { access: { can: 'promote', on: aliasTarget } } as const;
 const reads = { access: { can: 'read', on: modelTarget } } as const;
+const readsKept = { ...reads, keeps: true } as const;
 
 /** Routes of aliases: `/models/{name}/aliases…`. */
 export function aliasRoutes(app: NativeApp, services: Services): void {
@@ -42,7 +43,7 @@ function reading(app: NativeApp, services: Services): void {
   app.get(
     '/models/:name/aliases',
     {
-      config: reads,
+      config: readsKept,
       schema: {
         operationId: 'listAliases',
         tags: ['aliases'],
@@ -56,7 +57,7 @@ function reading(app: NativeApp, services: Services): void {
   app.get(
     '/models/:name/aliases/:alias',
     {
-      config: reads,
+      config: readsKept,
       schema: {
         operationId: 'getAlias',
         tags: ['aliases'],

@@ -70,7 +70,7 @@ function reading(app: NativeApp, services: Services): void {
   app.get(
     '/models/:name',
     {
-      config: reads,
+      config: { ...reads, keeps: true },
       schema: {
         operationId: 'getModel',
         tags: ['models'],

@@ -12,7 +12,7 @@ export function resolveRoutes(app: NativeApp, { registry, index }: Services): vo
   app.get(
     '/resolve',
     {
-      config: { access: { can: 'read', on: modelTarget } },
+      config: { access: { can: 'read', on: modelTarget }, keeps: true },
       schema: {
         operationId: 'resolve',
         tags: ['versions'],

@@ -142,7 +142,7 @@ function reading(app: NativeApp, services: Services): void {
   app.get(
     '/models/:name/versions/:version',
     {
-      config: reads,
+      config: { ...reads, keeps: true },
       schema: {
         operationId: 'getVersion',
         tags: ['versions'],

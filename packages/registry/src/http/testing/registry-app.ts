@@ -16,6 +16,7 @@ import { openGovernance } from '../../governance/governance.ts';
 import { openIndexedRegistry } from '../../index/indexed-registry.ts';
 import type { Services } from '../../services.ts';
 import { createRegistryApp, type Protocol } from '../app.ts';
+import type { Gate } from '../route-access.ts';
 
 /** An application over a store in memory, without accounts. Disposing it removes its files. */
 export interface TrialApp extends AsyncDisposable {
@@ -32,6 +33,8 @@ export interface TrialOptions {
   readonly identity?: Identity;
   /** Says who asks, where that changes. Default: `identity`. */
   readonly identify?: (request: FastifyRequest) => Identity;
+  /** Says who asks where the answer may be one that is kept. Default: nobody, so that all is answered the long way. */
+  readonly atOnce?: Gate['atOnce'];
   /** Default: everything is allowed. */
   readonly authorizer?: Authorizer;
   readonly now?: () => Date;
@@ -87,7 +90,12 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
     random,
     version: '0.0.0',
   };
-  const gate = { identify: options.identify ?? (() => identity), check: authorizer.check, requireSomebody: () => {} };
+  const gate: Gate = {
+    identify: options.identify ?? (() => identity),
+    check: authorizer.check,
+    requireSomebody: () => {},
+    ...(options.atOnce && { atOnce: options.atOnce }),
+  };
   const app = await createRegistryApp({ services, gate, protocols });
   const end = async (): Promise<void> => {
     await app.close();

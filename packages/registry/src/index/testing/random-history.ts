@@ -3,7 +3,8 @@ import { parseModelName, parseReference } from '@ingot/core/ref';
 import { draftOf } from '@ingot/core/registry/conformance/case';
 import type { Registry } from '@ingot/core/registry/registry';
 
-const NAMES = ['churn', 'team/wine', 'digits', 'iris'].map(parseModelName);
+/** The names of the models that {@link playHistory} plays with. */
+export const PLAYED_NAMES = ['churn', 'team/wine', 'digits', 'iris'].map(parseModelName);
 const ALIASES = ['production', 'staging', 'b'];
 const TEXTS = ['plain', 'ünï ✓ 模型', 'a\u0000b', '\ud800', "it's; drop table", ''];
 
@@ -20,29 +21,29 @@ export async function playHistory(registry: Registry, steps: number, random: () 
   };
   const number = (): number => 1 + Math.floor(random() * 6);
   const actions: (() => Promise<unknown>)[] = [
-    () => registry.ensureModel(pick(NAMES)),
+    () => registry.ensureModel(pick(PLAYED_NAMES)),
     () => publish(),
     () => publish(),
     () => publish(),
-    () => registry.setAlias(pick(NAMES), pick(ALIASES), number(), { reason: pick(TEXTS) }),
-    () => registry.setAlias(pick(NAMES), pick(ALIASES), number()),
-    () => registry.removeAlias(pick(NAMES), pick(ALIASES)),
+    () => registry.setAlias(pick(PLAYED_NAMES), pick(ALIASES), number(), { reason: pick(TEXTS) }),
+    () => registry.setAlias(pick(PLAYED_NAMES), pick(ALIASES), number()),
+    () => registry.removeAlias(pick(PLAYED_NAMES), pick(ALIASES)),
     () => registry.update(version(), { description: pick(TEXTS), tags: { [pick(TEXTS)]: pick(TEXTS), old: null } }),
     () => registry.update(version(), { metrics: { auc: random(), 'loss.val': -random() * 1e-9 } }),
-    () => registry.updateModel(pick(NAMES), { description: pick(TEXTS), tags: { team: pick(TEXTS), b: null } }),
+    () => registry.updateModel(pick(PLAYED_NAMES), { description: pick(TEXTS), tags: { team: pick(TEXTS), b: null } }),
     () => registry.setStage(version(), pick(['Staging', 'Production', null])),
     () => registry.retire(version()),
     () => registry.deleteVersion(version()),
-    () => registry.rename(pick(NAMES), pick(NAMES)),
+    () => registry.rename(pick(PLAYED_NAMES), pick(PLAYED_NAMES)),
   ];
-  const rare = () => registry.deleteModel(pick(NAMES));
+  const rare = () => registry.deleteModel(pick(PLAYED_NAMES));
 
   function version() {
-    return parseReference(`${pick(NAMES)}:${number()}`);
+    return parseReference(`${pick(PLAYED_NAMES)}:${number()}`);
   }
 
   async function publish(): Promise<void> {
-    const name = pick(NAMES);
+    const name = pick(PLAYED_NAMES);
     await registry.ensureModel(name);
     const draft = draftOf(`content ${Math.floor(random() * 30)}`, {
       tags: { old: pick(TEXTS), team: 'x' },
@@ -53,7 +54,7 @@ export async function playHistory(registry: Registry, steps: number, random: () 
         run: 'r1',
         git: { commit: '4f1c', dirty: random() < 0.5 },
         data: [{ name: 'customers', digest: 'sha256:1' }, { name: 'customers' }],
-        parents: [`${pick(NAMES)}:1`, 's3://bucket/model.pkl', `${pick(NAMES)}@production`],
+        parents: [`${pick(PLAYED_NAMES)}:1`, 's3://bucket/model.pkl', `${pick(PLAYED_NAMES)}@production`],
       },
       retired: random() < 0.1,
       ...(random() < 0.3 ? { label: `1.${number()}`, labelFrom: 'metadata' } : {}),
