@@ -1,4 +1,4 @@
-import { IngotError, systemErrorCode } from '@ingot/core/errors';
+import { IngotError, isIngotError, systemErrorCode } from '@ingot/core/errors';
 import { type Dialect, PostgresDialect, type PostgresPool } from 'kysely';
 import pg from 'pg';
 
@@ -12,6 +12,18 @@ export interface PostgresPart {
 }
 
 const INT8 = 20;
+
+/** A line that went dead says nothing: whoever waits for an answer is told after so long. */
+const LONGEST_ANSWER_MS = 15_000;
+
+/** What changes all rows at once takes as long as it takes. */
+const TAKES_LONG = /^\s*(?:create|alter|drop|delete from "?\w+"?\s*$)/i;
+
+/** Postgres, too, has to notice a dead line, for its transaction may hold what others wait for. */
+const OF_CLIENTS_THAT_ARE_GONE = [
+  '-c idle_in_transaction_session_timeout=60s',
+  '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3',
+].join(' ');
 
 // Counts and times in milliseconds are far below 2^53.
 pg.types.setTypeParser(INT8, Number);
@@ -37,7 +49,8 @@ export async function postgresDialect(address: string, part: PostgresPart): Prom
     connectionString: address,
     max: part.connections ?? 10,
     connectionTimeoutMillis: 5000,
-    options: `-c search_path=${part.schema} -c synchronous_commit=${durability}`,
+    keepAlive: true,
+    options: `-c search_path=${part.schema} -c synchronous_commit=${durability} ${OF_CLIENTS_THAT_ARE_GONE}`,
   });
   // A connection that breaks while nobody uses it is replaced by the pool.
   pool.on('error', () => {});
@@ -81,14 +94,42 @@ function tellingWhatIsAway(pool: pg.Pool, address: string): PostgresPool {
       // A connection that breaks while it is used tells so to whoever waits for an answer.
       if (client.listenerCount('error') < 2) client.on('error', () => {});
       const query = client.query.bind(client);
+      let broken: IngotError | undefined;
+      const asked = async (...args: Parameters<typeof query>): Promise<unknown> => {
+        if (broken !== undefined) throw broken;
+        try {
+          const text: unknown = args[0];
+          const answer = Promise.resolve(query(...args));
+          return await told(typeof text === 'string' && TAKES_LONG.test(text) ? answer : inTime(answer));
+        } catch (error) {
+          if (isIngotError(error, 'unavailable')) broken = error;
+          throw error;
+        }
+      };
       return Object.create(client, {
-        query: { value: (...args: Parameters<typeof query>) => told(Promise.resolve(query(...args))) },
-        release: { value: () => client.release() },
+        query: { value: asked },
+        // Nobody knows what one that did not answer is still busy with.
+        release: { value: () => client.release(broken !== undefined) },
       });
     },
     end: () => pool.end(),
   };
 }
+
+/** Waits for an answer, but not for ever. */
+async function inTime<Result>(answer: Promise<Result>): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(NO_ANSWER)), LONGEST_ANSWER_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const NO_ANSWER = `no answer within ${LONGEST_ANSWER_MS / 1000} seconds`;
 
 const AWAY = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN']);
 
@@ -97,7 +138,7 @@ function isAway(error: unknown): boolean {
   const code = systemErrorCode(error) ?? '';
   if (AWAY.has(code) || /^(?:08|53|57P)/.test(code)) return true;
   const text = error instanceof Error ? error.message : '';
-  return /Connection terminated|timeout exceeded when trying to connect|not queryable/i.test(text);
+  return /Connection terminated|no answer within|timeout exceeded when trying to connect|not queryable/i.test(text);
 }
 
 function openingFailed(error: unknown, address: string): IngotError {
