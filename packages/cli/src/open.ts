@@ -44,7 +44,12 @@ export interface OpenOptions {
   readonly onWarning?: (message: string) => void;
   /** Puts something before the storage. Default: nothing. */
   readonly guard?: (blobs: BlobStore, remembered: string) => BlobStore;
+  /** `wait`: a server answers others from it, who are told soon when the storage is away. Default: a command has time. */
+  readonly others?: 'wait' | undefined;
 }
+
+/** Whoever asks a server is to know within half a minute, also where what they want takes several calls. */
+const WHILE_OTHERS_WAIT = { INGOT_RETRIES: '2', INGOT_STORAGE_TIMEOUT: '8' };
 
 /**
  * Puts a store's parts together; nothing is asked of the storage yet.
@@ -60,7 +65,7 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
     const server = await openServer(address, settings, { ...options, remembered, offline });
     if (server !== undefined) return server;
   }
-  const opened = await openBlobs(settings, heard);
+  const opened = await openBlobs(settings, { ...heard, others: options.others });
   const blobs = options.guard?.(opened, remembered) ?? opened;
   const format = new FormatOnce(blobs);
   const registry = openLogRegistry({
@@ -93,8 +98,10 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
 }
 
 /** With `INGOT_OFFLINE` nothing is ever asked of the storage, not even whether it is there. */
-async function openBlobs(settings: Settings, heard: Pick<OpenOptions, 'onWarning'>): Promise<BlobStore> {
-  const opened = await openBlobStore(storeAddress(settings).text, { env: settings.env, ...heard });
+async function openBlobs(settings: Settings, options: Pick<OpenOptions, 'onWarning' | 'others'>): Promise<BlobStore> {
+  const env = options.others === 'wait' ? { ...WHILE_OTHERS_WAIT, ...settings.env } : settings.env;
+  const { onWarning } = options;
+  const opened = await openBlobStore(storeAddress(settings).text, { env, ...(onWarning && { onWarning }) });
   return settings.isOn('offline') ? outOfReach(opened, () => offlineError(opened.address)) : opened;
 }
 
@@ -122,6 +129,8 @@ export interface StoreUse {
   readonly creates?: boolean;
   /** Deletes what nothing needs, which a mirror takes too. Default: only reads. */
   readonly collects?: boolean;
+  /** A server answers others from it. Default: a command works with it. */
+  readonly serves?: boolean;
   /** Works on the files of the store, which no registry server hands out. Default: asks registry and contents only. */
   readonly files?: boolean;
 }
@@ -138,7 +147,12 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
     probing.catch(() => {}); // Told where it is waited for.
     return heldBack(blobs, probing, isEarly);
   };
-  const store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context), guard });
+  const store = await assembleStore(context.settings, {
+    now: context.now,
+    onWarning: warningsOf(context),
+    guard,
+    others: use.serves === true ? 'wait' : undefined,
+  });
   // A push has gigabytes to send meanwhile; its first event, and what makes a store, wait.
   if (use.creates !== true) await probing;
   if (store.isServer === true) {

@@ -35,7 +35,7 @@ export interface RunningRegistry extends AsyncDisposable {
 /** Starts a registry server over the store that the settings name, which is made where there is none. */
 export async function startRegistry(plan: RegistryPlan, context: Context): Promise<RunningRegistry> {
   const { settings, now } = context;
-  const store = await openStore(context, { creates: true, files: true });
+  const store = await openStore(context, { creates: true, files: true, serves: true });
   try {
     const server = await startRegistryServer({
       store: settings.text('direct') === 'no' ? { ...store, blobs: withoutAddresses(store.blobs) } : store,
