@@ -51,10 +51,15 @@ async function addRoutes(scope: FastifyInstance, services: Services, groups: rea
   scope.setValidatorCompiler(validatorCompiler);
   // What the server itself has typed is written as it is: checking every answer would cost more than making it.
   scope.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  const keyless = new Set<string>();
+  const transform = createJsonSchemaTransform(DOCUMENTING);
   await scope.register(swagger, {
     openapi: documentInfo(services.version),
-    transform: createJsonSchemaTransform(DOCUMENTING),
-    transformObject: (document) => completeDocument(withSchemas(document)),
+    transform: (input) => {
+      if (input.route.config?.idempotency === false) keyless.add(String(input.schema?.operationId));
+      return transform(input);
+    },
+    transformObject: (document) => completeDocument(withSchemas(document), keyless),
   });
   waitForSeq(scope, services);
   conditionalReads(scope);

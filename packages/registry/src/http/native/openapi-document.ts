@@ -40,16 +40,19 @@ const MIN_SEQ = {
   schema: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
 };
 
-/** Adds to a document what every operation has: the headers that hooks read. */
-export function completeDocument<T extends { readonly paths?: object }>(document: T): T {
+/**
+ * Adds to a document what its operations have by the hooks: the headers that these read.
+ * @param keyless ids of operations that take no `Idempotency-Key`.
+ */
+export function completeDocument<T extends { readonly paths?: object }>(document: T, keyless: ReadonlySet<string>): T {
   const items: readonly unknown[] = Object.values(document.paths ?? {});
-  for (const item of items) if (isObject(item)) addHeaders(item);
+  for (const item of items) if (isObject(item)) addHeaders(item, keyless);
   return document;
 }
 
-function addHeaders(item: object): void {
+function addHeaders(item: object, keyless: ReadonlySet<string>): void {
   for (const [method, operation] of Object.entries(item)) {
-    if (!isObject(operation)) continue;
+    if (!isObject(operation) || keyless.has(String(Reflect.get(operation, 'operationId')))) continue;
     const own: unknown = Reflect.get(operation, 'parameters');
     const header = WRITES.has(method) ? IDEMPOTENCY_KEY : MIN_SEQ;
     Reflect.set(operation, 'parameters', [...(Array.isArray(own) ? own : []), header]);
