@@ -41,7 +41,7 @@ def test_importing_ingot_imports_little() -> None:
     """Counted in modules, as seconds differ from machine to machine: at most 0.2 s of processor time are meant."""
     count = "import sys; before = set(sys.modules); import ingot; print(len(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT.parent)!r}); {count}"], capture_output=True, text=True, check=True)
-    assert int(done.stdout) < 200
+    assert int(done.stdout) < 210
     code = "import sys, ingot; print([m for m in ('asyncio', 'tqdm', 'IPython', 'joblib', 'ssl', 'multiprocessing') if m in sys.modules])"
     code = f"import sys; sys.path.insert(0, {str(ROOT.parent)!r}); {code}"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
