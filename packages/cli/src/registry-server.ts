@@ -39,7 +39,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
   try {
     const server = await startRegistryServer({
       store: settings.text('direct') === 'no' ? { ...store, blobs: withoutAddresses(store.blobs) } : store,
-      openRegistry: (onEvent) =>
+      openRegistry: (onEvent, beforeEvent) =>
         openLogRegistry({
           blobs: store.blobs,
           actor: settings.text('actor') ?? 'unknown',
@@ -47,6 +47,8 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
           memory: openRememberedStates({ directory: join(store.remembered, 'server') }),
           format: store.format,
           onEvent,
+          beforeEvent,
+          resident: true,
           hints: true,
           onWarning: (message) => plan.log('warn', message),
         }),

@@ -44,8 +44,14 @@ import { openWebhooks } from './webhooks/webhooks.ts';
 /** What a registry server is started with. */
 export interface RegistryServerOptions {
   readonly store: ServedStore;
-  /** Opens the registry in the store's logs; `onEvent` is told of what it has written. */
-  readonly openRegistry: (onEvent: (log: string, event: StoredEvent) => void) => Registry;
+  /**
+   * Opens the registry in the store's logs. It tells `onEvent` of what it has written, and waits for `beforeEvent` before
+   * an event stands: what that was not told of counts as written by others.
+   */
+  readonly openRegistry: (
+    onEvent: (log: string, event: StoredEvent) => void,
+    beforeEvent: (log: string, event: StoredEvent) => Promise<void>,
+  ) => Registry;
   /** Directory of the server's files: database, keys. */
   readonly directory: string;
   /** Folder of the Python modules that load packages, for clients of MLflow. Default: they get a package's files alone. */
@@ -121,11 +127,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       contents: store.contents,
       log,
       now,
-      openRegistry: (onEvent) =>
-        options.openRegistry((name, event) => {
-          audit.written.note(name, event);
-          onEvent(name, event);
-        }),
+      openRegistry: (onEvent) => options.openRegistry(onEvent, (name, event) => audit.written.note(name, event)),
     });
     const { index } = indexed;
     const held = holdAliases(indexed.registry, audit.protectedMoves);

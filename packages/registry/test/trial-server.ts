@@ -34,7 +34,8 @@ export async function trialServer(
   const logged: string[] = [];
   const server = await startRegistryServer({
     store: { address: 'memory', blobs, format, contents: createBlobContentStore(blobs, { format }) },
-    openRegistry: (onEvent) => openLogRegistry({ blobs, actor: 'server', format, onEvent }),
+    openRegistry: (onEvent, beforeEvent) =>
+      openLogRegistry({ blobs, actor: 'server', format, onEvent, beforeEvent, resident: true }),
     directory,
     workerDirectory: fileURLToPath(new URL('../../../python/src/ingot/_worker', import.meta.url)),
     host: '0.0.0.0',

@@ -52,10 +52,8 @@ async function opened() {
         blobs,
         actor: 'server',
         format,
-        onEvent: (place, event) => {
-          audit.written.note(place, event);
-          onEvent(place, event);
-        },
+        onEvent,
+        beforeEvent: (place, event) => audit.written.note(place, event),
       }),
   });
   audit.follow(indexed.index);

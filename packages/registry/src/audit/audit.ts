@@ -36,7 +36,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   const { database, format, accessLog, log, now, random, isAuthenticated } = options;
   const { own, index } = database;
   const warn = (message: string): void => log('warn', message);
-  const written = new WrittenEvents({ own, isAuthenticated, warn });
+  const written = new WrittenEvents({ own, isAuthenticated });
   const protectedMoves = new ProtectedMoves({ own, index, written, accessLog, now, random });
   await protectedMoves.load();
   const notary = new Notary({ own, index, format, accessLog, now, warn });
@@ -56,7 +56,6 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
     },
     [Symbol.asyncDispose]: async () => {
       await watching;
-      await written[Symbol.asyncDispose]();
       await notary[Symbol.asyncDispose]();
       await accessLog[Symbol.asyncDispose]();
     },

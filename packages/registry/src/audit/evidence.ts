@@ -65,7 +65,6 @@ export async function collectEvidence(
   if (row === undefined)
     throw new IngotError('model-not-found', `there is no model "${model}"`, { details: { model } });
   const log = `models/${row.id}`;
-  await audit.written.settled();
   await audit.accessLog.flush();
   await audit.notary.checkpoint();
   const { documents, events } = await logDocuments(sources.blobs, log, period);

@@ -1,8 +1,33 @@
 import type { Kysely } from 'kysely';
 import type { MigrationSteps } from '../database/migration-steps.ts';
+import type { WrittenEventRow } from './tables.ts';
 
 /** What makes the tables of this room. */
-export const AUDIT_STEPS: MigrationSteps = { '2026-11-21-audit-1': { up: makeTables } };
+export const AUDIT_STEPS: MigrationSteps = {
+  '2026-11-21-audit-1': { up: makeTables },
+  '2026-11-22-audit-1': { up: noteBefore },
+};
+
+/** Events are noted before they stand: several servers may note one of the same number, of which one will stand. */
+async function noteBefore(database: Kysely<unknown>): Promise<void> {
+  const own = database.withTables<{ audit_written: WrittenEventRow; audit_noted: WrittenEventRow }>();
+  await own.schema
+    .createTable('audit_noted')
+    .addColumn('log', 'text', (column) => column.notNull())
+    .addColumn('seq', 'integer', (column) => column.notNull())
+    .addColumn('digest', 'text', (column) => column.notNull())
+    .addColumn('authenticated', 'integer', (column) => column.notNull())
+    .addPrimaryKeyConstraint('audit_noted_key', ['log', 'seq', 'digest'])
+    .execute();
+  const columns = ['log', 'seq', 'digest', 'authenticated'] as const;
+  await own
+    .insertInto('audit_noted')
+    .columns([...columns])
+    .expression(own.selectFrom('audit_written').select([...columns]))
+    .execute();
+  await own.schema.dropTable('audit_written').execute();
+  await own.schema.alterTable('audit_noted').renameTo('audit_written').execute();
+}
 
 async function makeTables(database: Kysely<unknown>): Promise<void> {
   const { schema } = database;

@@ -15,7 +15,7 @@ export interface AccessEventRow {
   event: string;
 }
 
-/** An event of a log that this server wrote, and whether whoever asked for it had proved who they are. */
+/** An event of a log that this server was about to write, and whether whoever asked for it had proved who they are. */
 export interface WrittenEventRow {
   log: string;
   seq: number;

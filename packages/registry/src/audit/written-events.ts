@@ -1,8 +1,10 @@
 /**
  * Which events of the store's logs this server wrote, and for whom: what is not among them was written past it, by
- * somebody who only says who they are.
+ * somebody who only says who they are. An event is noted *before* it stands, by its digest: so there is none that this
+ * server wrote and does not know, whenever it dies; and a note without its event vouches for nothing else.
  */
 
+import { IngotError } from '@ingot/core/errors';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import type { Kysely } from 'kysely';
 import type { AuditTables, WrittenEventRow } from './tables.ts';
@@ -12,53 +14,45 @@ export interface WrittenEventsOptions {
   readonly own: Kysely<AuditTables>;
   /** Whether whoever asks has to prove who they are. */
   readonly isAuthenticated: (actor: string) => boolean;
-  readonly warn: (message: string) => void;
 }
 
-const ROWS_AT_ONCE = 200;
-const RETRY_MS = 1000;
+interface Batch {
+  readonly rows: WrittenEventRow[];
+  /** Ends when they are on the disk. */
+  readonly written: Promise<void>;
+}
 
-/** Keeps which events this server wrote; several are written together. Disposing it writes what is still waiting. */
-export class WrittenEvents implements AsyncDisposable {
+/** Keeps which events this server wrote; notes that come together are written together. */
+export class WrittenEvents {
   readonly #options: WrittenEventsOptions;
-  #waiting: WrittenEventRow[] = [];
-  #writing: Promise<void> | undefined;
+  #next: Batch | undefined;
+  #before: Promise<void> = Promise.resolve();
 
   constructor(options: WrittenEventsOptions) {
     this.#options = options;
   }
 
-  /** Notes an event that was just written. Never throws. */
-  note(log: string, { head, digest }: Pick<StoredEvent, 'head' | 'digest'>): void {
+  /**
+   * Notes an event that is about to be written. Ends when that is on the disk.
+   * @throws IngotError `unavailable` when it cannot be noted: then the event must not be written.
+   */
+  note(log: string, { head, digest }: Pick<StoredEvent, 'head' | 'digest'>): Promise<void> {
     const authenticated = this.#options.isAuthenticated(head.actor) ? 1 : 0;
-    this.#waiting.push({ log, seq: head.seq, digest, authenticated });
-  }
-
-  /** Whether something was noted that is not on the disk yet. */
-  get isWaiting(): boolean {
-    return this.#waiting.length > 0;
-  }
-
-  /** Ends when all that was noted before is on the disk: an answer that acknowledges a change waits for it. */
-  async settled(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      this.#writing ??= this.#write().finally(() => {
-        this.#writing = undefined;
-      });
-      await this.#writing;
-    }
+    this.#next ??= this.#begin();
+    this.#next.rows.push({ log, seq: head.seq, digest, authenticated });
+    return this.#next.written;
   }
 
   /** Whether this server, or another over the same database, wrote an event. */
   async has(log: string, seq: number, digest: string): Promise<boolean> {
-    if (this.#waiting.some((row) => row.log === log && row.digest === digest)) return true;
     const row = await this.#options.own
       .selectFrom('audit_written')
       .select('digest')
       .where('log', '=', log)
       .where('seq', '=', seq)
+      .where('digest', '=', digest)
       .executeTakeFirst();
-    return row?.digest === digest;
+    return row !== undefined;
   }
 
   /** Digests of the events of a log, from one number to another, whose actors had proved who they are. */
@@ -74,23 +68,29 @@ export class WrittenEvents implements AsyncDisposable {
     return new Set(rows.map(({ digest }) => digest));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.settled();
+  /** What comes while the rows before are written goes together. */
+  #begin(): Batch {
+    const rows: WrittenEventRow[] = [];
+    const written = this.#before.then(() => {
+      this.#next = undefined;
+      return this.#write(rows);
+    });
+    this.#before = written.catch(() => {}); // Told to those whose rows they are.
+    return { rows, written };
   }
 
-  async #write(): Promise<void> {
-    const rows = this.#waiting.slice(0, ROWS_AT_ONCE);
+  async #write(rows: readonly WrittenEventRow[]): Promise<void> {
     try {
       await this.#options.own
         .insertInto('audit_written')
         .values(rows)
-        .onConflict((conflict) => conflict.columns(['log', 'seq']).doNothing())
+        .onConflict((conflict) => conflict.columns(['log', 'seq', 'digest']).doNothing())
         .execute();
-      this.#waiting.splice(0, rows.length);
-    } catch (error) {
-      this.#options.warn(`what was written cannot be noted yet: ${String(error)}`);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      throw error;
+    } catch (cause) {
+      throw new IngotError('unavailable', 'it cannot be noted who writes this, so it is not written', {
+        retryable: true,
+        cause,
+      });
     }
   }
 }

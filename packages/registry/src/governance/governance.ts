@@ -11,7 +11,6 @@ import type {
 } from '@ingot/core/registry/registry';
 import type { Authorizer, Identity, RequestOrigin, Target } from '../access/identity.ts';
 import type { Role } from '../access/grants.ts';
-import type { AccessLog } from '../audit/access-log.ts';
 import type { Audit } from '../audit/audit.ts';
 import type { Database } from '../database/database.ts';
 import type { ModelIndex } from '../index/indexed-registry.ts';
@@ -106,11 +105,11 @@ export function openGovernance(inner: Registry, options: GovernanceOptions): Gov
   const policies = new PolicyStore({ own: database.own, now, sources: Object.keys(sources) });
   const approvals = new ApprovalReader({ index: database.index, written: audit?.written });
   const checker = new Checker({ index: database.index, approvals, sources, now });
-  const layer = { policies, checker, index, moves: audit?.protectedMoves, written: audit?.written };
+  const layer = { policies, checker, index, moves: audit?.protectedMoves };
   const registry = governed(inner, layer);
   audit?.protectedMoves.protect((modelId, alias) => isProtected(database, policies, modelId, alias));
   const retentionRuns = new RetentionRuns({ own: database.own, now, random });
-  const retain = retaining({ database, policies, registry, runs: retentionRuns, accessLog: audit?.accessLog, now });
+  const retain = retaining({ database, policies, registry, runs: retentionRuns, audit, now });
   const retentionSchedule =
     retentionEveryMs === undefined
       ? undefined
@@ -169,12 +168,12 @@ interface Retaining {
   readonly policies: PolicyStore;
   readonly registry: Registry;
   readonly runs: RetentionRuns;
-  readonly accessLog: Pick<AccessLog, 'record'> | undefined;
+  readonly audit: GovernanceOptions['audit'];
   readonly now: () => Date;
 }
 
 /** Makes what plans and runs retention, and notes what each run did. */
-function retaining({ database, policies, registry, runs, accessLog, now }: Retaining): Governance['retain'] {
+function retaining({ database, policies, registry, runs, audit, now }: Retaining): Governance['retain'] {
   return async ({ model, dryRun, actor, origin, signal, isScheduled = false }) => {
     const document = await policies.read();
     const planned = await planRetention({ index: database.index, document, now: now(), model });
@@ -182,7 +181,9 @@ function retaining({ database, policies, registry, runs, accessLog, now }: Retai
     if (dryRun || (isScheduled && planned.length === 0)) return { planned, released: [], kept: [] };
     const id = await runs.begin({ actor, isScheduled, model, planned: planned.length });
     try {
-      await releases.release(planned, { registry, actor, signal });
+      // No answer to a request waits for the note of who wrote it.
+      const settled = audit && (() => audit.written.settled());
+      await releases.release(planned, { registry, actor, settled, signal });
       await runs.end(id, releases);
     } catch (error) {
       await runs.end(id, releases, error instanceof Error ? error.message : String(error));
@@ -190,7 +191,7 @@ function retaining({ database, policies, registry, runs, accessLog, now }: Retai
     } finally {
       const { released, kept } = releases;
       const counts = { planned: planned.length, released: released.length, kept: kept.length };
-      accessLog?.record({ kind: 'retention-run', actor, origin, model, details: { id, ...counts } });
+      audit?.accessLog.record({ kind: 'retention-run', actor, origin, model, details: { id, ...counts } });
     }
     return { planned, released: releases.released, kept: releases.kept };
   };

@@ -18,7 +18,6 @@ import type {
   VersionRecord,
 } from '@ingot/core/registry/registry';
 import type { ProtectedMoves } from '../audit/protected-moves.ts';
-import type { WrittenEvents } from '../audit/written-events.ts';
 import type { ModelIndex } from '../index/indexed-registry.ts';
 import type { Checker } from './check.ts';
 import {
@@ -39,7 +38,6 @@ export interface GovernedOptions {
   readonly index: Pick<ModelIndex, 'placeOf' | 'refresh'>;
   /** Where intended moves are noted, so that they are not taken for foreign ones. Default: nowhere. */
   readonly moves?: Pick<ProtectedMoves, 'intend' | 'withdraw'> | undefined;
-  readonly written?: Pick<WrittenEvents, 'settled'> | undefined;
 }
 
 type Reasoned = RegistryOptions & { readonly reason?: string };
@@ -240,7 +238,7 @@ class Mover {
 
   /** Notes a move of a protected alias before it is written, and takes the note back when it is told as this server's. */
   async #told<Result>(name: ModelName, alias: string, to: number | null, make: () => Promise<Result>): Promise<Result> {
-    const { moves, written, index, policies } = this.#options;
+    const { moves, index, policies } = this.#options;
     const isGuarded = guardsOf(name, { kind: 'alias', name: alias }, await policies.read()).length > 0;
     if (moves === undefined || !isGuarded) return make();
     const { id } = await index.placeOf(name);
@@ -248,7 +246,6 @@ class Mover {
     try {
       return await make();
     } finally {
-      await written?.settled();
       await moves.withdraw(note);
     }
   }

@@ -28,7 +28,7 @@ export function createGate({ access, audit, allowedHosts, rates }: GateOptions):
   const now = (): number => performance.now();
   const byIdentity = new Buckets(rates.identity, now);
   const byAddress = new Buckets(rates.address, now);
-  const { accessLog, written } = audit;
+  const { accessLog } = audit;
 
   const limit = (buckets: Buckets, key: string, identity: Pick<Identity, 'name'>, origin: RequestOrigin): void => {
     const seconds = buckets.take(key);
@@ -98,7 +98,6 @@ export function createGate({ access, audit, allowedHosts, rates }: GateOptions):
       });
       throw signInFirst();
     },
-    beforeAnswer: () => (written.isWaiting ? written.settled() : undefined),
   };
 }
 

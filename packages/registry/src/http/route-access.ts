@@ -50,8 +50,6 @@ export interface Gate {
   check(identity: Identity, permission: Permission, target: Target): void;
   /** Throws `unauthenticated` when nobody asks. */
   requireSomebody(identity: Identity): void;
-  /** What the answer to a change waits for, so that it is recorded who made it. Default: nothing. */
-  beforeAnswer?(): Promise<void> | undefined;
 }
 
 /** A route, and who may call it. */
@@ -60,8 +58,6 @@ export interface GuardedRoute {
   readonly url: string;
   readonly access: RouteAccess;
 }
-
-const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** Puts a gate before every route, also of plugins that are registered later. A route that does not say who may call it fails the start. */
 export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: GuardedRoute) => void): void {
@@ -89,10 +85,5 @@ export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: 
     const access = request.routeOptions.config.access;
     if (typeof access !== 'object' || 'handler' in access) return;
     gate.check(request.identity, access.can, access.on?.(request) ?? SERVER);
-  });
-  app.addHook('onSend', async (request, reply, payload) => {
-    // An error acknowledges nothing; one that this wait gave comes here once more.
-    if (!READING.has(request.method) && reply.statusCode < 400) await gate.beforeAnswer?.();
-    return payload;
   });
 }
