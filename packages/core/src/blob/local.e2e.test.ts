@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { collect } from './bytes.ts';
+import { BLOB_STORE_CASES } from './conformance.ts';
 import { keysOf } from './conformance/case.ts';
+import { LISTING_CASES } from './conformance/listing.ts';
 import { createLocalBlobStore } from './local.ts';
 import { compileForChild } from './testing/child.ts';
 
@@ -22,6 +24,20 @@ beforeAll(async () => {
 afterAll(async () => {
   await rm(base, { recursive: true, force: true });
 });
+
+for (const hardLinks of ['auto', 'never'] as const) {
+  describe(`the local store with hard links: ${hardLinks}, keeps the contract of blob stores`, () => {
+    // How a name is made is nothing to a listing, and thousands of files take their time.
+    const cases =
+      hardLinks === 'auto' ? BLOB_STORE_CASES : BLOB_STORE_CASES.filter((one) => !LISTING_CASES.includes(one));
+    for (const { name, run } of cases) {
+      test(name, async () => {
+        const directory = await mkdtemp(join(base, 'case-'));
+        await run({ open: () => createLocalBlobStore(directory, { hardLinks }) });
+      });
+    }
+  });
+}
 
 describe('the local store, used by several processes', () => {
   for (const hardLinks of ['auto', 'never']) {

@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { bodyOf, collect } from './bytes.ts';
-import { BLOB_STORE_CASES } from './conformance.ts';
 import { failsWith, keysOf } from './conformance/case.ts';
-import { LISTING_CASES } from './conformance/listing.ts';
 import { type FileSystem, type LocalFile, nodeFileSystem, PRIVATE_MODES } from './local/file-system.ts';
 import { createLocalBlobStore } from './local.ts';
 
@@ -24,20 +22,6 @@ afterAll(async () => {
 function freshDirectory(): string {
   made += 1;
   return join(base, `store-${made}`);
-}
-
-for (const hardLinks of ['auto', 'never'] as const) {
-  describe(`the local store with hard links: ${hardLinks}, keeps the contract of blob stores`, () => {
-    // How a name is made is nothing to a listing, and thousands of files take their time.
-    const cases =
-      hardLinks === 'auto' ? BLOB_STORE_CASES : BLOB_STORE_CASES.filter((one) => !LISTING_CASES.includes(one));
-    for (const { name, run } of cases) {
-      test(name, async () => {
-        const directory = freshDirectory();
-        await run({ open: () => createLocalBlobStore(directory, { hardLinks }) });
-      });
-    }
-  });
 }
 
 describe('the local store', () => {

