@@ -71,7 +71,7 @@ export interface RegistryServerOptions {
   /** Writes a log line for each request. Default: only failures are told. */
   readonly logRequests?: boolean;
   /** Where traces of requests go (OTLP over HTTP). Default: nowhere. */
-  readonly traces?: Pick<TraceOptions, 'endpoint' | 'headers' | 'serviceName'> | undefined;
+  readonly traces?: Omit<TraceOptions, 'version' | 'warn'> | undefined;
   /**
    * How long it says that it is not ready before it stops to listen, in milliseconds, so that balancers notice. Default:
    * 0 on loopback, else 2,000.

@@ -12,6 +12,8 @@ export interface TraceOptions {
   /** Default: `ingot-registry`. */
   readonly serviceName?: string | undefined;
   readonly version: string;
+  /** Time between two posts, in milliseconds. Default: 5,000. */
+  readonly everyMs?: number;
   readonly warn: (message: string) => void;
 }
 
@@ -30,6 +32,8 @@ export interface Traces extends AsyncDisposable {
 }
 
 const EVERY_MS = 5000;
+const LONGEST_POST_MS = 5000;
+const LAST_FLUSH_MS = 2000;
 const AT_ONCE = 500;
 const MOST_WAITING = 5000;
 const PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
@@ -38,32 +42,71 @@ const ERROR_STATUS = 2;
 
 /** Opens the exporter. */
 export function openTraces(options: TraceOptions): Traces {
+  const { everyMs = EVERY_MS } = options;
   let waiting: object[] = [];
   let isTold = false;
-  const flush = async (): Promise<void> => {
+  let flushing: Promise<void> | undefined;
+  const send = async (signal?: AbortSignal): Promise<void> => {
     while (waiting.length > 0) {
       const spans = waiting.slice(0, AT_ONCE);
       waiting = waiting.slice(AT_ONCE);
       try {
-        await post(options, spans);
+        await post(options, spans, signal);
         isTold = false;
       } catch (error) {
-        // Traces are lost sooner than requests wait for them; it is said once.
-        if (!isTold) options.warn(`traces are lost: ${error instanceof Error ? error.message : String(error)}`);
+        // Traces are lost sooner than requests wait for them; it is said once, until some have arrived again.
+        if (!isTold) options.warn(`traces are lost: ${originOf(options.endpoint)} ${whyOf(error)}`);
         isTold = true;
+        return;
       }
     }
   };
-  const timer = setInterval(() => void flush(), EVERY_MS).unref();
+  const flush = (signal?: AbortSignal): Promise<void> => {
+    flushing ??= send(signal).finally(() => {
+      flushing = undefined;
+    });
+    return flushing;
+  };
+  const timer = setInterval(() => void flush(), everyMs).unref();
   return {
     ended(request) {
       if (waiting.length < MOST_WAITING) waiting.push(spanOf(request));
     },
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
-      await flush();
+      const last = AbortSignal.timeout(LAST_FLUSH_MS);
+      const isLate = new Promise((resolve) => last.addEventListener('abort', resolve));
+      // A collector that hangs does not keep the server from stopping.
+      await Promise.race([flush(last).then(() => flush(last)), isLate]);
     },
   };
+}
+
+/** Where spans go. A user and password of the address go as a header: a request has none in its address. */
+function placeOf(endpoint: string): { readonly address: URL; readonly authorization: Record<string, string> } {
+  const address = new URL(`${endpoint.replace(/\/+$/, '')}/v1/traces`);
+  const { username, password } = address;
+  address.username = '';
+  address.password = '';
+  if (username === '') return { address, authorization: {} };
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { address, authorization: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
+}
+
+class RefusedTraces extends Error {}
+
+/** An endpoint without user, password, path and query. */
+function originOf(endpoint: string): string {
+  return URL.canParse(endpoint) ? new URL(endpoint).origin : 'the endpoint';
+}
+
+function whyOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'does not answer';
+  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'does not answer in time';
+  const code: unknown = error.cause instanceof Error && 'code' in error.cause ? error.cause.code : undefined;
+  if (typeof code === 'string') return `does not answer (${code})`;
+  // What else went wrong may tell the address, and with it a secret.
+  return error instanceof RefusedTraces ? error.message : 'cannot be asked';
 }
 
 function spanOf({ traceparent, requestId, beganAt, method, route, status, seconds }: TracedRequest): object {
@@ -87,18 +130,24 @@ function spanOf({ traceparent, requestId, beganAt, method, route, status, second
   };
 }
 
-async function post({ endpoint, headers, serviceName = 'ingot-registry', version }: TraceOptions, spans: object[]) {
+async function post(
+  { endpoint, headers, serviceName = 'ingot-registry', version }: TraceOptions,
+  spans: object[],
+  ending: AbortSignal | undefined,
+): Promise<void> {
+  const signals = [AbortSignal.timeout(LONGEST_POST_MS), ...(ending === undefined ? [] : [ending])];
   const resource = { attributes: [text('service.name', serviceName), text('service.version', version)] };
   const scopeSpans = [{ scope: { name: 'ingot' }, spans }];
-  const answer = await fetch(`${endpoint.replace(/\/+$/, '')}/v1/traces`, {
+  const { address, authorization } = placeOf(endpoint);
+  const answer = await fetch(address, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...headersOf(headers) },
+    headers: { 'content-type': 'application/json', ...authorization, ...headersOf(headers) },
     body: JSON.stringify({ resourceSpans: [{ resource, scopeSpans }] }),
-    signal: AbortSignal.timeout(5000),
+    signal: AbortSignal.any(signals),
     redirect: 'error',
   });
   await answer.arrayBuffer();
-  if (!answer.ok) throw new Error(`${endpoint} answered with status ${answer.status}`);
+  if (!answer.ok) throw new RefusedTraces(`answers with status ${answer.status}`);
 }
 
 function headersOf(pairs: string | undefined): Record<string, string> {
