@@ -181,9 +181,7 @@ function retaining({ database, policies, registry, runs, audit, now }: Retaining
     if (dryRun || (isScheduled && planned.length === 0)) return { planned, released: [], kept: [] };
     const id = await runs.begin({ actor, isScheduled, model, planned: planned.length });
     try {
-      // No answer to a request waits for the note of who wrote it.
-      const settled = audit && (() => audit.written.settled());
-      await releases.release(planned, { registry, actor, settled, signal });
+      await releases.release(planned, { registry, actor, signal });
       await runs.end(id, releases);
     } catch (error) {
       await runs.end(id, releases, error instanceof Error ? error.message : String(error));
