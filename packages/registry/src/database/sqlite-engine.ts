@@ -62,10 +62,24 @@ export async function openSqliteEngine(path: string): Promise<SqliteEngine> {
 function adapted(statement: EngineStatement, sql: string): SqliteStatement {
   return {
     reader: /^\s*(?:select|with|pragma|explain|values)\b|\breturning\b/i.test(sql),
-    all: (parameters) => statement.all(...parameters),
-    run: (parameters) => statement.run(...parameters),
-    iterate: (parameters) => statement.iterate(...parameters),
+    all: (parameters) => statement.all(...boundExactly(parameters)),
+    run: (parameters) => statement.run(...boundExactly(parameters)),
+    iterate: (parameters) => statement.iterate(...boundExactly(parameters)),
   };
+}
+
+/**
+ * The package binds a number between 0 and 2.2e-16 as 0 (it takes what is so near to a whole one for it). As a text such
+ * a number keeps its value: a column of numbers, and what is compared with one, make a number of it again.
+ */
+function boundExactly(parameters: readonly unknown[]): readonly unknown[] {
+  return parameters.some(isLostNumber)
+    ? parameters.map((value) => (isLostNumber(value) ? String(value) : value))
+    : parameters;
+}
+
+function isLostNumber(value: unknown): boolean {
+  return typeof value === 'number' && value > 0 && value < Number.EPSILON;
 }
 
 async function engineModule(): Promise<EngineModule> {
