@@ -6,13 +6,33 @@ const BACKSLASH = 0x5c;
 
 /**
  * Parses a JSON body, and refuses what two readers may understand differently or what only costs: keys that stand twice
- * in one object, `__proto__`, and nesting deeper than 64 levels.
+ * in one object, `__proto__`, nesting deeper than 64 levels, and texts that are none: with U+0000, which databases end or
+ * refuse, or with half of a surrogate pair, which has no bytes in UTF-8.
  * @throws IngotError `invalid-request`.
  */
 export function parseJsonBody(text: string): unknown {
   const value = parsed(text);
   checkShape(text);
+  // Only escapes can say what is no text.
+  if (/\\u(?:0000|[dD][89a-fA-F])/.test(text)) checkTexts(value);
   return value;
+}
+
+function checkTexts(value: unknown): void {
+  if (typeof value === 'string') checkText(value);
+  else if (typeof value === 'object' && value !== null)
+    for (const [key, inner] of Object.entries(value)) {
+      checkText(key);
+      checkTexts(inner);
+    }
+}
+
+function checkText(text: string): void {
+  const wrong = /[\0\p{Surrogate}]/u.exec(text);
+  if (wrong === null) return;
+  const shown = JSON.stringify(text.slice(0, 100));
+  const code = wrong[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
+  throw new IngotError('invalid-request', `the body has a text that holds U+${code}: ${shown}`);
 }
 
 function parsed(text: string): unknown {
