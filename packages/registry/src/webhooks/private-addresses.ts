@@ -84,9 +84,13 @@ export class AllowedHosts {
 
   /** Whether somebody may be called at an IP address. */
   mayCall(address: string): boolean {
-    if (this.#all || !isPrivateAddress(address)) return true;
+    return !isPrivateAddress(address) || this.hasAddress(address);
+  }
+
+  /** Whether an IP address was allowed, by itself or with its network. */
+  hasAddress(address: string): boolean {
     const kind = isIP(address);
-    return kind !== 0 && this.#networks.check(address, kind === 4 ? 'ipv4' : 'ipv6');
+    return this.#all || (kind !== 0 && this.#networks.check(address, kind === 4 ? 'ipv4' : 'ipv6'));
   }
 
   #add(text: string): void {

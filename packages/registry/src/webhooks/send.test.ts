@@ -25,6 +25,7 @@ test('names, addresses and networks can be allowed', () => {
   expect(checkWebhookUrl('http://hooks.internal/x', allowed).host).toBe('hooks.internal');
   expect(checkWebhookUrl('http://10.1.2.3/x', allowed).host).toBe('10.1.2.3');
   expect(() => checkWebhookUrl('https://10.2.0.1/x', allowed)).toThrow(/private/);
+  expect(() => checkWebhookUrl('http://93.184.216.34/x', allowed)).toThrow(/https/);
 });
 
 type Lookup = NonNullable<Parameters<typeof send>[1]['lookup']>;

@@ -47,7 +47,7 @@ export function checkWebhookUrl(text: string, allowed: AllowedHosts): URL {
   const host = hostOf(url);
   const isAddress = isIP(host) !== 0;
   if (isAddress && !allowed.mayCall(host)) throw refuse(`${host} is a private address`);
-  const isNamed = allowed.hasName(host) || (isAddress && allowed.mayCall(host));
+  const isNamed = allowed.hasName(host) || (isAddress && allowed.hasAddress(host));
   if (url.protocol === 'http:' && !isNamed) throw refuse('the address of a webhook begins with https://');
   return url;
 }
