@@ -40,6 +40,7 @@ export async function logInputs(context: TrackingContext, runId: string, inputs:
         .values([...piece])
         .onConflict((conflict) => conflict.doNothing())
         .execute();
+    let place = await nextPlace(own, runId);
     for (const piece of inPieces(datasets)) {
       const names = piece.map(({ name }) => name);
       const known = await own
@@ -49,12 +50,13 @@ export async function logInputs(context: TrackingContext, runId: string, inputs:
         .where('name', 'in', names)
         .execute();
       const ids = new Map(known.map(({ id, name, digest }) => [JSON.stringify([name, digest]), id]));
-      const used = piece.flatMap(({ name, digest, tags }, place) => {
+      const used = piece.flatMap(({ name, digest, tags }) => {
         const dataset_id = ids.get(JSON.stringify([name, digest]));
         const where = tags.find(({ key }) => key === CONTEXT_TAG)?.value ?? null;
-        return dataset_id === undefined
-          ? []
-          : [{ run_id: runId, dataset_id, place, tags: JSON.stringify(tags), context: where }];
+        if (dataset_id === undefined) return [];
+        const row = { run_id: runId, dataset_id, place, tags: JSON.stringify(tags), context: where };
+        place += 1;
+        return [row];
       });
       await own
         .insertInto('tracking_run_datasets')
@@ -69,6 +71,16 @@ export async function logInputs(context: TrackingContext, runId: string, inputs:
       models.map((modelId) => ({ modelId, step: 0 })),
     );
   });
+}
+
+/** Data sets are told in the order in which they were noted, over all calls. */
+async function nextPlace(own: TrackingContext['database']['own'], runId: string): Promise<number> {
+  const { last } = await own
+    .selectFrom('tracking_run_datasets')
+    .select((eb) => eb.fn.max('place').as('last'))
+    .where('run_id', '=', runId)
+    .executeTakeFirstOrThrow();
+  return last === null ? 0 : Number(last) + 1;
 }
 
 /** Notes the models that a run made. Throws `not-found`, `usage`. */

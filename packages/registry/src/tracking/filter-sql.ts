@@ -119,14 +119,17 @@ export interface OrderClause {
   readonly descending: boolean;
 }
 
+/** Names joined by dots; what holds spaces, commas or quotes stands in quotes or backticks. */
+const ORDER_FIELD = /^(?:`[^`]*`|"[^"]*"|[^.`"\s,]+)(?:\.(?:`[^`]*`|"[^"]*"|[^.`"\s,]+))*$/;
+
 /** Reads `field [ASC|DESC]`. Throws `usage`. */
 export function parseOrder(text: string): OrderClause {
   const [, field = '', direction] = /^\s*(.*?)(?:\s+(asc|desc))?\s*$/is.exec(text) ?? [];
-  const parts = [...field.matchAll(/`([^`]*)`|"([^"]*)"|([^.`"\s][^.`"]*)/g)].map(([, ticks, quotes, plain]) => {
+  const parts = [...field.matchAll(/`([^`]*)`|"([^"]*)"|([^.`"]+)/g)].map(([, ticks, quotes, plain]) => {
     return ticks ?? quotes ?? plain ?? '';
   });
   const [first, ...rest] = parts;
-  if (first === undefined || text.length > 1000 || /\s+(?:asc|desc)$/i.test(field))
+  if (first === undefined || text.length > 1000 || !ORDER_FIELD.test(field))
     throw new IngotError('usage', `Invalid order_by clause '${text.slice(0, 200)}'. Could not be parsed.`);
   const descending = direction?.toLowerCase() === 'desc';
   if (rest.length === 0 || /^["`]/.test(field)) return { entity: undefined, key: parts.join('.'), descending };
