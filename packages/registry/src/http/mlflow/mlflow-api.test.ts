@@ -139,6 +139,73 @@ test('a prompt is a version without files; its source is that word, and only of 
   expect(body.model_version).toMatchObject({ version: '1', status: 'READY', source: 'dummy-source', tags });
 });
 
+test('prompts are no models to who does not ask for them', async () => {
+  const is = [{ key: 'mlflow.prompt.is_prompt', value: 'true' }];
+  await server.ask('POST', '/registered-models/create', { name: 'asking', tags: is });
+  await server.ask('POST', '/model-versions/create', { name: 'asking', source: 'dummy-source', tags: is });
+  const names = async (what: string, filter: string) => {
+    const { body } = await server.ask('GET', `/${what}/search?filter=${encodeURIComponent(filter)}`);
+    return Object.values(body)
+      .flat()
+      .map((one) => Object(one).name);
+  };
+  for (const what of ['registered-models', 'model-versions']) {
+    expect(await names(what, "name = 'asking'")).toEqual([]);
+    expect(await names(what, '')).not.toContain('asking');
+    expect(await names(what, "name = 'asking' AND tags.`mlflow.prompt.is_prompt` = 'true'")).toEqual(['asking']);
+  }
+});
+
+test('the alias latest is the newest version, which needs none', async () => {
+  await server.ask('POST', '/registered-models/create', { name: 'newest' });
+  const latest = (alias: string) => server.ask('GET', `/registered-models/alias?name=newest&alias=${alias}`);
+  expect((await latest('latest')).body.error_code).toBe('RESOURCE_DOES_NOT_EXIST');
+  for (const source of ['s3://b/1', 's3://b/2', 's3://b/3'])
+    await server.ask('POST', '/model-versions/create', { name: 'newest', source });
+  const stage = { name: 'newest', version: '2', stage: 'Production', archive_existing_versions: false };
+  await server.ask('POST', '/model-versions/transition-stage', stage);
+  expect((await latest('latest')).body.model_version.version).toBe('3');
+  await server.ask('DELETE', '/model-versions/delete', { name: 'newest', version: '3' });
+  expect((await latest('Latest')).body.model_version.version).toBe('2');
+});
+
+test('an order that is not understood is refused, and a version number may stand in quotes', async () => {
+  for (const order of ['metrics.a FOO', 'metrics.a, metrics.b', 'metrics.a b desc', 'metrics."a', '', '.a']) {
+    const asked = { experiment_ids: ['0'], order_by: [order] };
+    expect([order, (await server.ask('POST', '/runs/search', asked)).status]).toEqual([order, 400]);
+  }
+  for (const order of ['metrics."a b" DESC', 'metrics.`a.b`', ' tags.a.b  asc ', 'params.a/b', 'start_time']) {
+    const asked = { experiment_ids: ['0'], order_by: [order] };
+    expect([order, (await server.ask('POST', '/runs/search', asked)).status]).toEqual([order, 200]);
+  }
+  const filter = encodeURIComponent("name = 'newest' AND version_number = '2'");
+  const { body } = await server.ask('GET', `/model-versions/search?filter=${filter}`);
+  expect(body.model_versions).toHaveLength(1);
+});
+
+test('numbers near to nothing are kept, and found', async () => {
+  const run_id = (await server.ask('POST', '/runs/create', { experiment_id: '0' })).body.run.info.run_id;
+  const tiny = [1e-17, 1.2345678901234567e-42, 2.3e-308, 5e-324, -1e-310];
+  for (const [at, value] of tiny.entries())
+    await server.ask('POST', '/runs/log-metric', { run_id, key: `tiny${at}`, value, timestamp: 1 });
+  const { body } = await server.ask('GET', `/runs/get?run_id=${run_id}`);
+  expect(body.run.data.metrics.map(({ value }: { value: number }) => value)).toEqual(tiny);
+  const asked = { experiment_ids: ['0'], filter: 'metrics.tiny1 > 1e-43 AND metrics.tiny1 < 1e-41' };
+  expect((await server.ask('POST', '/runs/search', asked)).body.runs).toHaveLength(1);
+});
+
+test('data sets are told in the order in which they were logged', async () => {
+  const run_id = (await server.ask('POST', '/runs/create', { experiment_id: '0' })).body.run.info.run_id;
+  const names = ['c', 'a', 'd', 'b', 'e'];
+  for (const name of names) {
+    const dataset = { name, digest: name, source_type: 'local', source: name };
+    await server.ask('POST', '/runs/log-inputs', { run_id, datasets: [{ dataset, tags: [] }] });
+  }
+  const { body } = await server.ask('GET', `/runs/get?run_id=${run_id}`);
+  const told = body.run.inputs.dataset_inputs.map(({ dataset }: { dataset: { name: string } }) => dataset.name);
+  expect(told).toEqual(names);
+});
+
 test('what only MLflow says of a version is no tag to its clients, and none can be set', async () => {
   await server.ask('POST', '/registered-models/create', { name: 'My Model' });
   const asked = { name: 'My Model', source: 's3://b/x', run_link: 'https://r' };

@@ -1,5 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
-import { parseModelName } from '@ingot/core/ref';
+import { type ModelName, parseModelName } from '@ingot/core/ref';
 import type { Services } from '../../services.ts';
 import type { Entry } from '../../tracking/context.ts';
 import type { Fields } from './fields.ts';
@@ -201,13 +201,29 @@ export function modelDetailRoutes(artifacts: MlflowArtifacts): readonly MlflowRo
         const asked = fields.text('name');
         const alias = fields.text('alias');
         const name = requireName(asked);
-        const version = await versions.answer(index, name, alias, () => versionAt(database, name, alias));
+        const isLatest = alias.toLowerCase() === LATEST;
+        const version = await versions.answer(index, name, isLatest ? LATEST : alias, () =>
+          isLatest ? newestOf(database, name, asked) : versionAt(database, name, alias),
+        );
         if (version !== undefined) return { model_version: versionJson(version, addressOf) };
         await requireModel(database, name, asked);
+        if (isLatest) throw new IngotError('version-not-found', `Latest version not found for model ${asked}.`);
         throw new IngotError('alias-not-found', `Registered model alias ${alias.slice(0, 300)} not found.`);
       },
     },
   ];
+}
+
+/** Clients write the newest version as an alias, too; none can be called that. */
+const LATEST = 'latest';
+
+async function newestOf(
+  database: Services['database'],
+  name: ModelName,
+  asked: string,
+): Promise<MlflowVersion | undefined> {
+  const { id } = await requireModel(database, name, asked);
+  return (await newestVersions(database, [id])).at(-1);
 }
 
 async function createModel({ fields, identity }: Call, services: Services) {

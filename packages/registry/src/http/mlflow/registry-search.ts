@@ -1,7 +1,7 @@
 import { IngotError } from '@ingot/core/errors';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Database } from '../../database/database.ts';
-import { parseFilter, type Test } from '../../tracking/filter.ts';
+import { type Condition, parseFilter, type Test } from '../../tracking/filter.ts';
 import {
   compareKeyed,
   compareNumber,
@@ -25,7 +25,8 @@ const NAME = sql`coalesce((
 
 /** Searches models by name, tags and aliases; by name, unless it is said otherwise. Throws `usage`. */
 export async function searchModels(database: Index, page: Page): Promise<Found<ModelCells>> {
-  const where = whereOf(parseFilter(page.filter), (test) => modelTest(database.kind, test));
+  const filter = parseFilter(page.filter);
+  const where = sql<SqlBool>`${whereOf(filter, (test) => modelTest(database.kind, test))} and ${withoutPrompts(filter)}`;
   const terms = modelOrder(page.orderBy ?? []);
   const { rows } = await sql<ModelCells & Record<string, unknown>>`
     select m.id, m.name, m.created_at, m.updated_at, m.description, ${orderColumns(terms)} from models as m
@@ -36,7 +37,8 @@ export async function searchModels(database: Index, page: Page): Promise<Found<M
 
 /** Searches versions that are not deleted; what changed last comes first, unless it is said otherwise. Throws `usage`. */
 export async function searchVersions(database: Index, page: Page): Promise<Found<VersionCells>> {
-  const where = whereOf(parseFilter(page.filter), (test) => versionTest(database.kind, test));
+  const filter = parseFilter(page.filter);
+  const where = sql<SqlBool>`${whereOf(filter, (test) => versionTest(database.kind, test))} and ${withoutPrompts(filter)}`;
   const terms = versionOrder(page.orderBy ?? []);
   const order = terms.map(({ descending }, at) => ({
     by: sql.ref(`page.o${at}`),
@@ -84,8 +86,26 @@ function modelTest(dialect: Dialect, test: Test): Where {
   throw unknownField(test, ['name', 'creation_timestamp', 'last_updated_timestamp', 'alias']);
 }
 
-/** Clients ask for this with every search of models: also of what has no such tag. */
+/** Newer clients ask for this with every search of models: also of what has no such tag. */
 const PROMPT_TAG = 'mlflow.prompt.is_prompt';
+
+/** Prompts are found only by who names their tag: to others, models are models. */
+function withoutPrompts(filter: Condition | undefined): Where {
+  return filter !== undefined && names(filter, PROMPT_TAG)
+    ? sql<SqlBool>`1 = 1`
+    : sql<SqlBool>`m.id not in (select p.model_id from model_tags as p where p.key = ${PROMPT_TAG} and p.value = 'true')`;
+}
+
+function names(condition: Condition, key: string): boolean {
+  switch (condition.kind) {
+    case 'test':
+      return condition.key === key;
+    case 'not':
+      return names(condition.of, key);
+    default:
+      return condition.of.some((one) => names(one, key));
+  }
+}
 
 function isNoPrompt({ key, operator }: Test): boolean {
   return key === PROMPT_TAG && operator === '!=';
@@ -208,8 +228,11 @@ function isoOf(ms: number): string {
 }
 
 function wholeNumbers(test: Test): Test {
-  const wrong = test.values.find((value) => typeof value !== 'number' || !Number.isInteger(value));
-  if (wrong === undefined) return test;
+  const values = test.values.map((value) =>
+    typeof value === 'string' && /^\d{1,15}$/.test(value) ? Number(value) : value,
+  );
+  const wrong = values.find((value) => !Number.isInteger(value));
+  if (wrong === undefined) return { ...test, values };
   throw new IngotError(
     'usage',
     `Expected numeric value type for numeric attribute: ${test.key}. Found ${String(wrong).slice(0, 100)}`,
