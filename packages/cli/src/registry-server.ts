@@ -5,6 +5,7 @@ import { IngotError } from '@ingot/core/errors';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import { openRememberedStates } from '@ingot/core/registry/remembered';
 import type { SignInConfig } from '@ingot/registry/access/sign-in-config';
+import { type InUse, markInUse } from '@ingot/registry/operations/in-use';
 import type { Log } from '@ingot/registry/services';
 import { startRegistryServer } from '@ingot/registry/server';
 import type { Context } from './context.ts';
@@ -36,7 +37,9 @@ export interface RunningRegistry extends AsyncDisposable {
 export async function startRegistry(plan: RegistryPlan, context: Context): Promise<RunningRegistry> {
   const { settings, now } = context;
   const store = await openStore(context, { creates: true, files: true, serves: true });
+  let inUse: InUse | undefined;
   try {
+    inUse = settings.text('db') === undefined ? await markInUse(stateDirectory(settings)) : undefined;
     const server = await startRegistryServer({
       store: settings.text('direct') === 'no' ? { ...store, blobs: withoutAddresses(store.blobs) } : store,
       openRegistry: (onEvent, beforeEvent) =>
@@ -71,11 +74,13 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
     });
     const end = async (): Promise<void> => {
       await server[Symbol.asyncDispose]();
+      inUse?.[Symbol.dispose]();
       await store[Symbol.asyncDispose]();
     };
     const { url, isOpen, firstToken } = server;
     return { url, isOpen, firstToken, store: store.address, [Symbol.asyncDispose]: end };
   } catch (error) {
+    inUse?.[Symbol.dispose]();
     await store[Symbol.asyncDispose]();
     throw error;
   }

@@ -26,6 +26,8 @@ const WEBHOOK = {
   created_at: 1_800_000_000_000,
   created_by: 'ana',
   updated_at: 1,
+  previous_secret: null,
+  previous_until: null,
 };
 
 await needServer('postgres', startPostgres, (postgres) => {

@@ -62,6 +62,35 @@ test('a backup that is restored has every row, and only its owner may read it', 
   await expect(restoreBackup(other, path)).rejects.toMatchObject({ code: 'conflict' });
 });
 
+test('a backup taken while a server writes is of one moment, and the server goes on', async () => {
+  await using server = await filled();
+  await using reader = await openDatabase({ directory: server.address });
+  const path = join(directory, 'own.backup');
+  let isDone = false;
+  let count = 0;
+  // Both rows come in one transaction: a backup has both or neither.
+  const writing = (async () => {
+    while (!isDone) {
+      count += 1;
+      const pair = count;
+      await server.own.transaction().execute(async (change) => {
+        const policy = { ...POLICY, scope: `m${pair}` };
+        await change.insertInto('governance_policies').values(policy).execute();
+        await change
+          .insertInto('webhook_cursors')
+          .values({ name: `m${pair}`, position: '' })
+          .execute();
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  const { tables } = await writeBackup(reader, { path, release: '0.1.0', now });
+  isDone = true;
+  await writing;
+  expect(count).toBeGreaterThan(1);
+  expect(tables.webhook_cursors).toBe(Number(tables.governance_policies) - 1);
+});
+
 test('what is no whole backup, or of a newer release, changes nothing', async () => {
   const path = join(directory, 'own.backup');
   await using database = await filled();

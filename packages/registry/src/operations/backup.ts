@@ -62,7 +62,7 @@ export async function writeBackup(
         steps,
         tables: Object.fromEntries(tables),
       };
-      const lines = Readable.from(linesOf(at, header, counts));
+      const lines = Readable.from(linesOf({ at, kind: database.kind }, header, counts));
       await pipeline(lines, createGzip(), createWriteStream(temporary, { mode: 0o600 }));
     });
     await synced(temporary);
@@ -130,27 +130,48 @@ async function insertAll(at: Kysely<Record<string, Row>>, { iterator, header, pa
   }
 }
 
-async function* linesOf(
-  at: Kysely<Record<string, Row>>,
-  header: Header,
-  counts: Record<string, number>,
-): AsyncGenerator<string> {
+/** Tables in one transaction. */
+interface Snapshot {
+  readonly at: Kysely<Record<string, Row>>;
+  readonly kind: Database['kind'];
+}
+
+async function* linesOf(snapshot: Snapshot, header: Header, counts: Record<string, number>): AsyncGenerator<string> {
   yield `${JSON.stringify(header)}\n`;
   for (const [table, columns] of Object.entries(header.tables)) {
     counts[table] = 0;
-    const order = sql.raw(columns.map((column) => `"${column}"`).join(', '));
-    // Inside one transaction the same order gives the same rows, page by page.
-    for (let offset = 0; ; offset += ROWS_AT_ONCE) {
-      const rows = await at.selectFrom(table).selectAll().orderBy(order).limit(ROWS_AT_ONCE).offset(offset).execute();
-      if (rows.length > 0) {
-        const values = rows.map((row) => columns.map((column) => plainOf(row[column])));
-        yield `${JSON.stringify({ table, rows: values })}\n`;
-        counts[table] += rows.length;
-      }
-      if (rows.length < ROWS_AT_ONCE) break;
+    const pages = snapshot.kind === 'postgres' ? fetchedPages(snapshot, table) : numberedPages(snapshot, table);
+    for await (const rows of pages) {
+      const values = rows.map((row) => columns.map((column) => plainOf(row[column])));
+      yield `${JSON.stringify({ table, rows: values })}\n`;
+      counts[table] += rows.length;
     }
   }
   yield `${JSON.stringify({ end: sum(counts) })}\n`;
+}
+
+/** Rows of SQLite by their numbers: every page costs the same, however far it lies. */
+async function* numberedPages({ at }: Snapshot, table: string): AsyncGenerator<readonly Row[]> {
+  for (let after = Number.MIN_SAFE_INTEGER; ; ) {
+    const { rows } = await sql<Row>`select rowid as ${sql.ref(PLACE)}, * from ${sql.table(table)}
+      where rowid > ${after} order by rowid limit ${ROWS_AT_ONCE}`.execute(at);
+    if (rows.length > 0) yield rows;
+    if (rows.length < ROWS_AT_ONCE) return;
+    after = Number(rows.at(-1)?.[PLACE]);
+  }
+}
+
+const PLACE = 'ingot_place';
+
+/** Rows of Postgres from a cursor, which lasts as long as the transaction. */
+async function* fetchedPages({ at }: Snapshot, table: string): AsyncGenerator<readonly Row[]> {
+  await sql`declare ingot_rows no scroll cursor for select * from ${sql.table(table)}`.execute(at);
+  for (;;) {
+    const { rows } = await sql<Row>`fetch ${sql.lit(ROWS_AT_ONCE)} from ingot_rows`.execute(at);
+    if (rows.length > 0) yield rows;
+    if (rows.length < ROWS_AT_ONCE) break;
+  }
+  await sql`close ingot_rows`.execute(at);
 }
 
 async function tablesOf(at: Kysely<Record<string, Row>>, kind: Database['kind']): Promise<[string, string[]][]> {
