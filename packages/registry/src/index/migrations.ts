@@ -5,6 +5,7 @@ import type { MigrationSteps } from '../database/migration-steps.ts';
 export const INDEX_STEPS: MigrationSteps = {
   '2026-11-21-index-1': { up: makeTables },
   '2026-11-21-index-2': { up: addSearch },
+  '2026-11-22-index-1': { up: addChanges },
 };
 
 interface Column {
@@ -27,6 +28,8 @@ interface Table {
 }
 
 const version = { model_id: text, number: integer } as const;
+
+const OF_MODEL = ['model_id', 'updated_at', 'number', 'status', 'changed_seq'];
 
 const TABLES: Readonly<Record<string, Table>> = {
   logs: { columns: { log: text, seq: integer, digest: text }, key: ['log'] },
@@ -70,6 +73,7 @@ const TABLES: Readonly<Record<string, Table>> = {
     columns: {
       ...version,
       seq: integer,
+      changed_seq: integer,
       manifest: text,
       label: textOrNull,
       label_shadowed: integer,
@@ -98,6 +102,7 @@ const TABLES: Readonly<Record<string, Table>> = {
     },
     key: ['model_id', 'number'],
     indexes: {
+      versions_of_model: OF_MODEL,
       versions_by_status: ['model_id', 'status', 'number'],
       versions_by_label: ['model_id', 'label'],
       versions_by_manifest: ['manifest'],
@@ -202,15 +207,28 @@ async function makeTables(database: Kysely<unknown>): Promise<void> {
 
 /** What searches need besides: equal tags are found by the beginning of their value, as long ones fit into no index. */
 async function addSearch(database: Kysely<unknown>): Promise<void> {
-  const tables = await database.introspection.getTables();
-  const versions = tables.find(({ name }) => name === 'versions');
-  if (versions !== undefined && !versions.columns.some(({ name }) => name === 'search_text'))
-    await sql.raw(`alter table "versions" add column "search_text" text not null default ''`).execute(database);
+  await addToVersions(database, 'search_text', `text not null default ''`);
   await sql
     .raw(
       'create index "version_tags_by_value" on "version_tags" ("key", (substr("value", 1, 100)), "model_id", "number")',
     )
     .execute(database);
+}
+
+/** Which event changed a version last; and an index that has all that a page of a model's versions is made of. */
+async function addChanges(database: Kysely<unknown>): Promise<void> {
+  const type = database.getExecutor().adapter instanceof PostgresAdapter ? 'bigint' : 'integer';
+  await addToVersions(database, 'changed_seq', `${type} not null default 0`);
+  const [statement = ''] = indexStatements('versions', { versions_of_model: OF_MODEL });
+  await sql.raw(statement.replace('create index', 'create index if not exists')).execute(database);
+}
+
+/** Adds a column, unless the table was made with it. */
+async function addToVersions(database: Kysely<unknown>, column: string, type: string): Promise<void> {
+  const tables = await database.introspection.getTables();
+  const versions = tables.find(({ name }) => name === 'versions');
+  if (versions !== undefined && !versions.columns.some(({ name }) => name === column))
+    await sql.raw(`alter table "versions" add column "${column}" ${type}`).execute(database);
 }
 
 function statementsOf(name: string, { columns, key, indexes, unique }: Table, isPostgres: boolean): string[] {

@@ -53,14 +53,15 @@ async function loadVersions(index: Index, id: string, numbers: readonly number[]
   for (let from = 0; from < numbers.length; from += NUMBERS_AT_ONCE) {
     const rows = await index
       .selectFrom('versions')
-      .select(['number', 'seq', 'updated_at', 'retired_seq', 'deleted_seq', 'files_known', 'record'])
+      .select(['number', 'seq', 'changed_seq', 'updated_at', 'retired_seq', 'deleted_seq', 'files_known', 'record'])
       .where('model_id', '=', id)
       .where('number', 'in', numbers.slice(from, from + NUMBERS_AT_ONCE))
       .execute();
     for (const row of rows) {
       const record: StoredRecord = JSON.parse(row.record);
-      const { seq, updated_at: updatedAt, retired_seq: retiredSeq, deleted_seq: deletedSeq } = row;
-      const place = { seq, updatedAt, retiredSeq, deletedSeq, filesKnown: row.files_known };
+      const { seq, changed_seq: changedSeq, updated_at: updatedAt } = row;
+      const { retired_seq: retiredSeq, deleted_seq: deletedSeq, files_known: filesKnown } = row;
+      const place = { seq, changedSeq, updatedAt, retiredSeq, deletedSeq, filesKnown };
       versions.set(row.number, { record, place, isStored: true });
     }
   }

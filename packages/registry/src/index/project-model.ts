@@ -104,8 +104,12 @@ function publish(draft: ModelDraft, { head, body = {} }: StoredEvent, fields: Fi
     publishedAt: head.at,
     publishedBy: head.actor,
   });
-  const place = { seq: head.seq, updatedAt: head.at, retiredSeq: retired ? head.seq : null, deletedSeq: null };
-  draft.versions.set(number, { record, place: { ...place, filesKnown: 0 }, isStored: false });
+  const place = { seq: head.seq, changedSeq: head.seq, updatedAt: head.at, deletedSeq: null, filesKnown: 0 };
+  draft.versions.set(number, {
+    record,
+    place: { ...place, retiredSeq: retired ? head.seq : null },
+    isStored: false,
+  });
   draft.changed.add(number);
   draft.model.last_number = number;
   draft.model.versions += 1;
@@ -177,8 +181,8 @@ function change(draft: ModelDraft, event: StoredEvent, fields: Fields, file: str
   if (version === undefined) return;
   const { status } = version.record;
   const { record = version.record, place } = CHANGES[event.head.kind]?.(version, event, fields, file) ?? {};
-  const updatedAt = event.head.at;
-  draft.versions.set(number, { ...version, record, place: { ...version.place, ...place, updatedAt } });
+  const { at: updatedAt, seq: changedSeq } = event.head;
+  draft.versions.set(number, { ...version, record, place: { ...version.place, ...place, updatedAt, changedSeq } });
   draft.changed.add(number);
   if (status !== record.status) draft.latestIsUnsure = true;
   if (status !== 'deleted' && record.status === 'deleted') draft.model.versions -= 1;

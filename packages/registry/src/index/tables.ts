@@ -38,6 +38,8 @@ export interface VersionRow {
   number: number;
   /** Event that published it. */
   seq: number;
+  /** Event that changed it last: what is kept of it counts while this is the same. */
+  changed_seq: number;
   manifest: string;
   label: string | null;
   /** The label is only metadata: another version has it. */

@@ -21,6 +21,8 @@ export type StoredRecord = Omit<VersionRecord, 'aliases' | 'model'>;
 export interface VersionPlace {
   /** Event that published it. */
   readonly seq: number;
+  /** Event that changed it last. */
+  readonly changedSeq: number;
   readonly updatedAt: string;
   readonly retiredSeq: number | null;
   readonly deletedSeq: number | null;
@@ -35,6 +37,7 @@ export function versionRow(record: StoredRecord, place: VersionPlace): VersionRo
     model_id: record.modelId,
     number: record.number,
     seq: place.seq,
+    changed_seq: place.changedSeq,
     manifest: record.manifest,
     label: storableOrNull(record.label),
     label_shadowed: record.labelShadowed ? 1 : 0,

@@ -32,7 +32,8 @@ type Row = Readonly<Record<string, string | number | null>>;
 /** Says what a record tells of a version: the same values that its rows in the index have. */
 export function factsOf(version: VersionRecord, further: FurtherFacts = {}): Facts {
   const { aliases, model, ...record } = version;
-  const place = { seq: 0, updatedAt: further.updatedAt ?? '', retiredSeq: null, deletedSeq: null, filesKnown: 0 };
+  const seqs = { seq: 0, changedSeq: 0, retiredSeq: null, deletedSeq: null };
+  const place = { ...seqs, updatedAt: further.updatedAt ?? '', filesKnown: 0 };
   const row: Row = { ...versionRow(record, place), name: model };
   const known = new Map<RowsName, readonly Row[] | undefined>([['files', further.files?.map((file) => ({ ...file }))]]);
   const rowsOf = (name: RowsName): readonly Row[] | undefined => {

@@ -80,6 +80,7 @@ export async function fillIndex(
     records.map((record, place) =>
       versionRow(record, {
         seq: place,
+        changedSeq: place,
         updatedAt: filled[place]?.updatedAt ?? '',
         retiredSeq: null,
         deletedSeq: null,
