@@ -6,7 +6,7 @@ import { IngotError } from '@ingot/core/errors';
 import type { VersionRecord } from '@ingot/core/registry/registry';
 import { Deployments } from '@ingot/registry/deployments/deployments';
 import { listDeployments } from '@ingot/registry/deployments/list-deployments';
-import { fullVersions } from '@ingot/registry/http/mlflow/registry-rows';
+import { aliasesOf, versionFacts } from '@ingot/registry/http/mlflow/registry-rows';
 import { searchVersions as searchMlflowVersions } from '@ingot/registry/http/mlflow/registry-search';
 import { INDEX_COLUMNS } from '@ingot/registry/index/migrations';
 import { indexedLineage } from '@ingot/registry/lineage/indexed-lineage';
@@ -30,9 +30,14 @@ async function checkPages(database: Database, filled: readonly Filled[]): Promis
     limit: 1000,
     cursor: undefined,
   });
-  const said = (await fullVersions(database, items)).map(({ modelId, number, tags, aliases }) => [
+  const models = [...new Set(items.map(({ model_id }) => model_id))];
+  const named = await aliasesOf(database, models);
+  const said = (await versionFacts(database, items)).map(({ modelId, number, tags }) => [
     `${modelId} ${number}`,
-    { tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])), aliases },
+    {
+      tags: Object.fromEntries(tags.map(({ key, value }) => [key, value])),
+      aliases: named.filter((one) => one.model_id === modelId && one.number === number).map(({ alias }) => alias),
+    },
   ]);
   const records = filled.map(({ record }) => record).filter(({ status }) => status !== 'deleted');
   const wanted = records.map(({ modelId, number, tags = {}, aliases }) => [

@@ -85,6 +85,53 @@ test('whatever is written, the next answer that is kept is the one that the long
   expect(counted.fast).toBeGreaterThan(50);
 });
 
+test('whatever is written, a page of versions says of each what is said when it is asked for alone', async () => {
+  await using trial = (await listening()).trial;
+  const random = randomOf(5);
+  let compared = 0;
+  for (let round = 0; round < 40; round++) {
+    await playHistory(trial.services.registry, 3, random);
+    const { body } = await theLongWay(trial, `${MLFLOW}/model-versions/search?filter=name+LIKE+'%25'&max_results=1000`);
+    const { model_versions: page = [] }: Page = JSON.parse(body);
+    for (const version of page) {
+      const address = `${MLFLOW}/model-versions/get?name=${encodeURIComponent(version.name)}&version=${version.version}`;
+      const alone: unknown = JSON.parse((await theLongWay(trial, address)).body);
+      expect({ model_version: version }).toEqual(alone);
+      compared += 1;
+    }
+    for (const filter of ["tags.team = 'x'", "name = 'churn' and tags.team = 'x'", "name = 'churn'"]) {
+      const found = await allPages(trial, filter, 2);
+      const wanted = page.filter(
+        ({ name, tags = [] }) =>
+          (!filter.includes('name') || name === 'churn') &&
+          (!filter.includes('tags') || tags.some(({ key, value }) => key === 'team' && value === 'x')),
+      );
+      expect(found).toEqual(wanted);
+    }
+  }
+  expect(compared).toBeGreaterThan(100);
+});
+
+interface Page {
+  readonly model_versions?: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly tags?: readonly { readonly key: string; readonly value: string }[];
+  }[];
+  readonly next_page_token?: string;
+}
+
+async function allPages(trial: TrialApp, filter: string, size: number) {
+  const found: unknown[] = [];
+  for (let token = ''; ; ) {
+    const path = `${MLFLOW}/model-versions/search?max_results=${size}&filter=${encodeURIComponent(filter)}&page_token=${token}`;
+    const { model_versions = [], next_page_token }: Page = JSON.parse((await theLongWay(trial, path)).body);
+    found.push(...model_versions);
+    if (next_page_token === undefined) return found;
+    token = next_page_token;
+  }
+}
+
 test('a kept answer is asked for by what the route wants, and whoever may not goes the long way', async () => {
   let allowed: Permission | undefined = 'read';
   const { trial, counted, url } = await listening(({ permission, target, route }) => {

@@ -17,16 +17,43 @@ export async function driverOf(
   { kind, index }: Pick<Database, 'kind' | 'index'>,
   condition: Condition,
 ): Promise<RawBuilder<unknown> | undefined> {
-  // Postgres has statistics and decides itself.
-  if (kind === 'postgres') return undefined;
-  for (const { source, predicate } of candidates(condition)) {
-    const rows = rowsSql(source, predicate, kind);
-    const found = await sql<{ n: number }>`select count(*) as n from (select 1 ${rows} limit ${FEW})`.execute(index);
-    if ((found.rows[0]?.n ?? FEW) < FEW)
-      return sql`(select distinct t.model_id as model_id, t.number as number ${rows}) as d
-        cross join versions as v on v.model_id = d.model_id and v.number = d.number`;
+  for (const { count, from } of driversIn(kind, condition)) {
+    const found = await count.execute(index);
+    if (isFew(found.rows)) return from;
   }
   return undefined;
+}
+
+/** A part of a condition that a search could begin with. */
+export interface Driver {
+  /** Asks how many rows there are, as `n`, of which no more than a few are counted. */
+  readonly count: RawBuilder<Counted>;
+  /** `(…) as d join versions as v …`. */
+  readonly from: RawBuilder<unknown>;
+}
+
+/** What a count answers with. */
+export interface Counted {
+  readonly n: number;
+}
+
+/** Gives the parts of a condition that a search could begin with. */
+export function driversIn(kind: Database['kind'], condition: Condition): readonly Driver[] {
+  // Postgres has statistics and decides itself.
+  if (kind === 'postgres') return [];
+  return candidates(condition).map(({ source, predicate }) => {
+    const rows = rowsSql(source, predicate, kind);
+    return {
+      count: sql<Counted>`select count(*) as n from (select 1 ${rows} limit ${FEW})`,
+      from: sql`(select distinct t.model_id as model_id, t.number as number ${rows}) as d
+        cross join versions as v on v.model_id = d.model_id and v.number = d.number`,
+    };
+  });
+}
+
+/** Says whether what was counted is so little that a search begins with it. */
+export function isFew([first]: readonly Counted[]): boolean {
+  return first !== undefined && first.n < FEW;
 }
 
 interface Candidate {

@@ -26,16 +26,22 @@ export function orderBy(terms: readonly OrderTerm[]): RawBuilder<unknown> {
   return sql.join(terms.map(({ by, descending }) => (descending ? sql`${by} desc` : sql`${by} asc`)));
 }
 
-/** Whether a row lies after the one a cursor was made from; true without a cursor. */
-export function after(terms: readonly OrderTerm[], values: readonly OrderValue[] | undefined): RawBuilder<SqlBool> {
-  if (values === undefined) return sql<SqlBool>`1 = 1`;
+/**
+ * Whether a row lies after the one a cursor was made from; true without a cursor. The first term bounds what an index is
+ * asked for.
+ * @param values those of the cursor, or what stands for each of them.
+ */
+export function after(terms: readonly OrderTerm[], values: readonly unknown[] | undefined): RawBuilder<SqlBool> {
+  const [first] = terms;
+  if (values === undefined || first === undefined) return sql<SqlBool>`1 = 1`;
   if (values.length !== terms.length) throw badCursor();
   const places = terms.map(({ by, descending }, index) => {
     const equal = terms.slice(0, index).map((term, before) => sql`${term.by} = ${values[before]}`);
     const beyond = descending ? sql`${by} < ${values[index]}` : sql`${by} > ${values[index]}`;
     return sql`(${sql.join([...equal, beyond], sql` and `)})`;
   });
-  return sql<SqlBool>`(${sql.join(places, sql` or `)})`;
+  const reach = first.descending ? sql`${first.by} <= ${values[0]}` : sql`${first.by} >= ${values[0]}`;
+  return sql<SqlBool>`(${reach} and (${sql.join(places, sql` or `)}))`;
 }
 
 /** Writes a cursor from the columns of {@link orderColumns} in a row. */
@@ -53,6 +59,13 @@ export function parseCursor(text: string | undefined): readonly OrderValue[] | u
   const values: unknown = parseJson(Buffer.from(text, 'base64url').toString('utf8'));
   if (Array.isArray(values) && values.every(isOrderValue)) return values.map(readBack);
   throw badCursor();
+}
+
+/** As {@link parseCursor}, of a cursor that has a value for each term. */
+export function cursorFor(terms: readonly OrderTerm[], text: string): readonly OrderValue[] {
+  const values = parseCursor(text);
+  if (values?.length !== terms.length) throw badCursor();
+  return values;
 }
 
 const INFINITE = '\u0000inf';

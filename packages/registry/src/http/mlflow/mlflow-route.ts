@@ -4,6 +4,7 @@ import type { Identity } from '../../access/identity.ts';
 import type { Services } from '../../services.ts';
 import type { RouteAccess } from '../route-access.ts';
 import { Fields } from './fields.ts';
+import { JsonText } from './json-text.ts';
 
 /** What a handler is given of a request. */
 export interface Call {
@@ -25,7 +26,7 @@ export interface MlflowRoute {
   readonly keeps?: boolean;
   /** Largest body in bytes. Default: that of the application. */
   readonly bodyLimit?: number;
-  /** Gives the answer; what is undefined in it is left out, empty lists should be. */
+  /** Gives the answer, or its text; what is undefined in it is left out, empty lists should be. */
   readonly run: (call: Call, services: Services) => Promise<object> | object;
 }
 
@@ -58,7 +59,7 @@ function addRoute(scope: FastifyInstance, services: Services, route: MlflowRoute
         bodyBytes: Number(request.headers['content-length'] ?? 0),
       };
       const answer = await run(call, services);
-      return reply.type('application/json').send(JSON.stringify(answer));
+      return reply.type('application/json').send(answer instanceof JsonText ? answer.text : JSON.stringify(answer));
     },
   });
 }

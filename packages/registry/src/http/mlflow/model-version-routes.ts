@@ -1,5 +1,5 @@
 import { IngotError, isIngotError } from '@ingot/core/errors';
-import { type ModelName, parseModelName } from '@ingot/core/ref';
+import type { ModelName } from '@ingot/core/ref';
 import { parseVersionSource } from '../../artifacts/version-source.ts';
 import type { Services } from '../../services.ts';
 import { loggedModelRow } from '../../tracking/logged-models.ts';
@@ -7,17 +7,17 @@ import { runRow } from '../../tracking/runs.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Call, MlflowRoute } from './mlflow-route.ts';
 import { checkSource } from './model-version-source.ts';
-import { readablePage } from './readable-page.ts';
 import { byWhom, type MlflowArtifacts, numbered, readable } from './registry-context.ts';
 import { knownName, modelTarget, noVersion, requireName, versionNumber } from './registry-names.ts';
-import { fullVersions, type MlflowVersion, requireModel, versionOf } from './registry-rows.ts';
+import { type MlflowVersion, requireModel, versionOf } from './registry-rows.ts';
 import { searchVersions } from './registry-search.ts';
 import { checkRegistryTag } from './registry-tags.ts';
 import { parseStage } from './registered-model-routes.ts';
 import { versionJson } from './render-registry.ts';
-import { list } from './render-tracking.ts';
 import { maxResults } from './search-page.ts';
 import { draftFor } from './version-draft.ts';
+import { versionPage } from './version-page.ts';
+import { VersionTexts } from './version-texts.ts';
 
 const MOST = 200_000;
 const USUAL = 10_000;
@@ -29,6 +29,7 @@ const administers = { can: 'admin', on: modelTarget } as const;
 export function modelVersionRoutes(artifacts: MlflowArtifacts): readonly MlflowRoute[] {
   const { addressOf } = artifacts;
   const versions = new KeptAnswers<MlflowVersion>();
+  const texts = new VersionTexts();
   return [
     {
       method: 'POST',
@@ -83,16 +84,11 @@ export function modelVersionRoutes(artifacts: MlflowArtifacts): readonly MlflowR
           orderBy: fields.texts('order_by'),
           limit: maxResults(fields, MOST, USUAL),
         };
-        const { items, next } = await readablePage(
-          fields.optional('page_token'),
-          (cursor) => searchVersions(services.database, { ...page, cursor }),
-          readable(services, identity, ({ model }) => parseModelName(model)),
+        const { database } = services;
+        const mayRead = readable(services, identity, (model: ModelName) => model);
+        return versionPage({ database, texts, addressOf, mayRead }, fields.optional('page_token'), (cursor) =>
+          searchVersions(database, { ...page, cursor }),
         );
-        const versions = await fullVersions(services.database, items);
-        return {
-          model_versions: list(versions.map((version) => versionJson(version, addressOf))),
-          next_page_token: next,
-        };
       },
     },
     {

@@ -37,4 +37,4 @@ export function readable<Row>(
 }
 
 /** Where a version's files are, for one that was made by other means than MLflow. */
-export type AddressOf = (version: MlflowVersion) => string;
+export type AddressOf = (version: Pick<MlflowVersion, 'modelId' | 'number'>) => string;

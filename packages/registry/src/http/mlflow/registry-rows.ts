@@ -5,16 +5,13 @@ import type { Entry } from '../../tracking/context.ts';
 import { grouped, inPieces } from '../../tracking/context.ts';
 import { isReserved, noModel, noVersion, RESERVED_TAGS } from './registry-names.ts';
 import { statement } from './statements.ts';
+import type { VersionPlace } from './version-texts.ts';
 
 type Index = Pick<Database, 'kind' | 'index'>;
 
-/** A version as MLflow tells of it. */
-export interface MlflowVersion {
+/** What MLflow tells of a version that only the version's own events change. */
+export interface VersionFacts {
   readonly modelId: string;
-  /** The model's name in the registry. */
-  readonly model: string;
-  /** The same as it was given. */
-  readonly name: string;
   readonly number: number;
   readonly createdMs: number;
   readonly updatedMs: number;
@@ -22,11 +19,19 @@ export interface MlflowVersion {
   readonly description: string | null;
   readonly runId: string | null;
   readonly tags: readonly Entry[];
-  readonly aliases: readonly string[];
   /** Where it was made from, as it was given; undefined for one that was pushed by other means. */
   readonly source?: string | undefined;
   readonly runLink?: string | undefined;
   readonly loggedModelId?: string | undefined;
+}
+
+/** A version as MLflow tells of it. */
+export interface MlflowVersion extends VersionFacts {
+  /** The model's name in the registry. */
+  readonly model: string;
+  /** The same as it was given. */
+  readonly name: string;
+  readonly aliases: readonly string[];
 }
 
 /** A model as MLflow tells of it. */
@@ -44,17 +49,21 @@ export interface MlflowModel {
 }
 
 /** A version's row, without what lies in other tables. */
-export interface VersionCells {
+export interface FactCells {
   readonly model_id: string;
-  /** The model's name in the registry. */
-  readonly model: string;
-  readonly name: string;
   readonly number: number;
   readonly published_at: string;
   readonly updated_at: string;
   readonly stage: string | null;
   readonly description: string | null;
   readonly run: string | null;
+}
+
+/** The same with the model's names. */
+export interface VersionCells extends FactCells {
+  /** The model's name in the registry. */
+  readonly model: string;
+  readonly name: string;
 }
 
 interface VersionParts extends VersionCells {
@@ -114,12 +123,16 @@ function assembled(rows: readonly VersionParts[]): MlflowVersion | undefined {
 }
 
 function versionFrom(row: VersionCells, tags: readonly Entry[], aliases: readonly string[]): MlflowVersion {
-  const { model_id: modelId, model, name, number, published_at, updated_at, stage, description, run: runId } = row;
+  const { model, name } = row;
+  return { ...factsFrom(row, tags), model, name, aliases };
+}
+
+/** What a version's row and its tags say. */
+export function factsFrom(row: FactCells, tags: readonly Entry[]): VersionFacts {
+  const { model_id: modelId, number, published_at, updated_at, stage, description, run: runId } = row;
   const reserved = new Map(tags.map(({ key, value }) => [key, value]));
   return {
     modelId,
-    model,
-    name,
     number,
     createdMs: Date.parse(published_at),
     updatedMs: Date.parse(updated_at),
@@ -127,7 +140,6 @@ function versionFrom(row: VersionCells, tags: readonly Entry[], aliases: readonl
     description,
     runId,
     tags: tags.filter(({ key }) => !isReserved(key)).sort(byKey),
-    aliases,
     source: reserved.get(RESERVED_TAGS.source),
     runLink: reserved.get(RESERVED_TAGS.runLink),
     loggedModelId: reserved.get(RESERVED_TAGS.modelId),
@@ -136,6 +148,40 @@ function versionFrom(row: VersionCells, tags: readonly Entry[], aliases: readonl
 
 function byKey(a: Entry, b: Entry): number {
   return a.key < b.key ? -1 : 1;
+}
+
+/** A model's name in the registry, and as it was given. */
+export interface ModelNames {
+  readonly id: string;
+  readonly model: string;
+  readonly name: string;
+}
+
+/** Gives the names of some models. One query. */
+export function namesOf(database: Index, ids: readonly string[]): Promise<readonly ModelNames[]> {
+  return OF_MODELS[database.kind].names(database, [JSON.stringify(ids)]);
+}
+
+/** Gives the aliases of some models, by name. One query. */
+export function aliasesOf(database: Index, ids: readonly string[]): Promise<readonly AliasRow[]> {
+  return OF_MODELS[database.kind].aliases(database, [JSON.stringify(ids)]);
+}
+
+/** A version's facts with the event that changed it last before they were read. */
+export type PlacedFacts = VersionFacts & { readonly place: VersionPlace };
+
+/** Gives what some versions say: two queries for any number of them. */
+export async function versionFacts(database: Index, places: readonly VersionPlace[]): Promise<readonly PlacedFacts[]> {
+  if (places.length === 0) return [];
+  const asked = JSON.stringify(places.map(({ model_id, number }) => [model_id, number]));
+  const { cells, tags } = OF_PLACES[database.kind];
+  const rows = await cells(database, [asked]);
+  const tagsOf = grouped(await tags(database, [asked]), placeOf);
+  return rows.map((row) => {
+    const { model_id, number, changed_seq } = row;
+    const mine = (tagsOf.get(placeOf(row)) ?? []).map(({ key, value }) => ({ key, value }));
+    return { ...factsFrom(row, mine), place: { model_id, number, changed_seq } };
+  });
 }
 
 /** Adds tags and aliases to versions: two queries for any number of them, in the order given. */
@@ -175,9 +221,28 @@ const OF_PLACES = {
   ),
 } as const;
 
+const OF_MODELS = {
+  sqlite: ofModels('select value from json_each(?)'),
+  postgres: ofModels('select e from jsonb_array_elements_text(cast(? as jsonb)) as e'),
+} as const;
+
+function ofModels(ids: string) {
+  const models = `with p(id) as (${ids})`;
+  const name = `(select d.value from model_tags as d where d.model_id = m.id and d.key = '${RESERVED_TAGS.displayName}')`;
+  return {
+    names: statement<ModelNames>(`${models} select m.id, m.name as model, coalesce(${name}, m.name) as name
+      from p cross join models as m where m.id = p.id and m.name is not null`),
+    aliases: statement<AliasRow>(`${models} select a.model_id, a.number, a.alias
+      from p cross join aliases as a where a.model_id = p.id order by a.alias`),
+  };
+}
+
 function ofPlaces(places: string) {
   const page = `with p(model_id, number) as (${places})`;
   return {
+    cells: statement<FactCells & VersionPlace>(`${page} select v.model_id, v.number, v.changed_seq, v.published_at,
+      v.updated_at, v.stage, v.description, v.run from p cross join versions as v
+      where v.model_id = p.model_id and v.number = p.number`),
     tags: statement<TagRow>(`${page} select t.model_id, t.number, t.key, t.value from p cross join version_tags as t
       where t.model_id = p.model_id and t.number = p.number`),
     aliases: statement<AliasRow>(`${page} select a.model_id, a.number, a.alias from p cross join aliases as a

@@ -1,11 +1,27 @@
 import { list } from './render-tracking.ts';
-import type { MlflowModel, MlflowVersion } from './registry-rows.ts';
+import type { AddressOf } from './registry-context.ts';
+import type { MlflowModel, MlflowVersion, VersionFacts } from './registry-rows.ts';
 
 /** A version as clients of MLflow read it; `address` says where one is that was not made by way of MLflow. */
-export function versionJson(version: MlflowVersion, address: (version: MlflowVersion) => string): object {
-  const { name, number, createdMs, updatedMs, stage, description, runId, tags, aliases } = version;
+export function versionJson(version: MlflowVersion, address: AddressOf): object {
+  const { name, aliases } = version;
+  return { name, ...factsJson(version, address), aliases: list(aliases) };
+}
+
+/** The same as text, without its beginning, which {@link versionText} writes, and its end. */
+export function factsText(facts: VersionFacts, address: AddressOf): string {
+  return JSON.stringify(factsJson(facts, address)).slice(1, -1);
+}
+
+/** The text of {@link versionJson}, from the name as JSON, what {@link factsText} gives, and the aliases. */
+export function versionText(name: string, facts: string, aliases: readonly string[] | undefined): string {
+  if (aliases === undefined) return `{"name":${name},${facts}}`;
+  return `{"name":${name},${facts},"aliases":${JSON.stringify(aliases)}}`;
+}
+
+function factsJson(version: VersionFacts, address: AddressOf): object {
+  const { number, createdMs, updatedMs, stage, description, runId, tags } = version;
   return {
-    name,
     version: String(number),
     creation_timestamp: createdMs,
     last_updated_timestamp: updatedMs,
@@ -16,13 +32,12 @@ export function versionJson(version: MlflowVersion, address: (version: MlflowVer
     status: 'READY',
     tags: list(tags),
     run_link: version.runLink ?? '',
-    aliases: list(aliases),
     model_id: version.loggedModelId,
   };
 }
 
 /** A model as clients of MLflow read it. */
-export function modelJson(model: MlflowModel, address: (version: MlflowVersion) => string): object {
+export function modelJson(model: MlflowModel, address: AddressOf): object {
   const { name, createdMs, updatedMs, description, latest, tags, aliases } = model;
   return {
     name,
