@@ -47,3 +47,16 @@ test('a storage that takes no hint takes the event all the same', async () => {
   assert.deepEqual(await hintsIn(inner), []);
   assert.equal((await registry.model(CHURN)).versions, 1);
 });
+
+test('a process that stays leaves one hint of many events that follow soon, up to the last of them', async () => {
+  const blobs = createMemoryBlobStore({ now: clock });
+  const registry = openLogRegistry({ blobs, actor: 'ana', hints: true, clock, resident: true });
+  const { id } = await registry.ensureModel(CHURN);
+  for (const text of ['a', 'b', 'c', 'd']) await registry.publish(CHURN, draftOf(text));
+  await registry[Symbol.asyncDispose]();
+  const hints = (await hintsIn(blobs)).map(parseHint).filter((hint) => hint?.log === id);
+  assert.deepEqual(hints, [
+    { log: id, seq: 1 },
+    { log: id, seq: 4 },
+  ]);
+});

@@ -21,22 +21,22 @@ export function parseHint(key: string): Hint | undefined {
   return log === undefined ? undefined : { log, seq: Number(seq) };
 }
 
-/** How long the events of one log that follow each other share a hint, in milliseconds. */
-const SHARED_MS = 250;
-
 /**
  * Leaves hints of events that were written, for servers that watch the store. The first of a log gets a small blob of its
- * own, those that follow soon share the next one: a hint says how far a log is. Nobody waits for them and they may be
+ * own, those that follow within `sharedMs` share the next one: a hint says how far a log is. Nobody waits for them and they may be
  * missing: whoever needs all events reads the logs.
  */
 export class HintWriter {
   readonly #blobs: BlobStore;
   readonly #now: () => Date;
+  readonly #sharedMs: number;
   readonly #running = new Set<Promise<void>>();
   /** Logs that had a hint just now, and the newest event without one. */
   readonly #recent = new Map<string, { seq: number | undefined; readonly timer: NodeJS.Timeout }>();
 
-  constructor(blobs: BlobStore, now: () => Date) {
+  /** @param sharedMs default 0: each event has a hint. */
+  constructor(blobs: BlobStore, now: () => Date, sharedMs = 0) {
+    this.#sharedMs = sharedMs;
     this.#blobs = blobs;
     this.#now = now;
   }
@@ -53,7 +53,8 @@ export class HintWriter {
     const key = `${hintPrefix(this.#now())}${log}.${String(seq).padStart(10, '0')}`;
     const writing = this.#write(key).finally(() => this.#running.delete(writing));
     this.#running.add(writing);
-    const timer = setTimeout(() => this.#end(log), SHARED_MS);
+    if (this.#sharedMs === 0) return;
+    const timer = setTimeout(() => this.#end(log), this.#sharedMs);
     timer.unref();
     this.#recent.set(log, { seq: undefined, timer });
   }

@@ -45,6 +45,9 @@ export interface LogRegistryOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+/** How long the events of one log share a hint where many are written. */
+const SHARED_HINTS_MS = 250;
+
 /** A registry in a storage. Disposing it writes what it remembers. */
 export type LogRegistry = Registry & AsyncDisposable;
 
@@ -59,7 +62,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
   const now = options.clock ?? (() => new Date());
   const random = options.random ?? randomBytes;
   const { blobs, actor, memory } = options;
-  const hints = options.hints ? new HintWriter(blobs, now) : undefined;
+  const hints = options.hints ? new HintWriter(blobs, now, options.resident ? SHARED_HINTS_MS : 0) : undefined;
   const beside = new Set<Promise<void>>();
   const tools = {
     blobs,

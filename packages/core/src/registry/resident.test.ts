@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'vitest';
+import type { BlobStore } from '../blob/blob-store.ts';
+import { createMemoryBlobStore } from '../blob/memory.ts';
+import { parseReference } from '../ref.ts';
+import { CHURN, draftOf } from './conformance/case.ts';
+import { openLogRegistry } from './open.ts';
+
+/** A store that counts what is asked of keys, and can hold back writes of some. */
+function watched({ waits = true }: { readonly waits?: boolean } = {}) {
+  const inner = createMemoryBlobStore();
+  const asked: string[] = [];
+  const held: { key: string; release: () => void }[] = [];
+  let holds: RegExp | undefined;
+  const blobs: BlobStore = {
+    ...inner,
+    capabilities: { ...inner.capabilities, waits },
+    stat(key, options) {
+      asked.push(`stat ${key}`);
+      return inner.stat(key, options);
+    },
+    read(key, options) {
+      asked.push(`read ${key}`);
+      return inner.read(key, options);
+    },
+    async write(key, body, options) {
+      asked.push(`write ${key}`);
+      if (holds?.test(key)) await new Promise<void>((release) => held.push({ key, release }));
+      return inner.write(key, body, options);
+    },
+  };
+  const hold = (keys: RegExp): void => {
+    holds = keys;
+  };
+  return { inner, blobs, asked, held, hold };
+}
+
+for (const waits of [true, false]) {
+  test(`an event stands only when it was told of, in a store that ${waits ? 'waits' : 'does not wait'}`, async () => {
+    const { blobs, inner } = watched({ waits });
+    let mayStand = (): void => {};
+    let refuses = false;
+    const registry = openLogRegistry({
+      blobs,
+      actor: 'ana',
+      beforeEvent: (_log, { head }) => {
+        if (refuses) return Promise.reject(new TypeError('not now'));
+        if (head.kind !== 'alias-set') return Promise.resolve();
+        return new Promise((resolve) => {
+          mayStand = resolve;
+        });
+      },
+    });
+    const { id } = await registry.ensureModel(CHURN);
+    await registry.publish(CHURN, draftOf('a'));
+    const moving = registry.setAlias(CHURN, 'production', 1);
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(await inner.stat(`models/${id}/log/0000000002.json`), undefined);
+    mayStand();
+    await moving;
+    assert.notEqual(await inner.stat(`models/${id}/log/0000000002.json`), undefined);
+    refuses = true;
+    await assert.rejects(registry.publish(CHURN, draftOf('b')), /not now/);
+    assert.equal(await inner.stat(`models/${id}/log/0000000003.json`), undefined);
+  });
+}
+
+test('a process that stays answers before heads are written, and has written them when it is disposed', async () => {
+  const { blobs, held, hold } = watched();
+  hold(/\/heads\//);
+  const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
+  const { id } = await registry.ensureModel(CHURN);
+  for (let number = 1; number <= 9; number += 1) await registry.publish(CHURN, draftOf(`${number}`));
+  assert.deepEqual(
+    held.map(({ key }) => key),
+    [`models/${id}/heads/0000000008.json`],
+  );
+  let isDisposed = false;
+  const disposing = registry[Symbol.asyncDispose]().then(() => {
+    isDisposed = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isDisposed, false);
+  for (const { release } of held) release();
+  await disposing;
+  assert.notEqual(await blobs.stat(`models/${id}/heads/0000000008.json`), undefined);
+});
+
+test('a process that stays writes an event with two looks at the store, and reads no event of a version twice', async () => {
+  const { blobs, asked } = watched();
+  const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
+  const { id } = await registry.ensureModel(CHURN);
+  await registry.publish(CHURN, draftOf('a'));
+  for (const text of ['1', '2', '3']) await registry.update(parseReference('churn:1'), { tags: { text } });
+  asked.length = 0;
+  const { tags } = await registry.update(parseReference('churn:1'), { tags: { more: 'x' } });
+  assert.deepEqual(tags, { text: '3', more: 'x' });
+  assert.deepEqual(asked.sort(), [
+    `stat models/${id}/log/0000000005.json`,
+    'stat names/log/0000000002.json',
+    `write models/${id}/log/0000000005.json`,
+  ]);
+});
+
+test('a process that stays sees what others have said of a version since', async () => {
+  const { blobs } = watched();
+  const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
+  await registry.ensureModel(CHURN);
+  await registry.publish(CHURN, draftOf('a'));
+  await registry.update(parseReference('churn:1'), { tags: { by: 'ana' } });
+  const other = openLogRegistry({ blobs, actor: 'bo' });
+  await other.update(parseReference('churn:1'), { tags: { by: 'bo', too: 'x' } });
+  const { tags } = await registry.update(parseReference('churn:1'), { description: 'said' });
+  assert.deepEqual(tags, { by: 'bo', too: 'x' });
+});
