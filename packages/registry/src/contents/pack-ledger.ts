@@ -28,11 +28,16 @@ export interface RecipeOfVersion {
 
 const ROWS_AT_ONCE = 500;
 const PAGES_AT_ONCE = 16;
+const RECIPES_KEPT = 1000;
+const ALIKE_AT_ONCE = 100;
 
 /** Knows which models rely on a pack and on what of it, and where pieces lie that versions have. */
 export class PackLedger {
   readonly #tables: Kysely<ContentTables>;
   readonly #reader: PieceReader;
+  /** Recipes that were noted for a model by this process: another version with the same one relies on the same. */
+  readonly #notedRecipes = new Set<string>();
+  #alike: { readonly model_id: string; readonly number: number }[] = [];
 
   constructor(tables: Kysely<ContentTables>, reader: PieceReader) {
     this.#tables = tables;
@@ -42,6 +47,12 @@ export class PackLedger {
   /** Reads the recipe of a version into the tables; once for each version, and only pages that the model did not have. */
   async note({ modelId, number, recipe: ref }: RecipeOfVersion): Promise<void> {
     if (await this.#isNoted(modelId, number)) return;
+    const known = `${modelId} ${ref.digest} ${ref.pack}`;
+    if (this.#notedRecipes.has(known)) {
+      this.#alike.push({ model_id: modelId, number });
+      if (this.#alike.length >= ALIKE_AT_ONCE) await this.noteAlike();
+      return;
+    }
     const recipe = await this.#reader.openRecipe(ref);
     const row = { upload: uploadOf(ref.pack), model_id: modelId };
     await this.#tables.insertInto('upload_homes').values(row).onConflict(nothing).execute();
@@ -62,6 +73,18 @@ export class PackLedger {
     await this.#insertPacks([...new Set([...recipe.packs, ref.pack])], modelId);
     const noted = { model_id: modelId, number };
     await this.#tables.insertInto('noted_versions').values(noted).onConflict(nothing).execute();
+    this.#notedRecipes.add(known);
+    const [oldest] = this.#notedRecipes;
+    if (this.#notedRecipes.size > RECIPES_KEPT && oldest !== undefined) this.#notedRecipes.delete(oldest);
+  }
+
+  /** Writes down the versions whose recipes were known; one that is lost is only looked at again. */
+  async noteAlike(): Promise<void> {
+    const rows = this.#alike;
+    this.#alike = [];
+    await inBatches(rows, (some) =>
+      this.#tables.insertInto('noted_versions').values(some).onConflict(nothing).execute(),
+    );
   }
 
   /** Notes for all models that rely on a pack where its bytes lie now. */
@@ -106,14 +129,16 @@ export class PackLedger {
     return joinSpans(rows.map(({ start_at, end_at }) => ({ start: Number(start_at), end: Number(end_at) })));
   }
 
-  /** Numbers of the versions of a model that were noted. */
-  async notedOf(modelId: string): Promise<ReadonlySet<number>> {
+  /** Numbers of the versions of a model that were noted, from `from` on. */
+  async notedOf(modelId: string, from = 0): Promise<ReadonlySet<number>> {
     const rows = await this.#tables
       .selectFrom('noted_versions')
       .select('number')
       .where('model_id', '=', modelId)
+      .where('number', '>=', from)
       .execute();
-    return new Set(rows.map(({ number }) => number));
+    const alike = this.#alike.filter(({ model_id }) => model_id === modelId);
+    return new Set([...rows, ...alike].map(({ number }) => number));
   }
 
   /** Places of those of some pieces that versions have. */

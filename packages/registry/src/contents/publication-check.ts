@@ -24,6 +24,23 @@ import { wholeOf } from './whole-digest.ts';
 
 const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
 const PACKS_AT_ONCE = 500;
+const CHECKED_KEPT = 1000;
+
+/** What was found of a package. */
+interface CheckedFacts {
+  readonly facts: Pick<VersionDraft, 'sizeBytes' | 'fileCount' | 'flavor'>;
+  /** Packs that it relies on. */
+  readonly packs: readonly string[];
+}
+
+function keyOf({ recipe: { digest, pack, offset, length }, manifest, captured }: VersionDraft): string {
+  return JSON.stringify([digest, pack, offset, length, manifest, captured]);
+}
+
+function isSame(one: RecipeRef, other: RecipeRef): boolean {
+  const { digest, pack, offset, length } = one;
+  return digest === other.digest && pack === other.pack && offset === other.offset && length === other.length;
+}
 
 /** What checking a publication needs. */
 export interface PublicationCheckOptions {
@@ -51,6 +68,7 @@ export interface Publication {
  */
 export class PublicationCheck {
   readonly #options: PublicationCheckOptions;
+  readonly #checked = new Map<string, CheckedFacts>();
 
   constructor(options: PublicationCheckOptions) {
     this.#options = options;
@@ -63,21 +81,46 @@ export class PublicationCheck {
    */
   async checked({ identity, draft, base, signal }: Publication): Promise<VersionDraft> {
     const options = signal === undefined ? {} : { signal };
+    const known = await this.#publishedBefore(identity, draft, base);
+    if (known !== undefined) return { ...draft, ...known };
     const { contents, pages, footers } = this.#options;
     const reach = await this.#reachOf(identity, draft.recipe.pack);
     const recipe = await this.#recipe(draft.recipe, options);
     const reaches = new Map([[draft.recipe.pack, reach]]);
     for (const pack of recipe.packs) if (!reaches.has(pack)) reaches.set(pack, await this.#reachOf(identity, pack));
     await this.#checkPacks([...reaches.keys()], options);
-    const known = await Promise.all(base.map((ref) => this.#knownRecipe(ref, options)));
-    const before = known.filter((other) => other !== undefined);
+    const earlier = await Promise.all(base.map((ref) => this.#knownRecipe(ref, options)));
+    const before = earlier.filter((other) => other !== undefined);
     const trusted = new Set(before.flatMap((other) => other.pages.map(({ digest }) => digest)));
     await checkPieces({ recipe, reaches, trusted }, { reader: pages, footers }, options);
     const description = await this.#description(recipe, draft.manifest, options);
     if (draft.captured !== undefined) requireContent(recipe, draft.captured, 'captured');
     await this.#checkWholes(contents, recipe, before, options);
     const sizeBytes = description.files.reduce((sum, file) => sum + file.sizeBytes, 0);
-    return { ...draft, sizeBytes, fileCount: description.files.length, flavor: description.flavor };
+    const facts = { sizeBytes, fileCount: description.files.length, flavor: description.flavor };
+    this.#keep(draft, { facts, packs: [...reaches.keys()] });
+    return { ...draft, ...facts };
+  }
+
+  /**
+   * What was found of the very same package, when one of the model's newest versions has it: that version keeps its
+   * packs, whose bytes never change. Whether they are the caller's to read is asked anew.
+   */
+  async #publishedBefore(
+    identity: Identity,
+    draft: VersionDraft,
+    base: readonly RecipeRef[],
+  ): Promise<CheckedFacts['facts'] | undefined> {
+    const checked = this.#checked.get(keyOf(draft));
+    if (checked === undefined || !base.some((ref) => isSame(ref, draft.recipe))) return undefined;
+    const reaches = await Promise.all(checked.packs.map((pack) => this.#reachOf(identity, pack)));
+    return reaches.every((reach) => reach === 'all') ? checked.facts : undefined;
+  }
+
+  #keep(draft: VersionDraft, checked: CheckedFacts): void {
+    this.#checked.set(keyOf(draft), checked);
+    const [oldest] = this.#checked.keys();
+    if (this.#checked.size > CHECKED_KEPT && oldest !== undefined) this.#checked.delete(oldest);
   }
 
   async #reachOf(identity: Identity, pack: string): Promise<Reach> {

@@ -20,7 +20,7 @@ export interface VersionNotesOptions {
   readonly index: Kysely<IndexTables>;
   readonly events: Pick<ModelIndex, 'subscribe'>;
   readonly names: ModelNames;
-  readonly ledger: Pick<PackLedger, 'note' | 'notedOf'>;
+  readonly ledger: Pick<PackLedger, 'note' | 'notedOf' | 'noteAlike'>;
   readonly log: Log;
 }
 
@@ -36,7 +36,11 @@ export class VersionNotes implements AsyncDisposable {
 
   constructor(options: VersionNotesOptions) {
     this.#options = options;
-    this.#timer = setInterval(() => this.#later(() => this.#lookThrough(NEWEST, () => true)), PAUSE_MS);
+    const look = async (): Promise<void> => {
+      await this.#lookThrough(NEWEST, () => true);
+      await options.ledger.noteAlike();
+    };
+    this.#timer = setInterval(() => this.#later(look), PAUSE_MS);
     this.#timer.unref();
     this.#unsubscribe = options.events.subscribe((log, events) => {
       if (events.some(({ head }) => head.kind === 'version-published')) this.#later(() => this.#noteModel(log, NEWEST));
@@ -65,6 +69,7 @@ export class VersionNotes implements AsyncDisposable {
     clearInterval(this.#timer);
     this.#unsubscribe();
     await this.#running.catch(() => {});
+    await this.#options.ledger.noteAlike().catch(() => {}); // They are looked at again.
   }
 
   #later(run: () => Promise<void>): void {
@@ -91,8 +96,8 @@ export class VersionNotes implements AsyncDisposable {
   }
 
   async #noteModel(id: string, newest?: number): Promise<void> {
-    const noted = await this.#options.ledger.notedOf(id);
     const numbers = await this.#numbersOf(id, newest);
+    const noted = await this.#options.ledger.notedOf(id, numbers.at(-1));
     for (const number of numbers) {
       if (this.#ended) return;
       if (!noted.has(number)) await this.#note(id, number);

@@ -1,11 +1,13 @@
 /**
  * A client that lost an answer repeats its request with the same *key*; the *answer* of the first one is kept for a day
- * and given again, so that what was asked happens once. Two at once: the second waits for the first.
+ * and given again, so that what was asked happens once. Two at once: the second waits for the first. A server that has
+ * its database for itself keeps in memory what is under way, and only answers in the database.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IngotError } from '@ingot/core/errors';
 import type { Database } from '../database/database.ts';
+import type { Log } from '../services.ts';
 import type { IdempotencyKeyRow } from './tables.ts';
 
 /** An answer as it is kept. */
@@ -26,7 +28,20 @@ export interface KeyedRequest {
 
 /** The right to do a request; ends with its answer, or with undefined when it may be tried again. */
 export interface Turn {
-  end(answer: KeptAnswer | undefined): Promise<void>;
+  /** Whoever repeats the request meanwhile waits until the answer is kept; who was answered does not repeat it. */
+  end(answer: KeptAnswer | undefined): void;
+}
+
+interface Running {
+  readonly fingerprint: string;
+  readonly ended: Promise<void>;
+}
+
+/** What keeping answers takes. */
+export interface AnswersOptions {
+  readonly database: Database;
+  readonly now: () => Date;
+  readonly log: Log;
 }
 
 const KEPT_MS = 24 * 60 * 60 * 1000;
@@ -40,12 +55,14 @@ const CLEAN_EVERY_MS = 10 * 60 * 1000;
 export class Answers {
   readonly #database: Database;
   readonly #now: () => Date;
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #warn: (message: string) => void;
+  readonly #running = new Map<string, Running>();
   #cleanedMs = Number.NEGATIVE_INFINITY;
   #opened: Promise<void> | undefined;
 
-  constructor({ database, now }: { readonly database: Database; readonly now: () => Date }) {
+  constructor({ database, now, log }: AnswersOptions) {
     this.#database = database;
+    this.#warn = (message) => log('warn', message);
     this.#now = now;
   }
 
@@ -57,6 +74,34 @@ export class Answers {
     this.#opened ??= this.#forgetDead();
     await this.#opened;
     await this.#clean();
+    return this.#database.kind === 'sqlite' ? this.#amongOwn(request) : this.#amongServers(request);
+  }
+
+  /** Waits until all answers that were to be kept are. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  }
+
+  /** One server has an SQLite file to itself: what is under way it knows, and a turn that it does not end ends with it. */
+  async #amongOwn(request: KeyedRequest): Promise<KeptAnswer | Turn> {
+    for (let waitedMs = 0; this.#running.has(placeOf(request)); ) {
+      if (this.#running.get(placeOf(request))?.fingerprint !== request.fingerprint) throw reused(request.key);
+      if (waitedMs >= LONGEST_WAIT_MS) throw stillRunning(request.key);
+      waitedMs += await this.#wait(request);
+    }
+    // Taken before it is asked for: what ends meanwhile cannot be missed.
+    const turn = this.#turn(request);
+    const row = await this.#find(request).catch((error: unknown) => {
+      turn.end(undefined);
+      throw error;
+    });
+    if (row === undefined) return turn;
+    turn.end(undefined);
+    if (row.fingerprint !== request.fingerprint) throw reused(request.key);
+    return answerOf(row);
+  }
+
+  async #amongServers(request: KeyedRequest): Promise<KeptAnswer | Turn> {
     for (let waitedMs = 0; ; ) {
       const turn = await this.#claim(request);
       if (turn !== undefined) return turn;
@@ -85,34 +130,45 @@ export class Answers {
   #turn(request: KeyedRequest): Turn {
     const place = placeOf(request);
     let ended = (): void => {};
-    this.#running.set(
-      place,
-      new Promise((resolve) => {
-        ended = resolve;
-      }),
-    );
-    return {
-      end: async (answer) => {
-        try {
-          await (answer === undefined ? this.#drop(request) : this.#keep(request, answer));
-        } finally {
-          this.#running.delete(place);
-          ended();
-        }
-      },
+    const running = new Promise<void>((resolve) => {
+      ended = resolve;
+    });
+    this.#running.set(place, { fingerprint: request.fingerprint, ended: running });
+    const end = async (answer: KeptAnswer | undefined): Promise<void> => {
+      try {
+        await (answer === undefined ? this.#drop(request) : this.#keep(request, answer));
+      } catch (error) {
+        this.#warn(`an answer could not be kept for who repeats the request: ${String(error)}`);
+      } finally {
+        this.#running.delete(place);
+        ended();
+      }
     };
+    return { end: (answer) => void end(answer) };
   }
 
-  async #keep({ identity, key }: KeyedRequest, { status, headers, body }: KeptAnswer): Promise<void> {
+  async #keep(request: KeyedRequest, { status, headers, body }: KeptAnswer): Promise<void> {
+    const { identity, key, fingerprint } = request;
+    const answer = { status, headers: JSON.stringify(headers), body };
+    if (this.#database.kind === 'sqlite') {
+      const begun_ms = this.#now().getTime();
+      await this.#database.own
+        .insertInto('idempotency_keys')
+        .values({ identity, key, fingerprint, begun_ms, ...answer })
+        .onConflict((conflict) => conflict.columns(['identity', 'key']).doUpdateSet(answer))
+        .execute();
+      return;
+    }
     await this.#database.own
       .updateTable('idempotency_keys')
-      .set({ status, headers: JSON.stringify(headers), body })
+      .set(answer)
       .where('identity', '=', identity)
       .where('key', '=', key)
       .execute();
   }
 
   async #drop({ identity, key }: KeyedRequest): Promise<void> {
+    if (this.#database.kind === 'sqlite') return;
     await this.#database.own
       .deleteFrom('idempotency_keys')
       .where('identity', '=', identity)
@@ -146,7 +202,7 @@ export class Answers {
   }
 
   async #wait(request: KeyedRequest): Promise<number> {
-    const here = this.#running.get(placeOf(request));
+    const here = this.#running.get(placeOf(request))?.ended;
     const pause = sleep(here === undefined ? LOOK_EVERY_MS : LONGEST_WAIT_MS, undefined, { ref: false });
     const beganMs = performance.now();
     await (here === undefined ? pause : Promise.race([here, pause]));

@@ -1,4 +1,5 @@
 import type { ModelName, Reference } from '@ingot/core/ref';
+import type { StoredEvent } from '@ingot/core/registry/events';
 import type { ResolvedVersion, VersionRecord } from '@ingot/core/registry/registry';
 
 /** What is kept of a model between requests. Answers are kept as they were given, by what was asked. */
@@ -44,6 +45,18 @@ export class HotModels {
     if (this.#models.size > MODELS_KEPT && oldest !== undefined) this.#drop(oldest);
   }
 
+  /**
+   * Brings a model up to events of its log that are in the index now. What they change of it that is not plain to see is
+   * read anew when somebody asks.
+   */
+  advance(id: string, events: readonly StoredEvent[]): void {
+    const name = this.#names.get(id);
+    const model = name === undefined ? undefined : this.#models.get(name);
+    this.forget(id);
+    const next = model && advanced(model, events);
+    if (next !== undefined) this.keep(next, this.#generation);
+  }
+
   /** Forgets a model that has changed. */
   forget(id: string): void {
     this.#generation += 1;
@@ -63,6 +76,29 @@ export class HotModels {
     this.#models.delete(name);
     this.#names.delete(id);
   }
+}
+
+/** Kinds that change only what answers say of a version, or nothing that is kept. */
+const PLAIN: ReadonlySet<string> = new Set([
+  'version-updated',
+  'stage-set',
+  'model-updated',
+  'approval-given',
+  'attached',
+]);
+
+function advanced(model: HotModel, events: readonly StoredEvent[]): HotModel | undefined {
+  let { seq, latest, lastNumber } = model;
+  for (const { head, body } of events) {
+    if (head.seq !== seq + 1) return undefined;
+    seq = head.seq;
+    if (PLAIN.has(head.kind)) continue;
+    const number = body?.number;
+    if (head.kind !== 'version-published' || typeof number !== 'number') return undefined;
+    lastNumber = number;
+    if (body?.retired !== true) latest = number;
+  }
+  return { ...model, seq, latest, lastNumber, resolved: new Map(), records: new Map() };
 }
 
 /** Keeps an answer of a model. */

@@ -86,7 +86,7 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
 
   function onProjected(name: string, events: readonly StoredEvent[]): void {
     if (name === NAMES) hot.clear();
-    else hot.forget(name);
+    else hot.advance(name, events);
     for (const listener of listeners) listener(name, events);
   }
 

@@ -112,6 +112,27 @@ async function setKnown(
   });
 }
 
+const RECIPES_KEPT = 8;
+const LARGEST_KEPT = 2000;
+
+/** Reads no recipe again that versions in a row share. */
+function remembering(contents: VersionFilesOptions['contents']): VersionFilesOptions['contents'] {
+  const known = new Map<string, Recipe>();
+  return {
+    async openRecipe(ref, options) {
+      const key = `${ref.digest} ${ref.pack} ${ref.offset}`;
+      const before = known.get(key);
+      if (before !== undefined) return before;
+      const recipe = await contents.openRecipe(ref, options);
+      if (recipe.contents.length > LARGEST_KEPT) return recipe;
+      known.set(key, recipe);
+      const [oldest] = known.keys();
+      if (known.size > RECIPES_KEPT && oldest !== undefined) known.delete(oldest);
+      return recipe;
+    },
+  };
+}
+
 const AFTER_START_MS = 1000;
 const AFTER_EVENT_MS = 300;
 const AGAIN_AFTER_MS = 5 * 60_000;
@@ -122,7 +143,8 @@ export interface FilesFilling extends AsyncDisposable {
 }
 
 /** Begins to fill in files, a second from now. */
-export function keepFilling(options: VersionFilesOptions): FilesFilling {
+export function keepFilling(given: VersionFilesOptions): FilesFilling {
+  const options = { ...given, contents: remembering(given.contents) };
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
   let isEnded = false;

@@ -24,6 +24,7 @@ declare module 'fastify' {
 export function idempotentWrites(app: FastifyInstance, services: Services): void {
   const answers = new Answers(services);
   const turns = new WeakMap<FastifyRequest, Turn>();
+  app.addHook('onClose', () => answers.settled());
   app.addHook('preHandler', async (request, reply) => {
     const key = request.headers['idempotency-key'];
     if (key === undefined || !WRITES.has(request.method) || request.routeOptions.config.idempotency === false) return;
@@ -41,7 +42,7 @@ export function idempotentWrites(app: FastifyInstance, services: Services): void
     const turn = turns.get(request);
     if (turn === undefined) return payload;
     turns.delete(request);
-    await turn.end(answerToKeep(reply, payload));
+    turn.end(answerToKeep(reply, payload));
     return payload;
   });
 }
