@@ -27,7 +27,7 @@ const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     peers: { type: 'boolean', default: false },
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string' },
     size: { type: 'string' },
     times: { type: 'string' },
     versions: { type: 'string' },
@@ -40,7 +40,7 @@ const words = process.argv.slice(2);
 const options = {
   peers: given.peers,
   large: given.large,
-  seconds: Number(given.seconds),
+  ...(given.seconds && { seconds: Number(given.seconds) }),
   ...(given.size && { size: Number(given.size) }),
   ...(given.times && { times: Number(given.times) }),
   ...(given.versions && { versions: Number(given.versions) }),

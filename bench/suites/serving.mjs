@@ -12,7 +12,7 @@ const SHAPES = [
 
 const ROUNDS = 3;
 
-export async function measure({ python, peers, seconds }) {
+export async function measure({ python, peers, seconds = 5 }) {
   const { rows } = await prepareModels(python);
   const own = Object.entries(subjectsOf(python)).map(([key, subject]) => ({ key, ...subject }));
   const others = peers ? await preparePeers(python) : { ready: [], skipped: ['mlflow models serve, MLServer, BentoML (add --peers)'] };
