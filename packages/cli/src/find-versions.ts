@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject } from '@ingot/core/json';
 import type { FoundVersion } from '@ingot/registry/search/found-version';
 import type { Context } from './context.ts';
 import type { OpenedStore } from './open.ts';
-import { openServerApi } from './server-api.ts';
+import { openServerApi, type ServerApi } from './server-api.ts';
 
 /** What is searched for. */
 export interface Search {
@@ -48,6 +48,8 @@ async function searchLogs(store: OpenedStore, search: Search, { now, signal }: C
 }
 
 const PAGE = 1000;
+/** What is longer, in characters, goes as a body: proxies refuse addresses of some thousand. */
+const LONGEST_QUERY = 4000;
 
 async function askServer(address: string, { filter, sort, limit }: Search, context: Context): Promise<Findings> {
   const api = openServerApi(address, context);
@@ -55,14 +57,19 @@ async function askServer(address: string, { filter, sort, limit }: Search, conte
   for (let cursor: string | undefined = ''; cursor !== undefined; ) {
     const left = limit === undefined ? PAGE : limit - items.length;
     if (left <= 0) return { items, isCut: true };
-    const query = new URLSearchParams({ filter, limit: String(Math.min(PAGE, left)) });
+    const query = new URLSearchParams({ filter });
     if (sort !== undefined) query.set('sort', sort);
     if (cursor !== '') query.set('cursor', cursor);
-    const page: JsonObject = await api.ask(`/versions?${query}`);
+    const page: JsonObject = await askPage(api, query, Math.min(PAGE, left));
     items.push(...listOf(page.items).map(foundIn));
     cursor = typeof page.next === 'string' ? page.next : undefined;
   }
   return { items, isCut: false };
+}
+
+function askPage(api: ServerApi, query: URLSearchParams, limit: number): Promise<JsonObject> {
+  if (String(query).length <= LONGEST_QUERY) return api.ask(`/versions?${query}&limit=${limit}`);
+  return api.ask('/versions/search', { method: 'POST', body: { ...Object.fromEntries(query), limit } });
 }
 
 /** The objects of a list in an answer. */

@@ -49,3 +49,19 @@ test('what the server says is wrong has its code, and an answer that is none is 
   });
   await expect(registry.aliases('churn')).rejects.toMatchObject({ code: 'invalid-response' });
 });
+
+test('a search by a long filter goes as a body, page after page', async () => {
+  const bodies: unknown[] = [];
+  const ask: typeof fetch = async (input, init) => {
+    expect([String(input), init?.method]).toEqual(['https://models.example.com/api/v1/versions/search', 'POST']);
+    bodies.push(JSON.parse(String(init?.body)));
+    return Response.json({ items: [{ ...VERSION, model: 'churn' }], ...(bodies.length === 1 && { next: 'a' }) });
+  };
+  const registry = connectRegistry('https://models.example.com', { fetch: ask });
+  const filter = Array.from({ length: 400 }, (_, n) => `version = ${n}`).join(' OR ');
+  const found: string[] = [];
+  for await (const { model } of registry.search(filter, { sort: 'published' })) found.push(model);
+  expect(found).toEqual(['churn', 'churn']);
+  const asked = { limit: 100, filter, sort: 'published' };
+  expect(bodies).toEqual([asked, { ...asked, cursor: 'a' }]);
+});

@@ -4,7 +4,12 @@
  */
 
 import { isRecord, ModelServerError } from './errors.ts';
-import { type AskOptions, attempts, type RequestOptions } from './request.ts';
+import { type AskOptions, attempts, type Question, type RequestOptions } from './request.ts';
+
+/** What is longer, in characters, goes as a body: proxies refuse addresses of some thousand. */
+const LONGEST_QUERY = 4000;
+
+type Answer = Readonly<Record<string, unknown>>;
 
 /** Options of {@link connectRegistry}. */
 export interface RegistryOptions extends RequestOptions {
@@ -71,24 +76,28 @@ export function connectRegistry(url: string, options: RegistryOptions = {}): Reg
   const { token, headers, ...rest } = options;
   const base = `${url.replace(/\/+$/, '')}/api/v1`;
   const authorized = token === undefined ? { ...headers } : { ...headers, authorization: `Bearer ${token}` };
-  const get = async (path: string, signal: AbortSignal | undefined): Promise<Readonly<Record<string, unknown>>> => {
-    const { body, status } = await attempts(base + path, {}, signal, { ...rest, headers: authorized });
+  const get = async (path: string, signal: AbortSignal | undefined, init: Question = {}): Promise<Answer> => {
+    const { body, status } = await attempts(base + path, init, signal, { ...rest, headers: authorized });
     if (isRecord(body)) return body;
     throw unreadable(status);
   };
 
   async function* pages<T>(
-    path: string,
+    pageAt: (cursor: string | undefined) => Promise<Answer>,
     isItem: (item: unknown) => item is T,
-    { signal }: AskOptions,
   ): AsyncGenerator<T> {
     for (let cursor: string | undefined = ''; cursor !== undefined; ) {
-      const page = await get(cursor === '' ? path : `${path}&cursor=${encodeURIComponent(cursor)}`, signal);
+      const page = await pageAt(cursor === '' ? undefined : cursor);
       if (!Array.isArray(page.items) || !page.items.every(isItem)) throw unreadable(200);
       yield* page.items;
       cursor = typeof page.next === 'string' ? page.next : undefined;
     }
   }
+
+  const below =
+    (path: string, { signal }: AskOptions) =>
+    (cursor: string | undefined) =>
+      get(path + queryOf({ cursor }), signal);
 
   return {
     async resolve(reference, { signal } = {}) {
@@ -97,16 +106,28 @@ export function connectRegistry(url: string, options: RegistryOptions = {}): Reg
       throw unreadable(200);
     },
     search(filter, { sort, ...call } = {}) {
-      const sorted = sort === undefined ? '' : `&sort=${encodeURIComponent(sort)}`;
-      return pages(`/versions?limit=100&filter=${encodeURIComponent(filter)}${sorted}`, isFound, call);
+      const query = queryOf({ filter, sort });
+      if (query.length <= LONGEST_QUERY) return pages(below(`/versions?limit=100${query}`, call), isFound);
+      const method = 'POST';
+      const headers = { 'content-type': 'application/json' };
+      return pages((cursor) => {
+        const body = JSON.stringify({ limit: 100, filter, sort, cursor });
+        return get('/versions/search', call.signal, { method, headers, body });
+      }, isFound);
     },
-    versions: (model, call = {}) => pages(`/models/${encodeURIComponent(model)}/versions?limit=100`, isVersion, call),
+    versions: (model, call = {}) =>
+      pages(below(`/models/${encodeURIComponent(model)}/versions?limit=100`, call), isVersion),
     async aliases(model, { signal } = {}) {
       const { aliases } = await get(`/models/${encodeURIComponent(model)}/aliases`, signal);
       if (isNumbers(aliases)) return aliases;
       throw unreadable(200);
     },
   };
+}
+
+function queryOf(parts: Readonly<Record<string, string | undefined>>): string {
+  const there = Object.entries(parts).flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]));
+  return there.map(({ name, value }) => `&${name}=${encodeURIComponent(value)}`).join('');
 }
 
 function isResolved(body: unknown): body is ResolvedVersion {

@@ -1,5 +1,4 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { IngotError } from '@ingot/core/errors';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 import { fromFramework, refuseConnection } from './framework-errors.ts';
@@ -7,6 +6,7 @@ import { withoutHiddenNames } from './hidden-names.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createFastLane } from './fast-lane.ts';
 import { KeptReplies, keepReplies } from './kept-replies.ts';
+import { knowPaths } from './known-paths.ts';
 import { watchRequests } from './operations-routes.ts';
 import { errorOf, problemOf } from './problem.ts';
 import { type RequestWatch, requestIdOf } from './request-watch.ts';
@@ -62,12 +62,7 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
   });
   app.server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   app.setErrorHandler((thrown, request, reply) => sendProblem(services, thrown, request, reply));
-  app.setNotFoundHandler((request) => {
-    throw new IngotError(
-      'not-found',
-      `there is nothing at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
-    );
-  });
+  knowPaths(app);
   if (watch !== undefined) watchRequests(app, watch);
   takeJson(app);
   refuseSlowBodies(app);

@@ -23,15 +23,22 @@ const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   408: 'Request Timeout',
   431: 'Request Header Fields Too Large',
+  501: 'Not Implemented',
 };
 
+/** A method of any name, an address and a version: what makes it differ from what is no HTTP. */
+const REQUEST_LINE = /^[\w!#$%&'*+.^`|~-]+ \S+ HTTP\/1\.[01]\r?$/m;
+
+/** Why a connection cannot go on. */
+type ConnectionError = Error & { readonly code?: string; readonly rawPacket?: unknown };
+
 /** Answers what is no HTTP, or comes too slowly or too large, before any route is known; the connection ends. */
-export function refuseConnection(error: Error & { readonly code?: string }, socket: Socket): void {
+export function refuseConnection(error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy(error);
     return;
   }
-  const [status, detail] = refusalOf(error.code);
+  const [status, detail] = refusalOf(error);
   const code = status === 408 ? 'timeout' : 'invalid-request';
   const body = JSON.stringify({ ...problemOf(new IngotError(code, detail)), status });
   const head = [
@@ -43,8 +50,10 @@ export function refuseConnection(error: Error & { readonly code?: string }, sock
   socket.end(`${head}\r\n\r\n${body}`);
 }
 
-function refusalOf(code: string | undefined): readonly [number, string] {
+function refusalOf({ code, rawPacket }: ConnectionError): readonly [number, string] {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'the request did not arrive in time'];
   if (code === 'HPE_HEADER_OVERFLOW') return [431, 'the headers are larger than 16 KiB'];
+  if (code === 'HPE_INVALID_METHOD' && REQUEST_LINE.test(String(rawPacket)))
+    return [501, 'this is no method that the server knows'];
   return [400, 'this is not a valid HTTP request'];
 }

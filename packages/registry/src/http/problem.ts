@@ -58,6 +58,12 @@ export function statusOf(code: ErrorCode): number {
   return STATUS[code];
 }
 
+/** The status that says more than the code of an error: a body that came too late, a method that an address does not take. */
+export function ownStatusOf({ code, details: { status } }: IngotError): 405 | 408 | undefined {
+  if (code === 'timeout' && status === 408) return status;
+  return code === 'invalid-request' && status === 405 ? status : undefined;
+}
+
 /** Gives any thrown value as an {@link IngotError}; what nobody foresaw says no more than that, its text stays in the log. */
 export function errorOf(thrown: unknown): IngotError {
   if (thrown instanceof IngotError) return thrown;
@@ -72,8 +78,7 @@ export function problemOf(error: IngotError): Problem {
   return {
     type: 'about:blank',
     title: code,
-    // A body that did not come in time is the client's; what the server waited for is not.
-    status: code === 'timeout' && details.status === 408 ? 408 : statusOf(code),
+    status: ownStatusOf(error) ?? statusOf(code),
     code,
     detail: message,
     ...(hint === undefined ? {} : { hint }),

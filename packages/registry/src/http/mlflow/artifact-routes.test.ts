@@ -68,6 +68,13 @@ describe('the artifact proxy', () => {
     );
   });
 
+  it('says which methods an address of files takes, in the errors of MLflow', async () => {
+    const answer = await post(`${FILES}/0/r/artifacts/page.html`, {});
+    expect([answer.statusCode, answer.headers.allow]).toEqual([405, 'DELETE, GET, HEAD, PUT']);
+    expect(answer.json().error_code).toBe('BAD_REQUEST');
+    expect((await post('/api/2.0/mlflow-artifacts/nothing', {})).json().error_code).toBe('RESOURCE_DOES_NOT_EXIST');
+  });
+
   it('gives ranges as they are asked for', async () => {
     await put(`${FILES}/0/r/artifacts/digits`, '0123456789');
     const range = async (range: string) => {

@@ -59,6 +59,13 @@ test('all prefixes of the API answer the same, and errors are those of MLflow', 
   expect((await server.app.inject('/version')).body).toBe('3.17.2');
 });
 
+test('another method than an address takes is refused, in the errors of MLflow, with those that it takes', async () => {
+  const url = '/api/2.0/mlflow/runs/search';
+  const answer = await server.app.inject({ method: 'PUT', url });
+  expect([answer.statusCode, answer.headers.allow]).toEqual([405, 'POST']);
+  expect(answer.json()).toEqual({ error_code: 'BAD_REQUEST', message: `${url} does not take PUT (it takes POST)` });
+});
+
 test('wrong types are refused with 400, unknown fields are passed over', async () => {
   const wrong = await server.ask('POST', '/registered-models/create', { name: 5 });
   expect(wrong).toMatchObject({ status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE' } });

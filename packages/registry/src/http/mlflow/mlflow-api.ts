@@ -4,14 +4,13 @@
  * versions of the store.
  */
 
-import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance } from 'fastify';
 import type { BodyPace } from '../../contents/body-pace.ts';
 import type { Artifacts } from '../../artifacts/artifacts.ts';
 import { ensureDefaultExperiment } from '../../tracking/experiments.ts';
 import type { Services } from '../../services.ts';
 import type { Protocol } from '../app.ts';
-import { artifactRoutes } from './artifact-routes.ts';
+import { ARTIFACT_PREFIXES, artifactRoutes } from './artifact-routes.ts';
 import { EXPERIMENT_ROUTES } from './experiment-routes.ts';
 import { loggedModelRoutes } from './logged-model-routes.ts';
 import { METRIC_ROUTES } from './metric-routes.ts';
@@ -37,6 +36,8 @@ export function mlflowApiOver(artifacts: MlflowArtifacts, more: Protocol = () =>
     await ensureDefaultExperiment(services);
     const routes = routesOver(artifacts);
     for (const prefix of MLFLOW_PREFIXES) await app.register((scope) => apiBelow(scope, services, routes), { prefix });
+    // Files have routes of their own; what is no address of theirs is answered as elsewhere in the API.
+    for (const prefix of ARTIFACT_PREFIXES) await app.register((scope) => apiBelow(scope, services, []), { prefix });
     await app.register(async (scope) => {
       answerMlflowErrors(scope, services);
       await more(scope, services);
@@ -47,12 +48,7 @@ export function mlflowApiOver(artifacts: MlflowArtifacts, more: Protocol = () =>
 
 async function apiBelow(scope: FastifyInstance, services: Services, routes: readonly MlflowRoute[]): Promise<void> {
   answerMlflowErrors(scope, services);
-  scope.setNotFoundHandler((request) => {
-    throw new IngotError(
-      'not-found',
-      `there is nothing at ${request.method} ${request.url.split('?')[0]?.slice(0, 200)}`,
-    );
-  });
+  scope.setNotFoundHandler((request, reply) => scope.refuseUnknown(request, reply));
   addMlflowRoutes(scope, services, routes);
 }
 

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from '../../services.ts';
 import { fromFramework } from '../framework-errors.ts';
 import { withoutHiddenNames } from '../hidden-names.ts';
-import { errorOf } from '../problem.ts';
+import { errorOf, ownStatusOf } from '../problem.ts';
 
 type ErrorServices = Pick<Services, 'log' | 'authorizer'>;
 
@@ -19,8 +19,12 @@ const EXISTS: MlflowError = { name: 'RESOURCE_ALREADY_EXISTS', status: 400 };
 const CONFLICT: MlflowError = { name: 'RESOURCE_CONFLICT', status: 409 };
 const DENIED: MlflowError = { name: 'PERMISSION_DENIED', status: 403 };
 const INTERNAL: MlflowError = { name: 'INTERNAL_ERROR', status: 500 };
-const LATE: MlflowError = { name: 'DEADLINE_EXCEEDED', status: 408 };
 const AWAY: MlflowError = { name: 'TEMPORARILY_UNAVAILABLE', status: 503 };
+
+const OWN: Readonly<Record<number, MlflowError>> = {
+  405: { name: 'BAD_REQUEST', status: 405 },
+  408: { name: 'DEADLINE_EXCEEDED', status: 408 },
+};
 
 // A client repeats what was answered with 408, 429, 500, 502, 503 or 504: no mistake of its user is among them.
 const ERRORS: { readonly [code in ErrorCode]: MlflowError } = {
@@ -70,9 +74,9 @@ export interface MlflowProblem {
 }
 
 /** Translates an error for clients of MLflow; the command that fixes it goes with the message. */
-export function mlflowProblemOf({ code, message, hint, details }: IngotError): MlflowProblem {
-  // A body that did not come in time is the client's; what the server waited for is not.
-  const { name, status } = code === 'timeout' && details.status === 408 ? LATE : ERRORS[code];
+export function mlflowProblemOf(error: IngotError): MlflowProblem {
+  const { code, message, hint } = error;
+  const { name, status } = OWN[ownStatusOf(error) ?? 0] ?? ERRORS[code];
   return { status, body: { error_code: name, message: hint === undefined ? message : `${message} (${hint})` } };
 }
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => trial[Symbol.asyncDispose]());
 
-type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
 
 async function ask(method: Method, path: string, body?: object, headers: Record<string, string> = {}) {
   const reply = await trial.app.inject({ method, url: `/api/v1${path}`, headers, ...(body && { payload: body }) });
@@ -148,6 +148,43 @@ describe('the native API', () => {
     expect((await send('application/json', '{"name":"x","__proto__":{"admin":true}}')).statusCode).toBe(400);
     expect((await send('application/json', `{"name":"${'x'.repeat(2_000_000)}"}`)).statusCode).toBe(413);
     expect((await send('application/json', '')).statusCode).toBe(400);
+  });
+});
+
+describe('a search by POST', () => {
+  test('finds what the same search by GET finds, by a filter longer than an address may be, page after page', async () => {
+    const path = await modelWith('long-a', 'long-b', 'long-c');
+    const name = decodeURIComponent(path).replace('/models/', '');
+    const short = `name = '${name}'`;
+    const other = (n: number): string => `name != 'none-${n}-${'x'.repeat(500)}'`;
+    const filter = [short, ...Array.from({ length: 50 }, (_, n) => other(n))].join(' AND ');
+    const wanted = await ask('GET', `/versions?limit=2&filter=${encodeURIComponent(short)}`);
+    const found = await ask('POST', '/versions/search', { filter, limit: 2 });
+    expect([found.status, found.body.items]).toEqual([200, wanted.body.items]);
+    const rest = await ask('POST', '/versions/search', { filter, limit: 2, cursor: found.body.next });
+    expect(rest.body.items.map(({ number }: { number: number }) => number)).toEqual([1]);
+  });
+
+  test('refuses what it does not understand', async () => {
+    expect((await ask('POST', '/versions/search', { filter: 'metrics.auc >' })).body.code).toBe('usage');
+    expect((await ask('POST', '/versions/search', { limit: '2' })).body.code).toBe('invalid-request');
+  });
+});
+
+describe('another method than an address takes', () => {
+  test.each([
+    ['PUT', '/models', 'GET, HEAD, POST'],
+    ['POST', '/models/team%2Fchurn', 'DELETE, GET, HEAD, PATCH'],
+    ['OPTIONS', '/versions', 'GET, HEAD'],
+  ] as const)('is refused with those that it takes: %s %s', async (method, path, allow) => {
+    const { status, headers, body } = await ask(method, path);
+    expect([status, headers.allow]).toEqual([405, allow]);
+    expect(body).toMatchObject({ status: 405, code: 'invalid-request', hint: `it takes ${allow}` });
+  });
+
+  test('is not taken for an address where nothing is', async () => {
+    const { status, headers, body } = await ask('PUT', '/nothing');
+    expect([status, headers.allow, body.code]).toEqual([404, undefined, 'not-found']);
   });
 });
 

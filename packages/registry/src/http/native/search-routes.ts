@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { Identity } from '../../access/identity.ts';
 import { readableModels } from '../../search/readable-models.ts';
-import { searchVersions } from '../../search/search-versions.ts';
+import { type FoundPage, searchVersions } from '../../search/search-versions.ts';
 import type { Services } from '../../services.ts';
 import type { NativeApp } from './native-api.ts';
 import { pageOf, PageQuery } from './paging.ts';
@@ -44,7 +45,12 @@ const Query = PageQuery.extend({
     .describe('`metrics.auc desc, published`; a version without a value comes last. Default: `published desc`.'),
 });
 
-/** `GET /versions`: searches the versions of all models that the caller may read. */
+/** The same as a body, where a number is a number. */
+const Asked = Query.extend({
+  limit: z.number().int().min(1).max(1000).default(100).describe('Most entries of the answer, 1 to 1,000.'),
+});
+
+/** Searches of the versions of all models that the caller may read: `GET /versions`, and `POST /versions/search`. */
 export function searchRoutes(app: NativeApp, services: Services): void {
   app.get(
     '/versions',
@@ -58,9 +64,26 @@ export function searchRoutes(app: NativeApp, services: Services): void {
         response: { 200: pageOf(Found), ...problems() },
       },
     },
-    async ({ identity, query }) => {
-      const readable = await readableModels(services, identity);
-      return searchVersions(services.database, { ...query, readable, now: services.now() });
-    },
+    ({ identity, query }) => found(services, identity, query),
   );
+  app.post(
+    '/versions/search',
+    {
+      // It changes nothing, so that repeating it does no harm.
+      config: { access: 'signed-in', idempotency: false },
+      schema: {
+        operationId: 'searchVersionsAtLength',
+        tags: ['search'],
+        summary: 'Searches versions of all models by a filter that is too long for an address.',
+        body: Asked,
+        response: { 200: pageOf(Found), ...problems() },
+      },
+    },
+    ({ identity, body }) => found(services, identity, body),
+  );
+}
+
+async function found(services: Services, identity: Identity, asked: z.output<typeof Asked>): Promise<FoundPage> {
+  const readable = await readableModels(services, identity);
+  return searchVersions(services.database, { ...asked, readable, now: services.now() });
 }
