@@ -219,7 +219,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       await closed(app);
       await governance[Symbol.asyncDispose]();
       await webhooks[Symbol.asyncDispose]();
-      feed[Symbol.dispose]();
+      await feed[Symbol.asyncDispose]();
       await artifacts[Symbol.asyncDispose]();
       await indexed[Symbol.asyncDispose]();
       await contents[Symbol.asyncDispose]();

@@ -1,5 +1,6 @@
 /** The room of people and permission, put together. */
 
+import { isIngotError } from '@ingot/core/errors';
 import type { Kysely } from 'kysely';
 import type { AccessLog } from '../audit/access-log.ts';
 import type { Log } from '../services.ts';
@@ -121,8 +122,14 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
   };
 }
 
-async function first(accounts: Accounts): Promise<string> {
+/** Of servers that start together over one database, one makes it. */
+async function first(accounts: Accounts): Promise<string | undefined> {
   const scopes = [{ role: 'admin', scope: '*' }] as const;
-  const { token } = await accounts.addToken({ name: 'first-admin', scopes }, 'server');
-  return token;
+  try {
+    const { token } = await accounts.addToken({ name: 'first-admin', scopes, ifNobodyAdministers: true }, 'server');
+    return token;
+  } catch (error) {
+    if (isIngotError(error, 'conflict')) return undefined;
+    throw error;
+  }
 }

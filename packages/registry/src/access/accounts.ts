@@ -67,6 +67,8 @@ export interface TokenDraft {
   readonly scopes?: readonly Grant[];
   /** Default: it does not expire. */
   readonly expiresAt?: Date;
+  /** Only while nobody could administer the server. Default: in any case. */
+  readonly ifNobodyAdministers?: boolean;
 }
 
 type Writing = Transaction<AccessTables>;
@@ -207,7 +209,10 @@ export class Accounts {
     return rows.map((row) => tokenOf(row, row.account_name));
   }
 
-  /** Makes a token. Throws `not-found` for its account, `usage` for a service without scopes. */
+  /**
+   * Makes a token. Throws `not-found` for its account, `usage` for a service without scopes, `conflict` when it is made
+   * only while nobody administers the server, and somebody does.
+   */
   async addToken(draft: TokenDraft, by: string): Promise<NewToken> {
     const { name, account, expiresAt } = draft;
     if (!NAME.test(name)) throw new IngotError('invalid-name', `"${name.slice(0, 80)}" cannot name a token`);
@@ -229,6 +234,8 @@ export class Accounts {
       last_used_at: null,
     };
     await this.#change(async (writing) => {
+      if (draft.ifNobodyAdministers === true && (await this.#hasAdmin(writing)))
+        throw new IngotError('conflict', 'somebody administers the server already');
       const owner = account === undefined ? null : (await accountRow(writing, account)).id;
       await writing
         .insertInto('access_tokens')
@@ -305,6 +312,13 @@ export class Accounts {
 
   /** A server that nobody can administer any more could only be helped by editing its database. */
   async #keepAnAdmin(writing: Writing): Promise<void> {
+    if (await this.#hasAdmin(writing)) return;
+    throw new IngotError('conflict', 'nobody could administer the server any more', {
+      hint: 'ingot grant NAME admin   (make somebody else an admin first)',
+    });
+  }
+
+  async #hasAdmin(writing: Writing): Promise<boolean> {
     const grants = await writing
       .selectFrom('access_grants')
       .innerJoin('accounts', 'accounts.id', 'access_grants.account_id')
@@ -314,7 +328,7 @@ export class Accounts {
       .where('access_grants.scope', '=', '*')
       .limit(1)
       .execute();
-    if (grants.length > 0) return;
+    if (grants.length > 0) return true;
     const services = await writing
       .selectFrom('access_tokens')
       .selectAll()
@@ -326,10 +340,7 @@ export class Accounts {
       (expires_at === null || expires_at > now) &&
       scopes !== null &&
       scopesOf(scopes).some(({ role, scope }) => role === 'admin' && scope === '*');
-    if (services.some(isAdmin)) return;
-    throw new IngotError('conflict', 'nobody could administer the server any more', {
-      hint: 'ingot grant NAME admin   (make somebody else an admin first)',
-    });
+    return services.some(isAdmin);
   }
 
   #id(): string {

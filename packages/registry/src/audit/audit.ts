@@ -31,6 +31,9 @@ export interface Audit extends AsyncDisposable {
   follow(index: Pick<ModelIndex, 'subscribe' | 'forget'>): void;
 }
 
+/** How often is looked for what other servers decided about protected aliases. */
+const REFRESH_MS = 1000;
+
 /** Opens the room. */
 export async function openAudit(options: AuditOptions): Promise<Audit> {
   const { database, format, accessLog, log, now, random, isAuthenticated } = options;
@@ -41,6 +44,7 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
   await protectedMoves.load();
   const notary = new Notary({ own, index, format, accessLog, now, warn });
   let watching: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
   return {
     accessLog,
     written,
@@ -53,8 +57,16 @@ export async function openAudit(options: AuditOptions): Promise<Audit> {
       index.subscribe((model, events) => {
         for (const event of events) watching = watching.then(() => protectedMoves.observe(model, event)).catch(failed);
       });
+      if (database.listen === undefined) return;
+      // What another server flagged or let count is in no log.
+      const refresh = (): Promise<void> => protectedMoves.refresh().catch(() => {}); // Looked at again soon.
+      timer = setInterval(() => {
+        watching = watching.then(refresh);
+      }, REFRESH_MS);
+      timer.unref();
     },
     [Symbol.asyncDispose]: async () => {
+      clearInterval(timer);
       await watching;
       await notary[Symbol.asyncDispose]();
       await accessLog[Symbol.asyncDispose]();

@@ -40,7 +40,7 @@ export class ProtectedMoves {
     this.#isProtected = isProtected;
   }
 
-  /** Reads which moves are not followed, at the start and after another server may have flagged some. */
+  /** Reads which moves are not followed. */
   async load(): Promise<void> {
     const rows = await this.#options.own
       .selectFrom('audit_foreign_moves')
@@ -57,6 +57,16 @@ export class ProtectedMoves {
         number: row.from_number,
         seq: row.seq,
       });
+  }
+
+  /** Reads what other servers over the database have flagged, or let count; models of which that changes answers are told. */
+  async refresh(): Promise<void> {
+    const before = new Map(this.#held);
+    await this.load();
+    for (const key of new Set([...before.keys(), ...this.#held.keys()])) {
+      const [was, is] = [before.get(key), this.#held.get(key)];
+      if (was?.number !== is?.number || was?.seq !== is?.seq) this.#onShown((is ?? was)?.modelId ?? '');
+    }
   }
 
   /**
@@ -150,6 +160,7 @@ export class ProtectedMoves {
 
   /** Says that what an alias names by the log counts after all. Throws `not-found` when nothing of it is flagged. */
   async accept(modelId: string, alias: string): Promise<void> {
+    await this.refresh();
     if (this.heldTarget(modelId, alias) === undefined)
       throw new IngotError('not-found', `no move of "${alias}" is flagged`);
     await this.#follow(modelId, alias);
@@ -162,6 +173,8 @@ export class ProtectedMoves {
 
   // A move through the server ends what was flagged before it.
   async #follow(modelId: string, alias: string): Promise<void> {
+    // Another server may have flagged it a moment ago.
+    await this.refresh();
     if (this.heldTarget(modelId, alias) === undefined) return;
     await this.#options.own
       .updateTable('audit_foreign_moves')

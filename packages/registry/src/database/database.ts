@@ -22,6 +22,11 @@ export interface Database extends AsyncDisposable {
   readonly index: Kysely<IndexTables>;
   /** What no log holds. */
   readonly own: Kysely<OwnTables>;
+  /**
+   * Calls back when any server over the same database notifies a channel, or may have; undefined where no other can.
+   * The notice may be lost: whoever needs to know looks now and then.
+   */
+  readonly listen?: (channel: string, heard: () => void) => AsyncDisposable;
 }
 
 /** Where a database lies. */
@@ -62,14 +67,15 @@ async function openSqlite(directory: string): Promise<Database> {
 }
 
 async function openPostgres(address: string): Promise<Database> {
-  const { isPostgresAddress, postgresDialect, withoutSecrets } = await import('./postgres.ts');
+  const { isPostgresAddress, listenPostgres, postgresDialect, withoutSecrets } = await import('./postgres.ts');
   if (!isPostgresAddress(address))
     throw new IngotError('usage', 'INGOT_DB is not the address of a Postgres database', {
       hint: 'INGOT_DB=postgres://USER:PASSWORD@HOST:5432/NAME ingot up',
     });
   const index = await postgresDialect(address, { schema: 'ingot_index', durable: false });
   const own = await postgresDialect(address, { schema: 'ingot', durable: true });
-  return databaseOf('postgres', withoutSecrets(address), index, own);
+  const listen: Database['listen'] = (channel, heard) => listenPostgres(address, channel, heard);
+  return { ...databaseOf('postgres', withoutSecrets(address), index, own), listen };
 }
 
 function databaseOf(kind: Database['kind'], address: string, indexDialect: Dialect, ownDialect: Dialect): Database {

@@ -16,12 +16,12 @@ const INT8 = 20;
 /** A line that went dead says nothing: whoever waits for an answer is told after so long. */
 const LONGEST_ANSWER_MS = 15_000;
 
-/** What changes all rows at once takes as long as it takes. */
-const TAKES_LONG = /^\s*(?:create|alter|drop|delete from "?\w+"?\s*$)/i;
+/** What changes all rows at once, or waits its turn for that, takes as long as it takes. */
+const TAKES_LONG = /^\s*(?:create|alter|drop|delete from "?\w+"?\s*$|select pg_advisory_)/i;
 
 /** Postgres, too, has to notice a dead line, for its transaction may hold what others wait for. */
 const OF_CLIENTS_THAT_ARE_GONE = [
-  '-c idle_in_transaction_session_timeout=60s',
+  '-c idle_in_transaction_session_timeout=10s',
   '-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3',
 ].join(' ');
 
@@ -113,6 +113,53 @@ function tellingWhatIsAway(pool: pg.Pool, address: string): PostgresPool {
       });
     },
     end: () => pool.end(),
+  };
+}
+
+const LISTEN_AGAIN_MS = 1000;
+
+/**
+ * Calls back for each notification of a channel, and whenever some may have been missed, on a connection of its own that
+ * is opened again when it breaks. Disposing it closes the connection.
+ */
+export function listenPostgres(address: string, channel: string, heard: () => void): AsyncDisposable {
+  let client: pg.Client | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let isOver = false;
+  let opening = open();
+
+  async function open(): Promise<void> {
+    const mine = new pg.Client({ connectionString: address, connectionTimeoutMillis: 5000, keepAlive: true });
+    let isGone = false;
+    const again = (): void => {
+      if (isGone || isOver) return;
+      isGone = true;
+      void mine.end().catch(() => {}); // It is broken already.
+      timer = setTimeout(() => {
+        opening = open();
+      }, LISTEN_AGAIN_MS);
+      timer.unref();
+    };
+    mine.on('error', again);
+    mine.on('end', again);
+    mine.on('notification', heard);
+    try {
+      await mine.connect();
+      await inTime(mine.query(`listen ${channel}`));
+      client = mine;
+      heard();
+    } catch {
+      again(); // Whoever asks the database for anything else is told that it is away.
+    }
+  }
+
+  return {
+    async [Symbol.asyncDispose]() {
+      isOver = true;
+      clearTimeout(timer);
+      await opening;
+      await client?.end().catch(() => {}); // It may be broken already.
+    },
   };
 }
 

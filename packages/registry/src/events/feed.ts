@@ -11,6 +11,7 @@ import { isJsonObject, type JsonObject } from '@ingot/core/json';
 import type { Database } from '../database/database.ts';
 import type { ModelIndex } from '../index/indexed-registry.ts';
 import type { Log } from '../services.ts';
+import { FEED_CHANNEL } from './note-feed.ts';
 
 /** An event as the feed tells it. */
 export interface FeedEvent {
@@ -43,22 +44,25 @@ export interface FeedOptions {
   readonly database: Database;
   readonly index: Pick<ModelIndex, 'subscribe'>;
   readonly log: Log;
+  /** How often is looked for what other servers wrote, where no notice of it came. Default: 2 seconds. */
+  readonly pollMs?: number;
 }
 
 const READ_AT_ONCE = 500;
 /** Replicas write at the same time: what was numbered earlier may become visible later. */
 const LOOK_BACK = 100;
-const POLL_MS = 400;
+const POLL_MS = 2000;
 const KEPT = 50_000;
 /** Whoever missed more is quicker to ask anew. */
 const MOST_MISSED = 5000;
 const CLEAN_EVERY = 1000;
 
 /** Tells readers what comes into the index, here or at another server over the same database. */
-export class Feed implements Disposable {
+export class Feed implements AsyncDisposable {
   readonly #options: FeedOptions;
   readonly #readers = new Set<FeedReader>();
   readonly #unsubscribe: () => void;
+  #listening: AsyncDisposable | undefined;
   readonly #recent = new Set<number>();
   #last = 0;
   #started: Promise<void> | undefined;
@@ -102,10 +106,11 @@ export class Feed implements Disposable {
     return this.#text(this.#last);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#unsubscribe();
     this.#stopPolling();
     this.#readers.clear();
+    await this.#listening?.[Symbol.asyncDispose]();
   }
 
   async #start(): Promise<void> {
@@ -114,8 +119,10 @@ export class Feed implements Disposable {
       throw error;
     });
     await this.#started;
-    if (this.#options.database.kind === 'postgres' && this.#timer === undefined)
-      this.#timer = setInterval(() => this.#wake(), POLL_MS).unref();
+    const { database, pollMs = POLL_MS } = this.#options;
+    if (database.listen === undefined || this.#timer !== undefined) return;
+    this.#timer = setInterval(() => this.#wake(), pollMs).unref();
+    this.#listening ??= database.listen(FEED_CHANNEL, () => this.#wake());
   }
 
   async #open(): Promise<void> {

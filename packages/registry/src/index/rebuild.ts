@@ -48,10 +48,19 @@ export async function rebuildIndex(options: RebuildOptions): Promise<RebuildRepo
   return options.index.transaction().execute((transaction) => {
     const rebuild = new Rebuild(options, transaction);
     return isPostgres(transaction)
-      ? rebuild.run()
+      ? takeTurn(transaction).then(() => rebuild.run())
       : withoutIndexes<IndexTables, RebuildReport>(transaction, () => rebuild.run());
   });
 }
+
+/** Servers that start together rebuild one after the other; a slow store does not end the transaction. */
+async function takeTurn(transaction: Transaction<IndexTables>): Promise<void> {
+  await sql`set local idle_in_transaction_session_timeout = 0`.execute(transaction);
+  await sql`select pg_advisory_xact_lock(${REBUILD_LOCK})`.execute(transaction);
+}
+
+/** A number that no other use of the same database has. */
+const REBUILD_LOCK = 4_735_220_112;
 
 class Rebuild {
   readonly #options: RebuildOptions;

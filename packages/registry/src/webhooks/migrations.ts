@@ -5,11 +5,22 @@ import type { MigrationSteps } from '../database/migration-steps.ts';
 export const WEBHOOK_STEPS: MigrationSteps = {
   '2026-11-21-webhooks-1': { up: makeTables },
   '2026-11-22-webhooks-1': { up: addPreviousSecrets },
+  '2026-11-22-webhooks-2': { up: addKeys },
 };
 
 async function addPreviousSecrets({ schema }: Kysely<unknown>): Promise<void> {
   await schema.alterTable('webhooks').addColumn('previous_secret', 'text').execute();
   await schema.alterTable('webhooks').addColumn('previous_until', 'bigint').execute();
+}
+
+async function addKeys({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('secret_keys')
+    .addColumn('name', 'text', (column) => column.primaryKey())
+    .addColumn('fingerprint', 'text', (column) => column.notNull())
+    .addColumn('place', 'text', (column) => column.notNull())
+    .addColumn('at', 'text', (column) => column.notNull())
+    .execute();
 }
 
 async function makeTables(database: Kysely<unknown>): Promise<void> {

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IngotError, systemErrorCode } from '@ingot/core/errors';
@@ -12,6 +12,12 @@ const TAG_BYTES = 16;
 export interface SecretBox {
   /** @param place what the secret belongs to; it opens there only. */
   seal(secret: string, place: string): string;
+  /** Says whether a text was sealed with this key, as it says itself. */
+  hasSealed(sealed: string): boolean;
+  /** Names the key to whoever has it; says nothing of it to anybody else. */
+  readonly fingerprint: string;
+  /** Its file. */
+  readonly path: string;
   /** Throws `invalid-config` when it was sealed with another key. */
   open(sealed: string, place: string): string;
 }
@@ -25,6 +31,9 @@ export async function openSecretBox(directory: string, random: (size: number) =>
   const key = (await readKey(path)) ?? (await makeKey(path, random));
   const id = createHash('sha256').update(key).digest('base64url').slice(0, 8);
   return {
+    path,
+    fingerprint: createHmac('sha256', key).update('fingerprint of secrets.key').digest('base64url').slice(0, 22),
+    hasSealed: (sealed) => sealed.startsWith(`v1.${id}.`),
     seal(secret, place) {
       const nonce = random(NONCE_BYTES);
       const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(place));

@@ -56,9 +56,20 @@ export interface WebhookCursorRow {
   position: string;
 }
 
+/** Which key secrets are sealed with. One row. */
+export interface SecretKeyRow {
+  name: string;
+  /** Only who has the key can make it. */
+  fingerprint: string;
+  /** `HOST:PATH` of its file, where it was seen first. */
+  place: string;
+  at: string;
+}
+
 /** Tables of this room. */
 export interface WebhookTables {
   webhooks: WebhookRow;
   webhook_deliveries: DeliveryRow;
   webhook_cursors: WebhookCursorRow;
+  secret_keys: SecretKeyRow;
 }

@@ -3,6 +3,7 @@ import { nearest } from '@ingot/core/nearest';
 import type { Kysely, Selectable } from 'kysely';
 import { EVENT_TYPES, isEventPattern } from './cloud-event.ts';
 import type { AllowedHosts } from './private-addresses.ts';
+import type { KeyAgreement } from './key-agreement.ts';
 import type { SecretBox } from './secret-box.ts';
 import { checkWebhookUrl } from './send.ts';
 import type { WebhookRow, WebhookTables } from './tables.ts';
@@ -46,7 +47,9 @@ export interface WebhookDraft {
 /** What webhooks are kept with. */
 export interface WebhookStoreOptions {
   readonly own: Kysely<WebhookTables>;
-  readonly box: SecretBox;
+  readonly box: Pick<SecretBox, 'seal' | 'open'>;
+  /** Says whether the box is that of all servers over the database. Default: there is one server. */
+  readonly keys?: Pick<KeyAgreement, 'check'>;
   readonly allowed: AllowedHosts;
   readonly now: () => Date;
   readonly random: (size: number) => Uint8Array;
@@ -103,7 +106,7 @@ export class WebhookStore {
       events: JSON.stringify(draft.events),
       models: draft.models == null ? null : JSON.stringify(draft.models),
       description: draft.description ?? null,
-      secret: this.#sealed(draft.secret, id),
+      secret: await this.#sealed(draft.secret, id),
       previous_secret: null,
       previous_until: null,
       status: draft.status ?? 'active',
@@ -137,7 +140,7 @@ export class WebhookStore {
         updated_at: now().getTime(),
         ...(models !== undefined && { models: models === null ? null : JSON.stringify(models) }),
         ...(secret !== undefined && {
-          secret: this.#sealed(secret, id),
+          secret: await this.#sealed(secret, id),
           previous_secret: row.secret,
           previous_until: now().getTime() + PREVIOUS_SECRET_MS,
         }),
@@ -204,8 +207,10 @@ export class WebhookStore {
     });
   }
 
-  #sealed(secret: string | null | undefined, id: string): string | null {
-    return secret == null || secret === '' ? null : this.#options.box.seal(secret, id);
+  async #sealed(secret: string | null | undefined, id: string): Promise<string | null> {
+    if (secret == null || secret === '') return null;
+    await this.#options.keys?.check();
+    return this.#options.box.seal(secret, id);
   }
 }
 

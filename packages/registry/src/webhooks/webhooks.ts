@@ -14,6 +14,7 @@ import { type Announcement, announcementOf, asksFor, cloudEventOf } from './clou
 import { type Delivery, DeliveryQueue, type NewDelivery } from './delivery-queue.ts';
 import { type MlflowEvent, mlflowEventsOf } from './mlflow-event.ts';
 import { AllowedHosts } from './private-addresses.ts';
+import { KeyAgreement } from './key-agreement.ts';
 import { openSecretBox } from './secret-box.ts';
 import { type PostAnswer, send, type SendOptions } from './send.ts';
 import { type Webhook, WebhookStore } from './webhook-store.ts';
@@ -74,7 +75,9 @@ export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks> 
   const box = await openSecretBox(options.directory, options.random);
   const allowed = new AllowedHosts(options.allowedHosts ?? []);
   const { own, kind } = options.database;
-  const store = new WebhookStore({ own, box, allowed, now: options.now, random: options.random });
+  const keys = new KeyAgreement({ own, box, log: options.log, now: options.now });
+  await keys.begin();
+  const store = new WebhookStore({ own, box, keys, allowed, now: options.now, random: options.random });
   const queue = new DeliveryQueue({ own, kind, now: options.now, random: options.random });
   const dispatcher = new Dispatcher(options, { store, queue, allowed });
   return {

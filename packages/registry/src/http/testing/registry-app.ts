@@ -100,7 +100,7 @@ export async function trialApp(options: TrialOptions): Promise<TrialApp> {
   const end = async (): Promise<void> => {
     await app.close();
     await served[Symbol.asyncDispose]();
-    feed[Symbol.dispose]();
+    await feed[Symbol.asyncDispose]();
     await indexed[Symbol.asyncDispose]();
     await database[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
