@@ -39,6 +39,11 @@ export class EventLog<State> {
     this.#view = new LogView(tools, prefix, fold, start);
   }
 
+  /** Whether its last event was seen within a second, by a process that stays. */
+  get isFresh(): boolean {
+    return this.#view.isFresh;
+  }
+
   /** What is known without asking the storage. */
   get known(): LogSnapshot<State> | undefined {
     return this.#view.known;
@@ -67,7 +72,9 @@ export class EventLog<State> {
       const known = seen && attempt === 1 ? this.#view.known : undefined;
       const position = known ?? (await this.#view.advance({ ...options, toWrite: true }));
       this.#view.refuseUnknown(position, 'write');
-      const draft = decide(position);
+      const isGuess = known !== undefined && seen === 'lately';
+      const draft = isGuess ? guessed(() => decide(position)) : decide(position);
+      if (draft === undefined && isGuess) continue;
       if (draft === undefined) return { snapshot: position };
       await this.#tools.checkClock(options);
       const event = await this.#write(position, draft, id, options);
@@ -160,5 +167,15 @@ export class EventLog<State> {
 
   #hex(size: number): string {
     return Buffer.from(this.#tools.random(size)).toString('hex');
+  }
+}
+
+/** What is decided on a log that may have gone on: a refusal, or that there is nothing to do, may be so no more. */
+function guessed(decide: () => EventDraft | undefined): EventDraft | undefined {
+  try {
+    return decide();
+  } catch (error) {
+    if (!isIngotError(error)) throw error;
+    return undefined;
   }
 }

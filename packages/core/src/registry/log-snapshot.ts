@@ -74,6 +74,9 @@ export interface RefreshOptions extends BlobOptions {
 export interface AppendOptions extends BlobOptions {
   /** Who writes, for the event. Default: whom the log was opened for. */
   readonly actor?: string;
-  /** Whether the log was just refreshed `toWrite`, or appended to, by the same operation: then it is not asked first. */
-  readonly seen?: boolean;
+  /**
+   * Whether the log was just refreshed `toWrite`, or appended to, by the same operation: then it is not asked first.
+   * `lately`: it was not asked, but seen a moment ago; what is decided on that counts only if the event then gets its number.
+   */
+  readonly seen?: boolean | 'lately';
 }

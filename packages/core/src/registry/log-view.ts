@@ -52,7 +52,7 @@ export class LogView<State> {
     const verifies = !this.#isVerified && !options.trusting;
     const check = verifies
       ? this.#verify(known, options)
-      : options.toWrite && !this.#isFresh
+      : options.toWrite && !this.isFresh
         ? this.#checkLast(known, options)
         : undefined;
     const [hasNext] = await Promise.all([this.files.has(known.seq + 1, options), check]);
@@ -60,7 +60,8 @@ export class LogView<State> {
     return hasNext ? this.#follow(known, options, 1) : known;
   }
 
-  get #isFresh(): boolean {
+  /** Whether the last event was seen within a second, by a process that stays. */
+  get isFresh(): boolean {
     return this.#tools.beside !== undefined && performance.now() - this.#seenAt < FRESH_MS;
   }
 

@@ -36,7 +36,7 @@ export async function appendTo(
         });
       return decide(snapshot.state);
     },
-    { ...options, seen: true },
+    { ...options, seen: directory.trust },
   );
   await directory.remember();
   return appended;
@@ -76,19 +76,19 @@ export function createVersionWriter(
 
     setStage: async (reference, stage, options = {}) => {
       if (stage !== null) checkStage(stage);
-      const model = await directory.open(reference.name, { ...options, toWrite: true });
+      const model = await directory.open(reference.name, { ...options, toWrite: true, lately: true });
       return mark(directory, model, reference, options, ({ number, stage: from = null }) =>
         from === stage ? undefined : { kind: 'stage-set', body: { number, stage, from } },
       );
     },
 
     setAlias: async (name, alias, number, options = {}) => {
-      const model = await directory.open(name, { ...options, toWrite: true });
+      const model = await directory.open(name, { ...options, toWrite: true, lately: true });
       return moveAlias(directory, model, alias, number, options);
     },
 
     async removeAlias(name, alias, options = {}) {
-      const model = await directory.open(name, { ...options, toWrite: true });
+      const model = await directory.open(name, { ...options, toWrite: true, lately: true });
       let from: number | null = null;
       await appendTo(
         directory,

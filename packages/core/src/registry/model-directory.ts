@@ -24,6 +24,11 @@ const NAMES = 'names';
 /** How often a process that stays saves what it remembers, at most. */
 const RESIDENT_SAVES_MS = 10_000;
 
+interface OpenOptions extends BlobOptions {
+  readonly toWrite?: boolean;
+  readonly lately?: boolean;
+}
+
 interface OpenStore {
   readonly format: StoreFormat;
   readonly names: EventLog<NamesState>;
@@ -84,22 +89,26 @@ export class ModelDirectory {
 
   /**
    * Reads a model as it is now: one round trip, of a request to each of two logs, when nothing is new.
-   * To append to it afterwards with `seen`, its last event is looked for, too (`toWrite`).
+   * To append to it afterwards with `seen`, its last event is looked for, too (`toWrite`). `lately`: a log that was seen a
+   * moment ago is taken for what it was, and appended to as such.
    * @throws IngotError `model-not-found` with the nearest name, `store-not-found`.
    */
-  async open(name: ModelName, options: BlobOptions & { readonly toWrite?: boolean }): Promise<OpenModel> {
+  async open(name: ModelName, options: OpenOptions): Promise<OpenModel> {
     const names = await this.names(options);
     const guess = names.known?.state.models.get(name);
-    const { toWrite: _, ...reading } = options;
-    const [{ state }, early] = await Promise.all([
-      names.refresh(reading),
-      guess && this.log(guess.id).refresh(options),
-    ]);
+    const { toWrite: _, lately: __, ...reading } = options;
+    const [{ state }, early] = await Promise.all([names.refresh(reading), guess && this.#snapshot(guess.id, options)]);
     const named = state.models.get(name);
     if (named === undefined) throw notFound(name, state);
     const snapshot = early && named.id === guess?.id ? early : await this.log(named.id).refresh(options);
     if (snapshot.state.closed) throw notFound(name, state);
     return this.opened(named, snapshot);
+  }
+
+  async #snapshot(id: string, { lately, ...options }: OpenOptions): Promise<LogSnapshot<ModelState>> {
+    const log = this.log(id);
+    const known = lately && log.isFresh ? log.known : undefined;
+    return known === undefined || known.state.closed ? log.refresh(options) : known;
   }
 
   /** Whether a model's log was read by this process. */
@@ -132,6 +141,11 @@ export class ModelDirectory {
   async isWritable(options: BlobOptions): Promise<boolean> {
     const { format } = await this.#opened(() => this.#format.open(options));
     return !format.governed && format.follows === undefined;
+  }
+
+  /** How sure it is that a model that was opened `lately` is as its log is. */
+  get trust(): 'lately' | true {
+    return this.tools.beside === undefined ? true : 'lately';
   }
 
   opened(named: NamedModel, { seq, at, state }: Pick<LogSnapshot<ModelState>, 'seq' | 'at' | 'state'>): OpenModel {

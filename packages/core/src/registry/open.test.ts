@@ -17,6 +17,15 @@ describe('the registry over memory keeps the contract of registries', () => {
   }
 });
 
+describe('registries of processes that stay keep the contract of registries', () => {
+  for (const { name, run } of REGISTRY_CASES) {
+    test(name, async () => {
+      const blobs = createMemoryBlobStore();
+      await run({ open: () => openLogRegistry({ blobs, actor: 'test', resident: true }) });
+    });
+  }
+});
+
 describe('the registry in a directory, with remembered states, keeps the contract of registries', () => {
   for (const { name, run } of REGISTRY_CASES) {
     test(name, async () => {

@@ -13,7 +13,7 @@ export function createPublisher(directory: ModelDirectory): Pick<Registry, 'publ
   return {
     async publish(name, draft, options = {}) {
       checkDraft(draft, options);
-      const model = await directory.open(name, { ...options, toWrite: true });
+      const model = await directory.open(name, { ...options, toWrite: true, lately: true });
       refuseOther(model, draft);
       const known: KnownEvents = new Map();
       // What is expected of the log held for the first event; the others follow it.

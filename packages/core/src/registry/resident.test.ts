@@ -86,6 +86,38 @@ test('a process that stays answers before heads are written, and has written the
   assert.notEqual(await blobs.stat(`models/${id}/heads/0000000008.json`), undefined);
 });
 
+test('a process that stays publishes and moves without looking at a log that it saw a moment ago', async () => {
+  const { blobs, asked } = watched();
+  const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
+  const { id } = await registry.ensureModel(CHURN);
+  await registry.publish(CHURN, draftOf('a'));
+  asked.length = 0;
+  await registry.publish(CHURN, draftOf('b'));
+  await registry.setAlias(CHURN, 'production', 2);
+  assert.deepEqual(
+    asked.filter((key) => !key.includes('names/')),
+    [`write models/${id}/log/0000000002.json`, `write models/${id}/log/0000000003.json`],
+  );
+});
+
+test('what it decides on such a log counts only if nobody was faster', async () => {
+  const { blobs } = watched();
+  const [registry, other] = ['ana', 'bo'].map((actor) => openLogRegistry({ blobs, actor, resident: true }));
+  if (registry === undefined || other === undefined) throw new Error('two were opened');
+  await registry.ensureModel(CHURN);
+  await registry.publish(CHURN, draftOf('a'));
+  // Unknown here: a version, a move back, a label.
+  await other.publish(CHURN, draftOf('b'), { aliases: ['production'] });
+  assert.deepEqual(await registry.setAlias(CHURN, 'production', 2), { alias: 'production', from: 2, to: 2 });
+  await other.setAlias(CHURN, 'production', 1);
+  assert.deepEqual(await registry.setAlias(CHURN, 'production', 2), { alias: 'production', from: 1, to: 2 });
+  await other.publish(CHURN, { ...draftOf('c'), label: 'one', labelFrom: 'flag' });
+  await assert.rejects(registry.publish(CHURN, { ...draftOf('d'), label: 'one', labelFrom: 'flag' }), /label "one"/);
+  assert.equal((await registry.publish(CHURN, draftOf('d'))).version.number, 4);
+  await other.removeAlias(CHURN, 'production');
+  await assert.rejects(registry.removeAlias(CHURN, 'production'), /no alias/);
+});
+
 test('a process that stays writes an event with two looks at the store, and reads no event of a version twice', async () => {
   const { blobs, asked } = watched();
   const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
