@@ -175,6 +175,7 @@ class Outages {
   #follower: FollowingResolver | undefined;
   #isOver = false;
   #grewMib = 0;
+  #told = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -270,6 +271,8 @@ class Outages {
     this.#recoveries.push(seconds);
     this.#parts.options.say(`${told}: all is well after ${seconds.toFixed(1)} s, ${this.failures.length} broken`);
     for (const client of this.#clients) await client.verify();
+    for (const failure of counted(this.failures.slice(this.#told))) this.#parts.options.say(`broken: ${failure}`);
+    this.#told = this.failures.length;
   }
 
   async #begin({ part, fault }: Outage): Promise<void> {
@@ -316,7 +319,7 @@ class Outages {
 
   async #isWell(): Promise<boolean> {
     for (const { url } of this.servers) {
-      const moved = await this.#contested?.move(url);
+      const moved = await this.#contested?.probe(url);
       const tagged = await this.#shared.ask(`${url}/api/2.0/mlflow/experiments/set-experiment-tag`, {
         method: 'POST',
         body: { experiment_id: '0', key: 'probe', value: 'x' },
