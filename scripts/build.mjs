@@ -1,7 +1,7 @@
 /**
  * Builds what `npx ingot` runs: one bundle of the command line in `packages/cli/dist`, with the Python worker beside it.
- * Nothing is done when no source changed since the last build. `--libraries` also emits `packages/{core,serve,client}/dist`
- * for use from other programs; `--force` builds anyway; `--quiet` says nothing when all is well.
+ * Nothing is done when no source changed since the last build. `--libraries` also emits `packages/{core,client,serve,registry}/dist`
+ * for use from other programs, `--libraries=client` that of one; `--force` builds anyway; `--quiet` says nothing when all is well.
  */
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -120,13 +120,14 @@ function listAll(directory) {
   });
 }
 
-/** Emits JavaScript and declarations of the libraries; each sees the ones before it as an installed package would. */
-export async function buildLibraries({ force = false } = {}) {
-  for (const name of LIBRARIES) {
+/** Emits JavaScript and declarations of libraries; each sees the ones before it as an installed package would. */
+export async function buildLibraries({ force = false, names = LIBRARIES } = {}) {
+  for (const name of names) {
     const root = inRoot('packages', name);
     const sources = filesUnder(join(root, 'src'), isSource);
     const stamp = fingerprintOfStats([...sources, join(root, 'package.json'), inRoot('tsconfig.base.json')]);
     if (!force && readOr(join(root, 'dist', STAMP), '') === stamp) continue;
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
     const project = join(root, `.tsconfig-${process.pid}.json`);
     writeFileSync(project, JSON.stringify(libraryProject()));
     try {
@@ -150,13 +151,15 @@ function libraryProject() {
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const flags = new Set(process.argv.slice(2));
   const force = flags.has('--force');
+  const named = [...flags].find((flag) => flag.startsWith('--libraries='))?.split('=')[1];
+  const names = named?.split(',') ?? (flags.has('--libraries') ? LIBRARIES : []);
   try {
     const started = performance.now();
     const built = await buildCli({ force });
-    if (flags.has('--libraries')) await buildLibraries({ force });
+    await buildLibraries({ force, names });
     if (!flags.has('--quiet')) {
       const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      console.error(built || flags.has('--libraries') ? `built in ${seconds} s` : 'up to date');
+      console.error(built || names.length > 0 ? `built in ${seconds} s` : 'up to date');
     }
   } catch (error) {
     console.error(`build failed: ${error.message}`);
