@@ -60,6 +60,8 @@ export interface Signature {
   readonly outputs: readonly Feature[];
   /** Where it was read: written by hand, in the ONNX graph, or from the fitted model and its data. */
   readonly origin: 'metadata' | 'graph' | 'captured';
+  /** The system that described the model so: `MLflow`. Default: a person, or Ingot. */
+  readonly system?: string;
   /** True when only part of it is known (an estimator without training data). */
   readonly partial?: boolean;
 }

@@ -32,7 +32,8 @@ export function signatureTable(signature: Signature, output: Output): string {
 
 /** Says where a signature was read. */
 export function signatureOrigin(signature: Signature): string {
-  return signature.partial === true ? `${ORIGINS[signature.origin]}, partial` : ORIGINS[signature.origin];
+  const from = signature.system === undefined ? ORIGINS[signature.origin] : `from ${plain(signature.system)}`;
+  return signature.partial === true ? `${from}, partial` : from;
 }
 
 function featureRow(side: string, feature: Feature): string[] {

@@ -29,6 +29,7 @@ export const signatureFrom: Decoder<Signature> = fields<Signature>({
   outputs: list(featureFrom),
   origin: oneOf(['metadata', 'graph', 'captured']),
   partial: maybe(flag),
+  system: maybe(text),
 });
 
 const row: Decoder<Row> = record(json);

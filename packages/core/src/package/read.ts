@@ -25,6 +25,7 @@ import type { Inference, Metadata, PackageFile, PackagePlan, Problem } from './p
 import { type PartTexts, readPartTexts } from './part-texts.ts';
 import { findParts, type Parts } from './parts.ts';
 import { chooseSignature } from './signature-choice.ts';
+import type { Signature } from '../signature.ts';
 import { readSource, type SourceFile } from './source-file.ts';
 
 /** What reading a package may be told. */
@@ -157,7 +158,7 @@ export async function inspectPackage(path: string, options: ReadOptions = {}): P
     interfacePath: parts.interface?.path,
     artifactPath: finding.artifactPath,
     setupPath: parts.setup?.path,
-    signature: signature.signature,
+    signature: described(signature.signature, parts, foreign),
     requirements: environment.requirements,
     pythonVersion: environment.pythonVersion,
     environmentVariables: metadata?.environmentVariables ?? [],
@@ -182,6 +183,19 @@ export async function inspectPackage(path: string, options: ReadOptions = {}): P
       problems,
     },
   };
+}
+
+/** Says whose description it is, where the metadata was written for what another system had described. */
+function described(
+  signature: Signature | undefined,
+  { metadata }: Parts,
+  foreign: ForeignPackage | undefined,
+): Signature | undefined {
+  const system = foreign?.finding.describedBy;
+  const isWritten = foreign?.added.some(({ path }) => path === metadata?.path) === true;
+  if (signature === undefined || signature.origin !== 'metadata' || system === undefined || !isWritten)
+    return signature;
+  return { ...signature, system };
 }
 
 /** Turns the errors among problems into one error that says them all. */

@@ -75,6 +75,7 @@ function parseSignature(fields: Fields): Signature {
     outputs: fields.objects('outputs').map(parseFeature),
     origin: fields.oneOf('origin', ['metadata', 'graph', 'captured'] as const),
     partial: fields.optionalBoolean('partial'),
+    system: fields.optionalText('system'),
   });
 }
 

@@ -16,6 +16,8 @@ export interface ForeignFinding {
   readonly kind: string;
   /** The file that told it: `MLmodel`. */
   readonly from: string;
+  /** Whose description of inputs and outputs the written metadata has: `MLflow`. Default: it has none. */
+  readonly describedBy?: string;
   /** Files to add, by path; one that is there already stays as it is. */
   readonly written: Readonly<Record<string, string>>;
   /** What belongs to the event of the version and not into its files: metrics, tags, lineage, sample rows. */

@@ -9,6 +9,8 @@ export interface MlflowSignature {
   readonly outputs: readonly JsonObject[];
   /** What predict takes: a table of columns, or arrays; undefined when no inputs are named. */
   readonly takes?: 'dataframe' | 'tensors';
+  /** A name that several inputs, or several outputs, have; then neither side is known. */
+  readonly twice?: string;
 }
 
 /** What MLflow's column types are here. Nested ones travel as JSON text. */
@@ -30,11 +32,17 @@ export function readMlflowSignature(signature: JsonValue | undefined): MlflowSig
   const specs = specsOf(inputs);
   const takes =
     specs.length === 0 ? {} : { takes: specs.some(isTensor) ? ('tensors' as const) : ('dataframe' as const) };
-  return {
+  const features = {
     inputs: specs.map((spec, index) => featureOf(spec, index, specs.length, 'input')),
     outputs: specsOf(outputs).map((spec, index, all) => featureOf(spec, index, all.length, 'prediction')),
-    ...takes,
   };
+  const twice = repeatedIn(features.inputs) ?? repeatedIn(features.outputs);
+  return twice === undefined ? { ...features, ...takes } : { inputs: [], outputs: [], ...takes, twice };
+}
+
+function repeatedIn(features: readonly JsonObject[]): string | undefined {
+  const names = features.map(({ name }) => String(name));
+  return names.find((name, index) => names.indexOf(name) !== index);
 }
 
 /** Both sides are JSON inside a text. */

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '../../json.ts';
 import { parseCapture } from '../captured.ts';
-import type { Inference } from '../package.ts';
+import type { Inference, Problem } from '../package.ts';
 import type { Row } from '../../signature.ts';
 import type { ForeignFolder } from './foreign-folder.ts';
 import { flavorText, type ForeignFinding, mapOf, metadataText, telling, textOf, textsOf } from './foreign.ts';
@@ -15,8 +15,8 @@ const DISTRIBUTIONS = ['mlflow', 'mlflow-skinny', 'mlflow-tracing'];
 export async function readMlflow(folder: ForeignFolder): Promise<ForeignFinding | undefined> {
   if (!folder.has(FILE)) return undefined;
   const model = await folder.yaml(FILE);
-  if (model === undefined || !isJsonObject(model.flavors)) return undefined;
-  const signature = readMlflowSignature(model.signature);
+  if (model === undefined || !isJsonObject(model.flavors)) return unreadable(model);
+  const { twice, ...signature } = readMlflowSignature(model.signature);
   const { description, because } = chooseMlflowFlavor(model.flavors, signature, folder);
   const environment = await readEnvironment(folder, model.flavors);
   const example = await readExample(folder, mapOf(model.saved_input_example_info), signature);
@@ -38,6 +38,8 @@ export async function readMlflow(folder: ForeignFolder): Promise<ForeignFinding 
     }),
   });
   return {
+    describedBy: 'MLflow',
+    ...(twice !== undefined && { problems: [repeated(twice)] }),
     kind: `an MLflow model${typeof model.mlflow_version === 'string' ? ` (MLflow ${model.mlflow_version})` : ''}`,
     from: FILE,
     written: {
@@ -53,6 +55,37 @@ export async function readMlflow(folder: ForeignFolder): Promise<ForeignFinding 
     ),
     understood: understood(description, because, model, signature),
     ...(description.flavor === 'mlflow' ? {} : { unneeded: DISTRIBUTIONS }),
+  };
+}
+
+/** What is there is read as files; that it was to be a model of MLflow is said. */
+function unreadable(model: JsonObject | undefined): ForeignFinding {
+  const why = model === undefined ? 'is no YAML that can be read' : 'names no flavors';
+  return {
+    kind: 'a folder with an MLmodel that is not understood',
+    from: FILE,
+    written: {},
+    understood: [],
+    problems: [
+      {
+        severity: 'warning',
+        rule: 'mlflow.not-understood',
+        message: `${FILE} ${why}, so nothing of MLflow is known of the model`,
+        file: FILE,
+        fix: 'save the model again with mlflow, or remove the file',
+      },
+    ],
+  };
+}
+
+/** A column that is there twice cannot be asked for by its name. */
+function repeated(name: string): Problem {
+  return {
+    severity: 'warning',
+    rule: 'mlflow.column-twice',
+    message: `the signature in ${FILE} names ${JSON.stringify(name.slice(0, 100))} twice, so it is not used`,
+    file: FILE,
+    fix: 'give the columns names of their own, and log the model again',
   };
 }
 

@@ -81,6 +81,7 @@ test('an MLflow directory becomes a package of its own flavor, with signature, e
     { name: 'history', type: 'string', format: 'json' },
   ]);
   expect(plan.signature?.outputs).toEqual([{ name: 'prediction', type: 'integer' }]);
+  expect([plan.signature?.origin, plan.signature?.system]).toEqual(['metadata', 'MLflow']);
   expect(captured).toEqual({
     lineage: { run: '0123abcd' },
     example: {
@@ -91,6 +92,31 @@ test('an MLflow directory becomes a package of its own flavor, with signature, e
     },
   });
   expect(inferred(plan, 'format')).toBe('an MLflow model (MLflow 3.17.2)');
+});
+
+test('an MLmodel whose columns have one name, or that cannot be read, is named and its signature not used', async () => {
+  const columns = '[{"type": "double", "name": "a"}, {"type": "long", "name": "a"}]';
+  const twice = await understood({
+    MLmodel: mlmodel(SKLEARN, '', `signature:\n  inputs: '${columns}'\n`),
+    'model.pkl': PICKLE,
+    'requirements.txt': 'scikit-learn==1.9.1\n',
+  });
+  expect(twice.plan).toMatchObject({
+    flavor: 'sklearn',
+    problems: [
+      {
+        severity: 'warning',
+        rule: 'mlflow.column-twice',
+        file: 'MLmodel',
+        message: 'the signature in MLmodel names "a" twice, so it is not used',
+      },
+    ],
+  });
+  expect(twice.plan.signature).toBeUndefined();
+  for (const MLmodel of ['flavors: [', 'a: 1'])
+    expect((await understood({ MLmodel, 'weights.bin': 'x' })).plan.problems).toContainEqual(
+      expect.objectContaining({ severity: 'warning', rule: 'mlflow.not-understood', file: 'MLmodel' }),
+    );
 });
 
 test('MLflow is not installed for a model that another flavor loads, unless a pickle of it imports MLflow', async () => {

@@ -90,6 +90,7 @@ export const Signature = named(
     outputs: list(Feature),
     origin: z.enum(['metadata', 'graph', 'captured']),
     partial: z.boolean().optional(),
+    system: z.string().max(100).optional(),
   }),
 );
 
