@@ -12,6 +12,7 @@ import type { ModelNames } from './model-names.ts';
 import type { PackLedger } from './pack-ledger.ts';
 
 const PAUSE_MS = 30_000;
+const SOON_MS = 50;
 /** How many of a model's newest versions are noted without anybody asking for them. */
 const NEWEST = 20;
 
@@ -31,6 +32,8 @@ export class VersionNotes implements AsyncDisposable {
   readonly #unsubscribe: () => void;
   /** How far the log of a model was when its newest versions were noted, and when all of them were. */
   readonly #seen = { newest: new Map<string, number>(), all: new Map<string, number>() };
+  readonly #grown = new Set<string>();
+  #soonTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #ended = false;
 
@@ -43,7 +46,7 @@ export class VersionNotes implements AsyncDisposable {
     this.#timer = setInterval(() => this.#later(look), PAUSE_MS);
     this.#timer.unref();
     this.#unsubscribe = options.events.subscribe((log, events) => {
-      if (events.some(({ head }) => head.kind === 'version-published')) this.#later(() => this.#noteModel(log, NEWEST));
+      if (events.some(({ head }) => head.kind === 'version-published')) this.#soon(log);
     });
   }
 
@@ -56,6 +59,7 @@ export class VersionNotes implements AsyncDisposable {
 
   /** Waits until what was published here is noted, but no longer than some time. */
   async settled(timeoutMs: number): Promise<void> {
+    this.#noteGrown();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeoutMs);
@@ -67,9 +71,23 @@ export class VersionNotes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#soonTimer);
     this.#unsubscribe();
     await this.#running.catch(() => {});
     await this.#options.ledger.noteAlike().catch(() => {}); // They are looked at again.
+  }
+
+  /** Versions that follow each other are looked at together. */
+  #soon(log: string): void {
+    this.#grown.add(log);
+    this.#soonTimer ??= setTimeout(() => this.#noteGrown(), SOON_MS).unref();
+  }
+
+  #noteGrown(): void {
+    clearTimeout(this.#soonTimer);
+    this.#soonTimer = undefined;
+    for (const log of this.#grown) this.#later(() => this.#noteModel(log, NEWEST));
+    this.#grown.clear();
   }
 
   #later(run: () => Promise<void>): void {

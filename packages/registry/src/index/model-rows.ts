@@ -5,6 +5,7 @@ import type { IndexTables } from '../database/index-tables.ts';
 import { insertRows } from './insert-rows.ts';
 import { storable } from './storable.ts';
 import { parentRows } from './parent-rows.ts';
+import { prepared } from './prepared.ts';
 import type { DraftVersion, ModelDraft, Touched } from './project-model.ts';
 import {
   dataRows,
@@ -18,13 +19,13 @@ import {
 
 type Index = Kysely<IndexTables>;
 
+const modelOf = prepared<ModelDraft['model']>(
+  'select closed, updated_at, description, newest_description, last_number, latest, versions from models where id = ?',
+);
+
 /** Reads a model's rows as far as events touch them; undefined when the names log, as far as it was projected, does not know it. */
 export async function loadDraft(index: Index, id: string, touched: Touched): Promise<ModelDraft | undefined> {
-  const model = await index
-    .selectFrom('models')
-    .select(['closed', 'updated_at', 'description', 'newest_description', 'last_number', 'latest', 'versions'])
-    .where('id', '=', id)
-    .executeTakeFirst();
+  const [model] = (await modelOf(index, [id])).rows;
   if (model === undefined) return undefined;
   const aliases = touched.aliases
     ? await index.selectFrom('aliases').selectAll().where('model_id', '=', id).execute()
@@ -79,12 +80,14 @@ export async function storeDraft(index: Index, draft: ModelDraft): Promise<void>
   await storeAliases(index, draft);
   if (draft.tagsChanged) await storeTags(index, draft);
   const latest = draft.latestIsUnsure ? await newestActive(index, draft.id) : draft.model.latest;
-  await index
-    .updateTable('models')
-    .set({ ...draft.model, latest })
-    .where('id', '=', draft.id)
-    .execute();
+  const { closed, updated_at, description, newest_description, last_number, versions } = draft.model;
+  const values = [closed, updated_at, description, newest_description, last_number, latest, versions];
+  await changeModel(index, [...values, draft.id]);
 }
+
+const changeModel = prepared(
+  'update models set closed = ?, updated_at = ?, description = ?, newest_description = ?, last_number = ?, latest = ?, versions = ? where id = ?',
+);
 
 async function addVersions(index: Index, versions: readonly DraftVersion[]): Promise<void> {
   const records = versions.map(({ record }) => record);

@@ -10,6 +10,7 @@ import type { IndexTables } from '../database/index-tables.ts';
 import { noteFeed } from '../events/note-feed.ts';
 import { loadDraft, storeDraft, storeEvents } from './model-rows.ts';
 import { projectModelEvents, touchedBy } from './project-model.ts';
+import { prepared } from './prepared.ts';
 import { projectNameEvents } from './project-names.ts';
 
 /** Name of the log of names, among the ids of models. */
@@ -100,15 +101,17 @@ async function advance(
       .executeTakeFirstOrThrow();
     return numInsertedOrUpdatedRows === 1n;
   }
-  const { numUpdatedRows } = await transaction
-    .updateTable('logs')
-    .set(place)
-    .where('log', '=', log)
-    .where('seq', '=', first.head.seq - 1)
-    .where('digest', '=', first.head.previous)
-    .executeTakeFirst();
-  return numUpdatedRows === 1n;
+  const { numAffectedRows } = await moveOn(transaction, [
+    place.seq,
+    place.digest,
+    log,
+    first.head.seq - 1,
+    first.head.previous,
+  ]);
+  return numAffectedRows === 1n;
 }
+
+const moveOn = prepared('update logs set seq = ?, digest = ? where log = ? and seq = ? and digest = ?');
 
 /** Throws `tampered` when events do not follow each other. */
 export function checkChain(log: string, events: readonly StoredEvent[]): void {

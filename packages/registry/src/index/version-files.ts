@@ -34,15 +34,21 @@ export async function fillVersionFiles(
     records.length > 0;
     records = await nextVersions(options.index)
   ) {
+    const known: KnownFiles[] = [];
+    let isAway = false;
     for (const record of records) {
-      const outcome = isEnded() ? 'away' : await fill(options, record);
-      if (outcome === 'away') return count;
-      count += 1;
-      if (outcome === 'known') continue;
+      const outcome = isEnded() ? 'away' : await filesOfVersion(options.contents, record);
+      isAway = outcome === 'away';
+      if (outcome === 'away') break;
+      known.push(outcome);
+      if (outcome.error === undefined) continue;
       // The first says what is wrong; a store that lost much would fill the log.
-      if (unreadable === 0) tell(options.log, record, outcome);
+      if (unreadable === 0) tell(options.log, record, outcome.error);
       unreadable += 1;
     }
+    await setKnown(options.index, known);
+    count += known.length;
+    if (isAway) return count;
   }
   if (unreadable > 1)
     options.log('warn', `the files of ${unreadable} versions are not searchable: ingot check says more`);
@@ -66,21 +72,28 @@ function tell(log: Log, { modelId, number }: StoredRecord, { message, code }: In
   log('warn', `the files of version ${number} of ${modelId} are not searchable: ${message}`, { code });
 }
 
-/** What became of a version: its files are known, cannot be read, or the store is away. */
-async function fill(
-  { index, contents }: Pick<VersionFilesOptions, 'index' | 'contents'>,
+/** What is known of the files of a version: which they are, or why they cannot be read. */
+interface KnownFiles {
+  readonly record: StoredRecord;
+  readonly files: readonly VersionFileRow[];
+  readonly error?: IngotError;
+}
+
+/** Reads the files of a version; `away`: the store does not answer. */
+async function filesOfVersion(
+  contents: VersionFilesOptions['contents'],
   record: StoredRecord,
-): Promise<'known' | 'away' | IngotError> {
+): Promise<KnownFiles | 'away'> {
   try {
     // The contents of deleted versions may be gone.
-    const files = record.status === 'deleted' ? [] : filesOf(await contents.openRecipe(record.recipe), record);
-    await setKnown(index, record, files, 1);
-    return 'known';
+    return {
+      record,
+      files: record.status === 'deleted' ? [] : filesOf(await contents.openRecipe(record.recipe), record),
+    };
   } catch (error) {
     if (!isIngotError(error)) throw error;
     if (error.retryable || error.code === 'unavailable') return 'away';
-    await setKnown(index, record, [], UNREADABLE);
-    return error;
+    return { record, files: [], error };
   }
 }
 
@@ -93,22 +106,20 @@ function filesOf({ contents }: Recipe, { modelId, number }: StoredRecord): Versi
   return [...new Map(rows.map((row) => [row.path, row])).values()];
 }
 
-async function setKnown(
-  index: Kysely<IndexTables>,
-  { modelId, number }: StoredRecord,
-  files: readonly VersionFileRow[],
-  as: number,
-): Promise<void> {
+async function setKnown(index: Kysely<IndexTables>, known: readonly KnownFiles[]): Promise<void> {
+  if (known.length === 0) return;
   await index.transaction().execute(async (transaction) => {
-    const { numUpdatedRows } = await transaction
-      .updateTable('versions')
-      .set({ files_known: as })
-      .where('model_id', '=', modelId)
-      .where('number', '=', number)
-      .where('files_known', '=', 0)
-      .executeTakeFirst();
-    // Another server may have been faster.
-    if (numUpdatedRows === 1n) await insertRows(transaction, 'version_files', files);
+    for (const { record, files, error } of known) {
+      const { numUpdatedRows } = await transaction
+        .updateTable('versions')
+        .set({ files_known: error === undefined ? 1 : UNREADABLE })
+        .where('model_id', '=', record.modelId)
+        .where('number', '=', record.number)
+        .where('files_known', '=', 0)
+        .executeTakeFirst();
+      // Another server may have been faster.
+      if (numUpdatedRows === 1n) await insertRows(transaction, 'version_files', files);
+    }
   });
 }
 
