@@ -9,7 +9,9 @@ import importlib.util
 import json
 import os
 import sys
+import tempfile
 import warnings
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -22,6 +24,8 @@ sys.path += glob.glob(f"{os.environ['TORCH']}/lib/*/site-packages") if "TORCH" i
 TABLE = pd.DataFrame({"a": np.arange(40.0) % 7, "b": np.arange(40.0) % 5})
 LABELS = (TABLE["a"] + TABLE["b"] > 5).astype(int)
 FEW = TABLE[:4]
+#: Names that the client can ask for; it cuts its addresses at "#" and "?", and escapes no "%".
+NAMES = ["two words", "\u00e9t\u00e9 \u6a21\u578b \U0001f98a", "e\u0301", "plus+and&=", "semi;colon", "it's \"so\"", "50%", "colon:", "..dots..", "[b]{c}"]
 
 
 def there(name):
@@ -98,8 +102,24 @@ def answer(reference, given):
     return np.asarray(got).ravel().tolist()
 
 
+def files(client):
+    """Logs files of any name, one by one, and says which are listed and which come back as they were."""
+    run = client.create_run("0").info.run_id
+    with tempfile.TemporaryDirectory() as folder:
+        for name in NAMES:
+            path = Path(folder, name)
+            path.write_bytes(os.urandom(1000))
+            client.log_artifact(run, str(path), "a folder/\u540d")
+        listed = [entry.path for entry in client.list_artifacts(run, "a folder/\u540d")]
+        back = Path(client.download_artifacts(run, "a folder", tempfile.mkdtemp(dir=folder)), "\u540d")
+        same = [name for name in NAMES if (back / name).read_bytes() == Path(folder, name).read_bytes()]
+    wanted = sorted(f"a folder/\u540d/{name}" for name in NAMES)
+    print(json.dumps({"model": "files", "listed": sorted(listed) == wanted, "same": same == NAMES}), flush=True)
+
+
 def main():
     client = MlflowClient()
+    files(client)
     for make in (sklearn, xgboost, lightgbm, torch, onnx, pyfunc):
         name = make.__name__
         if name != "pyfunc" and not (there(name) and (name != "onnx" or there("onnxruntime"))):

@@ -103,6 +103,10 @@ await needServer('mlflow', findMlflow, ({ bin }) =>
       },
     );
 
+    it('have files of any name, which are listed and come back as they were', () => {
+      expect(lines.find(({ model }) => model === 'files')).toEqual({ model: 'files', listed: true, same: true });
+    });
+
     it('load what Ingot has pushed, with modules of its own', () => {
       expect(lines.find(({ model }) => model === 'models:/double@prod')?.got).toEqual([0, 2, 4, 6]);
     });
