@@ -7,7 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+import pytest
 
+from ingot._worker.flavors import WrongInput
 from ingot._worker.flavors.mlflow import predictor
 
 
@@ -33,3 +35,31 @@ def test_columns_without_names_are_counted_in_the_order_of_the_signature_with_it
 def test_named_columns_keep_their_names() -> None:
     given = asked([{"type": "double", "name": "age"}], pd.DataFrame({"age": [1]}))
     assert given.to_dict("list") == {"age": [1.0]}
+
+
+def answering(answer: Any) -> Any:
+    """Asks a model without signature, whose predict gives (or raises) what is said."""
+
+    def predict(_: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return predictor(SimpleNamespace(metadata=None, predict=predict), {})
+
+
+def test_a_forecast_answers_its_one_row_with_a_list() -> None:
+    span = pd.DataFrame({"start": [80], "end": [82]})
+    moments = pd.Series([1.0, 2.0, 3.0], index=[80, 81, 82])
+    assert answering(moments).predict(span) == [[1.0, 2.0, 3.0]]
+    assert answering(moments.to_frame("sales")).predict(span) == [{"sales": [1.0, 2.0, 3.0]}]
+    two = pd.DataFrame({"x": [1, 2]})
+    assert answering(moments).predict(two) is moments
+
+
+def test_what_mlflow_refuses_is_the_mistake_of_the_caller() -> None:
+    refusal = type("MlflowException", (Exception,), {"__module__": "mlflow.exceptions"})
+    with pytest.raises(WrongInput, match="columns called start and end"):
+        answering(refusal("columns called start and end")).predict(pd.DataFrame({"x": [1]}))
+    with pytest.raises(ZeroDivisionError):
+        answering(ZeroDivisionError()).predict(pd.DataFrame({"x": [1]}))

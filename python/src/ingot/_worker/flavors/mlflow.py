@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import existing
+from . import WrongInput, existing
 
 __all__ = ["load", "predictor"]
 
@@ -66,10 +66,16 @@ class _Asked:
             }
 
     def predict(self, data: Any) -> Any:
-        """Gives what ``PyFuncModel.predict`` gives."""
-        if self.ingot_input == "tensors":
-            return self._model.predict(self._arrays(data))
-        return self._model.predict(self._table(data))
+        """Gives what ``PyFuncModel.predict`` gives; of a forecast, which answers one row with many values, their list."""
+        given = self._arrays(data) if self.ingot_input == "tensors" else self._table(data)
+        try:
+            answer = self._model.predict(given)
+        except Exception as problem:
+            # MLflow raises its own for what does not fit its signature, or what its own wrapper asks for.
+            if not type(problem).__module__.startswith("mlflow."):
+                raise
+            raise WrongInput(str(problem)) from problem
+        return answer if self._inputs else _of_one_row(given, answer)
 
     def _arrays(self, data: Any) -> Any:
         types = {spec.get("name"): spec["tensor-spec"]["dtype"] for spec in self._inputs if "tensor-spec" in spec}
@@ -87,6 +93,17 @@ class _Asked:
         named = {spec["name"]: spec for spec in self._inputs if "name" in spec}
         changed = {name: _column(data[name], spec) for name, spec in named.items() if name in data.columns}
         return data.assign(**changed) if changed else data
+
+
+def _of_one_row(given: Any, answer: Any) -> Any:
+    """Many answers to a single row, as that row's one answer."""
+    if not hasattr(given, "columns") or len(given) != 1 or isinstance(answer, (str, bytes, Mapping)):
+        return answer
+    if not hasattr(answer, "__len__") or len(answer) == 1:
+        return answer
+    if hasattr(answer, "columns"):
+        return [{str(name): list(answer[name]) for name in answer.columns}]
+    return [list(getattr(answer, "values", answer))]
 
 
 def _counted(data: Any, specs: list[dict[str, Any]]) -> Any:
