@@ -138,6 +138,13 @@ describe('the native API', () => {
     expect(body).toMatchObject({ status: expected, code: expect.any(String), detail: expect.any(String) });
   });
 
+  test('may be missing where nothing must be said', async () => {
+    const bare = async (url: string) => (await trial.app.inject({ method: 'POST', url })).statusCode;
+    expect(await bare('/api/v1/models/churn/versions/1/retire')).not.toBe(400);
+    expect(await bare('/api/v1/retention')).toBe(200);
+    expect(await bare('/api/v1/models')).toBe(400);
+  });
+
   test('takes JSON and nothing else', async () => {
     const send = (type: string, payload: string) =>
       trial.app.inject({ method: 'POST', url: '/api/v1/models', headers: { 'content-type': type }, payload });

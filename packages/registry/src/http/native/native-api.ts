@@ -47,8 +47,14 @@ const DOCUMENTING = { zodToJsonConfig: { unrepresentable: 'any' } } as const;
 
 const withSchemas = createJsonSchemaTransformObject(DOCUMENTING);
 
+/** A request without a body comes with null for one: for a schema it is missing. */
+const missingIsUndefined: typeof validatorCompiler = (route) => {
+  const validate = validatorCompiler(route);
+  return (given: unknown) => validate(given ?? undefined);
+};
+
 async function addRoutes(scope: FastifyInstance, services: Services, groups: readonly NativeRoutes[]): Promise<void> {
-  scope.setValidatorCompiler(validatorCompiler);
+  scope.setValidatorCompiler(missingIsUndefined);
   // What the server itself has typed is written as it is: checking every answer would cost more than making it.
   scope.setSerializerCompiler(() => (data) => JSON.stringify(data));
   const keyless = new Set<string>();

@@ -53,7 +53,9 @@ function applying(app: NativeApp, { governance }: Services): void {
         summary: 'Lets go the versions that no policy keeps; `dryRun` (the default) only says which.',
         description:
           'What an alias or a hold names, and what is in a protected stage, never goes. Contents go with the next collection of the store.',
-        body: z.strictObject({ dryRun: z.boolean().default(true), model: ModelNameText.optional() }),
+        body: z
+          .strictObject({ dryRun: z.boolean().default(true), model: ModelNameText.optional() })
+          .default({ dryRun: true }),
         response: {
           200: z.object({
             planned: z.array(Releasable).readonly(),
