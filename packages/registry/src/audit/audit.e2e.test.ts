@@ -177,6 +177,8 @@ describe('a protected alias', () => {
     await index.refresh(CHURN);
     await expect.poll(async () => (await audit.protectedMoves.flagged()).length).toBe(2);
     expect(await target('production')).toBe(1);
+    const first = { name: CHURN, selector: { kind: 'version', number: 1 } } as const;
+    await expect(registry.deleteVersion(first)).rejects.toMatchObject({ code: 'conflict' });
     await expect.poll(rows).toEqual(['production 1', 'staging 3']);
     await past.removeAlias(CHURN, 'production');
     await index.refresh(CHURN);

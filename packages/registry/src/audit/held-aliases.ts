@@ -1,10 +1,10 @@
 import { IngotError } from '@ingot/core/errors';
 import type { Reference } from '@ingot/core/ref';
-import type { Registry, RegistryOptions } from '@ingot/core/registry/registry';
+import type { Registry, RegistryOptions, VersionRecord } from '@ingot/core/registry/registry';
 import type { ProtectedMoves } from './protected-moves.ts';
 
 /** What of a registry says where an alias leads. */
-type Resolving = Pick<Registry, 'resolve' | 'version' | 'model'>;
+type Resolving = Pick<Registry, 'resolve' | 'version' | 'model' | 'deleteVersion'>;
 
 /** Lets protected aliases lead where they led before somebody moved them past the server. */
 export function holdAliases<R extends Resolving>(registry: R, moves: ProtectedMoves): R {
@@ -21,6 +21,18 @@ export function holdAliases<R extends Resolving>(registry: R, moves: ProtectedMo
   };
   const asked = <T extends { readonly reference?: Reference }>(answer: T, reference: Reference): T =>
     answer.reference === undefined ? answer : { ...answer, reference };
+  const refuseHeld = ({ model, modelId, number }: VersionRecord): void => {
+    const leading = moves.heldOf(modelId).find(([, target]) => target === number);
+    if (leading === undefined) return;
+    throw new IngotError(
+      'conflict',
+      `"${leading[0]}" of "${model}" leads to version ${number}: a move past the server is not followed`,
+      {
+        hint: `ingot promote ${model}:N ${leading[0]}   (or accept the move: docs/access.md)`,
+        details: { model, number, alias: leading[0] },
+      },
+    );
+  };
   return {
     ...registry,
     resolve: async (reference, options = {}) => {
@@ -30,6 +42,11 @@ export function holdAliases<R extends Resolving>(registry: R, moves: ProtectedMo
     version: async (reference, options = {}) => {
       if (moves.isEmpty) return registry.version(reference, options);
       return registry.version(await held(reference, options), options);
+    },
+    // The log says that nothing names it; what is served comes from it.
+    deleteVersion: async (reference, options = {}) => {
+      if (!moves.isEmpty) await refuseHeld(await registry.version(await held(reference, options), options));
+      return registry.deleteVersion(await held(reference, options), options);
     },
     model: async (name, options = {}) => {
       const model = await registry.model(name, options);
