@@ -35,6 +35,11 @@ export class HotModels {
     return this.#models.get(name);
   }
 
+  withId(id: string): HotModel | undefined {
+    const name = this.#names.get(id);
+    return name === undefined ? undefined : this.#models.get(name);
+  }
+
   /** Keeps a model, unless something was forgotten since it began to be read. */
   keep(model: HotModel, generation: number): void {
     if (generation !== this.#generation) return;

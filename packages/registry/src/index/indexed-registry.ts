@@ -36,6 +36,8 @@ export interface ModelIndex {
   markOf(name: ModelName): Promise<object>;
   /** The same where it is known without asking; undefined: {@link markOf} must be asked. */
   markNow(name: ModelName): object | undefined;
+  /** The same of the model with an id. */
+  markWithId(id: string): object | undefined;
   /**
    * Waits until a model's log is in the index up to some event, and reads the log where needed; false when the storage
    * shows it too late. A log that ends before that event is that of another model, which got the name since: true.
@@ -105,6 +107,7 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
       },
       markOf: (name) => hotModel(name),
       markNow: (name) => (isShared ? undefined : hot.get(name)),
+      markWithId: (id) => (isShared ? undefined : hot.withId(id)),
       reach: (name, seq, timeoutMs) => reach(name, seq, timeoutMs),
       resolveAsOf: async (reference, at) => resolveAsOf(database.index, await hotModel(reference.name), reference, at),
       problems: () => database.index.selectFrom('log_problems').selectAll().orderBy('log').execute(),

@@ -6,6 +6,7 @@ import { loggedModelRow } from '../../tracking/logged-models.ts';
 import { runRow } from '../../tracking/runs.ts';
 import { KeptAnswers } from './kept-answers.ts';
 import type { Call, MlflowRoute } from './mlflow-route.ts';
+import { NotedModels } from './noted-models.ts';
 import { checkSource } from './model-version-source.ts';
 import { byWhom, type MlflowArtifacts, numbered, readable } from './registry-context.ts';
 import { knownName, modelTarget, noVersion, requireName, versionNumber } from './registry-names.ts';
@@ -30,6 +31,7 @@ export function modelVersionRoutes(artifacts: MlflowArtifacts): readonly MlflowR
   const { addressOf } = artifacts;
   const versions = new KeptAnswers<MlflowVersion>();
   const texts = new VersionTexts();
+  let noted: NotedModels | undefined;
   return [
     {
       method: 'POST',
@@ -85,8 +87,9 @@ export function modelVersionRoutes(artifacts: MlflowArtifacts): readonly MlflowR
           limit: maxResults(fields, MOST, USUAL),
         };
         const { database } = services;
+        noted ??= new NotedModels(services);
         const mayRead = readable(services, identity, (model: ModelName) => model);
-        return versionPage({ database, texts, addressOf, mayRead }, fields.optional('page_token'), (cursor) =>
+        return versionPage({ database, texts, noted, addressOf, mayRead }, fields.optional('page_token'), (cursor) =>
           searchVersions(database, { ...page, cursor }),
         );
       },

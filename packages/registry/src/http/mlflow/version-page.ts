@@ -1,11 +1,11 @@
 import type { ModelName } from '@ingot/core/ref';
-import { parseModelName } from '@ingot/core/ref';
 import type { Database } from '../../database/database.ts';
 import type { Found } from '../../tracking/search-experiments.ts';
 import { JsonText } from './json-text.ts';
 import { readablePage } from './readable-page.ts';
 import type { AddressOf } from './registry-context.ts';
-import { aliasesOf, type ModelNames, namesOf, versionFacts } from './registry-rows.ts';
+import type { NotedModel, NotedModels } from './noted-models.ts';
+import { versionFacts } from './registry-rows.ts';
 import { factsText, versionText } from './render-registry.ts';
 import type { VersionPlace, VersionTexts } from './version-texts.ts';
 
@@ -13,6 +13,7 @@ import type { VersionPlace, VersionTexts } from './version-texts.ts';
 export interface VersionPageOptions {
   readonly database: Pick<Database, 'kind' | 'index'>;
   readonly texts: VersionTexts;
+  readonly noted: NotedModels;
   readonly addressOf: AddressOf;
   readonly mayRead: (model: ModelName) => boolean;
 }
@@ -27,17 +28,17 @@ export async function versionPage(
   cursor: string | undefined,
   find: (cursor: string | undefined) => Promise<Found<VersionPlace>>,
 ): Promise<JsonText> {
-  const { database, mayRead } = options;
-  const models = new Map<string, ModelNames>();
+  const { noted, mayRead } = options;
+  const models = new Map<string, NotedModel>();
   const readable = new Set<string>();
   const { items, next } = await readablePage(
     cursor,
     async (at) => {
       const found = await find(at);
       const ids = modelsIn(found.items).filter((id) => !models.has(id));
-      for (const names of await namesOf(database, ids)) {
-        models.set(names.id, names);
-        if (mayRead(parseModelName(names.model))) readable.add(names.id);
+      for (const [id, known] of await noted.of(ids)) {
+        models.set(id, known);
+        if (mayRead(known.model)) readable.add(id);
       }
       return found;
     },
@@ -54,16 +55,13 @@ export async function versionPage(
 async function writtenVersions(
   options: VersionPageOptions,
   places: readonly VersionPlace[],
-  models: ReadonlyMap<string, ModelNames>,
+  models: ReadonlyMap<string, NotedModel>,
 ): Promise<readonly string[]> {
   const facts = await factsOf(options, places);
-  const names = new Map([...models].map(([id, { name }]) => [id, JSON.stringify(name)]));
-  const aliases = await namedBy(options.database, modelsIn(places));
   const texts: string[] = [];
   for (const [at, { model_id, number }] of places.entries()) {
-    const [name, said] = [names.get(model_id), facts[at]];
-    if (name !== undefined && said !== undefined)
-      texts.push(versionText(name, said, aliases.get(model_id)?.get(number)));
+    const [model, said] = [models.get(model_id), facts[at]];
+    if (model !== undefined && said !== undefined) texts.push(versionText(model.name, said, model.aliases.get(number)));
   }
   return texts;
 }
@@ -83,21 +81,6 @@ async function factsOf(
     read.set(`${place.model_id} ${place.number}`, text);
   }
   return places.map(({ model_id, number }, at) => known[at] ?? read.get(`${model_id} ${number}`));
-}
-
-/** Aliases by model and number. */
-async function namedBy(
-  database: VersionPageOptions['database'],
-  ids: readonly string[],
-): Promise<ReadonlyMap<string, ReadonlyMap<number, readonly string[]>>> {
-  const models = new Map<string, Map<number, string[]>>();
-  if (ids.length === 0) return models;
-  for (const { model_id, number, alias } of await aliasesOf(database, ids)) {
-    const numbers = models.get(model_id) ?? new Map<number, string[]>();
-    numbers.set(number, [...(numbers.get(number) ?? []), alias]);
-    models.set(model_id, numbers);
-  }
-  return models;
 }
 
 function modelsIn(places: readonly VersionPlace[]): readonly string[] {
