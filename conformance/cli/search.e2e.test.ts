@@ -70,6 +70,8 @@ it('searches, tells lineage, and knows who answered with what', async () => {
     expect(await found('search', 'metrics.auc > 0.8', '--sort', '-metrics.auc')).toEqual(['digits:2', 'digits:1']);
     expect(await found('search', 'package:scikit-learn', '<', '1.5')).toEqual(['digits:1']);
     expect(await found('search', 'growth')).toEqual(['digits:2']);
+    const longerThanAnAddress = Array.from({ length: 20 }, (_, n) => `name != ${'x'.repeat(400)}${n}`).join(' AND ');
+    expect(await found('search', longerThanAnAddress, '--sort', 'version')).toEqual(['digits:1', 'digits:2']);
     expect(await found('ls', 'digits', '--where', 'alias = production')).toEqual(['digits:1']);
     expect(await found('ls', '--where', 'metrics.auc > 2')).toEqual(['']);
     expect(await found('lineage', 'digits:1', '--down')).toEqual(['digits:2']);
