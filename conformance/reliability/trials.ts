@@ -5,6 +5,7 @@ import { powerCuts } from './power-cuts.ts';
 import { killCalls } from './kill-calls.ts';
 import { kills } from './kills.ts';
 import { apiFuzz } from './registry/api-fuzz.ts';
+import { fullDisk } from './registry/full-disk.ts';
 import { outages } from './registry/outages.ts';
 import { serverKills } from './registry/server-kills.ts';
 import { twoServers } from './registry/two-servers.ts';
@@ -23,5 +24,6 @@ export const TRIALS: readonly Trial[] = [
   serverKills,
   twoServers,
   outages,
+  fullDisk,
   apiFuzz,
 ];

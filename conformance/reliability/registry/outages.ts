@@ -155,7 +155,8 @@ interface Parts {
 
 const MODEL_CLIENTS = 2;
 const RUN_CLIENTS = 2;
-const CONTESTING = 6;
+/** Few: each number that two want at once costs the loser another turn at the bucket. */
+const CONTESTING = 3;
 const READERS = 4;
 
 class Outages {
@@ -253,7 +254,7 @@ class Outages {
   async #working(turn: () => Promise<unknown>): Promise<void> {
     while (!this.#isOver) {
       const isDone = await turn();
-      await sleep(isDone === false ? 100 : 30);
+      await sleep(isDone === false ? 200 : 60);
     }
   }
 
