@@ -62,10 +62,39 @@ export async function openSqliteEngine(path: string): Promise<SqliteEngine> {
 function adapted(statement: EngineStatement, sql: string): SqliteStatement {
   return {
     reader: /^\s*(?:select|with|pragma|explain|values)\b|\breturning\b/i.test(sql),
-    all: (parameters) => statement.all(...boundExactly(parameters)),
-    run: (parameters) => statement.run(...boundExactly(parameters)),
-    iterate: (parameters) => statement.iterate(...boundExactly(parameters)),
+    all: (parameters) => told(() => statement.all(...boundExactly(parameters))),
+    run: (parameters) =>
+      told(() => {
+        try {
+          return statement.run(...boundExactly(parameters));
+        } catch (error) {
+          // A disk that is full ends a transaction by itself.
+          if (sql === 'rollback' && /no transaction is active/.test(String(error))) return NOTHING_DONE;
+          throw error;
+        }
+      }),
+    iterate: (parameters) => told(() => statement.iterate(...boundExactly(parameters))),
   };
+}
+
+const NOTHING_DONE = { changes: 0, lastInsertRowid: 0 };
+
+/** Says of a disk that is full, or a file that others hold, what it is; everything else stays what it is. */
+function told<Result>(work: () => Result): Result {
+  try {
+    return work();
+  } catch (error) {
+    const text = error instanceof Error ? error.message : '';
+    if (/database or disk is full/i.test(text))
+      throw new IngotError('disk-full', "there is no space left for the server's database", {
+        retryable: true,
+        hint: 'make space on the disk of INGOT_STATE; nothing has to be started again',
+        cause: error,
+      });
+    if (/database is locked|database table is locked/i.test(text))
+      throw new IngotError('unavailable', "somebody else holds the server's database", { cause: error });
+    throw error;
+  }
 }
 
 /**
