@@ -22,7 +22,7 @@ export interface LeftPacks {
 
 /** The journal of one upload. */
 export interface UploadJournal {
-  /** Notes that a pack stands. */
+  /** Notes that a pack stands; from the second one on, so that the file is there should the program be killed. */
   note(pack: string): void;
   /** Waits until what was noted is written. */
   settle(): Promise<void>;
@@ -50,7 +50,9 @@ export class UploadJournals {
     const packs: string[] = [];
     const path = join(this.#directory, `${upload}.json`);
     let writing: Promise<void> = Promise.resolve();
+    let isThere = false;
     const write = (over: boolean): Promise<void> => {
+      isThere = true;
       const at = this.#now().toISOString();
       const text = canonicalJson({ format: 1, at, host: hostname(), pid, over, packs: [...packs] });
       writing = writing.then(() => replaceFile(this.#directory, path, text)).catch(() => {});
@@ -59,7 +61,8 @@ export class UploadJournals {
     return {
       note: (pack) => {
         packs.push(pack);
-        void write(false);
+        // Most uploads have one pack, and write that again sooner than they would look for it.
+        if (packs.length > 1) void write(false);
       },
       settle: () => writing,
       leave: async () => {
@@ -67,7 +70,7 @@ export class UploadJournals {
       },
       remove: async () => {
         await writing;
-        await rm(path, { force: true });
+        if (isThere) await rm(path, { force: true });
       },
     };
   }

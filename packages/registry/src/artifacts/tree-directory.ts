@@ -1,11 +1,17 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { collect } from '@ingot/core/blob/bytes';
 import { whyUnsafePath } from '@ingot/core/package/paths';
 import { IngotError } from '@ingot/core/errors';
 import type { ArtifactFile } from './artifact-rows.ts';
 
 /** What formats are recognised by: texts whole, of large files the beginning. */
 const SHOWN_BYTES = 4 * 1024 * 1024;
+
+/** So small a file is written before a thread would have been found to write it; and so few are removed. */
+const AT_ONCE_BYTES = 64 * 1024;
+const AT_ONCE_FILES = 32;
 
 /** Formats that say what they are at their end, too. */
 const WHOLE = /\.onnx$/i;
@@ -33,7 +39,11 @@ export async function showTree(
   { scratch, root, read }: ShowTreeOptions,
 ): Promise<TreeDirectory> {
   const path = await mkdtemp(join(scratch, 'package-'));
-  const dispose = (): Promise<void> => rm(path, { recursive: true, force: true });
+  const dispose = async (): Promise<void> => {
+    const options = { recursive: true, force: true };
+    if (files.length <= AT_ONCE_FILES) rmSync(path, options);
+    else await rm(path, options);
+  };
   try {
     const made = new Set<string>([path]);
     for (const file of files) {
@@ -55,6 +65,8 @@ export async function showTree(
 }
 
 async function show(target: string, file: ArtifactFile, read: ShowTreeOptions['read']): Promise<void> {
+  if (file.sizeBytes <= AT_ONCE_BYTES)
+    return writeFileSync(target, await collect(read(file)), { flag: 'wx', mode: 0o644 });
   const handle = await open(target, 'wx', 0o644);
   try {
     const isWhole = file.sizeBytes <= SHOWN_BYTES || WHOLE.test(file.path);
