@@ -53,7 +53,7 @@ export class NotedModels {
 
   async #read(ids: readonly string[]): Promise<ReadonlyMap<string, NotedModel>> {
     const { database } = this.#options;
-    const models = new Map<string, NotedModel & { readonly aliases: Map<number, string[]> }>();
+    const models = new Map<string, Omit<NotedModel, 'aliases'> & { readonly aliases: Map<number, string[]> }>();
     for (const { id, model, name } of await namesOf(database, ids))
       models.set(id, { model: parseModelName(model), name: JSON.stringify(name), aliases: new Map() });
     for (const { model_id, number, alias } of await aliasesOf(database, ids)) {
