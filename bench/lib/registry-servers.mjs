@@ -1,19 +1,23 @@
 /** The registry server and `mlflow server`, each in a directory of its own, to be asked the same. */
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../scripts/demo/engine.mjs';
 import { CLI_ENTRY, inRoot } from '../../scripts/lib/paths.mjs';
 import { run } from '../../scripts/lib/run.mjs';
+import { installedServer } from '../../scripts/lib/servers/test-servers.mjs';
 import { usageOf } from './processes.mjs';
 import { send } from './requests.mjs';
 import { startService } from './service.mjs';
 import { benchEnvironment } from './subjects.mjs';
 
 export const HOME = inRoot('.cache/bench/registry');
-const PEER = inRoot('.cache/frameworks/mlflow');
+const PEER = installedServer('mlflow');
+
+/** MLflow's command; undefined where `npm run setup` has not brought it. */
+export const MLFLOW = PEER && join(PEER, 'bin/mlflow');
 
 /** The interpreter that has the client of MLflow; undefined where it is not installed. */
-export const MLFLOW_PYTHON = existsSync(join(PEER, 'bin/python')) ? join(PEER, 'bin/python') : undefined;
+export const MLFLOW_PYTHON = PEER && join(PEER, 'bin/python');
 
 /** An empty directory below that of these measurements. */
 export function emptied(name) {
@@ -71,7 +75,7 @@ export async function startMlflow({ home, jobs = false }) {
   ];
   const args = ['server', '--host', '127.0.0.1', '--port', String(port), '--workers', '1', ...where];
   const server = await started(
-    { command: join(PEER, 'bin/mlflow'), args, env, port, cwd: home },
+    { command: MLFLOW, args, env, port, cwd: home },
     url,
     '/api/2.0/mlflow/experiments/get?experiment_id=0',
   );

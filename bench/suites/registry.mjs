@@ -5,19 +5,18 @@ import { buildLibraries } from '../../scripts/build.mjs';
 import { freePort } from '../../scripts/demo/engine.mjs';
 import { CLI_ENTRY, inRoot } from '../../scripts/lib/paths.mjs';
 import { run } from '../../scripts/lib/run.mjs';
-import { untilItAnswers } from '../lib/registry-servers.mjs';
+import { MLFLOW, untilItAnswers } from '../lib/registry-servers.mjs';
 import { startService } from '../lib/service.mjs';
 import { usageOf } from '../lib/processes.mjs';
 import { send, weigh } from '../lib/requests.mjs';
 import { benchEnvironment } from '../lib/subjects.mjs';
 
 const HOME = inRoot('.cache/bench/registry');
-const MLFLOW = inRoot('.cache/frameworks/mlflow/bin/mlflow');
 const JSON_TYPE = { accept: 'application/json' };
 
 export async function measure({ python, peers, large, versions: most = 10_000 }) {
   const sizes = [10, 1000, 10_000].filter((size) => size <= most);
-  const peerSizes = peers && existsSync(MLFLOW) ? (large ? sizes : sizes.slice(0, 2)) : [];
+  const peerSizes = peers && MLFLOW ? (large ? sizes : sizes.slice(0, 2)) : [];
   const ours = [];
   for (const versions of sizes) ours.push(await ingotAt(versions, python));
   const theirs = [];

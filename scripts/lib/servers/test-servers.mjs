@@ -3,7 +3,7 @@
  * for a download or a build; a test file that is run alone brings its own.
  */
 import { pinsOf } from '../python.mjs';
-import { debianPackages, goProgram, install, isInstalled, npmPackage, pythonPackages } from './tools.mjs';
+import { debianPackages, goProgram, install, installedPath, isInstalled, npmPackage, pythonPackages } from './tools.mjs';
 
 /** What is logged with MLflow's client, as the tests' own environment has it. */
 const LOGGED = pinsOf(new Set(['lightgbm', 'numpy', 'onnx', 'onnxruntime', 'pandas', 'scikit-learn', 'scipy', 'xgboost-cpu']));
@@ -42,6 +42,9 @@ export async function testServer(name, { env = process.env } = {}) {
   if (missing[name] !== undefined) throw new Error(missing[name]);
   return install(TEST_SERVERS[name]);
 }
+
+/** The path of a server that is there already; undefined where it is not. */
+export const installedServer = (name) => installedPath(TEST_SERVERS[name]);
 
 /** The names of those that are not there yet. */
 export const missingServers = () => Object.keys(TEST_SERVERS).filter((name) => !isInstalled(TEST_SERVERS[name]));

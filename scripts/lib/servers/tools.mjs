@@ -10,7 +10,7 @@ import { basename, join } from 'node:path';
 import { inRoot } from '../paths.mjs';
 import { findPython, makeVenv } from '../python.mjs';
 import { run } from '../run.mjs';
-import { cached, isCached } from './cache.mjs';
+import { cached, isCached, SERVERS } from './cache.mjs';
 
 const GO_VERSION = '1.27.3';
 
@@ -18,6 +18,9 @@ const GO_VERSION = '1.27.3';
 export async function install({ name, make, pathIn = (directory) => directory }) {
   return pathIn(await cached(name, make));
 }
+
+/** The path of a tool that is there; undefined where it is not. */
+export const installedPath = ({ name, pathIn = (directory) => directory }) => (isCached(name) ? pathIn(join(SERVERS, name)) : undefined);
 
 /** Whether a tool is there. */
 export const isInstalled = ({ name }) => isCached(name);
