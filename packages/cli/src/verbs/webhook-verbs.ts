@@ -3,7 +3,7 @@ import type { ArgumentSpec, OptionSpec, VerbSpec } from './verb.ts';
 const WEBHOOK: ArgumentSpec = { name: 'NAME', about: 'the webhook, by its name or id' };
 const WITH_SECRET: OptionSpec = {
   name: 'with-secret',
-  about: 'the secret is typed, or comes from standard input (default: a new one, which is shown once)',
+  about: 'the secret is typed, or comes from standard input (default: a new one)',
 };
 
 /** Verbs of webhooks at a registry server. */
