@@ -25,10 +25,12 @@ export async function* inPace(body: AsyncIterable<Uint8Array>, pace: BodyPace): 
   const startedAt = performance.now();
   let [bytes, waitedMs, lastAt, isWaiting] = [0, 0, startedAt, true];
   let stop: (error: IngotError) => void = () => {};
-  const stalled = new Promise<never>((_, reject) => {
-    stop = reject;
-  });
-  stalled.catch(() => {});
+  // Each wait is a promise of its own: one for all of them would keep what each has given until the end of the body.
+  const nextPiece = (): Promise<IteratorResult<Uint8Array>> =>
+    new Promise((resolve, reject) => {
+      stop = reject;
+      pieces.next().then(resolve, reject);
+    });
   // Only the time counts in which the server waits for the client, not that in which it works itself.
   const look = setInterval(() => {
     if (!isWaiting) return;
@@ -40,7 +42,7 @@ export async function* inPace(body: AsyncIterable<Uint8Array>, pace: BodyPace): 
   try {
     for (;;) {
       [lastAt, isWaiting] = [performance.now(), true];
-      const next = await Promise.race([pieces.next(), stalled]);
+      const next = await nextPiece();
       isWaiting = false;
       waitedMs += performance.now() - lastAt;
       if (next.done === true) return;
