@@ -72,6 +72,10 @@ promises.open = async (path, flags = 'r', ...rest) => {
     if (place === null) position += result.bytesWritten;
     return result;
   };
+  handle.writeFile = async (content) => {
+    const bytes = Buffer.from(content);
+    for (let done = 0; done < bytes.byteLength; ) done += (await handle.write(bytes, done)).bytesWritten;
+  };
   for (const name of ['sync', 'datasync']) {
     const real = handle[name].bind(handle);
     handle[name] = async () => {

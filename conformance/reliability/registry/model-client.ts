@@ -130,7 +130,8 @@ export class ModelClient implements Client {
   }
 
   #tolerate(error: unknown): void {
-    const isExpected = isIngotError(error) && ['unavailable', 'timeout', 'interrupted', 'disk-full'].includes(error.code);
+    const isExpected =
+      isIngotError(error) && ['unavailable', 'timeout', 'interrupted', 'disk-full'].includes(error.code);
     if (!isExpected) this.#shared.failures.push(`push to ${this.#name}: ${String(error)}`);
     this.#shared.count('not acknowledged');
   }
