@@ -62,11 +62,11 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
   });
   app.server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
   app.setErrorHandler((thrown, request, reply) => sendProblem(services, thrown, request, reply));
-  knowPaths(app);
   if (watch !== undefined) watchRequests(app, watch);
   takeJson(app);
   refuseSlowBodies(app);
   guardRoutes(app, gate, options.onRoute);
+  knowPaths(app);
   keepReplies(app, kept, services.index);
   for (const protocol of options.protocols) await protocol(app, services);
   await app.ready();

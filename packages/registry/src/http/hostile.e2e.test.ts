@@ -45,6 +45,7 @@ describe('what is no proper request', () => {
     ['no host', 'GET /api/v1 HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
     ['a bare line feed in a header', `GET /api/v1 HTTP/1.1\r\n${HOST}X-A: b\nX-B: c\rX\r\n\r\n`, 400],
     ['headers of 20 KiB', `GET /api/v1 HTTP/1.1\r\n${HOST}X-A: ${'a'.repeat(20_000)}\r\n\r\n`, 431],
+    ['a method that is not taken', `QUERY /api/v1/models HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`, 405],
     ['a method that nobody knows', `BREW /api/v1/models HTTP/1.1\r\n${HOST}\r\n`, 501],
     ['no HTTP at all', '\x16\x03\x01\x02\x00\r\n\r\n', 400],
   ])('is refused, and the connection ends: %s', async (_, text, status) => {

@@ -8,7 +8,10 @@ declare module 'fastify' {
   }
 }
 
-/** Lets an application tell an address where nothing is from one that takes other methods; before its first route. */
+/**
+ * Lets an application tell an address where nothing is from one that takes other methods: before its first route, behind
+ * its gate.
+ */
 export function knowPaths(app: FastifyInstance): void {
   const methods = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ method, url }) => {
@@ -22,6 +25,10 @@ export function knowPaths(app: FastifyInstance): void {
     const path = request.url.split('?')[0] ?? '';
     const allowed = new Set(patterns.filter(([pattern]) => pattern.test(path)).flatMap(([, known]) => [...known]));
     throw refusalOf(request.method, path.slice(0, 200), [...allowed].sort(), reply);
+  });
+  // Before anything is asked of the body: what is wrong with it does not matter there.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) app.refuseUnknown(request, reply);
   });
   app.setNotFoundHandler((request, reply) => app.refuseUnknown(request, reply));
 }
