@@ -1,5 +1,5 @@
 /** A large artifact through the registry server, beside what the store takes by itself, and `mlflow server`. */
-import { createReadStream, existsSync, rmSync } from 'node:fs';
+import { createReadStream, existsSync, rmSync, statSync } from 'node:fs';
 import { request } from 'node:http';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
@@ -89,7 +89,8 @@ async function through(server, file, digest) {
   const put = await weighed(pid, () =>
     sent(
       url,
-      { method: 'PUT', path, headers: { ...auth, 'content-type': 'application/octet-stream' } },
+      // As clients send a file: its length is known.
+      { method: 'PUT', path, headers: { ...auth, 'content-type': 'application/octet-stream', 'content-length': statSync(file).size } },
       createReadStream(file, { highWaterMark: 1 << 20 }),
     ),
   );
