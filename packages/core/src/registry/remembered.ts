@@ -4,12 +4,13 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../digest.ts';
 import { digestOf, isDigest } from '../digest.ts';
 import type { JsonObject } from '../json.ts';
 import { isJsonObject } from '../json.ts';
+import { makeDirectory } from '../make-directory.ts';
 
 /** One log as it was last seen. */
 export interface RememberedLog {
@@ -149,7 +150,7 @@ class FileStates implements RememberedStates {
   }
 
   async #write(): Promise<void> {
-    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(this.#directory, { mode: 0o700 });
     const lines = [...this.#lines].map(([log, { seq, head, state }]) => `${log}\t${seq}\t${head}\t${state}`);
     const body = lines.join('\n');
     const temporary = `${this.location}.${randomBytes(8).toString('hex')}`;
