@@ -5,6 +5,7 @@ import { verifyEvidence, type VerifiedEvidence } from '@ingot/registry/audit/evi
 import { parseCheckpointFile, verifyStore, type Finding, type Verified } from '@ingot/registry/audit/verify-store';
 import type { Context, Result } from '../context.ts';
 import { openStore } from '../open.ts';
+import { historyTable } from '../output/history-table.ts';
 import { count } from '../output/units.ts';
 import { plain } from '../output/terminal.ts';
 import { serverOfRegistry } from '../server-api.ts';
@@ -55,7 +56,9 @@ async function evidence(text: string, context: Context): Promise<Result> {
       ? ['--key FILE compares with the key that the server published; without, the file vouches for itself']
       : []),
   ];
-  return told(verified, notes, context);
+  const result = told(verified, notes, context);
+  if (!context.arguments.isOn('events')) return result;
+  return { ...result, human: () => `${result.human()}\n${historyTable(verified.told, context.terminal.out)}` };
 }
 
 function told(verified: Verified, notes: readonly string[], context: Context): Result {

@@ -115,6 +115,7 @@ export const ACCESS_VERBS: readonly VerbSpec[] = [
             about: 'public key that must have signed: a PEM file, or its name',
             complete: 'file',
           },
+          { name: 'events', about: 'tell the events of an evidence file, too' },
         ],
         examples: [
           'ingot audit verify',

@@ -12,6 +12,8 @@ import { canonicalJson, isJsonObject, type JsonObject, type JsonValue, parseJson
 import type { ModelName } from '@ingot/core/ref';
 import { LogFiles } from '@ingot/core/registry/log-files';
 import { parseEvent, type StoredEvent } from '@ingot/core/registry/events';
+import { historyEntry } from '@ingot/core/registry/history-summary';
+import type { HistoryEntry } from '@ingot/core/registry/registry';
 import type { Database } from '../database/database.ts';
 import type { Audit } from './audit.ts';
 import { parseCheckpoint } from './checkpoint.ts';
@@ -181,6 +183,8 @@ export interface VerifiedEvidence extends Verified {
   readonly key: string;
   /** Numbers of events whose actors nobody authenticated. */
   readonly claimed: readonly number[];
+  /** The events of the period, for people, as far as the chain is whole. */
+  readonly told: readonly HistoryEntry[];
 }
 
 /**
@@ -205,7 +209,8 @@ export function verifyEvidence(text: string, { key }: { readonly key?: string } 
   if (statements.some((statement) => statement.store !== store))
     findings.push({ where: 'checkpoints', what: 'they are of another store' });
   const documents = listOf(objectOf(log).documents).map(objectOf);
-  checkChain(place, documents, signedHeads(statements).get(place) ?? new Map(), findings);
+  const events = checkChain(place, documents, signedHeads(statements).get(place) ?? new Map(), findings);
+  const isClaimed = new Set(listOf(claimed));
   for (const item of listOf(access).map(objectOf))
     if (digestOf(textOf(item, 'event')) !== item.digest)
       findings.push({ where: 'access', what: 'an access event is not the one that was recorded' });
@@ -219,15 +224,21 @@ export function verifyEvidence(text: string, { key }: { readonly key?: string } 
     events: documents.length,
     checkpoints: statements.length,
     findings,
+    // Of events outside of the period the file has the chained part alone.
+    told: events
+      .filter(({ body }) => body !== undefined)
+      .map((event) => ({ ...historyEntry(event), ...(isClaimed.has(event.head.seq) && { claimed: true }) })),
   };
 }
 
+/** Gives the events up to the first that is wrong. */
 function checkChain(
   place: string,
   documents: readonly JsonObject[],
   signed: ReadonlyMap<number, string>,
   findings: Finding[],
-): void {
+): readonly StoredEvent[] {
+  const events: StoredEvent[] = [];
   let previous: Digest | null = null;
   for (const [at, document] of documents.entries()) {
     const seq = at + 1;
@@ -239,14 +250,16 @@ function checkChain(
       if (expected !== undefined && expected !== event.digest)
         findings.push({ where, what: 'is not the one that was signed' });
       previous = event.digest;
+      events.push(event);
     } catch (error) {
       if (!isIngotError(error)) throw error;
       findings.push({ where, what: error.message });
-      return;
+      return events;
     }
   }
   for (const seq of signed.keys())
     if (seq > documents.length) findings.push({ where: place, what: `event ${seq}, which was signed, is missing` });
+  return events;
 }
 
 function parseFile(text: string) {
