@@ -151,6 +151,9 @@ test('a delivery that fails comes again, later each time, and not before Retry-A
   await told(1);
   const log = async () => (await ask('GET', `/api/v1/webhooks/${body.id}/deliveries`)).body.items[0];
   await vi.waitFor(async () => expect((await log()).statusCode).toBe(500));
+  const { own } = trial.services.database;
+  const [row] = await own.selectFrom('webhook_deliveries').select('next_at').execute();
+  expect(Number.isInteger(row?.next_at), 'a time that every database takes').toBe(true);
   clockMs += 1000;
   await new Promise((resolve) => setTimeout(resolve, 60));
   expect(heard).toHaveLength(1);

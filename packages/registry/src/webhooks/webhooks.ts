@@ -302,9 +302,10 @@ class Dispatcher {
   #waitMs(attempts: number, answer: PostAnswer | IngotError): number {
     const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, attempts - 1));
     const [jitter = 0] = this.#options.random(1);
-    const own = longest * (0.5 + jitter / 512);
+    // Whole, because Postgres takes no fraction of a millisecond for a time.
+    const own = Math.ceil(longest * (0.5 + jitter / 512));
     if (answer instanceof IngotError || answer.retryAfter === undefined) return own;
-    return Math.max(own, retryAfterMs(answer.retryAfter, this.#options.now()));
+    return Math.max(own, Math.ceil(retryAfterMs(answer.retryAfter, this.#options.now())));
   }
 
   async #post(webhook: Webhook, id: string, body: string): Promise<PostAnswer> {
