@@ -121,15 +121,24 @@ function credentialsOf({ headers }: Pick<IncomingMessage, 'headers'>) {
   };
 }
 
-function addressedOf({ headers, socket, method }: IncomingMessage) {
+function addressedOf(request: IncomingMessage) {
+  const { headers, socket, method } = request;
   const site = headers['sec-fetch-site'];
   return {
-    host: headers.host,
+    host: hostOf(request),
     origin: headers.origin,
     fetchSite: typeof site === 'string' ? site : undefined,
     isNavigation: method === 'GET' && headers['sec-fetch-mode'] === 'navigate',
     localAddress: socket.localAddress,
   };
+}
+
+/** Whom a request means: an address written in full says it, else the one `Host`; of two, none (RFC 9112, 3.2). */
+function hostOf({ headers, rawHeaders, url = '/' }: IncomingMessage): string | undefined {
+  if (!url.startsWith('/')) return /^https?:\/\/([^/?#]*)/i.exec(url)?.[1];
+  const isHost = (name: string, at: number): boolean =>
+    at % 2 === 0 && name.length === 4 && name.toLowerCase() === 'host';
+  return rawHeaders.findIndex(isHost) === rawHeaders.findLastIndex(isHost) ? headers.host : undefined;
 }
 
 function decoded(text: string): string {

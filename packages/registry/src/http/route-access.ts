@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Identity, Permission, Target } from '../access/identity.ts';
 
@@ -79,6 +80,8 @@ export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: 
     const identity = gate.identify(request);
     request.identity = identity instanceof Promise ? await identity : identity;
     gate.requireSomebody(request.identity);
+    // No name, key or text holds it, and a database may fail over it.
+    if (request.url.includes('%00')) throw new IngotError('invalid-request', 'the address holds U+0000');
   });
   // Before the body is checked: who may not, does not learn what would be valid.
   app.addHook('preValidation', async (request) => {

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stat } from 'node:fs/promises';
@@ -38,6 +39,16 @@ function rawStatus(url: string, headers: Record<string, string>, method = 'GET')
   });
 }
 
+/** The status of an answer to a head that no client would write. */
+async function statusOf(url: string, lines: readonly string[]): Promise<number> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.setEncoding('latin1').write(`${[...lines, 'Connection: close'].join('\r\n')}\r\n\r\n`);
+  let text = '';
+  for await (const piece of socket) text += String(piece);
+  return Number(/^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]);
+}
+
 describe('names and pages', () => {
   it('a foreign Host or Origin is refused, also on public routes and where there is nothing', async () => {
     await using server = await trialServer();
@@ -48,6 +59,16 @@ describe('names and pages', () => {
       expect(await rawStatus(server.url + path, { origin: 'null' }), path).toBe(403);
     }
     expect(await rawStatus(`${server.url}/healthz`, {})).toBe(200);
+  });
+
+  it('two names for the server are none, and an address that is written in full is what is meant', async () => {
+    await using server = await trialServer();
+    const { host } = new URL(server.url);
+    const status = (...lines: string[]) => statusOf(server.url, lines);
+    expect(await status('GET /healthz HTTP/1.1', `Host: ${host}`, 'host: evil.example')).toBe(403);
+    expect(await status('GET /healthz HTTP/1.1', 'HOST: evil.example', `Host: ${host}`)).toBe(403);
+    expect(await status('GET http://evil.example/healthz HTTP/1.1', `Host: ${host}`)).toBe(403);
+    expect(await status(`GET http://${host}/healthz HTTP/1.1`, `Host: ${host}`)).toBe(200);
   });
 
   it('no preflight of any page is granted', async () => {

@@ -213,6 +213,16 @@ test('data sets are told in the order in which they were logged', async () => {
   expect(told).toEqual(names);
 });
 
+test('an address with U+0000 is refused before a database sees it', async () => {
+  for (const path of [
+    '/experiments/get-by-name?experiment_name=a%00b',
+    '/logged-models/a%00b',
+    '/registered-models/alias?name=m&alias=a%00b',
+    "/registered-models/search?filter=name='a%00b'",
+  ])
+    expect([path, (await server.ask('GET', path)).status]).toEqual([path, 400]);
+});
+
 test('what only MLflow says of a version is no tag to its clients, and none can be set', async () => {
   await server.ask('POST', '/registered-models/create', { name: 'My Model' });
   const asked = { name: 'My Model', source: 's3://b/x', run_link: 'https://r' };
