@@ -81,7 +81,7 @@ function withdrawing(app: NativeApp, services: Services): void {
   app.delete(
     '/models/:name/versions/:version/approvals',
     {
-      config: { access: { handler: 'checks' } },
+      config: { access: { can: 'read', on: modelTarget } },
       schema: {
         operationId: 'withdrawApproval',
         tags: ['governance'],
