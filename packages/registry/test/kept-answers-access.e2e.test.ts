@@ -20,7 +20,7 @@ async function tokenFor(
     body: JSON.stringify({ name, service: true, scopes: [{ role: 'reader', scope }] }),
   });
   expect(reply.status, await reply.clone().text()).toBe(201);
-  const made: { id: string; token: string } = await reply.json();
+  const made: { id: string; token: string } = JSON.parse(await reply.text());
   return made;
 }
 
