@@ -18,6 +18,7 @@ import { LogView } from './log-view.ts';
 
 const READ_AHEAD = 64;
 const LONGEST_PAUSE_MS = 250;
+const LONGEST_TURN_MS = 1000;
 
 /**
  * One append-only log, read as its fold. Appending creates the next number if it is absent, or reads on and tries
@@ -27,6 +28,7 @@ export class EventLog<State> {
   readonly #tools: LogTools;
   readonly #prefix: string;
   readonly #view: LogView<State>;
+  #lastTurn: Promise<void> | undefined;
 
   /**
    * @param prefix the log's keys are `<prefix>/log/…`, `<prefix>/heads/…` and `<prefix>/segments/…`.
@@ -62,10 +64,18 @@ export class EventLog<State> {
   /**
    * Appends what `decide` wants, given the log as it is at that very number; when somebody else takes the number,
    * `decide` is asked again. Undefined: nothing to do. One round trip to see the log, unless it was `seen`, and one to write.
+   * Writers of one process take turns, as of those that race all but one write in vain.
    */
-  async append(
+  append(
     decide: (snapshot: LogSnapshot<State>) => EventDraft | undefined,
-    { seen = false, ...options }: AppendOptions = {},
+    options: AppendOptions = {},
+  ): Promise<Appended<State>> {
+    return this.#inTurn(() => this.#append(decide, options));
+  }
+
+  async #append(
+    decide: (snapshot: LogSnapshot<State>) => EventDraft | undefined,
+    { seen = false, ...options }: AppendOptions,
   ): Promise<Appended<State>> {
     const id = this.#hex(16);
     for (let attempt = 1; ; attempt += 1) {
@@ -157,6 +167,18 @@ export class EventLog<State> {
     return encodeEvent(head, this.#hex(16), body);
   }
 
+  async #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const before = this.#lastTurn;
+    const mine = before === undefined ? work() : soon(before).then(work);
+    const ended = mine.then(ignore, ignore);
+    this.#lastTurn = ended;
+    try {
+      return await mine;
+    } finally {
+      if (this.#lastTurn === ended) this.#lastTurn = undefined;
+    }
+  }
+
   async #pause(attempt: number, { signal }: BlobOptions): Promise<void> {
     const [byte = 0] = this.#tools.random(1);
     const delayMs = (byte / 255) * Math.min(LONGEST_PAUSE_MS, 2 ** attempt);
@@ -169,6 +191,16 @@ export class EventLog<State> {
     return Buffer.from(this.#tools.random(size)).toString('hex');
   }
 }
+
+/** Waits for the writer before, but not for a storage that leaves it without an answer: numbers keep writers apart anyway. */
+async function soon(before: Promise<void>): Promise<void> {
+  const patience = new AbortController();
+  const { signal } = patience;
+  await Promise.race([before, sleep(LONGEST_TURN_MS, undefined, { signal, ref: false }).catch(ignore)]);
+  patience.abort();
+}
+
+function ignore(): void {}
 
 /** What is decided on a log that may have gone on: a refusal, or that there is nothing to do, may be so no more. */
 function guessed(decide: () => EventDraft | undefined): EventDraft | undefined {

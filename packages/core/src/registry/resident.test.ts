@@ -118,6 +118,34 @@ test('what it decides on such a log counts only if nobody was faster', async () 
   await assert.rejects(registry.removeAlias(CHURN, 'production'), /no alias/);
 });
 
+test('writers of one process take turns, so none of them writes in vain', async () => {
+  const { blobs, asked } = watched();
+  const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
+  const { id } = await registry.ensureModel(CHURN);
+  await registry.publish(CHURN, draftOf('0'));
+  asked.length = 0;
+  const published = await Promise.all(['a', 'b', 'c', 'd'].map((text) => registry.publish(CHURN, draftOf(text))));
+  assert.deepEqual(published.map(({ version }) => version.number).sort(), [2, 3, 4, 5]);
+  assert.deepEqual(
+    asked.filter((key) => key.startsWith('write') && key.includes('/log/')),
+    [2, 3, 4, 5].map((seq) => `write models/${id}/log/000000000${seq}.json`),
+  );
+});
+
+test('a writer whom the storage leaves waiting does not hold up the others for long', async () => {
+  const { blobs, held, hold } = watched();
+  const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
+  await registry.ensureModel(CHURN);
+  await registry.publish(CHURN, draftOf('0'));
+  hold(/\/log\/0000000002/);
+  const slow = registry.publish(CHURN, draftOf('slow'));
+  while (held.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  hold(/^nothing$/);
+  assert.equal((await registry.publish(CHURN, draftOf('quick'))).version.number, 2);
+  held[0]?.release();
+  assert.equal((await slow).version.number, 3);
+});
+
 test('a process that stays writes an event with two looks at the store, and reads no event of a version twice', async () => {
   const { blobs, asked } = watched();
   const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
