@@ -55,5 +55,6 @@ function accessOf({ access }: GuardedRoute): string {
   if (access === 'public') return 'nothing';
   if (access === 'signed-in') return 'signing in';
   if ('handler' in access) return 'what the request names';
+  if ('isSigned' in access) return 'the address itself';
   return access.on === undefined ? `${access.can}, for the server` : access.can;
 }

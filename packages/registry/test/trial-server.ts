@@ -40,6 +40,8 @@ export async function trialServer(
     workerDirectory: fileURLToPath(new URL('../../../python/src/ingot/_worker', import.meta.url)),
     host: '0.0.0.0',
     port: 0,
+    // No balancer has to notice that it goes.
+    drainMs: 0,
     version: '0.0.0',
     log: (level, message, facts) => logged.push(`${level} ${message} ${JSON.stringify(facts ?? {})}`),
     ...over,

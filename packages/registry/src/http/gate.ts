@@ -83,9 +83,11 @@ export function createGate({ access, audit, allowedHosts, rates }: GateOptions):
       byIdentity.take(key);
       return identity;
     },
-    anybody: (request) => {
+    anybody: (request, hasAddress) => {
       const origin = originOf(request);
-      return limited({ kind: 'nobody', name: 'anonymous', authenticated: false, origin }, origin);
+      const identity = { kind: 'nobody', name: 'anonymous', authenticated: false, origin } as const;
+      limit(hasAddress ? byIdentity : byAddress, origin.address, identity, origin);
+      return identity;
     },
     check: access.authorizer.check,
     requireSomebody: (identity) => {

@@ -91,7 +91,7 @@ export function keepReplies(app: FastifyInstance, kept: KeptReplies, index: Pick
     const { config } = route;
     if (config?.keeps !== true) return;
     const { access } = config;
-    if (typeof access !== 'object' || 'handler' in access || access.on === undefined)
+    if (typeof access !== 'object' || !('can' in access) || access.on === undefined)
       throw new Error(`${route.url} keeps its answers and does not say by what it may be read`);
     const { can: permission, on } = access;
     route.preHandler = [route.preHandler ?? [], noted].flat();

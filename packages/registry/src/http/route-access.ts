@@ -6,13 +6,15 @@ import type { Identity, Permission, Target } from '../access/identity.ts';
 /**
  * Who may call a route. `public`: anybody; `signed-in`: whoever has proved who they are (or anybody, where the server
  * has no accounts); a permission on the server, or on what the request names; `handler`: the handler asks the
- * authorizer itself, because only the body tells what is acted on.
+ * authorizer itself, because only the body tells what is acted on; `isSigned`: whoever has an address that this server has
+ * signed, which the handler refuses when it is not.
  */
 export type RouteAccess =
   | 'public'
   | 'signed-in'
   | { readonly can: Permission; readonly on?: (request: FastifyRequest) => Target }
-  | { readonly handler: 'checks' };
+  | { readonly handler: 'checks' }
+  | { readonly isSigned: (request: FastifyRequest) => boolean };
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -46,8 +48,11 @@ export interface Gate {
    * which refuses it or looks further. Never throws. Default: every request goes the long way.
    */
   atOnce?(request: IncomingMessage, wanted: Wanted): Identity | undefined;
-  /** Who asks at a route for everybody, where credentials are not looked at. Default: whom `identify` says. */
-  anybody?(request: FastifyRequest): Identity;
+  /**
+   * Who asks at a route where credentials are not looked at, being for everybody, or for whoever has its address: he was
+   * given it, and may ask as often as whoever has signed in. Default: whom `identify` says.
+   */
+  anybody?(request: FastifyRequest, hasAddress: boolean): Identity;
   check(identity: Identity, permission: Permission, target: Target): void;
   /** Throws `unauthenticated` when nobody asks. */
   requireSomebody(identity: Identity): void;
@@ -72,9 +77,11 @@ export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: 
     reply.header('x-content-type-options', 'nosniff');
     gate.admit?.(request);
     const access = request.routeOptions.config.access;
-    if (access === 'public' || access === undefined) {
+    const isForHolders = typeof access === 'object' && 'isSigned' in access;
+    if (access === 'public' || access === undefined || isForHolders) {
       // No such route: the answer is 404 whoever asks.
-      request.identity = gate.anybody?.(request) ?? (await gate.identify(request));
+      const hasAddress = isForHolders && access.isSigned(request);
+      request.identity = gate.anybody?.(request, hasAddress) ?? (await gate.identify(request));
       return;
     }
     const identity = gate.identify(request);
@@ -86,7 +93,7 @@ export function guardRoutes(app: FastifyInstance, gate: Gate, onRoute?: (route: 
   // Before the body is checked: who may not, does not learn what would be valid.
   app.addHook('preValidation', async (request) => {
     const access = request.routeOptions.config.access;
-    if (typeof access !== 'object' || 'handler' in access) return;
+    if (typeof access !== 'object' || !('can' in access)) return;
     gate.check(request.identity, access.can, access.on?.(request) ?? SERVER);
   });
 }

@@ -227,6 +227,27 @@ describe('too much', () => {
     expect(await call(withToken('ingot_wrong'))).toBe(429);
   });
 
+  it('who holds a signed address is no nobody; one that was made up is', async () => {
+    const rates = { identity: { perSecond: 1000, burst: 1000 }, address: { perSecond: 0.01, burst: 5 } };
+    await using server = await trialServer({ rates });
+    const artifacts = '/api/2.0/mlflow-artifacts/artifacts';
+    const headers = { authorization: `Bearer ${server.firstToken}` };
+    const put = await server.ask(`${artifacts}/0/run/artifacts/a.txt`, { method: 'PUT', headers, body: 'text' });
+    expect(put.status, await put.text()).toBe(200);
+    const told = await server.ask('/api/2.0/mlflow-artifacts/presigned/0/run/artifacts/a.txt', { headers });
+    const { url }: { url: string } = JSON.parse(await told.text());
+    const read = async (address: string): Promise<number> => {
+      const answer = await fetch(address);
+      await answer.text();
+      return answer.status;
+    };
+    expect(await Promise.all(Array.from({ length: 20 }, () => read(url)))).toEqual(
+      Array.from({ length: 20 }, () => 200),
+    );
+    const wrong = await Promise.all(Array.from({ length: 20 }, () => read(`${url}x`)));
+    expect([403, 429].map((status) => wrong.filter((each) => each === status).length)).toEqual([5, 15]);
+  });
+
   it('pages of any size, bodies of any size and depth, and names of any sort are refused before they cost', async () => {
     await using server = await trialServer();
     const admin = server.firstToken;

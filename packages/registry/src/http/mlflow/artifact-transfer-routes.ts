@@ -61,11 +61,18 @@ export function partRoutes(scope: FastifyInstance, services: ArtifactServices, p
 /** Routes that answer to whoever holds a signed address. */
 export function signedRoutes(scope: FastifyInstance, services: ArtifactServices): void {
   const { artifacts } = services;
-  const open = { config: { access: 'public' } } as const;
   const actOf = (request: FastifyRequest): SignedAct => {
     const { token } = Object(request.params);
     return artifacts.addresses.read(String(token));
   };
+  const isSigned = (request: FastifyRequest): boolean => {
+    try {
+      return actOf(request) !== undefined;
+    } catch {
+      return false;
+    }
+  };
+  const open = { config: { access: { isSigned } } };
   scope.get(`${SIGNED}/:token`, open, async (request, reply) => {
     const act = actOf(request);
     if (act.act !== 'read') throw wrongAct();
