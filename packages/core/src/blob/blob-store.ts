@@ -77,9 +77,8 @@ export interface BlobReadOptions extends BlobVersionOptions {
   /** Default: the whole blob. */
   readonly range?: ByteRange;
   /**
-   * Memory for gathering what comes over a network or from a file, so that a long read gives few long pieces and takes no
-   * other: then each lies in it, and is good until the next is asked for. Backends may leave it alone. Default: pieces as
-   * they come.
+   * Memory for gathering what comes over a network, so that a long read gives few long pieces: then each lies in it, and
+   * is good until the next is asked for. Backends may leave it alone. Default: pieces as they come.
    */
   readonly into?: Uint8Array;
 }

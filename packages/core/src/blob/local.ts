@@ -10,10 +10,10 @@ import type {
   BlobCapabilities,
   BlobEntry,
   BlobOptions,
-  BlobReadOptions,
   BlobStat,
   BlobStore,
   BlobWriteOptions,
+  ByteRange,
 } from './blob-store.ts';
 import { stopIfInterrupted } from './interrupt.ts';
 import { checkKey } from './key.ts';
@@ -98,15 +98,17 @@ class LocalBlobStore implements BlobStore {
     });
   }
 
-  async *read(key: string, options: BlobReadOptions = {}): AsyncIterable<Uint8Array> {
-    const { signal, range } = options;
+  async *read(
+    key: string,
+    { signal, range }: BlobOptions & { readonly range?: ByteRange } = {},
+  ): AsyncIterable<Uint8Array> {
     checkRange(range);
     const path = this.#path(key, signal, 'blob.read');
     const blob = await this.#orMissing(path, 'blob.read', () => openBlob(this.#files, path));
     if (blob === undefined)
       throw new IngotError('content-not-found', `there is no blob "${key}" in ${this.address}`, { details: { key } });
     try {
-      yield* streamBlob(blob, key, options);
+      yield* streamBlob(blob, key, range, signal);
     } catch (error) {
       throw await translated(error, 'blob.read', path, this.#root);
     }

@@ -13,8 +13,6 @@ export interface Whole {
   readonly sizeBytes: number;
 }
 
-const READ_BYTES = 1024 * 1024;
-
 /** Reads all pieces of a content, each of which was checked before, and says what they make together. */
 export async function wholeOf(
   blobs: BlobStore,
@@ -25,16 +23,13 @@ export async function wholeOf(
 ): Promise<Whole> {
   const digester = createDigester();
   let sizeBytes = 0;
-  // Memory that is taken anew for each MiB is a burden to the collector, which stops everything else.
-  const into = Buffer.allocUnsafeSlow(READ_BYTES);
   for await (const pieces of reader.pieces(recipe, digest, options)) {
     for (const run of runsOf(pieces)) {
-      const { coding } = run;
       const bytes = blobs.read(packKey(run.pack), {
         ...options,
         range: { start: run.offset, end: run.offset + run.length },
-        ...(coding === undefined && { into }),
       });
+      const { coding } = run;
       for await (const some of coding === undefined ? bytes : decoded(run, coding, bytes)) {
         digester.update(some);
         sizeBytes += some.byteLength;

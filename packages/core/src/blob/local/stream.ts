@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { IngotError } from '../../errors.ts';
-import type { BlobReadOptions } from '../blob-store.ts';
+import type { ByteRange } from '../blob-store.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
 import { fitRange } from '../range.ts';
 import type { FileSystem, LocalFile } from './file-system.ts';
@@ -29,27 +29,18 @@ export async function openBlob(files: FileSystem, path: string): Promise<OpenBlo
   return { handle: inner, sizeBytes: (await inner.stat()).size };
 }
 
-/**
- * Streams a range of an open blob and closes it: one piece ahead of its reader, or into the reader's own memory, where
- * one piece lies at a time.
- */
+/** Streams a range of an open blob, one piece ahead of its reader, and closes it. */
 export async function* streamBlob(
   blob: OpenBlob,
   key: string,
-  { range, signal, into }: BlobReadOptions,
+  range: ByteRange | undefined,
+  signal: AbortSignal | undefined,
 ): AsyncIterable<Uint8Array> {
   try {
     const { start, end } = fitRange(key, blob.sizeBytes, range);
-    if (into !== undefined) {
-      for (let at = start; at < end; at += into.byteLength) {
-        yield await filled(into.subarray(0, end - at), blob.handle, key, at);
-        stopIfInterrupted(signal, 'blob.read');
-      }
-      return;
-    }
     let next = start < end ? readPiece(blob.handle, key, start, end) : undefined;
     for (let at = start; next !== undefined; ) {
-      const piece: Uint8Array = await next;
+      const piece: Buffer = await next;
       stopIfInterrupted(signal, 'blob.read');
       at += piece.byteLength;
       next = at < end ? readPiece(blob.handle, key, at, end) : undefined;
@@ -62,11 +53,8 @@ export async function* streamBlob(
   }
 }
 
-function readPiece(handle: LocalFile, key: string, at: number, end: number): Promise<Uint8Array> {
-  return filled(Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at)), handle, key, at);
-}
-
-async function filled(buffer: Uint8Array, handle: LocalFile, key: string, at: number): Promise<Uint8Array> {
+async function readPiece(handle: LocalFile, key: string, at: number, end: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, end - at));
   for (let done = 0; done < buffer.byteLength; ) {
     const { bytesRead } = await handle.read(buffer, done, buffer.byteLength - done, at + done);
     if (bytesRead === 0)
