@@ -1,4 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { IngotError } from '@ingot/core/errors';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 import { fromFramework, refuseConnection } from './framework-errors.ts';
@@ -101,9 +102,17 @@ function sendProblem(services: Services, thrown: unknown, request: FastifyReques
 }
 
 /** Other texts than JSON are no bodies here: a form of a foreign page can send them without asking. */
+function refuseEncoding(encoding: string | undefined): void {
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new IngotError('unsupported-media-type', `JSON is taken as it is, not as ${encoding.slice(0, 100)}`, {
+    hint: 'send the body without Content-Encoding',
+  });
+}
+
 function takeJson(app: FastifyInstance): void {
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: FastifyRequest, text: string) =>
-    text === '' ? undefined : parseJsonBody(text),
-  );
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (request: FastifyRequest, text: string) => {
+    refuseEncoding(request.headers['content-encoding']);
+    return text === '' ? undefined : parseJsonBody(text);
+  });
 }

@@ -257,6 +257,8 @@ test('every change of a model is seen by whoever has asked before', async () => 
   }
   await ask('POST', '/model-versions/set-tag', { name: 'seen', version: '2', key: 'team', value: 'red' });
   expect((await alias()).model_version.tags).toEqual([{ key: 'team', value: 'red' }]);
+  const same = await ask('POST', '/registered-models/rename', { name: 'seen', new_name: 'seen' });
+  expect(same.registered_model.name).toBe('seen');
   await ask('POST', '/registered-models/rename', { name: 'seen', new_name: 'chosen' });
   expect((await alias()).error_code).toBe('RESOURCE_DOES_NOT_EXIST');
   expect((await ask('GET', '/registered-models/alias?name=chosen&alias=prod')).model_version.name).toBe('chosen');

@@ -254,7 +254,7 @@ async function renameModel({ fields, identity }: Call, services: Services) {
   authorizer.check(identity, 'admin', { kind: 'model', model: to });
   const from = requireName(asked);
   const before = await modelOf(database, from, asked);
-  if (before.name === displayName) throw taken(displayName);
+  if (before.name === displayName) return before;
   if (to !== from) {
     const isTaken = await requireModel(database, to).then(
       () => true,

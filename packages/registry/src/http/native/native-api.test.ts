@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { digestOf } from '@ingot/core/digest';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -150,6 +151,14 @@ describe('the native API', () => {
       trial.app.inject({ method: 'POST', url: '/api/v1/models', headers: { 'content-type': type }, payload });
     expect((await send('text/plain', '{"name":"x"}')).statusCode).toBe(415);
     expect((await send('application/x-www-form-urlencoded', 'name=x')).statusCode).toBe(415);
+    const zipped = { 'content-type': 'application/json', 'content-encoding': 'gzip' };
+    const refused = await trial.app.inject({
+      method: 'POST',
+      url: '/api/v1/models',
+      headers: zipped,
+      payload: gzipSync('{"name":"x"}'),
+    });
+    expect([refused.statusCode, refused.json().detail]).toEqual([415, expect.stringContaining('not as gzip')]);
     expect((await send('application/json', '{"name":"x","name":"y"}')).json().detail).toContain('twice');
     expect((await send('application/json', '{"name":"x","extra":1}')).statusCode).toBe(400);
     expect((await send('application/json', '{"name":"x","__proto__":{"admin":true}}')).statusCode).toBe(400);
