@@ -31,7 +31,7 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   'model-not-ready': 7,
   integrity: 8,
   tampered: 8,
-  'invalid-request': 1,
+  'invalid-request': 2,
   'signature-mismatch': 1,
   'payload-too-large': 1,
   'unsupported-media-type': 1,
