@@ -45,6 +45,25 @@ export const kills: Trial = {
   },
 };
 
+/**
+ * Whether all that a mirror lacks is of versions that its source has deleted since: such a one comes without contents, and
+ * a mirroring that is killed between its publication and its deletion leaves it so. Whoever asks is told that it has not
+ * arrived, until the next run.
+ */
+function isBeforeItsDeletion(failures: readonly string[], source: Ledger): boolean {
+  const hurt = failures.flatMap((failure) => /^check: (\S+:\d+) is hurt$/.exec(failure)?.[1] ?? []);
+  if (hurt.length === 0 || hurt.some((ref) => source.versions.has(ref))) return false;
+  return failures.every(
+    (failure) =>
+      failure.startsWith('check: packs/') ||
+      hurt.some(
+        (ref) =>
+          failure === `check: ${ref} is hurt` ||
+          (failure.startsWith(`${ref} is listed and cannot be had`) && failure.includes('has not arrived')),
+      ),
+  );
+}
+
 /** One store from its first push on. */
 class Life {
   readonly seed: number;
@@ -124,6 +143,7 @@ class Life {
     const place = join(cwd, 'standby');
     if (!existsSync(place)) return;
     const { failures, versions, aliases } = await observe(createLocalBlobStore(place));
+    if (!acknowledged && isBeforeItsDeletion(failures, source)) return;
     this.failures.push(...failures.map((failure) => `mirror: ${failure}`));
     if (!acknowledged) return;
     for (const [kind, mirrored] of [

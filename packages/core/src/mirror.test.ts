@@ -166,6 +166,27 @@ test('versions that were deleted come without their contents', async () => {
   expect((await over(destination).registry.resolve(parseReference('churn'))).number).toBe(1);
 });
 
+test('one cut short between a publication and its deletion says that the version has not arrived, until the next run', async () => {
+  await using directory = await testDirectory();
+  const source = await filled(directory);
+  const destination = memory('memory:mirror');
+  await mirror({ source: source.blobs, destination });
+  await pushed(directory, source, 'three');
+  await source.registry.deleteVersion(parseReference('churn:3'));
+  const dying = observed(destination, {
+    before: ({ operation, key }) => {
+      if (operation === 'write' && key.endsWith('/log/0000000005.json') && key.startsWith('models/'))
+        throw new IngotError('unavailable', 'cut', { retryable: false });
+    },
+  });
+  await failure(mirror({ source: source.blobs, destination: dying }));
+  const resolved = (reference: string) => over(destination).registry.resolve(parseReference(reference));
+  expect((await resolved('churn')).number).toBe(2);
+  expect(await failure(resolved('churn:3'))).toMatchObject({ code: 'unavailable' });
+  await mirror({ source: source.blobs, destination });
+  expect(await failure(resolved('churn:3'))).toMatchObject({ code: 'version-not-found' });
+});
+
 test('the mark of a mirror has a sum, and of two mirrorings into one empty place the slower one goes on or is refused', async () => {
   await using directory = await testDirectory();
   const source = await filled(directory);
