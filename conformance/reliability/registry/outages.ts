@@ -13,9 +13,8 @@ import { createHttpRegistry } from '@ingot/core/registry/http/http-registry';
 import { openServerClient } from '@ingot/core/registry/http/server-client';
 import { randomOf } from '@ingot/core/seeded-random';
 import { openDatabase } from '@ingot/registry/database/database';
-import { type PostgresServer, startPostgres } from '../../../packages/core/test/servers/postgres.ts';
+import type { PostgresServer } from '../../../packages/core/test/servers/postgres.ts';
 import type { TestServer } from '../../../packages/core/test/servers/server.ts';
-import { startVersitygw } from '../../../packages/core/test/servers/versitygw.ts';
 import { workDirectory } from '../command.ts';
 import { observe } from '../judge.ts';
 import { countOf, type Outcome, type Trial, type TrialOptions } from '../trial.ts';
@@ -28,6 +27,7 @@ import { type Client, ModelClient, type Shared } from './model-client.ts';
 import { RegistryProcess } from './registry-process.ts';
 import { RunClient } from './run-client.ts';
 import { SteadyReader } from './steady-reader.ts';
+import { withStorage } from './with-storage.ts';
 
 /** Something that goes away for a while. */
 interface Outage {
@@ -79,24 +79,7 @@ export const outages: Trial = {
   name: 'outages',
   byHand: true,
   about: 'Postgres and the bucket of a registry server stop, refuse, reset, fall silent, are slow or cut, under load',
-  async run(options: TrialOptions): Promise<Outcome> {
-    let postgres: PostgresServer | undefined;
-    let bucket: TestServer | undefined;
-    try {
-      postgres = await startPostgres();
-      bucket = await startVersitygw();
-    } catch (error) {
-      await postgres?.close();
-      if (process.env.CI === 'true') throw error;
-      return { figures: {}, failures: [], skipped: [String(error).split('\n')[0] ?? ''] };
-    }
-    try {
-      return await tryAll(postgres, bucket, options);
-    } finally {
-      await postgres.close();
-      await bucket.close();
-    }
-  },
+  run: (options) => withStorage((postgres, bucket) => tryAll(postgres, bucket, options)),
 };
 
 async function tryAll(postgres: PostgresServer, bucket: TestServer, options: TrialOptions): Promise<Outcome> {

@@ -5,14 +5,14 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { randomOf } from '@ingot/core/seeded-random';
-import { type PostgresServer, startPostgres } from '../../../packages/core/test/servers/postgres.ts';
+import type { PostgresServer } from '../../../packages/core/test/servers/postgres.ts';
 import type { TestServer } from '../../../packages/core/test/servers/server.ts';
-import { startVersitygw } from '../../../packages/core/test/servers/versitygw.ts';
 import { workDirectory } from '../command.ts';
 import type { Outcome, Trial, TrialOptions } from '../trial.ts';
 import { ask } from './ask.ts';
 import { Contested, counter } from './contested.ts';
 import { RegistryProcess } from './registry-process.ts';
+import { withStorage } from './with-storage.ts';
 
 const CLIENTS = 32;
 const MODELS = ['red', 'green', 'blue'] as const;
@@ -22,24 +22,7 @@ export const twoServers: Trial = {
   name: 'two-servers',
   byHand: true,
   about: 'two registry servers on one Postgres and one bucket, 32 clients: numbers and alias moves are linearizable',
-  async run(options: TrialOptions): Promise<Outcome> {
-    let postgres: PostgresServer | undefined;
-    let bucket: TestServer | undefined;
-    try {
-      postgres = await startPostgres();
-      bucket = await startVersitygw();
-    } catch (error) {
-      await postgres?.close();
-      if (process.env.CI === 'true') throw error;
-      return { figures: {}, failures: [], skipped: [String(error).split('\n')[0] ?? ''] };
-    }
-    try {
-      return await race(postgres, bucket, options);
-    } finally {
-      await postgres.close();
-      await bucket.close();
-    }
-  },
+  run: (options) => withStorage((postgres, bucket) => race(postgres, bucket, options)),
 };
 
 async function race(postgres: PostgresServer, bucket: TestServer, options: TrialOptions): Promise<Outcome> {
