@@ -32,6 +32,7 @@ import { accessRoutes } from './http/native/access-routes.ts';
 import { mlflowApi } from './http/mlflow/mlflow-api.ts';
 import { deploymentRoutes } from './http/native/deployments-routes.ts';
 import { nativeApi } from './http/native/native-api.ts';
+import { ociApi } from './http/oci/oci-api.ts';
 import { webhookRoutes } from './http/native/webhooks-routes.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
 import { openServedIndex } from './index/served-index.ts';
@@ -207,6 +208,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
         ]),
         contentRoutes(contents),
         mlflowApi(artifacts),
+        ociApi([]),
       ],
     });
     const url = await listen(app, host, options.port ?? 8585);

@@ -34,6 +34,7 @@ export interface WatchingAuthorizer extends Authorizer {
 /** Makes the authorizer over what is known of accounts, tokens and grants. All of it is in memory. */
 export function createAuthorizer(options: AuthorizerOptions): WatchingAuthorizer {
   const may: Authorizer['may'] = (identity, permission, target) => {
+    if (identity.limit?.(permission, target) === false) return false;
     if (identity.kind === 'open') return options.isOpen();
     const rights = identity.subject === undefined ? undefined : limitsOf(identity.subject, options);
     return rights !== undefined && rights.length > 0 && rights.every((each) => allows(each, permission, target));

@@ -4,6 +4,7 @@
  */
 
 import type { ModelName } from '@ingot/core/ref';
+import type { RepositoryName } from '../oci/repository.ts';
 
 /** What a request may need. Roles: reader has `read`; pusher adds `push`; promoter adds `promote`; admin has all. */
 export type Permission = 'read' | 'push' | 'promote' | 'admin';
@@ -11,7 +12,7 @@ export type Permission = 'read' | 'push' | 'promote' | 'admin';
 /** What a request acts on. */
 export type Target =
   | { readonly kind: 'server' }
-  | { readonly kind: 'model'; readonly model: ModelName; readonly alias?: string };
+  | { readonly kind: 'model'; readonly model: ModelName | RepositoryName; readonly alias?: string };
 
 /** Where a request came from, for the record of what was denied. */
 export interface RequestOrigin {
@@ -37,6 +38,8 @@ export interface Identity {
   readonly subject?: string;
   /** The account behind it, where there is one. */
   readonly account?: string;
+  /** What a token narrows it to that was given for some repositories. Default: whatever the subject may. */
+  readonly limit?: (permission: Permission, target: Target) => boolean;
   /** Default: it is no request of anybody. */
   readonly origin?: RequestOrigin;
 }

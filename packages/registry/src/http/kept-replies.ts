@@ -2,6 +2,7 @@ import type { ModelName } from '@ingot/core/ref';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Permission, Target } from '../access/identity.ts';
 import type { ModelIndex } from '../index/indexed-registry.ts';
+import { modelOf } from '../oci/repository.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -100,8 +101,9 @@ export function keepReplies(app: FastifyInstance, kept: KeptReplies, index: Pick
     async function noted(request: FastifyRequest): Promise<void> {
       if (request.method !== 'GET') return;
       const target = on(request);
-      const mark = target.kind === 'model' ? index.markNow(target.model) : undefined;
-      if (target.kind === 'model' && mark !== undefined) request.keeping = { model: target.model, mark, target };
+      const model = target.kind === 'model' ? modelOf(target.model) : undefined;
+      const mark = model && index.markNow(model);
+      if (model !== undefined && mark !== undefined) request.keeping = { model, mark, target };
     }
 
     async function keptAfter(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
