@@ -78,6 +78,16 @@ export interface OciPlace extends OciReader {
     open: () => AsyncIterable<Uint8Array>,
     options?: OciOptions & { readonly from?: string },
   ): Promise<BlobPut>;
+  /**
+   * Puts a blob whose digest is only known when its bytes have gone by, reading them once. Absent where a digest must
+   * be said first: then they are read twice.
+   * @throws IngotError as `putBlob` does; `integrity` when there are more or fewer bytes than `size`.
+   */
+  newBlob?(
+    size: number,
+    open: () => AsyncIterable<Uint8Array>,
+    options?: OciOptions,
+  ): Promise<{ readonly digest: OciDigest; readonly put: BlobPut }>;
   /** Puts a manifest under its digest and, where given, under a tag, which moves there. */
   putManifest(manifest: StoredManifest, options?: OciOptions & { readonly tag?: string }): Promise<void>;
 }
