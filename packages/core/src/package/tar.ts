@@ -3,12 +3,20 @@
  * header where ustar has no room). So a tar layer need not be stored: it is rebuilt from the files it holds.
  */
 
-/** A file in a tar. */
+/** A member of a tar. */
 export interface TarEntry {
+  /** That of a directory ends in a slash. */
   readonly path: string;
+  /** 0 for anything but a file. */
   readonly sizeBytes: number;
-  /** 0o644 or 0o755. */
+  /** Permission bits. */
   readonly mode: number;
+  /** Default: a file. */
+  readonly kind?: 'file' | 'directory' | 'link' | 'hardlink';
+  /** Where a link leads, as it says so. */
+  readonly target?: string;
+  /** Number of its user and group. Default: 0. */
+  readonly owner?: number;
 }
 
 const BLOCK = 512;
@@ -23,11 +31,18 @@ const ZEROS = Buffer.alloc(BLOCK);
 export function tarHeader(entry: TarEntry): Uint8Array {
   const split = splitName(entry.path);
   const { name, prefix } = split ?? { name: shortName(entry.path), prefix: '' };
-  const header = block(name, prefix, entry.mode, Math.min(entry.sizeBytes, MAX_OCTAL_SIZE), '0');
-  if (split !== undefined && entry.sizeBytes <= MAX_OCTAL_SIZE) return header;
+  const { mode, kind = 'file', target = '', owner } = entry;
+  const size = Math.min(entry.sizeBytes, MAX_OCTAL_SIZE);
+  const link = isShort(target) ? target : shortName(target);
+  const header = block({ name, prefix, mode, size, type: TYPES[kind], link, owner });
   const pax = paxOf(entry, split !== undefined);
-  return Buffer.concat([block('PaxHeader/entry', '', 0o644, pax.length, 'x'), pax, tarPadding(pax.length), header]);
+  if (pax.length === 0) return header;
+  const before = block({ name: 'PaxHeader/entry', mode: 0o644, size: pax.length, type: 'x' });
+  return Buffer.concat([before, pax, tarPadding(pax.length), header]);
 }
+
+/** Types of members. Source: POSIX.1-2017, pax, "ustar Interchange Format". */
+const TYPES = { file: '0', hardlink: '1', link: '2', directory: '5' } as const;
 
 /** The zeros that fill a file's last block. */
 export function tarPadding(sizeBytes: number): Uint8Array {
@@ -55,10 +70,8 @@ export function tarSize(entries: Iterable<TarEntry>): number {
 }
 
 function headerSize(entry: TarEntry): number {
-  const fits = splitName(entry.path) !== undefined;
-  if (fits && entry.sizeBytes <= MAX_OCTAL_SIZE) return BLOCK;
-  const pax = paxOf(entry, fits).length;
-  return 2 * BLOCK + pax + paddingOf(pax);
+  const pax = paxOf(entry, splitName(entry.path) !== undefined).length;
+  return pax === 0 ? BLOCK : 2 * BLOCK + pax + paddingOf(pax);
 }
 
 function paddingOf(sizeBytes: number): number {
@@ -66,10 +79,14 @@ function paddingOf(sizeBytes: number): number {
 }
 
 /** What ustar has no room for. */
-function paxOf({ path, sizeBytes }: TarEntry, nameFits: boolean): Buffer {
+function paxOf({ path, sizeBytes, target = '' }: TarEntry, nameFits: boolean): Buffer {
+  if (nameFits && sizeBytes <= MAX_OCTAL_SIZE && isShort(target)) return NOTHING;
   const name = nameFits ? '' : paxRecord('path', path);
-  return Buffer.from(sizeBytes > MAX_OCTAL_SIZE ? name + paxRecord('size', String(sizeBytes)) : name);
+  const link = isShort(target) ? '' : paxRecord('linkpath', target);
+  return Buffer.from(name + link + (sizeBytes > MAX_OCTAL_SIZE ? paxRecord('size', String(sizeBytes)) : ''));
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** What is the same in every header. */
 const BLANK = blankHeader();
@@ -89,12 +106,24 @@ function blankHeader(): Buffer {
   return bytes;
 }
 
-function block(name: string, prefix: string, mode: number, size: number, type: string): Buffer {
+interface Block {
+  readonly name: string;
+  readonly prefix?: string;
+  readonly mode: number;
+  readonly size: number;
+  readonly type: string;
+  readonly link?: string;
+  readonly owner?: number | undefined;
+}
+
+function block({ name, prefix = '', mode, size, type, link = '', owner = 0 }: Block): Buffer {
   const bytes = Buffer.from(BLANK);
   bytes.write(name, 0, 100, 'utf8');
   writeOctal(bytes, mode, 100, 8);
   writeOctal(bytes, size, 124, 12);
   bytes.write(type, 156, 'ascii');
+  if (link !== '') bytes.write(link, 157, 100, 'ascii');
+  if (owner !== 0) for (const at of [108, 116]) writeOctal(bytes, owner, at, 8);
   if (prefix !== '') bytes.write(prefix, 345, 155, 'utf8');
   let sum = 0;
   for (let at = 0; at < BLOCK; at += 1) sum += bytes[at] ?? 0;
@@ -114,10 +143,19 @@ function writeOctal(bytes: Buffer, value: number, offset: number, width: number)
 
 /** Where an ASCII path fits ustar's name and prefix fields. */
 function splitName(path: string): { readonly name: string; readonly prefix: string } | undefined {
-  if (!/^[\x20-\x7e]*$/.test(path)) return undefined;
-  if (path.length <= 100) return { name: path, prefix: '' };
+  if (isShort(path)) return { name: path, prefix: '' };
+  if (!ASCII.test(path)) return undefined;
   const at = path.indexOf('/', path.length - 101);
-  return at > 0 && at <= 155 ? { name: path.slice(at + 1), prefix: path.slice(0, at) } : undefined;
+  return at > 0 && at <= 155 && at < path.length - 1
+    ? { name: path.slice(at + 1), prefix: path.slice(0, at) }
+    : undefined;
+}
+
+const ASCII = /^[\x20-\x7e]*$/;
+
+/** Whether a text fits the fields for a name and for a link. */
+function isShort(text: string): boolean {
+  return text.length <= 100 && ASCII.test(text);
 }
 
 function shortName(path: string): string {
