@@ -46,6 +46,14 @@ test('docs/api-routes.md lists every operation of the OpenAPI document, with who
   await expect(text).toMatchFileSnapshot(PAGE);
 });
 
+test('the OpenAPI document has no pattern that only some tools can read', async () => {
+  await using server = await trialServer();
+  const text = await (await server.ask('/api/v1/openapi.json')).text();
+  const patterns = [...text.matchAll(/"pattern":("(?:[^"\\]|\\.)*")/g)].map(([, pattern]) => pattern ?? '');
+  expect(patterns.length).toBeGreaterThan(50);
+  expect(patterns.filter((pattern) => /\\\\[pPu]|\(\?(?!:)/.test(pattern))).toEqual([]);
+});
+
 /** `/models/:name` as OpenAPI writes it: `/models/{name}`. */
 function templateOf(url: string): string {
   return url.replace(/:([A-Za-z]+)/g, '{$1}').replace(/(?<=.)\/$/, '');

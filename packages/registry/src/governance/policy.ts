@@ -10,11 +10,15 @@ import { type ModelName, parseModelName } from '@ingot/core/ref';
 import { z } from 'zod';
 import { type ConditionOptions, parseCondition } from './conditions.ts';
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it stands in the OpenAPI document, and few tools know `\p`
+const PRINTABLE = /^[^\x00-\x1f\x7f-\x9f]+$/;
+
 const PATTERN = z
   .string()
   .min(1)
   .max(100)
-  .regex(/^[^\p{C}]+$/u, 'no control characters');
+  .regex(PRINTABLE, 'no control characters')
+  .refine((text) => !/\p{C}/u.test(text), 'no control characters');
 
 const Conditions = z.array(z.string().min(1).max(4000)).max(50);
 

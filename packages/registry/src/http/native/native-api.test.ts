@@ -40,6 +40,34 @@ async function modelWith(...contents: readonly string[]): Promise<string> {
   return path;
 }
 
+/** What the writes that heed `If-Match` are asked with, by what follows the model's address. */
+const BODIES: Readonly<Record<string, object>> = {
+  '': { description: 'x' },
+  '/versions/1': { description: 'x' },
+  '/versions/1/stage': { stage: 'Staging' },
+  '/aliases/champion': { number: 1 },
+};
+
+interface Operation {
+  readonly operationId: string;
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly responses: Readonly<Record<string, object>>;
+}
+
+function operationsOf({ paths }: { readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>> }) {
+  return Object.entries(paths).flatMap(([address, item]) =>
+    Object.entries(item).map(([method, { operationId, parameters = [], responses }]) => ({
+      id: operationId,
+      method: METHODS[method] ?? 'GET',
+      address,
+      headers: parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name),
+      statuses: Object.keys(responses),
+    })),
+  );
+}
+
+const METHODS: Readonly<Record<string, Method>> = { post: 'POST', put: 'PUT', patch: 'PATCH', delete: 'DELETE' };
+
 describe('the OpenAPI document', () => {
   test('is valid OpenAPI 3.1 and has every route', async () => {
     const { body } = await ask('GET', '/openapi.json');
@@ -68,6 +96,36 @@ describe('the OpenAPI document', () => {
         );
         expect(Object.keys(responses['400'] ?? {}), path).toContain('content');
       }
+  });
+
+  test('names If-Match where it is heeded, and what If-None-Match is answered with', async () => {
+    const { body } = await ask('GET', '/openapi.json');
+    const path = await modelWith('a');
+    await ask('PUT', `${path}/aliases/champion`, { number: 1 });
+    const heeds = operationsOf(body).filter(({ headers }) => headers.includes('If-Match'));
+    expect(heeds.length).toBe(8);
+    for (const { method, address } of heeds) {
+      const at = address
+        .replace('/api/v1/models/{name}', path)
+        .replace('{version}', '1')
+        .replace('{alias}', 'champion');
+      const payload = method === 'DELETE' || at.endsWith('/retire') ? undefined : BODIES[at.slice(path.length)];
+      expect((await ask(method, at, payload, { 'if-match': '"another"' })).status, `${method} ${at}`).toBe(412);
+    }
+    const reads = operationsOf(body).filter(({ headers }) => headers.includes('If-None-Match'));
+    const others = operationsOf(body).filter(
+      ({ id, method }) => method === 'GET' && !reads.some((read) => read.id === id),
+    );
+    expect(others.map(({ id }) => id).sort()).toEqual(['followEvents']);
+    for (const { statuses } of reads) expect(statuses).toContain('304');
+    expect((await ask('GET', path, undefined, { 'if-none-match': '*' })).status).toBe(304);
+  });
+
+  test('a search whose body is none has a documented answer', async () => {
+    const { body } = await ask('GET', '/openapi.json');
+    const { statuses } = operationsOf(body).find(({ id }) => id === 'searchVersionsAtLength') ?? { statuses: [] };
+    const reply = await trial.app.inject({ method: 'POST', url: '/api/v1/versions/search', payload: 'text' });
+    expect(statuses).toContain(String(reply.statusCode));
   });
 });
 

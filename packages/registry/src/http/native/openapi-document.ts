@@ -40,8 +40,34 @@ const MIN_SEQ = {
   schema: { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
 };
 
+const IF_NONE_MATCH = {
+  name: 'If-None-Match',
+  in: 'header',
+  required: false,
+  description: 'ETags of answers that are there already: one of them spares the body (304).',
+  schema: { type: 'string' },
+};
+
+const IF_MATCH = {
+  name: 'If-Match',
+  in: 'header',
+  required: false,
+  description: 'ETag of what was read before: it is changed only while it is still that.',
+  schema: { type: 'string' },
+};
+
+/** Operations that are done only while what they change is what the caller has read. */
+const CONDITIONAL: ReadonlySet<string> = new Set([
+  ...['updateModel', 'deleteModel', 'updateVersion', 'deleteVersion'],
+  ...['retireVersion', 'setStage', 'setAlias', 'removeAlias'],
+]);
+
+const NOT_MODIFIED = { description: 'It is what `If-None-Match` names.' };
+
+const ETAG = { ETag: { description: 'Strong: equal exactly when the answers are.', schema: { type: 'string' } } };
+
 /**
- * Adds to a document what its operations have by the hooks: the headers that these read.
+ * Adds to a document what its operations have by the hooks: the headers that these read, and what they answer by them.
  * @param keyless ids of operations that take no `Idempotency-Key`.
  */
 export function completeDocument<T extends { readonly paths?: object }>(document: T, keyless: ReadonlySet<string>): T {
@@ -52,11 +78,40 @@ export function completeDocument<T extends { readonly paths?: object }>(document
 
 function addHeaders(item: object, keyless: ReadonlySet<string>): void {
   for (const [method, operation] of Object.entries(item)) {
-    if (!isObject(operation) || keyless.has(String(Reflect.get(operation, 'operationId')))) continue;
-    const own: unknown = Reflect.get(operation, 'parameters');
-    const header = WRITES.has(method) ? IDEMPOTENCY_KEY : MIN_SEQ;
-    Reflect.set(operation, 'parameters', [...(Array.isArray(own) ? own : []), header]);
+    if (!isObject(operation)) continue;
+    const id = String(Reflect.get(operation, 'operationId'));
+    if (WRITES.has(method)) {
+      if (!keyless.has(id)) addParameters(operation, IDEMPOTENCY_KEY);
+      if (CONDITIONAL.has(id)) addParameters(operation, IF_MATCH);
+      continue;
+    }
+    addParameters(operation, MIN_SEQ);
+    if (answersJson(operation)) addConditions(operation);
   }
+}
+
+function addParameters(operation: object, ...parameters: readonly object[]): void {
+  const own: unknown = Reflect.get(operation, 'parameters');
+  Reflect.set(operation, 'parameters', [...(Array.isArray(own) ? own : []), ...parameters]);
+}
+
+function addConditions(operation: object): void {
+  const responses: unknown = Reflect.get(operation, 'responses');
+  if (!isObject(responses)) return;
+  addParameters(operation, IF_NONE_MATCH);
+  const found: unknown = Reflect.get(responses, '200');
+  Reflect.set(responses, '200', { ...(isObject(found) && found), headers: ETAG });
+  Reflect.set(responses, '304', NOT_MODIFIED);
+}
+
+/** Whether it answers a document: streams and redirections have no ETag. */
+function answersJson(operation: object): boolean {
+  const found = within(operation, 'responses', '200', 'content', 'application/json');
+  return found !== undefined;
+}
+
+function within(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>((at, key) => (isObject(at) ? Reflect.get(at, key) : undefined), value);
 }
 
 function isObject(value: unknown): value is object {

@@ -76,7 +76,7 @@ export function searchRoutes(app: NativeApp, services: Services): void {
         tags: ['search'],
         summary: 'Searches versions of all models by a filter that is too long for an address.',
         body: Asked,
-        response: { 200: pageOf(Found), ...problems() },
+        response: { 200: pageOf(Found), ...problems(408, 413, 415) },
       },
     },
     ({ identity, body }) => found(services, identity, body),
