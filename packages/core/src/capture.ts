@@ -3,6 +3,7 @@
  * the package and never inside its manifest (so that the same files give the same digest anywhere).
  */
 
+import type { Digest } from './digest.ts';
 import type { JsonValue } from './json.ts';
 import type { DataProfile } from './profile.ts';
 import type { Row, Signature } from './signature.ts';
@@ -38,6 +39,26 @@ export interface DataSource {
   readonly columns?: number;
 }
 
+/** Where a version was published before it came to this registry. */
+export interface VersionOrigin {
+  /** Address of that registry, without secrets. */
+  readonly registry: string;
+  /** Id of its store, where that was known. */
+  readonly store?: string;
+  readonly model: string;
+  readonly modelId: string;
+  readonly number: number;
+  /** ISO 8601, UTC. */
+  readonly publishedAt: string;
+  readonly publishedBy: string;
+  /** Digest of the event that published it there. */
+  readonly event?: Digest;
+  /** Digest of the model's history there, a content of the version here: events as they lie there, one a line. */
+  readonly history?: Digest;
+  /** Approvals that stood there. `purpose` is an alias (`@production`) or a stage (`Staging`). */
+  readonly approvals?: readonly { readonly purpose: string; readonly by: string; readonly at: string }[];
+}
+
 /** What a version came from. */
 export interface Lineage {
   readonly git?: GitState;
@@ -48,6 +69,8 @@ export interface Lineage {
   readonly parents?: readonly string[];
   /** Set for what was taken from a plain address. */
   readonly source?: PlainSource;
+  /** Set for what came from another registry: those it was in, the last one last. Never part of what was captured. */
+  readonly origins?: readonly VersionOrigin[];
 }
 
 /** The environment a model was made in. */
@@ -77,7 +100,7 @@ export interface Capture {
   readonly params?: Readonly<Record<string, JsonValue>>;
   readonly metrics?: Readonly<Record<string, number>>;
   readonly tags?: Readonly<Record<string, string>>;
-  readonly lineage?: Lineage;
+  readonly lineage?: Omit<Lineage, 'origins'>;
   readonly environment?: EnvironmentSummary;
   /** How the artifact was serialized, and whether loading it executes code. */
   readonly serializer?: { readonly name: string; readonly executesCode: boolean; readonly reason?: string };

@@ -19,13 +19,16 @@ export interface RecipeRef extends Locator {
   readonly digest: Digest;
 }
 
-/** What a content is for. Only `file` has a path. */
-export type ContentRole = 'file' | 'manifest' | 'config' | 'captured';
+/**
+ * What a content is for. `file` has a path, and `wheel` its file name. `wheel` is a Python package to make the environment
+ * with where there is no index; `history` is the model's log in the registry that the version came from.
+ */
+export type ContentRole = 'file' | 'manifest' | 'config' | 'captured' | 'wheel' | 'history';
 
 /** A content as a recipe lists it. */
 export interface RecipeContent {
   readonly role: ContentRole;
-  /** Path in the package, POSIX, relative; for role `file`. */
+  /** Path in the package, POSIX, relative; for role `file`. Name of the file; for role `wheel`. */
   readonly path?: string;
   readonly digest: Digest;
   readonly sizeBytes: number;
@@ -62,6 +65,13 @@ export interface ContentBody {
   readonly path?: string;
   /** How many bytes it gives; another number is `source-changed`. */
   readonly sizeBytes: number;
+  /** It gives as many bytes as come, and `sizeBytes` is only what is expected: for a body whose sender does not say. Default: false. */
+  readonly openEnded?: boolean;
+  /**
+   * Contents of the base that it consists of, one after another: where all of them are there it is listed without being
+   * read, and `digest`, which must be given, is taken at its word. Default: none.
+   */
+  readonly joined?: readonly Digest[];
   /** What its bytes must be; others are `source-changed`. Default: whatever they are. */
   readonly digest?: Digest;
   /** What its bytes were when they were read last: it is not opened when an earlier version has them. */

@@ -26,7 +26,7 @@ export function pieceSize({ length, sizeBytes }: Pick<Piece, 'length' | 'sizeByt
   return sizeBytes ?? length;
 }
 
-const ROLES: readonly ContentRole[] = ['file', 'manifest', 'config', 'captured'];
+const ROLES: readonly ContentRole[] = ['file', 'manifest', 'config', 'captured', 'wheel', 'history'];
 const MIN_PAGE_PIECES = 64;
 const MAX_PAGE_PIECES = 1024;
 
@@ -144,11 +144,18 @@ function parseContent(fields: CheckedObject, what: string): RecipeContent {
     sizeBytes: fields.count('sizeBytes'),
     chunks: fields.count('chunks'),
   };
-  if (role !== 'file') return content;
+  if (role !== 'file' && role !== 'wheel') return content;
   const path = fields.text('path');
+  if (role === 'wheel' && !isWheelName(path))
+    throw new IngotError('integrity', `${what} has a wheel of no such name: ${JSON.stringify(path.slice(0, 80))}`);
   if (!isInside(path))
     throw new IngotError('integrity', `${what} has a file outside its package: ${JSON.stringify(path.slice(0, 80))}`);
   return { ...content, path };
+}
+
+/** Says whether a text is the name of a wheel's file, as packages are named: it can be no path. */
+export function isWheelName(text: string): boolean {
+  return /^[A-Za-z0-9](?:[A-Za-z0-9._+!]|-(?!-))*\.whl$/.test(text) && text.length <= 250;
 }
 
 function isInside(path: string): boolean {

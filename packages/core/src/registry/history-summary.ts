@@ -62,12 +62,21 @@ function purposeOf({ alias, stage }: JsonObject): string {
 /** Of an imported version: when it was made, and where its files lay. */
 function originOf({ createdAt, lineage, retired }: JsonObject): string {
   const source = isJsonObject(lineage) && isJsonObject(lineage.source) ? lineage.source.address : undefined;
+  const origins = isJsonObject(lineage) && Array.isArray(lineage.origins) ? lineage.origins : [];
   const parts = [
     typeof createdAt === 'string' ? `made ${createdAt.slice(0, 10)}` : '',
     typeof source === 'string' ? `from ${source.slice(0, 200)}` : '',
+    ...origins.slice(-1).map(registryOf),
     retired === true ? 'retired' : '',
   ].filter((part) => part !== '');
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** The registry that a version came from, and what it was there. */
+function registryOf(origin: JsonValue): string {
+  if (!isJsonObject(origin)) return '';
+  const { registry, model, number, publishedBy } = origin;
+  return `from ${say(model)}:${say(number)} of ${say(registry).slice(0, 200)}, published there by ${say(publishedBy)}`;
 }
 
 function changesOf(body: JsonObject): string {

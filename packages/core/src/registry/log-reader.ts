@@ -5,6 +5,7 @@ import type { Arrivals } from './arrivals.ts';
 import { viewOf } from './brief.ts';
 import { historyEntry } from './history-summary.ts';
 import { listModels } from './listing.ts';
+import { readDocuments } from './log-documents.ts';
 import type { ModelDirectory } from './model-directory.ts';
 import type { VersionEntry } from './model-fold.ts';
 import { type OpenModel, readRecord, resolvedAs } from './record.ts';
@@ -14,7 +15,7 @@ import { aliasNotFound, selectVersion } from './select.ts';
 /** The methods of a registry that only read. */
 export type ReadingRegistry = Pick<
   Registry,
-  'resolve' | 'models' | 'model' | 'version' | 'history' | 'previousAliasTarget'
+  'resolve' | 'models' | 'model' | 'version' | 'history' | 'log' | 'previousAliasTarget'
 >;
 
 /** Makes the reading half of a registry over the logs of a store. */
@@ -50,6 +51,11 @@ export function createLogReader(directory: ModelDirectory): ReadingRegistry {
       const model = await directory.open(name, options);
       for await (const event of model.log.events(model.seq, options)) yield historyEntry(event);
       await directory.remember();
+    },
+
+    async *log(name, options = {}) {
+      const { id, seq } = await directory.open(name, options);
+      yield* readDocuments(directory.tools.blobs, `models/${id}`, { from: 1, to: seq }, options);
     },
 
     async previousAliasTarget(name, alias, options = {}) {

@@ -3,7 +3,7 @@
  * version text; an *alias* is a movable name for a version. A *registry* publishes, resolves, moves and tells history.
  */
 
-import type { Capture } from '../capture.ts';
+import type { Capture, Lineage } from '../capture.ts';
 import type { RecipeRef } from '../content/content-store.ts';
 import type { Digest } from '../digest.ts';
 import type { JsonObject } from '../json.ts';
@@ -34,7 +34,7 @@ export interface VersionDraft {
   readonly metrics?: Readonly<Record<string, number>>;
   readonly params?: JsonObject;
   readonly tags?: Readonly<Record<string, string>>;
-  readonly lineage?: Capture['lineage'];
+  readonly lineage?: Lineage;
   readonly environment?: Capture['environment'];
   readonly serializer?: Capture['serializer'];
   /** Digest of the captured document, a content of the recipe. */
@@ -263,6 +263,12 @@ export interface Registry extends VersionResolver {
   model(name: ModelName, options?: RegistryOptions): Promise<ModelView>;
   version(reference: Reference, options?: RegistryOptions): Promise<VersionRecord>;
   history(name: ModelName, options?: RegistryOptions): AsyncIterable<HistoryEntry>;
+  /**
+   * Streams a model's events as they lie in the store: head, salt, body, sum. Their canonical JSON and a line break are
+   * the bytes of their files, so that whoever has them can check the whole chain.
+   * @throws IngotError `model-not-found`, `tampered`.
+   */
+  log(name: ModelName, options?: RegistryOptions): AsyncIterable<JsonObject>;
   /** Makes sure the model exists (appends `model-created`) and gives its id and the recipes of its newest three versions. */
   ensureModel(name: ModelName, options?: RegistryOptions): Promise<EnsuredModel>;
   /**

@@ -1,4 +1,4 @@
-import type { EnvironmentSummary, GitState, Lineage, PlainSource } from '../capture.ts';
+import type { EnvironmentSummary, GitState, Lineage, PlainSource, VersionOrigin } from '../capture.ts';
 import type { JsonObject } from '../json.ts';
 import { isJsonObject } from '../json.ts';
 import type { Feature, Signature } from '../signature.ts';
@@ -119,6 +119,29 @@ function parseLineage(fields: Fields): Lineage {
     data: fields.raw('data') === undefined ? undefined : fields.objects('data').map(parseData),
     parents: fields.raw('parents') === undefined ? undefined : fields.texts('parents'),
     source: optional(fields, 'source', parseSource),
+    origins: fields.raw('origins') === undefined ? undefined : fields.objects('origins').map(parseOrigin),
+  });
+}
+
+function parseOrigin(fields: Fields): VersionOrigin {
+  return compact({
+    registry: fields.text('registry'),
+    store: fields.optionalText('store'),
+    model: fields.text('model'),
+    modelId: fields.text('modelId'),
+    number: fields.positive('number'),
+    publishedAt: fields.text('publishedAt'),
+    publishedBy: fields.text('publishedBy'),
+    event: fields.raw('event') === undefined ? undefined : fields.digest('event'),
+    history: fields.raw('history') === undefined ? undefined : fields.digest('history'),
+    approvals:
+      fields.raw('approvals') === undefined
+        ? undefined
+        : fields.objects('approvals').map((approval) => ({
+            purpose: approval.text('purpose'),
+            by: approval.text('by'),
+            at: approval.text('at'),
+          })),
   });
 }
 

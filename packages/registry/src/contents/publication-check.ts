@@ -171,7 +171,9 @@ export class PublicationCheck {
     const bytes = await collect(this.#options.contents.read(recipe, manifest, options));
     const description = parseManifest(bytes, { expected: manifest, contents: recipe.contents });
     const listed = new Map(
-      recipe.contents.flatMap((content) => (content.path === undefined ? [] : [[content.path, content]])),
+      recipe.contents.flatMap((content) =>
+        content.path === undefined || content.role !== 'file' ? [] : [[content.path, content]],
+      ),
     );
     for (const { path, digest, sizeBytes: size } of description.files) {
       const content = listed.get(path);

@@ -35,7 +35,7 @@ export interface IndexedReadsOptions {
 }
 
 /** Reads from the index. */
-export interface IndexedReads extends ReadingRegistry {
+export interface IndexedReads extends Omit<ReadingRegistry, 'log'> {
   /** What is kept of the model that has a name now. Throws `model-not-found`, and what is wrong with its log. */
   hotModel(name: ModelName): Promise<HotModel>;
 }

@@ -197,6 +197,8 @@ function writesOf(logs: Registry, own: OwnEvents): Writes {
     deleteVersion: (...args) => own.during(() => logs.deleteVersion(...args)),
     deleteModel: (...args) => own.during(() => logs.deleteModel(...args)),
     rename: (...args) => own.during(() => logs.rename(...args)),
+    // The index has no salts: what lies in the store is read there.
+    log: (...args) => logs.log(...args),
     ...(logs.prepareWrite === undefined ? {} : { prepareWrite: logs.prepareWrite }),
   };
 }

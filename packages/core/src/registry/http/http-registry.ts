@@ -44,7 +44,7 @@ export function createHttpRegistry(client: ServerClient): Registry {
   return { ...reading(asker), ...models(asker), ...versions(asker), ...aliases(asker), ...governance(asker) };
 }
 
-function reading(asker: Asker): Pick<Registry, 'resolve' | 'models' | 'model' | 'version' | 'history'> {
+function reading(asker: Asker): Pick<Registry, 'resolve' | 'models' | 'model' | 'version' | 'history' | 'log'> {
   return {
     async resolve(reference, options = {}) {
       const query = { ref: formatReference(reference) };
@@ -63,6 +63,7 @@ function reading(asker: Asker): Pick<Registry, 'resolve' | 'models' | 'model' | 
       return readVersion(await asker.get({ path: versionPath(reference), name }, options));
     },
     history: (name, options = {}) => asker.pages(`${modelPath(name)}/history`, readHistoryEntry, options, name),
+    log: (name, options = {}) => asker.pages(`${modelPath(name)}/log`, (document) => document, options, name),
   };
 }
 

@@ -1,11 +1,13 @@
 import { isDigest } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
+import type { JsonObject } from '@ingot/core/json';
 import { type ModelName, parseModelName } from '@ingot/core/ref';
 import { historyEntry } from '@ingot/core/registry/history-summary';
+import { readDocuments } from '@ingot/core/registry/log-documents';
 import type { HistoryEntry, ModelSummary, VersionSlim } from '@ingot/core/registry/registry';
 import { slimOf, summariesOf } from '../../index/index-reader.ts';
 import type { Services } from '../../services.ts';
-import { type Page, pageFrom } from './paging.ts';
+import { cursorOf, type Page, pageFrom } from './paging.ts';
 
 /** Where a page begins and how long it may be. */
 export interface PageWanted<Key> {
@@ -92,4 +94,20 @@ export async function historyPage(
   const told =
     proved === undefined ? entries : entries.map((entry) => ({ ...entry, claimed: !proved.has(entry.digest) }));
   return pageFrom(told, limit, { kind: 'history', keyOf: ({ seq }) => seq });
+}
+
+/** Each event is a blob of its own. */
+const MOST_DOCUMENTS = 256;
+
+/** Events of a model as they lie in the store, oldest first, as far as the index has them. */
+export async function logPage(
+  { store: { blobs }, index }: Services,
+  name: ModelName,
+  { after = 0, limit }: PageWanted<number>,
+): Promise<Page<JsonObject>> {
+  const { id, seq } = await index.placeOf(name);
+  const to = Math.min(seq, after + Math.min(limit, MOST_DOCUMENTS));
+  const items: JsonObject[] = [];
+  for await (const document of readDocuments(blobs, `models/${id}`, { from: after + 1, to }, {})) items.push(document);
+  return to < seq ? { items, next: cursorOf('log', to) } : { items };
 }

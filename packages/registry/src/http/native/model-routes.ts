@@ -3,13 +3,13 @@ import { z } from 'zod';
 import type { Services } from '../../services.ts';
 import { actorOf } from './actor.ts';
 import { conditionOf } from './condition.ts';
-import { historyPage, modelPage, modelSummary } from './listing.ts';
+import { historyPage, logPage, modelPage, modelSummary } from './listing.ts';
 import { sayIndexedSeq, saySeq } from './model-seq.ts';
 import type { NativeApp } from './native-api.ts';
 import { numberCursor, pageOf, PageQuery, textCursor } from './paging.ts';
 import { problems, READ_PROBLEMS, WRITE_PROBLEMS } from './problems.ts';
 import { modelTarget } from './request-model.ts';
-import { EnsuredModel, HistoryEntry, Model, ModelChanges, ModelNameText, Reason } from './schemas.ts';
+import { EnsuredModel, HistoryEntry, JsonObjectValue, Model, ModelChanges, ModelNameText, Reason } from './schemas.ts';
 
 const Named = z.object({ name: ModelNameText });
 const Why = z.object({ reason: Reason.optional() });
@@ -100,6 +100,22 @@ function reading(app: NativeApp, services: Services): void {
     },
     async ({ params, query: { limit, cursor } }) =>
       historyPage(services, parseModelName(params.name), { limit, after: numberCursor('history', cursor) }),
+  );
+  app.get(
+    '/models/:name/log',
+    {
+      config: reads,
+      schema: {
+        operationId: 'getLog',
+        tags: ['models'],
+        summary: 'Gives the events of a model as they lie in the store, oldest first: what a copy of the chain needs.',
+        params: Named,
+        querystring: PageQuery,
+        response: { 200: pageOf(JsonObjectValue), ...READ_PROBLEMS },
+      },
+    },
+    async ({ params, query: { limit, cursor } }) =>
+      logPage(services, parseModelName(params.name), { limit, after: numberCursor('log', cursor) }),
   );
 }
 

@@ -34,7 +34,7 @@ export const Moment = z.string().max(40).describe('ISO 8601, UTC.');
 export const Reason = z.string().max(2000).describe('Why, for the history.');
 
 const MAP_MOST = 1000;
-const JsonObjectValue = z
+export const JsonObjectValue = z
   .custom<JsonObject>((value) => isJsonObject(value) && isFinite_(value))
   .meta({
     type: 'object',
@@ -119,6 +119,20 @@ export const Lineage = named(
     ).optional(),
     parents: list(z.string()).optional(),
     source: z.object({ address: z.string(), revision: z.string(), objectVersion: z.string().optional() }).optional(),
+    origins: list(
+      z.object({
+        registry: z.string().max(2000).describe('Address of the registry it came from, without secrets.'),
+        store: z.string().max(200).optional(),
+        model: z.string().max(200),
+        modelId: z.string().max(300),
+        number: z.number().int().min(1),
+        publishedAt: Moment,
+        publishedBy: z.string().max(500),
+        event: DigestText.optional(),
+        history: DigestText.optional().describe('The model’s history there, a content of this version.'),
+        approvals: list(z.object({ purpose: z.string().max(200), by: z.string().max(500), at: Moment })).optional(),
+      }),
+    ).optional(),
   }),
 );
 
