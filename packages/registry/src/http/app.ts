@@ -4,7 +4,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Services } from '../services.ts';
 import { fromFramework, refuseConnection } from './framework-errors.ts';
 import { withoutHiddenNames } from './hidden-names.ts';
-import { parseJsonBody } from './json-body.ts';
+import { parseJsonBody, textOfJson } from './json-body.ts';
 import { createFastLane } from './fast-lane.ts';
 import { KeptReplies, keepReplies } from './kept-replies.ts';
 import { knowPaths } from './known-paths.ts';
@@ -111,8 +111,13 @@ function refuseEncoding(encoding: string | undefined): void {
 
 function takeJson(app: FastifyInstance): void {
   app.removeContentTypeParser(['application/json', 'text/plain']);
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, async (request: FastifyRequest, text: string) => {
-    refuseEncoding(request.headers['content-encoding']);
-    return text === '' ? undefined : parseJsonBody(text);
-  });
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, bytes: Buffer) => {
+      const { 'content-encoding': encoding, 'content-type': type } = request.headers;
+      refuseEncoding(encoding);
+      return bytes.byteLength === 0 ? undefined : parseJsonBody(textOfJson(bytes, type));
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseJsonBody } from './json-body.ts';
+import { parseJsonBody, textOfJson } from './json-body.ts';
 
 describe('a JSON body', () => {
   test('is what JSON.parse makes of it', () => {
@@ -42,5 +42,20 @@ describe('a JSON body', () => {
 
   test('may repeat a key in another object, and a value that is a key elsewhere', () => {
     expect(parseJsonBody('{"a":{"a":"a"},"b":["a","a",{"a":1}]}')).toEqual({ a: { a: 'a' }, b: ['a', 'a', { a: 1 }] });
+  });
+
+  test.each([
+    ['of another charset', Buffer.from('"\u00e4"', 'latin1'), 'application/json; charset=latin1', 'not as latin1'],
+    ['of another charset in quotes', Buffer.from('{}'), 'application/json;charset="UTF-16"', 'not as UTF-16'],
+    ['that says nothing and is no UTF-8', Buffer.from('"\u00e4"', 'latin1'), 'application/json', 'not UTF-8'],
+    ['that ends within a letter', Buffer.from('"\u00e4').subarray(0, 2), undefined, 'not UTF-8'],
+    ['with half of a surrogate pair', Buffer.from([0x22, 0xed, 0xa0, 0xbd, 0x22]), undefined, 'not UTF-8'],
+  ])('%s is refused, not stored with other letters', (_, bytes, type, said) => {
+    expect(() => textOfJson(bytes, type)).toThrow(said);
+  });
+
+  test('is UTF-8, whether it says so or not', () => {
+    for (const type of ['application/json', 'application/json; charset=utf-8', 'application/json; Charset="UTF8"'])
+      expect(textOfJson(Buffer.from('"\u00e4 \u6a21 \ud83d\ude00"'), type)).toBe('"\u00e4 \u6a21 \ud83d\ude00"');
   });
 });

@@ -1,8 +1,22 @@
+import { isUtf8 } from 'node:buffer';
 import { IngotError } from '@ingot/core/errors';
 
 const DEEPEST = 64;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+
+/**
+ * Reads the bytes of a JSON body as a text: what is not UTF-8 would be stored with other letters than were meant.
+ * @param contentType the header, which may name UTF-8 and nothing else.
+ * @throws IngotError `unsupported-media-type` for another `charset`, `invalid-request` for bytes that are no UTF-8.
+ */
+export function textOfJson(bytes: Buffer, contentType: string | undefined): string {
+  const charset = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(contentType ?? '')?.[1];
+  if (charset !== undefined && !/^(?:utf-?8|us-ascii)$/i.test(charset))
+    throw new IngotError('unsupported-media-type', `JSON is taken as UTF-8, not as ${charset.slice(0, 100)}`);
+  if (!isUtf8(bytes)) throw new IngotError('invalid-request', 'the body is no JSON: its bytes are not UTF-8');
+  return bytes.toString('utf8');
+}
 
 /**
  * Parses a JSON body, and refuses what two readers may understand differently or what only costs: keys that stand twice

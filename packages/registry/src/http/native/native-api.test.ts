@@ -205,7 +205,7 @@ describe('the native API', () => {
   });
 
   test('takes JSON and nothing else', async () => {
-    const send = (type: string, payload: string) =>
+    const send = (type: string, payload: string | Buffer) =>
       trial.app.inject({ method: 'POST', url: '/api/v1/models', headers: { 'content-type': type }, payload });
     expect((await send('text/plain', '{"name":"x"}')).statusCode).toBe(415);
     expect((await send('application/x-www-form-urlencoded', 'name=x')).statusCode).toBe(415);
@@ -218,6 +218,8 @@ describe('the native API', () => {
     });
     expect([refused.statusCode, refused.json().detail]).toEqual([415, expect.stringContaining('not as gzip')]);
     expect((await send('application/json', '{"name":"x","name":"y"}')).json().detail).toContain('twice');
+    expect((await send('application/json', Buffer.from('{"name":"ä"}', 'latin1'))).json().detail).toContain('UTF-8');
+    expect((await send('application/json; charset=latin1', '{"name":"x"}')).statusCode).toBe(415);
     expect((await send('application/json', '{"name":"x","extra":1}')).statusCode).toBe(400);
     expect((await send('application/json', '{"name":"x","__proto__":{"admin":true}}')).statusCode).toBe(400);
     expect((await send('application/json', `{"name":"${'x'.repeat(2_000_000)}"}`)).statusCode).toBe(413);
