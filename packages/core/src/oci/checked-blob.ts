@@ -1,5 +1,5 @@
 import { IngotError } from '../errors.ts';
-import { createOciDigester, splitDigest } from './digest.ts';
+import { createOciDigester, type OciDigester, splitDigest } from './digest.ts';
 import type { Descriptor } from './oci-place.ts';
 
 /** What contents are said to be. */
@@ -27,6 +27,17 @@ export async function* checkedBlob(
   if (given < size) throw otherBlob({ digest, size }, `it ends after ${given} of ${size} bytes`, of);
   const found = digester.finish();
   if (found !== digest) throw otherBlob({ digest, size }, `its bytes are ${found}`, of);
+}
+
+/** Passes bytes on and hashes them while they flow. */
+export async function* hashed(
+  bytes: AsyncIterable<Uint8Array>,
+  digester: OciDigester,
+): AsyncGenerator<Uint8Array, void> {
+  for await (const piece of bytes) {
+    digester.update(piece);
+    yield piece;
+  }
 }
 
 /** The error of contents that are not what they are said to be. */

@@ -15,7 +15,8 @@ import { streamBlob } from '../blob/local/stream.ts';
 import { bodyOf } from '../blob/bytes.ts';
 import type { BlobBody } from '../blob/blob-store.ts';
 import { IngotError, systemErrorCode } from '../errors.ts';
-import { type BlobName, checkedBlob } from './checked-blob.ts';
+import { type BlobName, checkedBlob, hashed } from './checked-blob.ts';
+import { createOciDigester } from './digest.ts';
 import { addToIndex, EMPTY_LAYOUT_INDEX, formatLayoutIndex, type LayoutIndex } from './layout-index.ts';
 import { blobPath, type LayoutFile, LayoutReader } from './layout-reader.ts';
 import { inTurn } from './layout-turn.ts';
@@ -86,6 +87,26 @@ export class OciLayout implements OciPlace {
     };
     await this.#writing(path, () => writeFile(join(this.directory, path), path, body, signal));
     return 'created';
+  }
+
+  async newBlob(
+    size: number,
+    openBody: () => AsyncIterable<Uint8Array>,
+    { signal }: OciOptions = {},
+  ): Promise<{ readonly digest: OciDigest; readonly put: BlobPut }> {
+    await this.#prepare();
+    const digester = createOciDigester();
+    const body = { sizeBytes: size, open: () => hashed(openBody(), digester) };
+    const directory = join('blobs', 'sha256');
+    return this.#writing(directory, async () => {
+      const temporary = await writeTemporary(join(this.directory, directory, 'new'), 'a new blob', body, signal);
+      const digest = digester.finish();
+      const path = blobPath(digest);
+      const isThere = (await this.#file(path))?.sizeBytes === size;
+      if (isThere) await rm(temporary, { force: true });
+      else await give(temporary, join(this.directory, path));
+      return { digest, put: isThere ? 'exists' : 'created' };
+    });
   }
 
   async putManifest(manifest: StoredManifest, options: OciOptions & { readonly tag?: string } = {}): Promise<void> {
@@ -186,15 +207,31 @@ export class OciLayout implements OciPlace {
 
 /** Writes a file whole and durable: under another name first. */
 async function writeFile(target: string, key: string, body: BlobBody, signal: AbortSignal | undefined): Promise<void> {
+  await give(await writeTemporary(target, key, body, signal), target);
+}
+
+async function writeTemporary(
+  target: string,
+  key: string,
+  body: BlobBody,
+  signal: AbortSignal | undefined,
+): Promise<string> {
   await FILES.makeDirectory(dirname(target));
   const temporary = `${target}.${randomBytes(6).toString('hex')}.part`;
   const handle = await FILES.create(temporary);
   try {
-    try {
-      await fill(handle, key, body, { signal });
-    } finally {
-      await handle.close();
-    }
+    await fill(handle, key, body, { signal });
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  } finally {
+    await handle.close();
+  }
+  return temporary;
+}
+
+async function give(temporary: string, target: string): Promise<void> {
+  try {
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -4,8 +4,17 @@ import { type ByteStream, broken, openByteStream } from './byte-stream.ts';
 export interface TarItem {
   readonly path: string;
   readonly kind: 'file' | 'folder' | 'link' | 'other';
+  readonly linkKind?: 'symlink' | 'hardlink';
+  /** A character or block device, or a pipe. */
+  readonly isDevice: boolean;
+  /** Where a link leads, as the archive says. */
+  readonly target?: string;
+  /** Permission bits, set-user-id and the like included. */
+  readonly mode: number;
   readonly sizeBytes: number;
   readonly executable: boolean;
+  /** Where a link leads, as it says so. */
+  readonly target?: string;
   /** The bytes of a file; what is not read is stepped over. */
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -20,7 +29,7 @@ const MAX_HEADER_BYTES = 1024 * 1024;
  */
 export async function* readTar(source: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<TarItem> {
   const input = openByteStream(source, what);
-  let long: { path?: string; sizeBytes?: number } = {};
+  let long: LongFields = {};
   for (;;) {
     if (await input.ended()) return;
     const header = await input.take(BLOCK);
@@ -33,18 +42,25 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
       const text = (await input.take(sizeBytes)).toString('utf8');
       await input.take(paddingOf(sizeBytes));
       if (type === 'L') long = { ...long, path: text.replace(/\0.*$/s, '') };
+      if (type === 'K') long = { ...long, target: text.replace(/\0.*$/s, '') };
+      if (type === 'K') long = { ...long, target: text.replace(/\0.*$/s, '') };
       if (type === 'x') long = { ...long, ...readPax(text, what) };
       continue;
     }
     const path = long.path ?? nameOf(header);
+    const kind = kindOf(type);
+    const target = kind === 'link' ? { target: long.target ?? textOf(header, 157, 100) } : {};
     long = {};
     const end = input.position() + sizeBytes;
-    const kind = kindOf(type);
     yield {
       path,
       kind: kind === 'file' && path.endsWith('/') ? 'folder' : kind,
       sizeBytes,
-      executable: (Number.parseInt(header.toString('latin1', 100, 107), 8) & 0o100) !== 0,
+      executable: (mode & 0o100) !== 0,
+      mode,
+      isDevice: '346'.includes(type),
+      ...(kind === 'link' ? { target, linkKind: type === '1' ? 'hardlink' : 'symlink' } : {}),
+      ...target,
       body: input.pieces(sizeBytes),
     };
     for await (const _ of input.pieces(end - input.position())) void _;
@@ -59,10 +75,13 @@ function kindOf(type: string): TarItem['kind'] {
 }
 
 function nameOf(header: Buffer): string {
-  const text = (from: number, length: number): string =>
-    header.toString('utf8', from, from + length).replace(/\0.*$/s, '');
-  const prefix = header.toString('latin1', 257, 262) === 'ustar' && header[263] === 0x30 ? text(345, 155) : '';
-  return prefix === '' ? text(0, 100) : `${prefix}/${text(0, 100)}`;
+  const isUstar = header.toString('latin1', 257, 262) === 'ustar' && header[263] === 0x30;
+  const prefix = isUstar ? textOf(header, 345, 155) : '';
+  return prefix === '' ? textOf(header, 0, 100) : `${prefix}/${textOf(header, 0, 100)}`;
+}
+
+function textOf(header: Buffer, from: number, length: number): string {
+  return header.toString('utf8', from, from + length).replace(/\0.*$/s, '');
 }
 
 function readSize(field: Buffer, what: string): number {
@@ -85,12 +104,21 @@ function checkSum(header: Buffer, what: string): void {
   if (said !== sum) throw broken(what, 'it is not a tar, or it is damaged');
 }
 
+/** What stands in a header before the entry's own, for want of room. */
+interface LongFields {
+  path?: string;
+  target?: string;
+  sizeBytes?: number;
+}
+
 /** `<length> key=value\n` records. */
-function readPax(text: string, what: string): { path?: string; sizeBytes?: number } {
-  const found: { path?: string; sizeBytes?: number } = {};
+function readPax(text: string, what: string): LongFields {
+  const found: LongFields = {};
   for (const record of text.split('\n')) {
     const [, key, value] = /^\d+ ([^=]+)=(.*)$/s.exec(record) ?? [];
     if (key === 'path' && value !== undefined) found.path = value;
+    if (key === 'linkpath' && value !== undefined) found.target = value;
+    if (key === 'linkpath' && value !== undefined) found.target = value;
     if (key === 'size' && value !== undefined) found.sizeBytes = wholeSize(Number(value), what);
     if (key?.startsWith('GNU.sparse.') === true) throw broken(what, 'it holds a file with holes');
   }
