@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -96,20 +96,28 @@ async function pulls(cwd: string, reference: string, env: Record<string, string>
 /** A line that counts what goes to the server. */
 async function counting(port: number): Promise<AsyncDisposable & { readonly port: number; sent(): number }> {
   let sent = 0;
+  const open = new Set<Socket>();
   const server: Server = createServer((socket) => {
     const on = connect(port, '127.0.0.1');
     socket.on('data', (bytes) => {
       sent += bytes.byteLength;
     });
     socket.pipe(on).pipe(socket);
-    for (const end of [socket, on]) end.on('error', () => [socket, on].forEach((other) => void other.destroy()));
+    for (const end of [socket, on]) {
+      open.add(end.once('close', () => open.delete(end)));
+      end.on('error', () => [socket, on].forEach((other) => void other.destroy()));
+    }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   return {
     port: typeof address === 'object' && address !== null ? address.port : 0,
     sent: () => sent,
-    [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(() => resolve())),
+    [Symbol.asyncDispose]: () => {
+      // What waits for a server that was killed is not read any more, does not see that its other side has gone, and stays open.
+      for (const socket of open) socket.destroy();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
   };
 }
 
