@@ -33,6 +33,7 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
   const cache = openCache(settings, context.now);
   try {
     const memoryLimitBytes = settings.number('memory');
+    const drain = settings.number('drain');
     const server = await startModelServer({
       source: createModelSource(store, settings, {
         now: context.now,
@@ -51,6 +52,7 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
       onProgress: context.progress.onProgress,
       signal: context.signal,
       ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
+      ...(drain !== undefined && { drainMs: drain * 1000 }),
     });
     const reporting =
       store.isServer === true ? reportDeployments(server, store.address, { context, log: plan.log }) : undefined;

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { type IncomingMessage, request as httpRequest } from 'node:http';
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { deflateRawSync, deflateSync, gunzipSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -317,6 +317,28 @@ test('closing lets a request in flight end, denies readiness meanwhile, and take
   expect(response.headers.get('connection')).toBe('close');
   expect(await response.json()).toMatchObject({ predictions: [1] });
   await closed;
+});
+
+test('clients that keep their connections lose no request to a server that lingers before it closes', async () => {
+  const other = await serveApp({
+    host: memoryHost([{ name: 'steady', predict: async (request) => ({ outputs: request.inputs }) }]),
+  });
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  const ask = (): Promise<string | undefined> =>
+    new Promise((resolve, reject) => {
+      const sent = httpRequest(`${other.url}/v2/health/live`, { agent }, (reply) =>
+        reply.resume().on('end', () => resolve(reply.headers.connection)),
+      );
+      sent.on('error', reject).end();
+    });
+  expect(await ask()).toBe('keep-alive');
+  const closed = other.app.close({ lingerMs: 200 });
+  const answers = [await ask(), await ask()];
+  expect(answers).toEqual(['close', 'close']);
+  expect((await fetch(`${other.url}/v2/health/ready`)).status).toBe(503);
+  await closed;
+  await expect(ask()).rejects.toThrow('ECONNREFUSED');
+  agent.destroy();
 });
 
 test('closing cuts what does not end in time', async () => {

@@ -41,8 +41,19 @@ export interface App {
   server(): Server;
   /** Counts that a version was loaded, or could not be. */
   loaded(model: string, version: string, result: 'ok' | 'failed', seconds: number): void;
-  /** Stops accepting, denies readiness, lets requests in flight end for up to `drainMs` (default 10 s), then cuts the rest. */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
+  /** Denies readiness, answers on for `lingerMs`, stops accepting, lets requests in flight end, then cuts the rest. */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+/** How an app ends. */
+export interface CloseOptions {
+  /** How long requests in flight may take. Default: 10 s. */
+  readonly drainMs?: number;
+  /**
+   * How long it still answers, with the word that each connection ends: a client that keeps its connection would send its
+   * next request into the closing of it. Default: not at all.
+   */
+  readonly lingerMs?: number;
 }
 
 /**
@@ -80,8 +91,9 @@ export function createApp(options: AppOptions): App {
       listener ??= createListener(handle, context.limits);
       return listener;
     },
-    async close({ drainMs = 10_000 } = {}) {
+    async close({ drainMs = 10_000, lingerMs = 0 } = {}) {
       draining = true;
+      if (listener?.listening === true && lingerMs > 0) await new Promise((resolve) => setTimeout(resolve, lingerMs));
       if (listener !== undefined) await drain(listener, drainMs);
     },
   };

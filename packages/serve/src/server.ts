@@ -77,6 +77,8 @@ export interface ModelServerOptions {
   readonly followIntervalMs?: number;
   /** How long closing waits for running requests. Default 10 s. */
   readonly drainMs?: number;
+  /** How long closing still answers, before it waits. Default 2 s where others than this machine can reach it, else 0. */
+  readonly lingerMs?: number;
   readonly limits?: AppOptions['limits'];
   /** The server's own version, as `/v2` tells it. */
   readonly version?: string;
@@ -103,6 +105,7 @@ export interface ModelServer {
  */
 export async function startModelServer(options: ModelServerOptions): Promise<ModelServer> {
   const { drainMs = 10_000, host = '127.0.0.1', port = 8080 } = options;
+  const { lingerMs = isLoopback(host) ? 0 : LINGER_MS } = options;
   const slots = modelSlots(options, drainMs, (...outcome) => app.loaded(...outcome));
   const { limits, version, log, clock = systemClock } = options;
   const app = createApp({
@@ -112,8 +115,8 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     ...(limits && { limits }),
     ...(version !== undefined && { version }),
   });
-  const close = async (): Promise<void> => {
-    await app.close({ drainMs });
+  const closeAfter = async (stillMs: number): Promise<void> => {
+    await app.close({ drainMs, lingerMs: stillMs });
     await slots[Symbol.asyncDispose]();
   };
   const { signal } = options;
@@ -124,11 +127,17 @@ export async function startModelServer(options: ModelServerOptions): Promise<Mod
     if (signal?.aborted) throw new IngotError('interrupted', 'starting was interrupted');
     await slots.start();
     signal?.removeEventListener('abort', giveUp);
-    return { url, host: slots, close };
+    return { url, host: slots, close: () => closeAfter(lingerMs) };
   } catch (error) {
-    await close();
+    await closeAfter(0);
     throw error;
   }
+}
+
+const LINGER_MS = 2000;
+
+function isLoopback(host: string): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|::1)$/i.test(host);
 }
 
 function modelSlots(options: ModelServerOptions, drainMs: number, onLoaded: App['loaded']): ModelSlots {

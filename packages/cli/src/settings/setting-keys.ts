@@ -84,6 +84,10 @@ export const SETTINGS = {
   },
   report: { kind: ['yes', 'no'], about: 'whether `serve` tells its registry server what it answers with' },
   timeout: { kind: 'seconds', about: 'longest time for one prediction' },
+  drain: {
+    kind: 'seconds',
+    about: 'longest wait of `serve` for running requests when it is told to stop (default: 10)',
+  },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
   share: { kind: ['auto', 'yes', 'no'], about: 'whether the directory of the store is a network share' },
   shared: { kind: ['auto', 'private', 'group'], about: 'who may use what is written to a directory' },
