@@ -1,0 +1,30 @@
+import type { Deployment } from './deployment.ts';
+import { SERVE_PORT, STOPPING } from './deployment.ts';
+
+/** Where the servers of a container write what they download. */
+export const CACHE_DIRECTORY = '/var/cache/ingot';
+
+/**
+ * The variables that a model server of a deployment starts with, in the order of their names; none is a secret. An image
+ * with the model baked in says itself what it serves and from where.
+ */
+export function serverSettings({ delivery }: Pick<Deployment, 'delivery'>): Readonly<Record<string, string>> {
+  const settings: Record<string, string> = {
+    INGOT_HOST: '0.0.0.0',
+    INGOT_PORT: String(SERVE_PORT),
+    INGOT_DRAIN: String(STOPPING.drainSeconds),
+    INGOT_LOG: 'json',
+  };
+  if (delivery.kind === 'download') {
+    settings.INGOT_CACHE = CACHE_DIRECTORY;
+    settings.INGOT_CACHE_SIZE = '16GB';
+    settings.INGOT_MODELS = delivery.models;
+    settings.INGOT_REGISTRY = delivery.registry;
+  }
+  if (delivery.kind === 'image') {
+    settings.INGOT_CACHE = CACHE_DIRECTORY;
+    settings.INGOT_CACHE_SIZE = '16GB';
+    settings.INGOT_MODELS = `/models/${delivery.directory}`;
+  }
+  return Object.fromEntries(Object.entries(settings).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
