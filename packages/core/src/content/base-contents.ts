@@ -1,5 +1,5 @@
 import type { Digest } from '../digest.ts';
-import type { ContentOptions, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
+import type { ContentBody, ContentOptions, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
 import { orLost } from './page-stream.ts';
 import { type Piece, parsePage, parsePagePacks } from './recipe.ts';
 import type { PageSlice, RecipeReader } from './recipe-reader.ts';
@@ -72,6 +72,19 @@ export class BaseContents {
       return { content, parts: slices.map((slice) => this.#partOf(slice)) };
     }
     return undefined;
+  }
+
+  /** Makes a content of others, one after another; undefined when one of them is not found. */
+  join(
+    { role, path, sizeBytes, joined = [] }: Pick<ContentBody, 'role' | 'path' | 'sizeBytes' | 'joined'>,
+    digest: Digest,
+    absent: ReadonlySet<string>,
+  ): StoredContent | undefined {
+    const found = joined.flatMap((part) => this.find(part, absent) ?? []);
+    if (found.length < joined.length) return undefined;
+    const chunks = found.reduce((sum, { content }) => sum + content.chunks, 0);
+    const content = { role, ...(path !== undefined && { path }), digest, sizeBytes, chunks };
+    return { content, parts: found.flatMap(({ parts }) => parts) };
   }
 
   /** Says whether some version has a content of this size as one piece longer than pieces are now, as old releases wrote them. */

@@ -59,6 +59,7 @@ interface Taken {
   readonly body: ContentBody;
   readonly options: ContentOptions;
   digest?: Digest;
+  sizeBytes?: number;
 }
 
 /** One pass over all contents; a second one is needed when a collection took what the first relied on. */
@@ -105,7 +106,7 @@ export class BlobUpload implements Upload {
     return await this.#noting(async () => {
       const result = await (await this.#round)?.ingest.put(content, options);
       if (result === undefined) throw new IngotError('usage', 'the upload is over');
-      taken.digest = result.digest;
+      [taken.digest, taken.sizeBytes] = [result.digest, result.sizeBytes];
       return result;
     });
   }
@@ -241,7 +242,8 @@ export class BlobUpload implements Upload {
     });
     const find = (body: ContentBody): StoredContent | undefined => {
       const named = namedDigest(body);
-      return named === undefined ? undefined : base?.find(named, this.#absent);
+      if (named === undefined || base === undefined) return undefined;
+      return body.joined === undefined ? base.find(named, this.#absent) : base.join(body, named, this.#absent);
     };
     const hashesFirst = ({ sizeBytes }: ContentBody): boolean =>
       sizeBytes > parameters.maxBytes && base?.hasLongPiece(sizeBytes) === true;
@@ -320,7 +322,7 @@ export class BlobUpload implements Upload {
   }
 
   async #noteSealed(recipe: RecipeRef): Promise<SealedUpload> {
-    const totalBytes = this.#taken.reduce((sum, { body }) => sum + body.sizeBytes, 0);
+    const totalBytes = this.#taken.reduce((sum, { body, sizeBytes }) => sum + (sizeBytes ?? body.sizeBytes), 0);
     const { newBytes, newChunks, chunks } = this.#counts;
     this.#sealed = {
       recipe,
@@ -348,7 +350,8 @@ export class BlobUpload implements Upload {
 /** Whether a content need not be read, as far as recipes tell. */
 function isKnown(body: ContentBody, base: BaseContents): boolean {
   const named = namedDigest(body);
-  return body.onBytes === undefined && named !== undefined && base.has(named);
+  if (body.onBytes !== undefined || named === undefined) return false;
+  return (body.joined ?? [named]).every((digest) => base.has(digest));
 }
 
 function namedDigest({ digest, remembered }: ContentBody): Digest | undefined {

@@ -114,7 +114,8 @@ export class Ingest implements AsyncDisposable {
     const stored = await this.#stored(job.body);
     if (stored !== undefined) return this.#addStored(job, stored);
     if (this.#cutBytes(body) > 0) await this.#context.fillIndex();
-    if (body.readNow !== undefined && body.sizeBytes <= SMALL_BYTES) return await this.#readSmall(job);
+    if (body.readNow !== undefined && body.openEnded !== true && body.sizeBytes <= SMALL_BYTES)
+      return await this.#readSmall(job);
     if (this.#threads === 'not yet' && this.#waitingBytes >= THREADS_BYTES) await this.#startThreads();
     await this.#read(job);
   }
@@ -150,11 +151,11 @@ export class Ingest implements AsyncDisposable {
         if (this.#filled === BLOCK_BYTES) await this.#submitAndWait(job);
         const block = await this.#currentBlock();
         const room = block.bytes.subarray(this.#filled);
-        const count = body.sizeBytes === 0 ? 0 : await source.read(room);
+        const count = await source.read(room);
         if (this.#failure !== undefined) return;
-        this.#addSegment(job, room.subarray(0, count), done === 0, done + count === body.sizeBytes);
+        this.#addSegment(job, room.subarray(0, count), done === 0, source.ended);
         done += count;
-      } while (done < body.sizeBytes);
+      } while (!source.ended);
     } catch (error) {
       await source.close().catch(() => {});
       throw error;
@@ -235,9 +236,10 @@ const NO_BLOCK: Block = { bytes: new Uint8Array(0), offset: 0, hold: () => {}, r
 
 /** How much of a content has to be cut and hashed as a whole. */
 export function cutBytes(body: ContentBody, { minBytes }: ChunkerParameters): number {
+  if (body.openEnded === true) return Math.max(body.sizeBytes, minBytes + 1);
   return isWhole(body) || body.sizeBytes <= minBytes ? 0 : body.sizeBytes;
 }
 
-function isWhole({ role, sizeBytes }: ContentBody): boolean {
-  return role !== 'file' && sizeBytes <= WHOLE_BYTES;
+function isWhole({ role, sizeBytes, openEnded }: ContentBody): boolean {
+  return role !== 'file' && openEnded !== true && sizeBytes <= WHOLE_BYTES;
 }

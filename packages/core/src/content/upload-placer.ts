@@ -245,11 +245,12 @@ export class Placer {
 
   #digestOf({ job, stored }: JobSegment, pieces: readonly FoundPiece[], digest: Digest | undefined): Digest {
     if (stored !== undefined) return stored.content.digest;
-    return job.body.sizeBytes === 0 ? EMPTY : (digest ?? pieces.at(-1)?.digest ?? EMPTY);
+    return job.body.sizeBytes === 0 && job.body.openEnded !== true ? EMPTY : (digest ?? pieces.at(-1)?.digest ?? EMPTY);
   }
 
-  #finishJob({ body, chunks, newBytes, storedBytes, resolve }: Job, digest: Digest): void {
-    const { role, path, sizeBytes } = body;
+  #finishJob({ body, chunks, doneBytes, newBytes, storedBytes, resolve }: Job, digest: Digest): void {
+    const { role, path } = body;
+    const sizeBytes = body.openEnded === true ? doneBytes : body.sizeBytes;
     if (body.digest !== undefined && body.digest !== digest)
       throw sourceChanged(body, 'its bytes are others than before');
     this.#context.recipe.content({ role, ...(path === undefined ? {} : { path }), digest, sizeBytes, chunks });

@@ -18,15 +18,25 @@ export function sourceChanged(content: ContentBody, how: string, cause?: unknown
   });
 }
 
+/** A content that is being read, and whether all of it has been. */
+export interface OpenSource extends BlockReader {
+  readonly ended: boolean;
+}
+
 /**
  * Opens a content for reading into blocks, and sees to it that it gives as many bytes as it said.
  * @throws IngotError `source-changed`.
  */
-export async function openSource(content: ContentBody): Promise<BlockReader> {
+export async function openSource(content: ContentBody): Promise<OpenSource> {
+  if (content.openEnded === true) return openEnded(content);
   const reader = await opened(content);
   let done = 0;
   return {
+    get ended() {
+      return done === content.sizeBytes;
+    },
     read: async (into) => {
+      if (content.sizeBytes === 0) return 0;
       const count = await reader.read(into.subarray(0, content.sizeBytes - done));
       done += count;
       if (count === 0) throw sourceChanged(content, `it has ${done} of the ${content.sizeBytes} bytes it had`);
@@ -62,6 +72,36 @@ async function opened(content: ContentBody): Promise<BlockReader> {
   } catch (error) {
     throw gone(content, error);
   }
+}
+
+/** Reads one piece ahead: only whoever has seen the end knows which bytes were the last. */
+function openEnded(content: ContentBody): OpenSource {
+  const stream = content.open()[Symbol.asyncIterator]();
+  let rest: Uint8Array = new Uint8Array(0);
+  let ended = false;
+  const advance = async (): Promise<void> => {
+    while (rest.byteLength === 0 && !ended) {
+      const next = await stream.next();
+      if (next.done === true) ended = true;
+      else rest = next.value;
+    }
+  };
+  return {
+    get ended() {
+      return ended && rest.byteLength === 0;
+    },
+    read: async (into) => {
+      await advance();
+      const taken = rest.subarray(0, into.byteLength);
+      into.set(taken);
+      rest = rest.subarray(taken.byteLength);
+      await advance();
+      return taken.byteLength;
+    },
+    close: async () => {
+      await stream.return?.();
+    },
+  };
 }
 
 function copying(content: ContentBody): BlockReader {

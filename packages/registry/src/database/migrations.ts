@@ -11,6 +11,8 @@ import { IDEMPOTENCY_STEPS } from '../idempotency/migrations.ts';
 import { GOVERNANCE_STEPS } from '../governance/migrations.ts';
 import { AUDIT_STEPS } from '../audit/migrations.ts';
 import { ARTIFACT_STEPS } from '../artifacts/migrations.ts';
+import { OCI_BLOB_STEPS } from '../oci/blob-migrations.ts';
+import { OCI_MANIFEST_STEPS } from '../oci/manifest-migrations.ts';
 import type { MigrationSteps } from './migration-steps.ts';
 
 /** Steps of the index. */
@@ -25,6 +27,8 @@ export const OWN_MIGRATIONS: MigrationSteps = {
   ...DEPLOYMENT_STEPS,
   ...GOVERNANCE_STEPS,
   ...IDEMPOTENCY_STEPS,
+  ...OCI_BLOB_STEPS,
+  ...OCI_MANIFEST_STEPS,
   ...TRACKING_STEPS,
   ...WEBHOOK_STEPS,
 };

@@ -5,6 +5,8 @@ import type { ContentTables } from '../contents/tables.ts';
 import type { DeploymentTables } from '../deployments/tables.ts';
 import type { GovernanceTables } from '../governance/tables.ts';
 import type { IdempotencyTables } from '../idempotency/tables.ts';
+import type { OciBlobTables } from '../oci/blob-tables.ts';
+import type { OciManifestTables } from '../oci/manifest-tables.ts';
 import type { TrackingTables } from '../tracking/tables.ts';
 import type { WebhookTables } from '../webhooks/tables.ts';
 
@@ -16,5 +18,7 @@ export type OwnTables = AccessTables &
   DeploymentTables &
   GovernanceTables &
   IdempotencyTables &
+  OciBlobTables &
+  OciManifestTables &
   TrackingTables &
   WebhookTables;
