@@ -7,14 +7,10 @@ export interface TarItem {
   readonly linkKind?: 'symlink' | 'hardlink';
   /** A character or block device, or a pipe. */
   readonly isDevice: boolean;
-  /** Where a link leads, as the archive says. */
-  readonly target?: string;
   /** Permission bits, set-user-id and the like included. */
   readonly mode: number;
   readonly sizeBytes: number;
   readonly executable: boolean;
-  /** Where a link leads, as it says so. */
-  readonly target?: string;
   /** The bytes of a file; what is not read is stepped over. */
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -43,13 +39,13 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
       await input.take(paddingOf(sizeBytes));
       if (type === 'L') long = { ...long, path: text.replace(/\0.*$/s, '') };
       if (type === 'K') long = { ...long, target: text.replace(/\0.*$/s, '') };
-      if (type === 'K') long = { ...long, target: text.replace(/\0.*$/s, '') };
       if (type === 'x') long = { ...long, ...readPax(text, what) };
       continue;
     }
     const path = long.path ?? nameOf(header);
     const kind = kindOf(type);
-    const target = kind === 'link' ? { target: long.target ?? textOf(header, 157, 100) } : {};
+    const mode = Number.parseInt(header.toString('latin1', 100, 107), 8) || 0;
+    const target = long.target ?? textOf(header, 157, 100);
     long = {};
     const end = input.position() + sizeBytes;
     yield {
@@ -60,12 +56,15 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
       mode,
       isDevice: '346'.includes(type),
       ...(kind === 'link' ? { target, linkKind: type === '1' ? 'hardlink' : 'symlink' } : {}),
-      ...target,
       body: input.pieces(sizeBytes),
     };
     for await (const _ of input.pieces(end - input.position())) void _;
     await input.take(paddingOf(sizeBytes));
   }
+}
+
+function linkOf(type: string, target: string): Pick<TarItem, 'target' | 'linkKind'> {
+  return { target, linkKind: type === '1' ? 'hardlink' : 'symlink' };
 }
 
 function kindOf(type: string): TarItem['kind'] {
