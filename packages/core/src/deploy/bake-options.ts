@@ -17,8 +17,8 @@ export interface BakeOptions {
   readonly cache: string;
   /** ISO 8601, written as the time of creation. Default: 1970-01-01T00:00:00Z. */
   readonly created?: string;
-  /** Another repository of the place that lends layers: the base's, or that of an earlier image. */
-  readonly lenders?: readonly string[];
+  /** The repository of a registry that `to` is: `ghcr.io/team/churn`. Others of that registry lend layers that they have. */
+  readonly repository?: string;
   readonly onProgress?: OnProgress;
   readonly signal?: AbortSignal;
 }

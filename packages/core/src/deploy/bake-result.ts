@@ -4,6 +4,7 @@ import type { OciDigest, Platform } from '../oci/oci-place.ts';
 export interface BakedLayer {
   readonly name: 'base' | 'environment' | 'server' | 'model';
   readonly title?: string;
+  readonly mediaType: string;
   readonly digest: OciDigest;
   /** Digest of the uncompressed tar. */
   readonly diffId: OciDigest;

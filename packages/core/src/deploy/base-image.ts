@@ -1,3 +1,4 @@
+import type { JsonObject } from '../json.ts';
 import type { Descriptor, OciDigest, OciOptions, Platform } from '../oci/oci-place.ts';
 
 /** What a base image says of how it runs; image-spec, config.md. */
@@ -41,6 +42,10 @@ export interface BaseImage {
   /** Its layers from the bottom up, passed on untouched, with the digests of their tars. */
   readonly layers: readonly { readonly descriptor: Descriptor; readonly diffId: OciDigest }[];
   readonly config: BaseConfig;
+  /** All that its config says. */
+  readonly configJson: JsonObject;
+  /** The repository of a registry that it is read from: `ghcr.io/team/base`; its layers are lent within the registry. */
+  readonly repository?: string;
   /**
    * Looks through its layers once; what was found is remembered in the cache.
    * @throws IngotError `invalid-package` when a layer is not a tar that may be unpacked, `integrity`, `unavailable`.
