@@ -20,6 +20,7 @@ import { isFitting } from './fitting-interpreter.ts';
 import { findInstaller, type Installer, type InstallerOptions } from './installer.ts';
 import { type Interpreter, minorOf } from './interpreter.ts';
 import { keepPinnedHashes } from './pinned-hashes.ts';
+import { environmentKey, readPrebuilt } from './prebuilt.ts';
 import { recordedLock } from './recorded-lock.ts';
 import { rememberedInterpreter } from './remembered-interpreter.ts';
 import { checkNamed, readRequirements } from './requirements.ts';
@@ -112,6 +113,8 @@ export async function findEnvironment(
       signal: call.signal,
     });
   const isBare = readRequirements(model.requirements).length === 0;
+  const prebuilt = mode === 'auto' && !isBare ? readPrebuilt(startedFrom) : undefined;
+  if (prebuilt?.key === environmentKey(model)) return { ...prebuilt, checked };
   if (mode === 'auto' && (options.takeFitting || isBare)) {
     const active = await fitting(model, find, options);
     if (active !== undefined) return { ...active, checked };

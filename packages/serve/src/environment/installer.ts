@@ -25,6 +25,8 @@ export interface InstallerOptions {
 /** Resolves and installs. */
 export interface Installer {
   readonly name: 'uv' | 'pip';
+  /** How it is called. */
+  readonly command: CommandPrefix;
   /** Writes the lock of a requirements file. `workingDirectory` is what relative paths are relative to. */
   lock(requirementsFile: string, lockFile: string, workingDirectory: string): Promise<void>;
   /** Makes a virtual environment with exactly what the lock says. */

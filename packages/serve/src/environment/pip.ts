@@ -19,6 +19,7 @@ export function pipInstaller(found: CommandPrefix, options: InstallerOptions): I
   const wheels = allowSource ? [] : ['--only-binary', ':all:'];
   return {
     name: 'pip',
+    command: found,
     async lock(requirementsFile, lockFile, workingDirectory) {
       const args = ['install', '--quiet', '--dry-run', '--ignore-installed', '--report', '-', ...wheels];
       const { stdout } = await install(pip, [...args, '-r', requirementsFile], options, workingDirectory);
@@ -72,7 +73,8 @@ async function withoutPip(options: InstallerOptions): Promise<IngotError> {
   });
 }
 
-function lockOf(report: string): string {
+/** The lock that a report of `pip install --report` stands for. */
+export function lockOf(report: string): string {
   const parsed: unknown = JSON.parse(report);
   const entries = isJsonObject(parsed) && Array.isArray(parsed.install) ? parsed.install : [];
   return `${entries.map(lockLine).sort().join('\n')}\n`;

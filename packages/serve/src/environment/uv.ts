@@ -10,6 +10,7 @@ export function uvInstaller(uv: CommandPrefix, given: InstallerOptions): Install
   const hashes = allowSource ? [] : ['--generate-hashes'];
   return {
     name: 'uv',
+    command: uv,
     async lock(requirementsFile, lockFile, workingDirectory) {
       const args = ['pip', 'compile', ...isolated, '--quiet', '--no-header', '--python', interpreter.path];
       const output = [...hashes, ...wheels, '--output-file', lockFile, requirementsFile];
@@ -30,7 +31,7 @@ export function uvInstaller(uv: CommandPrefix, given: InstallerOptions): Install
 }
 
 /** uv does not read pip's variables; what a machine sets for pip (an index, a certificate) is meant for it as well. */
-function withPipSettings(environment: InstallerOptions['environment']): InstallerOptions['environment'] {
+export function withPipSettings(environment: InstallerOptions['environment']): InstallerOptions['environment'] {
   return {
     ...environment,
     UV_DEFAULT_INDEX: environment.UV_DEFAULT_INDEX ?? environment.UV_INDEX_URL ?? environment.PIP_INDEX_URL,
