@@ -1,0 +1,19 @@
+import { IMAGE_PLACES } from './image-places.ts';
+
+/**
+ * The health check of an image, in which there may be neither curl nor a shell: asks the server of this container whether
+ * it is ready, and ends with 0 or 1. The server's port is that of `INGOT_PORT`.
+ */
+export const HEALTH_CHECK_PROGRAM = `#!/${IMAGE_PLACES.programs}/node
+const http = require('node:http');
+const port = Number(process.env.INGOT_PORT || 8080);
+const options = { host: '127.0.0.1', port, path: process.argv[2] || '/v2/health/ready', timeout: 5000 };
+const end = (status, why) => {
+  if (why) process.stderr.write(why + '\\n');
+  process.exit(status);
+};
+http
+  .get(options, ({ statusCode }) => (statusCode === 200 ? end(0) : end(1, 'answered ' + statusCode)))
+  .on('timeout', () => end(1, 'no answer within 5 s'))
+  .on('error', (error) => end(1, error.message));
+`;
