@@ -2,15 +2,16 @@ import { tmpdir } from 'node:os';
 import type { Log } from '@ingot/serve/log';
 import type { ModelServer } from '@ingot/serve/server';
 import { startModelServer } from '@ingot/serve/server';
+import { expandBaked } from './baked-models.ts';
 import type { Context } from './context.ts';
-import { createModelSource } from './model-source.ts';
-import { assembleStore } from './open.ts';
 import { openCache } from './open-cache.ts';
 import { environmentKeeper, environmentSettings } from './package-environment.ts';
 import { reportDeployments } from './report-deployments.ts';
+import { openServingSource } from './serving-source.ts';
 import type { Settings } from './settings/settings.ts';
 import { toolVersion } from './tool-version.ts';
 import { workerDirectory } from './worker-directory.ts';
+import { writableDirectory } from './writable-directory.ts';
 
 /** What a model server is started with, besides the settings. */
 export interface ServerPlan {
@@ -29,20 +30,15 @@ export interface RunningServer extends AsyncDisposable {
 /** Starts a model server over the store and the cache that the settings name. */
 export async function startServer(plan: ServerPlan, context: Context): Promise<RunningServer> {
   const { settings } = context;
-  const store = await assembleStore(settings, { now: context.now, onWarning: (message) => plan.log('warn', message) });
   const cache = openCache(settings, context.now);
+  const sources = await expandBaked(plan.sources, context.cwd);
+  const opened = await openServingSource(sources, { cache, log: plan.log }, context);
   try {
     const memoryLimitBytes = settings.number('memory');
     const drain = settings.number('drain');
     const server = await startModelServer({
-      source: createModelSource(store, settings, {
-        now: context.now,
-        cwd: context.cwd,
-        cache,
-        onProgress: context.progress.onProgress,
-        onWarning: (message) => plan.log('warn', message),
-      }),
-      sources: plan.sources,
+      source: opened.source,
+      sources,
       host: plan.host,
       port: plan.port,
       load: plan.load,
@@ -54,18 +50,19 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
       ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
       ...(drain !== undefined && { drainMs: drain * 1000 }),
     });
+    const { registry } = opened;
     const reporting =
-      store.isServer === true ? reportDeployments(server, store.address, { context, log: plan.log }) : undefined;
+      registry === undefined ? undefined : reportDeployments(server, registry, { context, log: plan.log });
     const end = async (): Promise<void> => {
       await reporting?.[Symbol.asyncDispose]();
       await server.close();
       await cache[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
+      await opened[Symbol.asyncDispose]();
     };
     return { server, [Symbol.asyncDispose]: end };
   } catch (error) {
     await cache[Symbol.asyncDispose]();
-    await store[Symbol.asyncDispose]();
+    await opened[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -81,7 +78,7 @@ function pythonOptions(settings: Settings, environment: Context['env']): PythonO
     ...environments,
     workerDirectory: workerDirectory(),
     environmentsDirectory: cacheDirectory,
-    temporaryDirectory: tmpdir(),
+    temporaryDirectory: writableDirectory(tmpdir()),
     env: environmentMode(settings.text('env')),
     ...(workers !== undefined && { workers }),
     ...(spareWorkers !== undefined && { spareWorkers }),

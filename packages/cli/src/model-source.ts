@@ -7,6 +7,7 @@ import type { ResolvedVersion, VersionResolver } from '@ingot/core/registry/regi
 import type { ModelSource, ResolvedModel } from '@ingot/core/serving/runtime';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
 import { SourceFollower } from '@ingot/core/source-follow';
+import { bakedModels, isBakedSource } from './baked-models.ts';
 import { openCache } from './open-cache.ts';
 import { openResolver } from './open-resolver.ts';
 import type { OpenedStore } from './open.ts';
@@ -44,7 +45,11 @@ export function createModelSource(
   const cache = options.cache ?? openCache(settings, options.now);
   const registry = registrySource(store, settings, cache, options);
   const plain = plainSource(settings, cache, options);
-  const of = (source: string): CachedModelSource => (isPlainAddress(source) ? plain : registry);
+  const baked = bakedModels();
+  const of = (source: string): CachedModelSource => {
+    if (isBakedSource(source)) return baked;
+    return isPlainAddress(source) ? plain : registry;
+  };
   const fetchPackage = (model: ResolvedModel, call?: FetchOptions) => of(model.source).fetchPackage(model, call);
   return {
     resolve: (source, call) => of(source).resolve(source, call),

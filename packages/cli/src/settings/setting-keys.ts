@@ -4,6 +4,7 @@ export type SettingKind =
   | 'address'
   | 'path'
   | 'list'
+  | 'sources'
   | 'number'
   | 'count'
   | 'port'
@@ -23,7 +24,7 @@ export interface SettingSpec {
 /** Every setting of this release. */
 export const SETTINGS = {
   registry: { kind: 'address', about: 'where models live' },
-  models: { kind: 'list', about: 'what `serve` serves when no source is given' },
+  models: { kind: 'sources', about: 'what `serve` serves when no source is given: with commas or spaces between' },
   cache: { kind: 'path', about: 'directory of downloaded packages and environments' },
   'cache-size': { kind: 'bytes', about: 'what the cache may hold before the least used goes (default: 20GB)' },
   actor: { kind: 'text', about: 'who is named in the history' },

@@ -94,7 +94,7 @@ export function createSettings(
       ),
     list: (key) =>
       (value(key)?.text ?? '')
-        .split(',')
+        .split(SETTINGS[key].kind === 'sources' ? /[,\s]/ : ',')
         .map((item) => item.trim())
         .filter((item) => item !== ''),
     isOn: (key) => read(key, parseSwitch, 'true or false') ?? false,
