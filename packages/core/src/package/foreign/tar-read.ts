@@ -7,6 +7,8 @@ export interface TarItem {
   readonly linkKind?: 'symlink' | 'hardlink';
   /** A character or block device, or a pipe. */
   readonly isDevice: boolean;
+  /** Where a link leads, as the archive says. */
+  readonly target?: string;
   /** Permission bits, set-user-id and the like included. */
   readonly mode: number;
   readonly sizeBytes: number;
@@ -55,16 +57,12 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
       executable: (mode & 0o100) !== 0,
       mode,
       isDevice: '346'.includes(type),
-      ...(kind === 'link' ? { target, linkKind: type === '1' ? 'hardlink' : 'symlink' } : {}),
+      ...(kind === 'link' ? linkOf(type, target) : {}),
       body: input.pieces(sizeBytes),
     };
     for await (const _ of input.pieces(end - input.position())) void _;
     await input.take(paddingOf(sizeBytes));
   }
-}
-
-function linkOf(type: string, target: string): Pick<TarItem, 'target' | 'linkKind'> {
-  return { target, linkKind: type === '1' ? 'hardlink' : 'symlink' };
 }
 
 function kindOf(type: string): TarItem['kind'] {
