@@ -1,7 +1,6 @@
 import type { BlobBody } from '../blob-store.ts';
 import { checkBodySize } from '../bytes.ts';
 import { stopIfInterrupted } from '../interrupt.ts';
-import type { LocalFile } from './file-system.ts';
 
 const SMALL_BYTES = 128 * 1024;
 const BUFFER_BYTES = 1024 * 1024;
@@ -11,13 +10,19 @@ export class BodyFailure extends Error {
   override readonly name = 'BodyFailure';
 }
 
+/** What a body is written into. */
+export interface Fillable {
+  write(bytes: Uint8Array, offset: number, length: number): Promise<{ readonly bytesWritten: number }>;
+  sync(): Promise<void>;
+}
+
 /**
  * Writes a body into an open file and, unless it is `expendable`, flushes it. One write is under way while the next piece is made; small pieces
  * are gathered first.
  * @throws IngotError `integrity` when the body gives another number of bytes than it said; {@link BodyFailure} when the body itself fails.
  */
 export async function fill(
-  handle: LocalFile,
+  handle: Fillable,
   key: string,
   body: BlobBody,
   { signal, expendable = false }: { readonly signal: AbortSignal | undefined; readonly expendable?: boolean },
@@ -49,7 +54,7 @@ export async function* own(body: BlobBody): AsyncIterable<Uint8Array> {
   }
 }
 
-async function writeFully(handle: LocalFile, piece: Uint8Array): Promise<void> {
+async function writeFully(handle: Fillable, piece: Uint8Array): Promise<void> {
   for (let done = 0; done < piece.byteLength; ) {
     done += (await handle.write(piece, done, piece.byteLength - done)).bytesWritten;
   }
