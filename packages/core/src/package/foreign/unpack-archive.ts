@@ -71,7 +71,41 @@ export async function unpackArchive(
     for (const item of await readZip(path, what)) await keeper.take(item, item.open(), signal);
     return keeper;
   }
-  const raw = createReadStream(path);
+  await takeTar(createReadStream(path), kind, keeper, signal);
+  return keeper;
+}
+
+/**
+ * Unpacks a tar, or a tar.gz, that comes as a stream, into a directory; as {@link unpackArchive}. Files that are there
+ * already are never written over.
+ * @param options `packedBytes`: how many bytes come; how far they may grow follows from it.
+ * @throws IngotError as {@link unpackArchive}, and as reading the stream does.
+ */
+export async function unpackTarStream(
+  source: AsyncIterable<Uint8Array>,
+  directory: string,
+  options: {
+    readonly what: string;
+    readonly packing: 'gzip' | 'none';
+    readonly packedBytes: number;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<UnpackedArchive> {
+  const { what, packing, packedBytes, signal } = options;
+  const sizeBytes = packedBytes * (packing === 'gzip' ? MAX_GROWTH : 1) + SPARE_BYTES;
+  const keeper = new Keeper(directory, what, { files: MAX_FILES, sizeBytes });
+  const raw = Readable.from(source, { objectMode: false });
+  await takeTar(raw, packing === 'gzip' ? 'gzip' : 'tar', keeper, signal);
+  return keeper;
+}
+
+async function takeTar(
+  raw: Readable,
+  kind: 'gzip' | 'xz' | 'tar',
+  keeper: Keeper,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const { what } = keeper;
   const tar = bounded(unpacked(raw, kind, what), keeper.mostTarBytes, what);
   try {
     for await (const item of readTar(tar, what)) await keeper.take(item, item.body, signal);
@@ -83,7 +117,6 @@ export async function unpackArchive(
     await tar.return(undefined);
     raw.destroy();
   }
-  return keeper;
 }
 
 function unpacked(raw: Readable, kind: 'gzip' | 'xz' | 'tar', what: string): AsyncIterable<Uint8Array> {
@@ -118,12 +151,12 @@ class Keeper implements UnpackedArchive {
   readonly #folders = new Set<string>(['.']);
   sizeBytes = 0;
   readonly #directory: string;
-  readonly #what: string;
+  readonly what: string;
   readonly #limits: Required<ArchiveLimits>;
 
   constructor(directory: string, what: string, limits: Required<ArchiveLimits>) {
     this.#directory = directory;
-    this.#what = what;
+    this.what = what;
     this.#limits = limits;
   }
 
@@ -133,14 +166,14 @@ class Keeper implements UnpackedArchive {
   }
 
   async take(item: Item, body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true) throw new IngotError('interrupted', `unpacking ${this.#what} was interrupted`);
+    if (signal?.aborted === true) throw new IngotError('interrupted', `unpacking ${this.what} was interrupted`);
     const path = item.path.replace(/^(?:\.\/)+/, '').replace(/\/+$/, '');
     if (item.kind === 'folder' || path === '' || path === '.') return;
-    if (item.kind !== 'file') throw broken(this.#what, `${path} in it is a link or a device`);
+    if (item.kind !== 'file') throw broken(this.what, `${path} in it is a link or a device`);
     const unsafe = whyUnsafePath(path);
-    if (unsafe !== undefined) throw broken(this.#what, `the path "${path.slice(0, 80)}" cannot be used: ${unsafe}`);
+    if (unsafe !== undefined) throw broken(this.what, `the path "${path.slice(0, 80)}" cannot be used: ${unsafe}`);
     this.#count(item.sizeBytes);
-    if (this.#seen.has(path)) throw broken(this.#what, `it holds ${path} twice`);
+    if (this.#seen.has(path)) throw broken(this.what, `it holds ${path} twice`);
     this.#seen.add(path);
     this.#countFolders(path);
     this.paths.push(path);
@@ -150,16 +183,16 @@ class Keeper implements UnpackedArchive {
   #count(sizeBytes: number): void {
     this.sizeBytes += sizeBytes;
     if (this.paths.length >= this.#limits.files)
-      throw broken(this.#what, `it holds more than ${this.#limits.files} files`);
+      throw broken(this.what, `it holds more than ${this.#limits.files} files`);
     if (!(this.sizeBytes <= this.#limits.sizeBytes))
-      throw broken(this.#what, `unpacked it would be larger than ${this.#limits.sizeBytes} bytes`);
+      throw broken(this.what, `unpacked it would be larger than ${this.#limits.sizeBytes} bytes`);
   }
 
   /** Deep paths make a folder a part: together they may be no more than files. */
   #countFolders(path: string): void {
     for (let folder = dirname(path); !this.#folders.has(folder); folder = dirname(folder)) this.#folders.add(folder);
     if (this.#folders.size > this.#limits.files + 1)
-      throw broken(this.#what, `it holds more than ${this.#limits.files} folders`);
+      throw broken(this.what, `it holds more than ${this.#limits.files} folders`);
   }
 
   async #write(target: string, item: Item, body: AsyncIterable<Uint8Array>): Promise<void> {
@@ -170,7 +203,7 @@ class Keeper implements UnpackedArchive {
     } catch (error) {
       const code = systemErrorCode(error);
       if (code === 'EEXIST' || code === 'ENOTDIR' || code === 'EISDIR')
-        throw broken(this.#what, `${item.path} in it stands where another file does`);
+        throw broken(this.what, `${item.path} in it stands where another file does`);
       throw code?.startsWith('E') === true && !code.startsWith('ERR_') ? diskError(error, target, 'unpack') : error;
     }
   }
