@@ -104,8 +104,10 @@ async function counting(port: number): Promise<AsyncDisposable & { readonly port
     });
     socket.pipe(on).pipe(socket);
     for (const end of [socket, on]) {
-      open.add(end.once('close', () => open.delete(end)));
-      end.on('error', () => [socket, on].forEach((other) => void other.destroy()));
+      open.add(end);
+      // A side that waits for a server that was killed is not read any more, and would not see that the other has gone.
+      end.once('close', () => [socket, on].forEach((other) => open.delete(other.destroy())));
+      end.on('error', () => {});
     }
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -114,7 +116,6 @@ async function counting(port: number): Promise<AsyncDisposable & { readonly port
     port: typeof address === 'object' && address !== null ? address.port : 0,
     sent: () => sent,
     [Symbol.asyncDispose]: () => {
-      // What waits for a server that was killed is not read any more, does not see that its other side has gone, and stays open.
       for (const socket of open) socket.destroy();
       return new Promise((resolve) => server.close(() => resolve()));
     },
