@@ -57,7 +57,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
       executable: (mode & 0o100) !== 0,
       mode,
       isDevice: '346'.includes(type),
-      ...(kind === 'link' ? linkOf(type, target) : {}),
+      ...(kind === 'link' ? { target, linkKind: type === '1' ? 'hardlink' : 'symlink' } : {}),
       body: input.pieces(sizeBytes),
     };
     for await (const _ of input.pieces(end - input.position())) void _;
