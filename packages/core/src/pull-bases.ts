@@ -44,6 +44,25 @@ export async function pullBases(
   }
 }
 
+/**
+ * Gives the packages that a package is built on and those that they are built on, as far as they lie in the cache, each
+ * once.
+ */
+export async function basesInCache(
+  built: Pick<CachedPackage, 'directory' | 'description'>,
+  cache: Pick<PackageCache, 'get'>,
+  levels = MOST_LEVELS,
+): Promise<readonly CachedPackage[]> {
+  const found = new Map<Digest, CachedPackage>();
+  for (const base of levels === 0 ? [] : await basesOf(built)) {
+    const here = await cache.get({ manifest: base.digest });
+    if (here === undefined) continue;
+    found.set(base.digest, here);
+    for (const below of await basesInCache(here, cache, levels - 1)) found.set(below.manifest, below);
+  }
+  return [...found.values()];
+}
+
 interface Base {
   readonly name: Reference['name'];
   readonly digest: Digest;

@@ -109,15 +109,18 @@ def _allowed(name: str) -> Path | None:
 
 
 def _cached(root: Path, said: Mapping[str, Any]) -> Path:
-    """The base's own package: packages lie side by side in the cache, ``DIGEST/files``; a part lies deeper in its own."""
+    """
+    The base's own package: packages lie side by side in the cache, ``DIGEST/files``; a part lies deeper in its own. A package
+    that was baked into an image has its bases within.
+    """
     digest = _text(said, "digest").removeprefix("sha256:")
     if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
         raise InvalidPackage(f"flavor.json names the base model's digest {said['digest']!r}, which is none")
     resolved = root.resolve()
     for place in (resolved, *resolved.parents):
-        package = place.parent.parent / digest / "files"
-        if package != place and package.is_dir():
-            return _model_folder(package)
+        for package in (place.parent.parent / digest / "files", place / ".ingot" / "bases" / digest):
+            if package != place and package.is_dir():
+                return _model_folder(package)
     raise InvalidPackage(
         f"the adapter needs its base model {said.get('version')}, which is not in the cache of this machine; "
         f"bring it there with: ingot pull {said.get('version')} --cached"
