@@ -1,5 +1,6 @@
 import { ACCESS_VERBS } from './access-verbs.ts';
 import { CARE_VERBS } from './care-verbs.ts';
+import { DEPLOY_VERBS } from './deploy-verbs.ts';
 import { GOVERNANCE_VERBS } from './governance-verbs.ts';
 import { MIRROR_VERBS } from './mirror-verbs.ts';
 import { PACKAGE_VERBS } from './package-verbs.ts';
@@ -21,10 +22,11 @@ export const VERBS: readonly VerbSpec[] = [
   ...CARE_VERBS,
   ...SERVE_VERBS,
   ...SERVER_VERBS,
+  ...DEPLOY_VERBS,
   ...ACCESS_VERBS,
   ...WEBHOOK_VERBS,
   ...TOOL_VERBS,
 ];
 
 /** Words that people may try because the documentation of later releases names them. */
-export const LATER_VERBS: readonly string[] = ['bake', 'deploy', 'export', 'scan', 'sign', 'verify', 'erase'];
+export const LATER_VERBS: readonly string[] = ['bake', 'export', 'scan', 'sign', 'verify', 'erase'];

@@ -45,6 +45,8 @@ export interface Deployment {
   readonly scale: Scale;
   readonly cpu: Quantity;
   readonly memory: Quantity;
+  /** Variables that the servers get besides; none is a secret. Default: none. */
+  readonly variables?: Readonly<Record<string, string>>;
   /** Kinds that are left out. */
   readonly without: ReadonlySet<Leftout>;
 }

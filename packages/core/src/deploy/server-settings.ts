@@ -1,14 +1,18 @@
 import type { Deployment } from './deployment.ts';
 import { SERVE_PORT, STOPPING } from './deployment.ts';
+import { IMAGE_PLACES } from './image-places.ts';
 
 /** Where the servers of a container write what they download. */
-export const CACHE_DIRECTORY = '/var/cache/ingot';
+export const CACHE_DIRECTORY = `/${IMAGE_PLACES.cache}`;
 
 /**
  * The variables that a model server of a deployment starts with, in the order of their names; none is a secret. An image
  * with the model baked in says itself what it serves and from where.
  */
-export function serverSettings({ delivery }: Pick<Deployment, 'delivery'>): Readonly<Record<string, string>> {
+export function serverSettings({
+  delivery,
+  variables = {},
+}: Pick<Deployment, 'delivery' | 'variables'>): Readonly<Record<string, string>> {
   const settings: Record<string, string> = {
     INGOT_HOST: '0.0.0.0',
     INGOT_PORT: String(SERVE_PORT),
@@ -26,5 +30,7 @@ export function serverSettings({ delivery }: Pick<Deployment, 'delivery'>): Read
     settings.INGOT_CACHE_SIZE = '16GB';
     settings.INGOT_MODELS = `/models/${delivery.directory}`;
   }
-  return Object.fromEntries(Object.entries(settings).sort(([one], [other]) => (one < other ? -1 : 1)));
+  return Object.fromEntries(
+    Object.entries({ ...settings, ...variables }).sort(([one], [other]) => (one < other ? -1 : 1)),
+  );
 }
