@@ -70,6 +70,17 @@ function other(): Registry {
   return openLogRegistry({ blobs: inner, actor: 'other', hints: true, clock: now });
 }
 
+test('a write that finds that others have written the same reads it at once', async () => {
+  const { registry, watch } = server();
+  await watch.sweep();
+  await published(other(), 'a');
+  const { id, isNew } = await registry.ensureModel(CHURN);
+  assert.deepEqual([isNew, (await registry.model(CHURN)).id], [false, id]);
+  await other().publish(CHURN, draftOf('b'));
+  assert.equal((await registry.publish(CHURN, draftOf('b'))).existed, true);
+  assert.equal(await numberOf(registry, 'churn'), 2);
+});
+
 test('what others write is found by its hints: models, versions, moves and new names', async () => {
   const { registry, watch } = server();
   await published(other(), 'a');

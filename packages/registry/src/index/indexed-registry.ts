@@ -94,7 +94,7 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
 
   const { hotModel, ...reading } = reads;
   return {
-    registry: { ...writesOf(logs, own), ...reading },
+    registry: { ...writesOf(logs, own), ...agreements(logs), ...reading },
     index: {
       subscribe(listener) {
         listeners.add(listener);
@@ -121,6 +121,27 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
       await logs[Symbol.asyncDispose]?.();
     },
   };
+
+  /** Writes that may find that somebody else has written the same, whose event no look at the store has found yet. */
+  function agreements(writes: Registry): Pick<Registry, 'ensureModel' | 'publish'> {
+    return {
+      async ensureModel(...args) {
+        const ensured = await own.during(() => writes.ensureModel(...args));
+        if (!ensured.isNew && !(await isNamed(ensured.id))) await follower.catchUp(NAMES);
+        return ensured;
+      },
+      async publish(name, ...args) {
+        const published = await own.during(() => writes.publish(name, ...args));
+        if (published.existed) await follower.catchUp((await hotModel(name)).id);
+        return published;
+      },
+    };
+  }
+
+  async function isNamed(id: string): Promise<boolean> {
+    const found = database.index.selectFrom('models').select('id').where('id', '=', id).where('name', 'is not', null);
+    return (await found.executeTakeFirst()) !== undefined;
+  }
 
   async function reach(name: ModelName, seq: number, timeoutMs: number): Promise<boolean> {
     const endsAt = performance.now() + timeoutMs;
@@ -178,13 +199,14 @@ class OwnEvents {
   }
 }
 
-type Writes = Omit<Registry, 'resolve' | 'models' | 'model' | 'version' | 'history' | 'previousAliasTarget'>;
+type Writes = Omit<
+  Registry,
+  'resolve' | 'models' | 'model' | 'version' | 'history' | 'previousAliasTarget' | 'ensureModel' | 'publish'
+>;
 
 function writesOf(logs: Registry, own: OwnEvents): Writes {
   return {
-    ensureModel: (...args) => own.during(() => logs.ensureModel(...args)),
     updateModel: (...args) => own.during(() => logs.updateModel(...args)),
-    publish: (...args) => own.during(() => logs.publish(...args)),
     update: (...args) => own.during(() => logs.update(...args)),
     setStage: (...args) => own.during(() => logs.setStage(...args)),
     approve: (...args) => own.during(() => logs.approve(...args)),
