@@ -4,6 +4,7 @@
  */
 
 import type { ReadOptions, RecipeRef } from '@ingot/core/content/content-store';
+import type { LentOptions } from '@ingot/core/content/lent-reader';
 import type { Digest } from '@ingot/core/digest';
 import type { OciDigest } from '@ingot/core/oci/oci-place';
 import type { RepositoryName } from './repository.ts';
@@ -17,6 +18,8 @@ export interface OciBlob {
   readonly recipe?: RecipeRef;
   /** Streams it, or a range of it, verified as the store does. */
   read(options?: ReadOptions): AsyncIterable<Uint8Array>;
+  /** The same for who sends it: what it gives holds only until the next is asked for. Default: `read` is used. */
+  lend?(options: LentOptions): AsyncIterable<Uint8Array>;
 }
 
 /** Options of looking for blobs. */

@@ -1,4 +1,5 @@
-import type { ReadOptions } from '@ingot/core/content/content-store';
+import type { ReadOptions, Recipe } from '@ingot/core/content/content-store';
+import { type LentOptions, LentReader } from '@ingot/core/content/lent-reader';
 import { type Digest, digestOf } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
 import type { OciDigest } from '@ingot/core/oci/oci-place';
@@ -27,10 +28,12 @@ const SOURCES = 50;
 export class PushedBlobs implements OciBlobs {
   readonly #context: BlobContext;
   readonly #reader: ArtifactReader;
+  readonly #lender: LentReader;
 
   constructor(context: BlobContext) {
     this.#context = context;
     this.#reader = new ArtifactReader(context);
+    this.#lender = new LentReader(context.store.blobs);
   }
 
   async find(repository: RepositoryName, digest: OciDigest): Promise<OciBlob | undefined> {
@@ -45,9 +48,13 @@ export class PushedBlobs implements OciBlobs {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<OciBlob | undefined> {
     const row = await this.#row(repository, digest);
-    if (row === undefined) return await this.#context.models.find(repository, digest, options);
     // Where its recipe lies is not asked for: most are only looked at.
-    return this.#shownOf(row);
+    if (row !== undefined) return this.#shownOf(row);
+    const blob = await this.#context.models.find(repository, digest, options);
+    const ref = blob?.recipe;
+    if (blob === undefined || ref === undefined) return blob;
+    const open = (): Promise<Recipe> => this.#context.store.contents.openRecipe(ref);
+    return { ...blob, lend: (lent) => this.#lent(open, blob.content, lent) };
   }
 
   /**
@@ -177,7 +184,18 @@ export class PushedBlobs implements OciBlobs {
 
   #shownOf(row: BlobFacts): OciBlob {
     const content = keptDigest(row.content);
-    return { sizeBytes: row.size_bytes, content, read: (options) => this.#read(row, content, options) };
+    const shown = {
+      sizeBytes: row.size_bytes,
+      content,
+      read: (options?: ReadOptions) => this.#read(row, content, options),
+    };
+    const { holding } = row;
+    if (holding === null) return shown;
+    return { ...shown, lend: (lent) => this.#lent(() => this.#reader.recipe(holding), content, lent) };
+  }
+
+  async *#lent(open: () => Promise<Recipe>, content: Digest, options: LentOptions): AsyncGenerator<Uint8Array> {
+    yield* this.#lender.read(await open(), content, options);
   }
 
   async *#read(row: BlobFacts, content: Digest, options: ReadOptions = {}): AsyncGenerator<Uint8Array> {

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream';
 import type { OciDigest } from '@ingot/core/oci/oci-place';
 import type { FastifyReply } from 'fastify';
 import { requestedDigest } from '../../oci/blob-context.ts';
@@ -7,6 +6,7 @@ import type { OciBlob } from '../../oci/oci-blobs.ts';
 import { ociError } from '../../oci/oci-error.ts';
 import { noBlob } from '../../oci/pushed-blobs.ts';
 import type { OciCall, OciRoutes } from './oci-route.ts';
+import { sendLent } from './send-lent.ts';
 
 /** Blobs up to this size are gathered first: one write to the line, and an error is still told as one. */
 const GATHERED_BYTES = 256 * 1024;
@@ -57,9 +57,9 @@ async function sendBlob({ request, reply }: OciCall, digest: OciDigest, blob: Oc
   if (range !== undefined) reply.status(206).header('content-range', `bytes ${start}-${end - 1}/${sizeBytes}`);
   if (method === 'HEAD' || start === end) return reply.send();
   // Each piece is checked by its digest, and the list of pieces by its own: what they make was checked when it came.
-  const bytes = blob.read({ range: { start, end } });
-  if (end - start <= GATHERED_BYTES) return reply.send(await gathered(bytes));
-  return reply.send(Readable.from(bytes, { objectMode: false }));
+  const wantedBytes = { range: { start, end } };
+  if (end - start <= GATHERED_BYTES) return reply.send(await gathered(blob.read(wantedBytes)));
+  return await sendLent(reply, blob.lend?.(wantedBytes) ?? blob.read(wantedBytes));
 }
 
 /** The one range that is asked for (RFC 9110, section 14); several, or one in another unit, are as good as none. */
