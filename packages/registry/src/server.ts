@@ -32,9 +32,15 @@ import { accessRoutes } from './http/native/access-routes.ts';
 import { mlflowApi } from './http/mlflow/mlflow-api.ts';
 import { deploymentRoutes } from './http/native/deployments-routes.ts';
 import { nativeApi } from './http/native/native-api.ts';
+import { blobRoutes } from './http/oci/blob-routes.ts';
+import { catalogRoute } from './http/oci/catalog-route.ts';
+import { listRoutes } from './http/oci/list-routes.ts';
+import { manifestRoutes } from './http/oci/manifest-routes.ts';
 import { ociApi } from './http/oci/oci-api.ts';
+import { uploadRoutes } from './http/oci/upload-routes.ts';
 import { webhookRoutes } from './http/native/webhooks-routes.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
+import { openOci } from './oci/oci.ts';
 import { openServedIndex } from './index/served-index.ts';
 import { openOperations } from './operations/operations.ts';
 import type { TraceOptions } from './operations/traces.ts';
@@ -160,6 +166,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       { store, database, registry, log, now, random },
       { scratch: join(directory, 'scratch'), workerDirectory: options.workerDirectory },
     );
+    const oci = await openOci(
+      { store, database, registry, index, log, now, random },
+      { scratch: join(directory, 'scratch') },
+    );
     const webhooks = await openWebhooks({
       database,
       feed,
@@ -208,7 +218,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
         ]),
         contentRoutes(contents),
         mlflowApi(artifacts),
-        ociApi([]),
+        ociApi(
+          [blobRoutes(oci.blobs), uploadRoutes(oci.blobs), manifestRoutes(oci.manifests), listRoutes(oci.manifests)],
+          [catalogRoute(oci.rows)],
+        ),
       ],
     });
     const url = await listen(app, host, options.port ?? 8585);
@@ -223,6 +236,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       await webhooks[Symbol.asyncDispose]();
       await feed[Symbol.asyncDispose]();
       await artifacts[Symbol.asyncDispose]();
+      await oci[Symbol.asyncDispose]();
       await indexed[Symbol.asyncDispose]();
       await contents[Symbol.asyncDispose]();
       await access[Symbol.asyncDispose]();

@@ -4,7 +4,12 @@ import { dirname, join } from 'node:path';
 import { collect } from '@ingot/core/blob/bytes';
 import { whyUnsafePath } from '@ingot/core/package/paths';
 import { IngotError } from '@ingot/core/errors';
-import type { ArtifactFile } from './artifact-rows.ts';
+
+/** A file that is to be shown. */
+export interface ShownFile {
+  readonly path: string;
+  readonly sizeBytes: number;
+}
 
 /** What formats are recognised by: texts whole, of large files the beginning. */
 const SHOWN_BYTES = 4 * 1024 * 1024;
@@ -22,11 +27,11 @@ export interface TreeDirectory extends AsyncDisposable {
 }
 
 /** Options of {@link showTree}. */
-export interface ShowTreeOptions {
+export interface ShowTreeOptions<File extends ShownFile> {
   readonly scratch: string;
   /** What the files' paths are below. */
   readonly root: string;
-  read(file: ArtifactFile, range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
+  read(file: File, range?: { readonly start: number; readonly end: number }): AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -34,9 +39,9 @@ export interface ShowTreeOptions {
  * rest of a large file reads as zeros and takes no space.
  * @throws IngotError `invalid-package` for a path that cannot be one of a package.
  */
-export async function showTree(
-  files: readonly ArtifactFile[],
-  { scratch, root, read }: ShowTreeOptions,
+export async function showTree<File extends ShownFile>(
+  files: readonly File[],
+  { scratch, root, read }: ShowTreeOptions<File>,
 ): Promise<TreeDirectory> {
   const path = await mkdtemp(join(scratch, 'package-'));
   const dispose = async (): Promise<void> => {
@@ -64,7 +69,11 @@ export async function showTree(
   }
 }
 
-async function show(target: string, file: ArtifactFile, read: ShowTreeOptions['read']): Promise<void> {
+async function show<File extends ShownFile>(
+  target: string,
+  file: File,
+  read: ShowTreeOptions<File>['read'],
+): Promise<void> {
   if (file.sizeBytes <= AT_ONCE_BYTES)
     return writeFileSync(target, await collect(read(file)), { flag: 'wx', mode: 0o644 });
   const handle = await open(target, 'wx', 0o644);

@@ -25,11 +25,11 @@ export function isTag(text: string): boolean {
 
 /** Versions of models as manifests of the repositories that are called like them: their tags are what resolves to them. */
 export class ModelVersions {
-  readonly #services: Pick<Services, 'registry'>;
+  readonly #services: Pick<Services, 'registry' | 'index'>;
   readonly #rows: ManifestRows;
   readonly #packages: VersionPackages;
 
-  constructor(services: Pick<Services, 'registry'>, rows: ManifestRows, packages: VersionPackages) {
+  constructor(services: Pick<Services, 'registry' | 'index'>, rows: ManifestRows, packages: VersionPackages) {
     this.#services = services;
     this.#rows = rows;
     this.#packages = packages;
@@ -104,7 +104,12 @@ export class ModelVersions {
   }
 
   async #modelId(name: ModelName): Promise<string | undefined> {
-    return (await this.#view(name))?.id;
+    try {
+      return (await this.#services.index.placeOf(name)).id;
+    } catch (error) {
+      if (isIngotError(error, 'model-not-found')) return undefined;
+      throw error;
+    }
   }
 
   async #resolved(name: ModelName, selector: Selector): Promise<ResolvedVersion | undefined> {

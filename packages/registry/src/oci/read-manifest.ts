@@ -30,7 +30,7 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
  * @param contentType what the request calls it. Default: what it calls itself.
  * @throws IngotError MANIFEST_INVALID naming the field.
  */
-export function readManifest(bytes: Uint8Array, value: JsonValue, contentType: string | undefined): PushedManifest {
+export function readManifest(bytes: Uint8Array, value: unknown, contentType: string | undefined): PushedManifest {
   if (bytes.byteLength > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
   if (!isJsonObject(value)) throw invalid('it is no JSON object');
   const own = value.mediaType;

@@ -25,6 +25,11 @@ export function parseRepository(text: string): RepositoryName {
   });
 }
 
+/** The same where it is known to be one, or may be none; undefined: it is none. */
+export function repositoryOf(text: string): RepositoryName | undefined {
+  return isRepository(text) ? text : undefined;
+}
+
 function isRepository(text: string): text is RepositoryName {
   if (text.length > MAX_NAME) return false;
   return NAME.test(text) || modelOf(text) !== undefined;
