@@ -28,6 +28,10 @@ export type IsProtected = (modelId: string, alias: string) => boolean | Promise<
 export class ProtectedMoves {
   readonly #options: ProtectedMovesOptions;
   readonly #held = new Map<string, Held>();
+  /** What is noted of moves: flagged, or accepted. Notes are added and become accepted, and never go. */
+  #states: ReadonlyMap<string, string> = new Map();
+  /** Models that were told of at the last look. */
+  readonly #told = new Set<string>();
   #onShown: (modelId: string) => void = () => {};
   #isProtected: IsProtected = () => false;
 
@@ -40,33 +44,53 @@ export class ProtectedMoves {
     this.#isProtected = isProtected;
   }
 
-  /** Reads which moves are not followed. */
+  /** Reads which moves are not followed; models of which that changes answers are told. */
   async load(): Promise<void> {
     const rows = await this.#options.own
       .selectFrom('audit_foreign_moves')
-      .selectAll()
-      .where('state', '=', 'flagged')
+      .select(['model_id', 'alias', 'seq', 'from_number', 'state'])
       .orderBy('seq', 'desc')
       .execute();
+    const known = this.#states;
+    this.#states = new Map(rows.map((row) => [`${row.model_id} ${row.seq}`, row.state]));
     this.#held.clear();
     // The first flagged move after the last that counted says what the alias named before.
-    for (const row of rows)
-      this.#held.set(keyOf(row.model_id, row.alias), {
-        modelId: row.model_id,
-        alias: row.alias,
-        number: row.from_number,
-        seq: row.seq,
-      });
+    for (const { model_id: modelId, alias, seq, from_number: number } of rows.filter(
+      ({ state }) => state === 'flagged',
+    ))
+      this.#held.set(keyOf(modelId, alias), { modelId, alias, number, seq });
+    const changed = rows.filter(({ model_id, seq, state }) => known.get(`${model_id} ${seq}`) !== state);
+    for (const { model_id } of changed) this.#tell(model_id);
   }
 
-  /** Reads what other servers over the database have flagged, or let count; models of which that changes answers are told. */
+  /**
+   * Reads what other servers over the database have flagged, or let count. What was flagged and let count since the last
+   * look changes nothing that is held, but what was answered meanwhile: so all that was noted counts, not what is held.
+   */
   async refresh(): Promise<void> {
-    const before = new Map(this.#held);
-    await this.load();
-    for (const key of new Set([...before.keys(), ...this.#held.keys()])) {
-      const [was, is] = [before.get(key), this.#held.get(key)];
-      if (was?.number !== is?.number || was?.seq !== is?.seq) this.#onShown((is ?? was)?.modelId ?? '');
-    }
+    // Who noted it may have changed the rows of the index only afterwards.
+    const told = [...this.#told];
+    this.#told.clear();
+    for (const modelId of told) this.#onShown(modelId);
+    const { flagged, accepted } = await this.#counts();
+    const isKnown = (state: string, count: number): boolean =>
+      [...this.#states.values()].filter((known) => known === state).length === count;
+    if (!isKnown('flagged', flagged) || !isKnown('accepted', accepted)) await this.load();
+  }
+
+  #tell(modelId: string): void {
+    this.#told.add(modelId);
+    this.#onShown(modelId);
+  }
+
+  async #counts(): Promise<{ readonly flagged: number; readonly accepted: number }> {
+    const rows = await this.#options.own
+      .selectFrom('audit_foreign_moves')
+      .select(({ fn }) => ['state', fn.countAll<number | string>().as('count')])
+      .groupBy('state')
+      .execute();
+    const of = (state: string): number => Number(rows.find((row) => row.state === state)?.count ?? 0);
+    return { flagged: of('flagged'), accepted: of('accepted') };
   }
 
   /**
