@@ -123,7 +123,8 @@ function parseLineage(fields: Fields): Lineage {
   });
 }
 
-function parseOrigin(fields: Fields): VersionOrigin {
+/** Reads where a version was before. Throws `integrity` naming the file. */
+export function parseOrigin(fields: Fields): VersionOrigin {
   return compact({
     registry: fields.text('registry'),
     store: fields.optionalText('store'),
