@@ -90,6 +90,7 @@ const ROWS: readonly (readonly [string, Answer, ErrorCode, RegExp, boolean])[] =
     /archive tier.*restore-object/,
     false,
   ],
+  ['a folder in the way', { name: 'ExistingObjectIsDirectory', status: 409 }, 'unavailable', /ExistingObj/, true],
   ['a request too many', { name: 'SlowDown', status: 503 }, 'unavailable', /SlowDown/, true],
   ['a server with a fault', { status: 502 }, 'unavailable', /502/, true],
   ['a server that limits', { status: 429 }, 'unavailable', /429/, true],

@@ -175,6 +175,8 @@ const BY_NAME: Readonly<Record<string, (failure: Failure, settings: S3Settings) 
   OperationAborted: busy,
   ConditionalRequestConflict: busy,
   NoSuchUpload: busy,
+  // A gateway over folders says so of a key that is none, while it removes and makes the folder that it lies in.
+  ExistingObjectIsDirectory: busy,
   BadDigest: damaged,
   InvalidDigest: damaged,
   XAmzContentSHA256Mismatch: damaged,
