@@ -19,6 +19,9 @@ import { movingWithin } from './waiting.ts';
 export const MAX_CONNECTIONS = 32;
 
 const MAX_REDIRECTS = 5;
+
+/** Statuses that send a request to another address. */
+export const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 const KEPT_BYTES = 256 * 1024;
 
 /** What a client talks to, and how. */
@@ -48,6 +51,8 @@ export interface HttpRequest {
   readonly payload?: string;
   readonly operation: string;
   readonly signal?: AbortSignal | undefined;
+  /** Whether a reply that redirects is given as it is. Default: redirects are followed, within this origin. */
+  readonly givesRedirects?: boolean;
 }
 
 /** One reply. Its body must be read, or discarded. */
@@ -94,7 +99,7 @@ export class HttpClient {
     for (let hops = 0; ; hops += 1) {
       const reply = await this.#sendOnce({ ...request, path });
       const location = reply.headers.location;
-      if (location === undefined || ![301, 302, 303, 307, 308].includes(reply.status)) return reply;
+      if (location === undefined || !REDIRECTS.includes(reply.status) || request.givesRedirects === true) return reply;
       await reply.discard();
       if (hops === MAX_REDIRECTS)
         throw new IngotError('refused', `${this.#url(request.path)} redirects in circles`, {
