@@ -1,13 +1,17 @@
+import { join } from 'node:path';
+import type { RecipeRef } from '@ingot/core/content/content-store';
 import { isIngotError } from '@ingot/core/errors';
 import type { CachedPackage, PackageCache } from '@ingot/core/package/cache';
 import type { OnProgress } from '@ingot/core/progress';
 import { pullBases } from '@ingot/core/pull-bases';
 import { parseReference } from '@ingot/core/ref';
 import type { ResolvedVersion, VersionResolver } from '@ingot/core/registry/registry';
-import type { ModelSource, ResolvedModel } from '@ingot/core/serving/runtime';
+import { fetchWheels } from '@ingot/core/package/wheels';
+import type { ModelSource, ResolvedModel, ServablePackage } from '@ingot/core/serving/runtime';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
 import { SourceFollower } from '@ingot/core/source-follow';
 import { bakedModels, isBakedSource } from './baked-models.ts';
+import { cacheRoot } from './address.ts';
 import { openCache } from './open-cache.ts';
 import { openResolver } from './open-resolver.ts';
 import type { OpenedStore } from './open.ts';
@@ -84,9 +88,16 @@ function registrySource(
   async function fetchPackage(model: ResolvedModel, call: FetchOptions = {}): Promise<CachedPackage> {
     const version = located.get(keyOf(model)) ?? (await locate(`${model.model}:${model.number}`, call));
     const key = { manifest: version.manifest, recipe: version.recipe, model: version.model };
-    const found = await cache.fetch(key, store.contents, call);
+    const found = withWheels(await cache.fetch(key, store.contents, call), version.recipe);
     await pullBases(found, { registry: await resolver(), contents: store.contents, cache, ...call });
     return found;
+  }
+
+  /** Wheels stay in the store until an environment has to be made. */
+  function withWheels(found: CachedPackage, recipe: RecipeRef): CachedPackage {
+    const wheels: NonNullable<ServablePackage['wheels']> = (call) =>
+      fetchWheels(store.contents, recipe, join(cacheRoot(settings), 'environments'), call);
+    return { ...found, servable: { ...found.servable, wheels } };
   }
 
   return {

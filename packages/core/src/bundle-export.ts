@@ -56,8 +56,8 @@ export interface ExportBundleOptions {
   readonly store?: string;
   /** The file to make. */
   readonly output: string;
-  /** Gives the wheels to take along. Default: those that the version came with itself. */
-  readonly wheels?: (version: ExportedVersion) => Promise<readonly WheelFile[]>;
+  /** Gives the wheels to take along; undefined: those that the version came with itself. Default: these, always. */
+  readonly wheels?: (version: ExportedVersion) => Promise<readonly WheelFile[] | undefined>;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
 }

@@ -4,6 +4,7 @@ import { isPlainAddress } from '@ingot/core/source/plain-address';
 import type { Context, Result } from '../context.ts';
 import { describeVersion } from '../describe-version.ts';
 import { type ComparedVersion, compareVersions, type VersionDifference } from '../diff/compare-versions.ts';
+import { failuresOf } from '../diff/failures.ts';
 import { formatDifference } from '../diff/format-difference.ts';
 import { meantAsPath } from '../meant-as-path.ts';
 import { openCache } from '../open-cache.ts';
@@ -24,23 +25,8 @@ export async function run(context: Context): Promise<Result> {
   };
 }
 
-/** What `--fail-on` may name, and what then is wrong with B; empty when nothing is. */
-const FAILURES: Readonly<Record<string, (difference: VersionDifference) => readonly string[]>> = {
-  breaking: ({ breaks }) => breaks,
-  unknown: ({ verdict }) => (verdict === 'unknown' ? ['a signature is missing'] : []),
-  different: ({ verdict }) => (verdict === 'identical' ? [] : ['it has other files']),
-  worse: ({ metrics }) =>
-    Object.entries(metrics).flatMap(([name, { a, b, better }]) =>
-      better === 'a' ? [`${name} went from ${a} to ${b}`] : [],
-    ),
-  drift: ({ data }) =>
-    Object.entries({ ...data?.features, ...data?.target }).flatMap(([name, { psi, level }]) =>
-      level === 'shifted' ? [`${name} is distributed otherwise (PSI ${psi})`] : [],
-    ),
-};
-
 function refusal(name: string, difference: VersionDifference, context: Context): { readonly failure?: IngotError } {
-  const found = context.arguments.list('fail-on').flatMap((what) => FAILURES[what]?.(difference) ?? []);
+  const found = failuresOf(difference, context.arguments.list('fail-on'));
   if (found.length === 0) return {};
   const message = `${name} is refused: ${found.slice(0, 5).join('; ')}${found.length > 5 ? `; and ${found.length - 5} more` : ''}`;
   return { failure: new IngotError('refused', message, { operation: 'diff', details: { found: [...found] } }) };

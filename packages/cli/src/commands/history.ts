@@ -6,6 +6,7 @@ import { historyTable } from '../output/history-table.ts';
 
 /** `ingot history NAME`: tells what happened to a model, newest last. */
 export async function run(context: Context): Promise<Result> {
+  if (context.arguments.isOn('origin')) return await (await import('./history-of-origin.ts')).historyOfOrigin(context);
   const model = parseModelName(context.arguments.argument(0));
   await using store = await openStore(context);
   const { registry } = store;

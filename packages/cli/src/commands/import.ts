@@ -1,3 +1,5 @@
+import { resolve } from 'node:path';
+import { looksLikeBundle } from '@ingot/core/bundle-archive';
 import type { IngotError } from '@ingot/core/errors';
 import type { AliasOutcome, ImportOptions, ImportOutcome, ImportPlan, ImportResult } from '@ingot/core/import';
 import { planImport, runImport } from '@ingot/core/import';
@@ -11,11 +13,14 @@ import { formatTable } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
 import { count, formatBytes } from '../output/units.ts';
 import { openSourceReader } from '../plain-sources.ts';
+import { importBundle } from './import-bundle.ts';
 
 /** `ingot import ADDRESS`: makes models with history of files that lie in a directory or bucket. */
 export async function run(context: Context): Promise<Result> {
   const { arguments: given, cwd, now, progress, settings, signal } = context;
   const text = given.argument(0);
+  const file = resolve(cwd, text);
+  if (await looksLikeBundle(file)) return await importBundle(file, context);
   const address = isPlainAddress(text) ? text : `./${text}`;
   const name = given.text('name');
   await using cache = openCache(settings, now);

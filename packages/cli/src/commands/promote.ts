@@ -7,6 +7,8 @@ import { reasonOf } from './reason.ts';
 
 /** `ingot promote REF [ALIAS]`: points production, or another alias, at a version. */
 export async function run(context: Context): Promise<Result> {
+  if (context.arguments.text('from') !== undefined || context.arguments.text('to') !== undefined)
+    return await (await import('./promote-between.ts')).promoteToAnother(context);
   const reference = parseReference(context.arguments.argument(0));
   const alias = parseAlias(context.arguments.argument(1) || 'production');
   const dryRun = context.arguments.isOn('dry-run');

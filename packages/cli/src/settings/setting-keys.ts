@@ -24,6 +24,7 @@ export interface SettingSpec {
 /** Every setting of this release. */
 export const SETTINGS = {
   registry: { kind: 'address', about: 'where models live' },
+  registries: { kind: 'list', about: 'names of registries for --from and --to: staging=ADDRESS, production=ADDRESS' },
   models: { kind: 'sources', about: 'what `serve` serves when no source is given: with commas or spaces between' },
   cache: { kind: 'path', about: 'directory of downloaded packages and environments' },
   'cache-size': { kind: 'bytes', about: 'what the cache may hold before the least used goes (default: 20GB)' },
@@ -110,6 +111,8 @@ export const SETTING_KEYS = Object.keys(SETTINGS) as readonly SettingKey[];
 export const OTHER_VARIABLES: readonly string[] = [
   'INGOT_DEBUG',
   'INGOT_TOKEN',
+  'INGOT_FROM_TOKEN',
+  'INGOT_TO_TOKEN',
   'INGOT_OIDC_SECRET',
   'INGOT_ENGINE',
   'INGOT_ENGINE_KEEP',

@@ -137,8 +137,43 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'point production (or another alias) at a version',
     group: 'store',
     args: [REF, { ...ALIAS, optional: true, about: 'the alias to move (default: production)' }],
-    options: [REASON, { name: 'dry-run', about: 'say whether it may move, and what is missing' }],
-    examples: ['ingot promote churn:8 -m "better AUC"', 'ingot promote churn:8 --dry-run'],
+    options: [
+      REASON,
+      { name: 'from', value: 'REGISTRY', about: 'bring it from this registry: an address, or a name of `registries`' },
+      {
+        name: 'to',
+        value: 'REGISTRY',
+        about: 'bring it into this registry, with its history, and move the alias there',
+      },
+      { name: 'dry-run', about: 'say whether it may move, and what is missing' },
+    ],
+    examples: [
+      'ingot promote churn:8 -m "better AUC"',
+      'ingot promote churn:8 --dry-run',
+      'ingot promote churn@candidate --from staging --to production',
+    ],
+  },
+  {
+    name: 'gate',
+    about: 'say whether a version may become production: what changes for callers, which conditions fail',
+    group: 'store',
+    args: [REF, { ...ALIAS, optional: true, about: 'the alias it would have (default: production)' }],
+    options: [
+      {
+        name: 'fail-on',
+        value: 'WHAT',
+        about: 'also fail when it is that for callers, by a metric (worse) or its training data (drift)',
+        many: true,
+        complete: ['breaking', 'unknown', 'different', 'worse', 'drift'],
+      },
+      { name: 'from', value: 'REGISTRY', about: 'the registry that the version is in' },
+      { name: 'to', value: 'REGISTRY', about: 'the registry whose alias and conditions count' },
+      { name: 'markdown', about: 'print a comment for a merge request' },
+    ],
+    examples: [
+      'ingot gate churn:8 --fail-on breaking',
+      'ingot gate churn@candidate --from staging --to production --markdown',
+    ],
   },
   {
     name: 'rollback',
@@ -150,7 +185,14 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     options: [{ name: 'to', value: 'REF', about: 'this version instead', complete: 'reference' }, REASON],
     examples: ['ingot rollback churn -m "drift in tenure"'],
   },
-  { name: 'history', about: 'tell what happened to a model', group: 'store', args: [NAME] },
+  {
+    name: 'history',
+    about: 'tell what happened to a model',
+    group: 'store',
+    args: [{ ...NAME, about: 'a model; with --origin a version of it: churn:3' }],
+    options: [{ name: 'origin', about: 'tell what happened to it in the registry that the version came from' }],
+    examples: ['ingot history churn', 'ingot history churn@production --origin'],
+  },
   {
     name: 'rename',
     about: 'give a model another name',

@@ -29,4 +29,4 @@ export const VERBS: readonly VerbSpec[] = [
 ];
 
 /** Words that people may try because the documentation of later releases names them. */
-export const LATER_VERBS: readonly string[] = ['bake', 'export', 'scan', 'sign', 'verify', 'erase'];
+export const LATER_VERBS: readonly string[] = ['bake', 'scan', 'sign', 'verify', 'erase'];

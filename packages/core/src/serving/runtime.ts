@@ -16,6 +16,11 @@ export interface EnvironmentVariable {
   readonly default?: string;
 }
 
+/** Wheels in a directory of their own; disposing removes it. */
+export interface WheelDirectory extends AsyncDisposable {
+  readonly path: string;
+}
+
 /** A package whose files lie in a local directory, verified. */
 export interface ServablePackage {
   readonly directory: string;
@@ -40,6 +45,11 @@ export interface ServablePackage {
   readonly pythonVersion?: string;
   /** `setup.sh` or `setup.py` in the package, run only when the operator allows it. */
   readonly setupPath?: string;
+  /**
+   * Brings the wheels here that came with the version, to make its environment without an index; undefined when none did,
+   * or they cannot be had now. Asked only when an environment has to be made.
+   */
+  readonly wheels?: (options: { readonly signal?: AbortSignal | undefined }) => Promise<WheelDirectory | undefined>;
   readonly environmentVariables: readonly EnvironmentVariable[];
   /** Sample rows for warming up and for documentation. */
   readonly example?: { readonly inputs: readonly Row[]; readonly predictions?: readonly JsonValue[] };

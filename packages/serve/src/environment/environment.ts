@@ -206,7 +206,24 @@ function environmentMaker(
     signal,
     onLine,
   };
-  const installer = (): Promise<Installer> => findInstaller(join(cacheDirectory, 'tools'), installerOptions);
+  const tools = join(cacheDirectory, 'tools');
+  /** Works with the wheels that came with the version where there are any and they fit; else with the index. */
+  const installing = async (work: (installer: Installer) => Promise<void>): Promise<void> => {
+    await using wheels = await model.wheels?.({ signal });
+    if (wheels === undefined) return work(await findInstaller(tools, installerOptions));
+    try {
+      tell('using the wheels that came with the model');
+      await work(await findInstaller(tools, { ...installerOptions, wheels: wheels.path }));
+    } catch (error) {
+      if (!isIngotError(error, 'environment-failed')) throw error;
+      const [reason = ''] = error.message.split('\n').slice(1);
+      options.log(
+        'warn',
+        `the wheels that came with the model do not fit this machine, so the index is asked: ${reason}`,
+      );
+      await work(await findInstaller(tools, installerOptions));
+    }
+  };
   // uv reads configuration from where it runs; a package's own must not redirect where packages come from.
   const workingDirectory = allowSource ? model.directory : cacheDirectory;
   const locked = <Result>(path: string, action: () => Promise<Result>): Promise<Result> =>
@@ -220,7 +237,7 @@ function environmentMaker(
     const source = `${lockFile}.in`;
     await writeFile(source, `${lines.join('\n')}\n`, { mode: 0o600 });
     try {
-      await (await installer()).lock(source, lockFile, workingDirectory);
+      await installing((installer) => installer.lock(source, lockFile, workingDirectory));
     } finally {
       await rm(source, { force: true });
     }
@@ -250,15 +267,18 @@ function environmentMaker(
   const fill = async (directory: string, lock: string): Promise<void> => {
     const lockFile = join(directory, 'requirements.lock');
     await writeFile(lockFile, lock, { mode: 0o600 });
-    const chosen = await installer();
-    tell(`installing ${lock.match(/^[A-Za-z0-9]/gm)?.length ?? 0} packages with ${chosen.name}`);
-    await chosen.build(join(directory, 'venv'), lockFile, workingDirectory);
-    if (options.allowSetup) await runSetup(model, join(directory, 'venv'), chosen, installerOptions);
-    await writeReady(join(directory, 'ready.json'), {
-      python: interpreter.version,
-      platform: interpreter.platform,
-      installer: chosen.name,
-      sizeBytes: await directorySize(directory),
+    const venv = join(directory, 'venv');
+    await installing(async (chosen) => {
+      await rm(venv, { recursive: true, force: true });
+      tell(`installing ${lock.match(/^[A-Za-z0-9]/gm)?.length ?? 0} packages with ${chosen.name}`);
+      await chosen.build(venv, lockFile, workingDirectory);
+      if (options.allowSetup) await runSetup(model, venv, chosen, installerOptions);
+      await writeReady(join(directory, 'ready.json'), {
+        python: interpreter.version,
+        platform: interpreter.platform,
+        installer: chosen.name,
+        sizeBytes: await directorySize(directory),
+      });
     });
   };
 

@@ -18,6 +18,8 @@ export interface InstallerOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Options, addresses, version control, paths and source builds are allowed. */
   readonly allowSource: boolean;
+  /** A directory of wheels to take everything from; then no index is asked. Default: the index. */
+  readonly wheels?: string;
   readonly signal?: AbortSignal | undefined;
   readonly onLine: (line: string) => void;
 }
@@ -76,11 +78,18 @@ function withoutWheel(said: string): string {
   );
 }
 
+/** What has an installer take everything from a directory. */
+export function onlyFrom({ wheels }: Pick<InstallerOptions, 'wheels'>): readonly string[] {
+  return wheels === undefined ? [] : ['--no-index', '--find-links', wheels];
+}
+
 /** Finds uv, or gets it from PyPI once into `toolsDirectory`; falls back to pip. */
 export async function findInstaller(toolsDirectory: string, options: InstallerOptions): Promise<Installer> {
   const installed = await installedUv(toolsDirectory, options);
   if (installed !== undefined) return uvInstaller(installed, options);
   const pip = await findPip(toolsDirectory, options);
+  // Where everything is at hand, there may be no network to get uv from.
+  if (options.wheels !== undefined) return pipInstaller(pip, options);
   const uv = await fetchedUv(pip, toolsDirectory, options);
   return uv === undefined ? pipInstaller(pip, options) : uvInstaller(uv, options);
 }

@@ -3,7 +3,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
 import { isJsonObject, type JsonValue } from '@ingot/core/json';
-import { type CommandPrefix, type Installer, type InstallerOptions, install, runs } from './installer.ts';
+import { type CommandPrefix, type Installer, type InstallerOptions, install, onlyFrom, runs } from './installer.ts';
 import { minorOf } from './interpreter.ts';
 import { runCommand } from './run-command.ts';
 import { pythonOf } from './uv.ts';
@@ -16,7 +16,7 @@ const CAN_HAVE_PIP = `import ensurepip, sys; sys.exit(${IN_VENV} if sys.prefix !
 export function pipInstaller(found: CommandPrefix, options: InstallerOptions): Installer {
   const { interpreter, allowSource } = options;
   const pip: CommandPrefix = [...found, '--disable-pip-version-check'];
-  const wheels = allowSource ? [] : ['--only-binary', ':all:'];
+  const wheels = [...(allowSource ? [] : ['--only-binary', ':all:']), ...onlyFrom(options)];
   return {
     name: 'pip',
     command: found,

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { type CommandPrefix, type Installer, type InstallerOptions, install } from './installer.ts';
+import { type CommandPrefix, type Installer, type InstallerOptions, install, onlyFrom } from './installer.ts';
 
 /** Resolves and installs with uv. */
 export function uvInstaller(uv: CommandPrefix, given: InstallerOptions): Installer {
   const options = { ...given, environment: withPipSettings(given.environment) };
   const { interpreter, allowSource } = options;
   const isolated = ['--no-python-downloads'];
-  const wheels = allowSource ? [] : ['--only-binary', ':all:'];
+  const wheels = [...(allowSource ? [] : ['--only-binary', ':all:']), ...onlyFrom(given)];
   const hashes = allowSource ? [] : ['--generate-hashes'];
   return {
     name: 'uv',

@@ -1,0 +1,11 @@
+import { IngotError } from '@ingot/core/errors';
+import type { Context, Result } from '../context.ts';
+import { exportToBundle } from './export-bundle.ts';
+
+/** `ingot export REF… -o FILE.tar`: writes versions to where no registry is. */
+export async function run(context: Context): Promise<Result> {
+  const output = context.arguments.text('output');
+  if (output === undefined)
+    throw new IngotError('usage', 'say where it goes', { hint: 'ingot export churn@production -o churn.tar' });
+  return await exportToBundle(output, context);
+}

@@ -1,0 +1,37 @@
+import { collect } from '@ingot/core/blob/bytes';
+import { IngotError } from '@ingot/core/errors';
+import { parseReference } from '@ingot/core/ref';
+import { historyEntry } from '@ingot/core/registry/history-summary';
+import { parseLog } from '@ingot/core/registry/log-documents';
+import type { Context, Result } from '../context.ts';
+import { openStore } from '../open.ts';
+import { historyTable } from '../output/history-table.ts';
+import { plain } from '../output/terminal.ts';
+
+/** The history that a version brought along, as it was in the registry it came from; the chain is checked. */
+export async function historyOfOrigin(context: Context): Promise<Result> {
+  const reference = parseReference(context.arguments.argument(0));
+  const { signal } = context;
+  await using store = await openStore(context);
+  const version = await store.registry.version(reference, { signal });
+  const origin = version.lineage?.origins?.at(-1);
+  const named = `${version.model}:${version.number}`;
+  if (origin?.history === undefined)
+    throw new IngotError('not-found', `${named} was published here, and brought no history along`, {
+      operation: 'history',
+      hint: `ingot history ${version.model}`,
+    });
+  const recipe = await store.contents.openRecipe(version.recipe, { signal });
+  const bytes = await collect(store.contents.read(recipe, origin.history, { signal }));
+  const events = parseLog(bytes, `the history of ${named}`).map(historyEntry);
+  return {
+    json: { model: version.model, number: version.number, origin, events },
+    quiet: events.map((event) => event.digest),
+    human: () => historyTable(events, context.terminal.out),
+    notes: [
+      plain(
+        `${origin.model}:${origin.number} of ${origin.registry}, up to when it came here; every event follows the one before`,
+      ),
+    ],
+  };
+}
