@@ -86,20 +86,15 @@ function referenceOf({ part }: OciCall): { readonly tag: string } | { readonly d
   return digest === undefined ? { tag: text } : { digest };
 }
 
-async function bodyOf({ request, reply }: OciCall): Promise<Uint8Array> {
+async function bodyOf({ request }: OciCall): Promise<Uint8Array> {
   const said = Number(request.headers['content-length'] ?? 0);
+  if (said > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
   const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
-  try {
-    if (said > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
-    for await (const piece of inPace(request.raw, DEFAULT_PACE)) {
-      sizeBytes += piece.byteLength;
-      if (sizeBytes > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
-      pieces.push(piece);
-    }
-  } catch (error) {
-    if (!request.raw.complete) reply.header('connection', 'close');
-    throw error;
+  for await (const piece of inPace(request.raw, DEFAULT_PACE)) {
+    sizeBytes += piece.byteLength;
+    if (sizeBytes > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
+    pieces.push(piece);
   }
   return Buffer.concat(pieces);
 }

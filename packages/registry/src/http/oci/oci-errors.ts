@@ -87,8 +87,17 @@ function sendOciError(
   const { retryAfterSeconds, detail } = error.details;
   if (error.retryable) reply.header('retry-after', typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 1);
   if (status === 401) challenge(request, reply, detail);
-  // A body that nobody reads any more must not hold the connection.
-  if (!request.raw.complete) reply.header('connection', 'close');
+  if (!isReadToEnd(request)) reply.header('connection', 'close');
   reply.removeHeader('content-length');
   return reply.status(status).type('application/json').send(JSON.stringify(body));
+}
+
+/** A client that still sends reads its answer when it has sent all: up to this much is taken and thrown away. */
+const THROWN_AWAY_BYTES = 64 * 1024 * 1024;
+
+/** Whether the rest of a body that nobody reads comes to an end soon; else the connection ends with the answer. */
+function isReadToEnd({ raw }: FastifyRequest): boolean {
+  if (raw.complete) return true;
+  // What nobody has begun to read, the server of Node.js reads to its end behind the answer.
+  return !raw.readableDidRead && Number(raw.headers['content-length'] ?? Number.NaN) <= THROWN_AWAY_BYTES;
 }
