@@ -60,6 +60,8 @@ export function serverLayer({ engine, node }: ServerLayerOptions): ImageLayer {
         ),
         fileOf(`${IMAGE_PLACES.licenses}/node/LICENSE`, await readText(join(fetched.directory, 'LICENSE'))),
         ...(await engineEntries(engine)),
+        // As a volume that is mounted there would be: whoever the container runs as may write.
+        { kind: 'directory', path: IMAGE_PLACES.cache, mode: 0o1777 },
       ];
       return { entries, [Symbol.asyncDispose]: () => fetched[Symbol.asyncDispose]() };
     },
