@@ -74,19 +74,24 @@ export async function stagedBlobBytes({ database }: BlobContext): Promise<number
 export async function sweepUnnamed(context: BlobContext, blobs: PushedBlobs): Promise<number> {
   const { database, references, now } = context;
   const before = new Date(now().getTime() - UNNAMED_MS).toISOString();
-  let [gone, after] = [0, ''];
+  let [gone, after] = [0, { repository: '', digest: '' }];
   for (;;) {
     const rows = await database.own
       .selectFrom('oci_blobs')
       .select(['repository', 'digest'])
       .where('at', '<', before)
-      .where(({ fn, val, eb }) => eb(fn<string>('concat', ['repository', val(' '), 'digest']), '>', after))
+      .where(({ or, and, eb }) =>
+        or([
+          eb('repository', '>', after.repository),
+          and([eb('repository', '=', after.repository), eb('digest', '>', after.digest)]),
+        ]),
+      )
       .orderBy('repository')
       .orderBy('digest')
       .limit(LOOKED_AT)
       .execute();
     for (const { repository, digest } of rows) {
-      after = `${repository} ${digest}`;
+      after = { repository, digest };
       const name = parseRepository(repository);
       if (!isOciDigest(digest) || (await references.isReferenced(name, digest))) continue;
       if (await blobs.drop(name, digest)) gone += 1;
