@@ -13,6 +13,7 @@ import { onnxLayer } from '@ingot/core/deploy/onnx-layer';
 import { serverLayer } from '@ingot/core/deploy/server-layer';
 import { IngotError } from '@ingot/core/errors';
 import type { OciOptions } from '@ingot/core/oci/oci-place';
+import { environmentKey } from '@ingot/serve/environment/prebuilt';
 import type { EnvironmentTarget } from '@ingot/serve/environment/target';
 import type { TargetOptions } from '@ingot/serve/environment/target-environment';
 import { forPython } from '@ingot/serve/runtime/onnx/load-in-python';
@@ -21,7 +22,7 @@ import type { Context } from '../context.ts';
 import { startedFrom } from '../package-environment.ts';
 import { warningsOf } from '../open.ts';
 import { engineFiles } from './engine-files.ts';
-import { environmentFiles } from './environment-files.ts';
+import { type EnvironmentPlan, environmentFiles } from './environment-files.ts';
 import { imageLabels } from './image-labels.ts';
 import { imageRun } from './image-run.ts';
 import type { ModelToBake } from './model-to-bake.ts';
@@ -31,8 +32,8 @@ import { pythonOfBase } from './python-of-base.ts';
 
 /** What goes into an image. */
 export interface ImageContents {
-  /** The model that is baked in. Default: none, the image is generic. */
-  readonly model?: ModelToBake;
+  /** The models that are baked in; with none the image is generic. */
+  readonly models: readonly ModelToBake[];
   /** Of a generic image: the model whose environment lies in it. Default: none. */
   readonly environmentOf?: ModelToBake;
   /** Only the model's files, for volumes and KServe's modelcar: they lie in `/models`. Default: false. */
@@ -41,6 +42,8 @@ export interface ImageContents {
   readonly python?: string;
   /** A package's `setup.sh`, which cannot run while an image is baked, is left out. Default: such a package is refused. */
   readonly withoutSetup?: boolean;
+  /** Whether environment and server are compressed. Default: false. */
+  readonly gzip?: boolean;
 }
 
 /**
@@ -50,9 +53,15 @@ export interface ImageContents {
  */
 export function planImage(contents: ImageContents, context: Context): PlanImage {
   return async (base, options) => {
-    const { model, modelOnly = false } = contents;
-    if (model !== undefined && modelOnly)
-      return { layers: [modelLayer({ ...model, at: 'models' })], run: {}, labels: imageLabels(model) };
+    const { models, modelOnly = false } = contents;
+    const [first, ...others] = models;
+    // One model lies where KServe's modelcar looks; several have a directory each.
+    if (modelOnly)
+      return {
+        layers: models.map((model) => modelLayer({ ...model, ...(others.length === 0 && { at: 'models' }) })),
+        run: {},
+        labels: imageLabels(first),
+      };
     return planServing(contents, base, context, options);
   };
 }
@@ -63,9 +72,9 @@ async function planServing(
   context: Context,
   options: OciOptions = {},
 ): Promise<ImagePlan> {
-  const { model } = contents;
-  const wanted = model ?? contents.environmentOf;
-  checkSetup(wanted, contents);
+  const { models, environmentOf } = contents;
+  const wanted = environmentOf === undefined ? models : [environmentOf];
+  for (const model of wanted) checkSetup(model, contents);
   const facts = await base.facts(options);
   const tools = targetOptions(context, options.signal);
   const target: EnvironmentTarget = {
@@ -73,40 +82,64 @@ async function planServing(
     libc: facts.libc ?? { name: 'glibc' },
     python: facts.python?.version ?? '3.11',
   };
+  const onnx = wanted.some(isGraph) ? await onnxFiles(target) : undefined;
+  const inPython = onnx === undefined ? wanted : wanted.filter((model) => !isGraph(model));
+  const isGeneric = models.length === 0;
   const layers: ImageLayer[] = [];
-  const onnx = wanted?.cached.description.flavor === 'onnx' ? await onnxFiles(target) : undefined;
-  const needsPython = model === undefined || onnx === undefined;
-  if (needsPython) {
+  if (isGeneric || inPython.length > 0) {
     const python = pythonOfBase(base.name, facts, contents.python);
-    const servable =
-      wanted === undefined || onnx !== undefined ? { requirements: [] } : forPython(wanted.cached.servable);
-    const files = await environmentFiles(
-      {
-        of: wanted === undefined ? 'a generic image' : wanted.called,
-        wants: servable,
-        target: { ...target, python: python.version },
-        python: python.path,
-        isGeneric: model === undefined,
-      },
-      tools,
-    );
-    layers.push(environmentLayer(files));
+    const plan = {
+      ...sharedEnvironment(inPython),
+      target: { ...target, python: python.version },
+      python: python.path,
+      isGeneric,
+    };
+    layers.push(environmentLayer(await environmentFiles(plan, tools)));
   }
   layers.push(serverLayer({ engine: await engineFiles(), node: nodeFiles(target, tools) }));
   // Above the server, whose modules it is one of; it is the same for all models of its kind.
   if (onnx !== undefined) layers.push(onnxLayer(onnx));
-  if (model !== undefined) layers.push(modelLayer(model));
-  const run = imageRun({ base: base.config, hasPython: needsPython, isGeneric: model === undefined });
-  return { layers, run, labels: imageLabels(model) };
+  const below = contents.gzip === true ? layers.map((layer) => ({ ...layer, gzip: true })) : layers;
+  const run = imageRun({ base: base.config, hasPython: isGeneric || inPython.length > 0, isGeneric });
+  return {
+    layers: [...below, ...models.map((model) => modelLayer(model))],
+    run,
+    labels: imageLabels(models[0]),
+  };
+}
+
+function isGraph({ cached }: ModelToBake): boolean {
+  return cached.description.flavor === 'onnx';
+}
+
+/**
+ * What all models of an image ask of their environment; an image has one.
+ * @throws IngotError `environment-mismatch` where they ask for different ones.
+ */
+function sharedEnvironment(models: readonly ModelToBake[]): Pick<EnvironmentPlan, 'of' | 'wants'> {
+  const [first, ...others] = models;
+  if (first === undefined) return { of: 'a generic image', wants: { requirements: [] } };
+  const wants = forPython(first.cached.servable);
+  const key = environmentKey(wants);
+  const other = others.find(({ cached }) => environmentKey(forPython(cached.servable)) !== key);
+  if (other === undefined) return { of: models.map(({ called }) => called).join(', '), wants };
+  throw new IngotError(
+    'environment-mismatch',
+    `${first.called} and ${other.called} ask for different environments, and an image has one`,
+    {
+      operation: 'bake',
+      hint: `bake an image of each, or a generic one: ingot bake --generic --env ${first.called} …`,
+    },
+  );
 }
 
 /** Nothing of the image runs while it is baked, so neither can a script that changes it. */
-function checkSetup(model: ModelToBake | undefined, { withoutSetup = false }: ImageContents): void {
-  const setup = model?.cached.description.setupPath;
+function checkSetup(model: ModelToBake, { withoutSetup = false }: ImageContents): void {
+  const setup = model.cached.description.setupPath;
   if (setup === undefined || withoutSetup) return;
   throw new IngotError(
     'refused',
-    `${setup} of ${model?.called} cannot run while an image is baked: nothing of it runs then`,
+    `${setup} of ${model.called} cannot run while an image is baked: nothing of it runs then`,
     {
       operation: 'bake',
       hint: '--without-setup leaves it out; do in a Dockerfile over the image (FROM …) what it does',
