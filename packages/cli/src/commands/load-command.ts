@@ -66,6 +66,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   'audit export': () => import('./audit-export.ts'),
   serve: () => import('./serve.ts'),
   predict: () => import('./predict.ts'),
+  bake: () => import('./bake.ts'),
   'deploy kubernetes': async () => ({ run: (await import('./deploy.ts')).deployTo('kubernetes') }),
   'deploy kserve': async () => ({ run: (await import('./deploy.ts')).deployTo('kserve') }),
   'deploy compose': async () => ({ run: (await import('./deploy.ts')).deployTo('compose') }),

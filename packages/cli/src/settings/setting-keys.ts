@@ -34,6 +34,7 @@ export const SETTINGS = {
     about: 'send a token to a server without TLS on another machine',
     fromProject: false,
   },
+  'bake-base': { kind: 'text', about: 'what images stand on, like python:3.11-slim' },
   offline: { kind: 'switch', about: 'answer from the cache, never ask the store' },
   lock: { kind: 'path', about: 'file that pins references to versions (default: ingot.lock here, where there is one)' },
   locked: { kind: 'switch', about: 'refuse references that the lock file does not pin' },

@@ -1,4 +1,5 @@
 import { ACCESS_VERBS } from './access-verbs.ts';
+import { BAKE_VERBS } from './bake-verbs.ts';
 import { CARE_VERBS } from './care-verbs.ts';
 import { DEPLOY_VERBS } from './deploy-verbs.ts';
 import { GOVERNANCE_VERBS } from './governance-verbs.ts';
@@ -22,6 +23,7 @@ export const VERBS: readonly VerbSpec[] = [
   ...CARE_VERBS,
   ...SERVE_VERBS,
   ...SERVER_VERBS,
+  ...BAKE_VERBS,
   ...DEPLOY_VERBS,
   ...ACCESS_VERBS,
   ...WEBHOOK_VERBS,
@@ -29,4 +31,4 @@ export const VERBS: readonly VerbSpec[] = [
 ];
 
 /** Words that people may try because the documentation of later releases names them. */
-export const LATER_VERBS: readonly string[] = ['bake', 'scan', 'sign', 'verify', 'erase'];
+export const LATER_VERBS: readonly string[] = ['scan', 'sign', 'verify', 'erase'];

@@ -1,0 +1,107 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IngotError, systemErrorCode } from '../errors.ts';
+import { canonicalJson, isJsonObject, parseJson } from '../json.ts';
+import { createOciDigester, isOciDigest, ociDigestOf } from '../oci/digest.ts';
+import { OCI_MEDIA_TYPES } from '../oci/media-types.ts';
+import type { Descriptor, OciDigest, OciOptions } from '../oci/oci-place.ts';
+import type { FindBase } from './bake-options.ts';
+import { factsOf } from './base-facts.ts';
+import type { BaseImage } from './base-image.ts';
+import { gunzipped, walkImageTar } from './base-tar-walk.ts';
+import { readOr, replaceFile } from './layer-records.ts';
+import { watched } from './layer-stream.ts';
+
+/** A root file system in a tar, and where to keep what was found in it. */
+export interface RootfsFile {
+  /** The file, plain or compressed with gzip. */
+  readonly file: string;
+  /** As it was asked for. */
+  readonly name: string;
+  /** Directory of the cache. */
+  readonly cache: string;
+}
+
+interface RootfsLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: OciDigest;
+}
+
+/**
+ * A root file system as a base of one layer: the tar as it is, whoever made it. It is read once, and again when its size
+ * or times change.
+ * @throws IngotError `path-not-found`; `invalid-package` for what is no tar, or has members that lead out of an image.
+ */
+export function baseFromRootfs(rootfs: RootfsFile): FindBase {
+  return async (platform, { signal } = {}) => {
+    const layer = await layerOf(rootfs, { ...(signal && { signal }) });
+    const base: BaseImage = {
+      name: rootfs.name,
+      platform,
+      layers: [layer],
+      config: { env: [], labels: {} },
+      configJson: {},
+      facts: (options) => factsOf(base, rootfs.cache, options),
+      readLayer: () => createReadStream(rootfs.file, { highWaterMark: 1024 * 1024 }),
+    };
+    return base;
+  };
+}
+
+async function layerOf(rootfs: RootfsFile, options: OciOptions): Promise<RootfsLayer> {
+  const { file, cache } = rootfs;
+  const marks = await marksOf(file);
+  const path = join(cache, 'rootfs', `${ociDigestOf(canonicalJson([file, ...marks])).slice('sha256:'.length)}.json`);
+  const known = layerFrom(await readOr(path));
+  if (known !== undefined) return known;
+  const layer = await readLayer(rootfs, options);
+  if (String(await marksOf(file)) !== String(marks))
+    throw new IngotError('source-changed', `${file} changed while it was read`, { operation: 'bake' });
+  await replaceFile(path, canonicalJson(layer));
+  return layer;
+}
+
+async function marksOf(file: string): Promise<readonly number[]> {
+  try {
+    const { size, mtimeMs, ctimeMs, ino } = await stat(file);
+    return [size, mtimeMs, ctimeMs, ino];
+  } catch (cause) {
+    if (systemErrorCode(cause) !== 'ENOENT') throw cause;
+    throw new IngotError('path-not-found', `there is no file ${file}`, { operation: 'bake', cause });
+  }
+}
+
+/** Reads all of it: what it is called by, and whether it may be unpacked. */
+async function readLayer({ file, name }: RootfsFile, { signal }: OciOptions): Promise<RootfsLayer> {
+  const isGzip = (await headOf(file)).equals(Buffer.from([0x1f, 0x8b]));
+  const [packed, plain] = [createOciDigester(), createOciDigester()];
+  let size = 0;
+  const bytes = watched(createReadStream(file, { highWaterMark: 1024 * 1024, ...(signal && { signal }) }), (piece) => {
+    packed.update(piece);
+    size += piece.byteLength;
+  });
+  const tar = watched(isGzip ? gunzipped(bytes, name) : bytes, (piece) => plain.update(piece));
+  let members = 0;
+  for await (const _ of walkImageTar(tar, name)) members += 1;
+  if (members === 0) throw new IngotError('invalid-package', `${name} has no files`, { operation: 'bake' });
+  const mediaType = isGzip ? OCI_MEDIA_TYPES.layerGzip : OCI_MEDIA_TYPES.layer;
+  return { descriptor: { mediaType, digest: packed.finish(), size }, diffId: plain.finish() };
+}
+
+async function headOf(file: string): Promise<Buffer> {
+  await using handle = await open(file, 'r');
+  const head = Buffer.alloc(2);
+  await handle.read(head, 0, 2, 0);
+  return head;
+}
+
+function layerFrom(text: string | undefined): RootfsLayer | undefined {
+  const value = text === undefined ? undefined : parseJson(text);
+  if (!isJsonObject(value) || !isJsonObject(value.descriptor)) return undefined;
+  const { mediaType, digest, size } = value.descriptor;
+  if (typeof mediaType !== 'string' || !isOciDigest(digest) || typeof size !== 'number' || !isOciDigest(value.diffId))
+    return undefined;
+  return { descriptor: { mediaType, digest, size }, diffId: value.diffId };
+}
