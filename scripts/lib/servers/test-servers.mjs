@@ -12,6 +12,11 @@ const PLATFORM = process.platform === 'win32' ? 'windows' : process.platform;
 
 /** How each is made. Their paths: a Go program's binary, or the directory of what is unpacked. */
 export const TEST_SERVERS = {
+  // The reference registry, and the clients that people push and pull images and artifacts with.
+  registry: goProgram('github.com/distribution/distribution/v3/cmd/registry@v3.1.2'),
+  crane: goProgram('github.com/google/go-containerregistry/cmd/crane@v0.22.1'),
+  oras: goProgram('oras.land/oras/cmd/oras@v1.3.3'),
+  skopeo: debianPackages(['skopeo', 'libgpgme11', 'libassuan0', 'libgpg-error0', 'libdevmapper1.02.1']),
   versitygw: goProgram('github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
   'fake-gcs-server': goProgram('github.com/fsouza/fake-gcs-server@v1.56.1'),
   toxiproxy: goProgram('github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0'),
@@ -28,7 +33,7 @@ export const TEST_SERVERS = {
 };
 
 // Compilers use every core; downloads wait for the network beside them.
-const COMPILED = ['versitygw', 'fake-gcs-server', 'toxiproxy'];
+const COMPILED = ['registry', 'crane', 'oras', 'versitygw', 'fake-gcs-server', 'toxiproxy'];
 const LANES = [COMPILED, Object.keys(TEST_SERVERS).filter((name) => !COMPILED.includes(name))];
 
 /** What is known to be missing, from a setup to the tests behind it: JSON of reasons by name. */
