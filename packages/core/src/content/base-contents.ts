@@ -1,9 +1,11 @@
-import type { Digest } from '../digest.ts';
+import { type Digest, digestOf } from '../digest.ts';
 import type { ContentBody, ContentOptions, PageRef, Recipe, RecipeContent, RecipeRef } from './content-store.ts';
 import { orLost } from './page-stream.ts';
 import { type Piece, parsePage, parsePagePacks } from './recipe.ts';
 import type { PageSlice, RecipeReader } from './recipe-reader.ts';
 import type { PieceIndex } from './upload-index.ts';
+
+const EMPTY = digestOf('');
 
 /** What is read of the pages of earlier versions. */
 export interface FillOptions extends ContentOptions {
@@ -80,8 +82,9 @@ export class BaseContents {
     digest: Digest,
     absent: ReadonlySet<string>,
   ): StoredContent | undefined {
-    const found = joined.flatMap((part) => this.find(part, absent) ?? []);
-    if (found.length < joined.length) return undefined;
+    const parts = joined.filter((part) => part !== EMPTY);
+    const found = parts.flatMap((part) => this.find(part, absent) ?? []);
+    if (found.length < parts.length) return undefined;
     const chunks = found.reduce((sum, { content }) => sum + content.chunks, 0);
     const content = { role, ...(path !== undefined && { path }), digest, sizeBytes, chunks };
     return { content, parts: found.flatMap(({ parts }) => parts) };
