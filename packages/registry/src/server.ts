@@ -37,6 +37,7 @@ import { catalogRoute } from './http/oci/catalog-route.ts';
 import { listRoutes } from './http/oci/list-routes.ts';
 import { manifestRoutes } from './http/oci/manifest-routes.ts';
 import { ociApi } from './http/oci/oci-api.ts';
+import { tokenRoutes } from './http/oci/token-routes.ts';
 import { uploadRoutes } from './http/oci/upload-routes.ts';
 import { webhookRoutes } from './http/native/webhooks-routes.ts';
 import { NATIVE_ROUTES } from './http/native/native-routes.ts';
@@ -220,7 +221,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
         mlflowApi(artifacts),
         ociApi(
           [blobRoutes(oci.blobs), uploadRoutes(oci.blobs), manifestRoutes(oci.manifests), listRoutes(oci.manifests)],
-          [catalogRoute(oci.rows)],
+          [catalogRoute(oci.rows), tokenRoutes({ access, audit })],
         ),
       ],
     });

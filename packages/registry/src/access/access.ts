@@ -19,6 +19,7 @@ import type { Authorizer, Identity, RequestOrigin } from './identity.ts';
 import { SignInLimits } from './limits.ts';
 import { isLoopback } from './origins.ts';
 import { PasswordChecker } from './passwords.ts';
+import { RepositoryTokens, type RepositoryTokenTables } from './repository-tokens.ts';
 import { Sessions } from './sessions.ts';
 import { type OidcSignIn, openOidc } from './oidc.ts';
 import type { SignInConfig } from './sign-in-config.ts';
@@ -28,7 +29,7 @@ import { TrustedWorkloads } from './workloads.ts';
 
 /** What the room is opened with. */
 export interface AccessOptions {
-  readonly own: Kysely<AccessTables>;
+  readonly own: Kysely<AccessTables & RepositoryTokenTables>;
   /** Address that the server listens on. */
   readonly host: string;
   readonly accessLog: AccessLog;
@@ -48,6 +49,8 @@ export interface Access extends AsyncDisposable {
   readonly identify: Identifier;
   /** The same where nothing must be looked up; undefined: `identify` must be asked. Never throws. */
   identifyAtOnce(credentials: Credentials): Identity | undefined;
+  /** What clients of container registries work with. */
+  readonly repositoryTokens: RepositoryTokens;
   /** People sign in through it; undefined: only with passwords. */
   readonly oidc: OidcSignIn | undefined;
   /** Whether whoever comes without credentials may do everything: on loopback, until the first account. */
@@ -85,12 +88,14 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
         details: { needs: permission, ...(target.kind === 'model' && target.alias ? { alias: target.alias } : {}) },
       }),
   });
+  const repositoryTokens = new RepositoryTokens({ own, now, isCurrent: authorizer.isCurrent });
   const identifying: IdentifierOptions = {
     state,
     sessions,
     passwords: new PasswordChecker(() => performance.now()),
     limits: new SignInLimits(() => performance.now()),
     workloads: workloads.isEmpty ? undefined : workloads,
+    repositoryTokens,
     isOpen,
     now,
     onTokenUsed: (id) => uses.note(id),
@@ -110,6 +115,7 @@ export async function openAccess(options: AccessOptions): Promise<Access> {
     authorizer,
     identify: createIdentifier(identifying),
     identifyAtOnce: (credentials) => identifyAtOnce(credentials, identifying),
+    repositoryTokens,
     oidc: signIn?.oidc && openOidc(signIn.oidc, { own, accounts, now, random }),
     isOpen,
     isCurrent: authorizer.isCurrent,

@@ -5,6 +5,7 @@ import type { AccessState, KnownAccount } from './access-state.ts';
 import type { Identity, RequestOrigin } from './identity.ts';
 import type { SignInLimits } from './limits.ts';
 import type { PasswordChecker } from './passwords.ts';
+import type { RepositoryTokens } from './repository-tokens.ts';
 import { checkCsrf, cookieOf, SESSION_COOKIE, type Sessions } from './sessions.ts';
 import { isSecretOf, parseToken, type TokenParts } from './token-text.ts';
 
@@ -32,6 +33,8 @@ export interface IdentifierOptions {
   readonly limits: SignInLimits;
   /** Default: no build server is trusted. */
   readonly workloads?: Workloads | undefined;
+  /** Tokens of clients of container registries; they count where repositories are. Default: none do. */
+  readonly repositoryTokens?: Pick<RepositoryTokens, 'mayBe' | 'identify'> | undefined;
   readonly isOpen: () => boolean;
   readonly now: () => Date;
   /** Is told which token was used; must be fast. */
@@ -70,8 +73,20 @@ function byHeader(header: string, origin: RequestOrigin, options: IdentifierOpti
   const value = header.slice(space + 1).trim();
   if (scheme === 'basic') return byBasic(value, origin, options);
   if (scheme !== 'bearer') throw wrongCredentials();
-  return byToken(value, origin, options) ?? byStatement(value, origin, options);
+  return byToken(value, origin, options) ?? byRepositoryToken(value, origin, options);
 }
+
+/** Elsewhere such a token is none: there it would let in whoever has it to more than it was given for. */
+function byRepositoryToken(value: string, origin: RequestOrigin, options: IdentifierOptions): Promise<Identity> {
+  const { repositoryTokens } = options;
+  const isThere = origin.route.startsWith(REPOSITORIES) && value.length <= MAX_STATEMENT;
+  return isThere && repositoryTokens?.mayBe(value) === true
+    ? repositoryTokens.identify(value, origin)
+    : byStatement(value, origin, options);
+}
+
+const REPOSITORIES = '/v2/';
+const MAX_STATEMENT = 16_384;
 
 function byBasic(value: string, origin: RequestOrigin, options: IdentifierOptions): Identity | Promise<Identity> {
   const text = Buffer.from(value, 'base64').toString('utf8');
@@ -150,7 +165,7 @@ function ofToken(parts: TokenParts, origin: RequestOrigin, options: IdentifierOp
 }
 
 async function byStatement(value: string, origin: RequestOrigin, { workloads }: IdentifierOptions): Promise<Identity> {
-  if (workloads === undefined || value.length > 16_384) throw wrongCredentials();
+  if (workloads === undefined || value.length > MAX_STATEMENT) throw wrongCredentials();
   const { name, subject } = await workloads.identify(value);
   return { kind: 'token', name, authenticated: true, subject, origin };
 }

@@ -37,7 +37,10 @@ export function manifestRoutes(manifests: Manifests): OciRoutes {
 function writerOf({ authorizer }: Pick<Services, 'authorizer'>, { request, repository, identity }: OciCall): Writer {
   return {
     actor: actorOf(request),
-    check: (permission, alias) => checkGranted(authorizer, identity, permission, repositoryTarget(repository, alias)),
+    check: (permission, alias) => {
+      const asked = request.method === 'DELETE' ? 'admin' : permission;
+      checkGranted(authorizer, identity, permission, repositoryTarget(repository, alias), asked);
+    },
   };
 }
 

@@ -1,41 +1,60 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authorizer, Identity, Permission, Target } from '../../access/identity.ts';
 import { ociError } from '../../oci/oci-error.ts';
+import { repositoryOf } from '../../oci/repository.ts';
 
-/** What a client must ask a token for, by request. */
-const scopes = new WeakMap<FastifyRequest, string>();
+/** Where tokens are asked for. */
+export const TOKEN_ADDRESS = '/v2/token';
 
-const ACTIONS: Readonly<Record<Permission, string>> = {
-  read: 'pull',
-  push: 'pull,push',
-  promote: 'pull,push',
-  admin: 'pull,push,delete',
-};
+const BEHIND_NAME = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\/[^/]*/;
+const UPLOADS = /\/blobs\/uploads(?:\/[^/]*)?$/;
 
-/** Remembers what a request needs, for the challenge that it is answered with when nobody has proved who asks. */
-export function noteScope(request: FastifyRequest, repository: string, permission: Permission): void {
-  const actions = request.method === 'DELETE' ? 'delete' : ACTIONS[permission];
-  scopes.set(request, `repository:${repository}:${actions}`);
+/** What a client must ask a token for: actions on the repository that it addresses, and on the one it takes a blob from. */
+function scopeOf({ method, raw }: FastifyRequest): string | undefined {
+  const [path = '', query = ''] = raw.url?.split('?') ?? [];
+  const name = UPLOADS.test(path) ? path.slice('/v2/'.length).replace(UPLOADS, '') : BEHIND_NAME.exec(path)?.[1];
+  const repository = repositoryOf(name ?? '');
+  if (repository === undefined) return undefined;
+  const from = repositoryOf(new URLSearchParams(query).get('from') ?? '');
+  const own = `repository:${repository}:${actionsOf(method, UPLOADS.test(path))}`;
+  return from === undefined ? own : `${own} repository:${from}:pull`;
+}
+
+function actionsOf(method: string, isUpload: boolean): string {
+  if (isUpload) return 'pull,push';
+  if (method === 'DELETE') return 'pull,delete';
+  return method === 'GET' || method === 'HEAD' ? 'pull' : 'pull,push';
 }
 
 /**
  * Lets through who may. Whoever has a token for less than they may do is told to ask for another.
+ * @param asked what the token must be for. Default: the same; who deletes asks for that, whatever it needs here.
  * @throws IngotError as the authorizer does; UNAUTHORIZED.
  */
-export function checkGranted(authorizer: Authorizer, identity: Identity, permission: Permission, target: Target): void {
+export function checkGranted(
+  authorizer: Authorizer,
+  identity: Identity,
+  permission: Permission,
+  target: Target,
+  asked: Permission = permission,
+): void {
   const { limit, ...whole } = identity;
   authorizer.check(whole, permission, target);
-  if (limit === undefined || limit(permission, target)) return;
+  if (limit === undefined || limit(asked, target)) return;
   throw ociError('UNAUTHORIZED', 'the token was given for something else', { detail: { error: 'insufficient_scope' } });
 }
 
 /** Says where and for what a token is to be asked: the way in which clients sign in (RFC 6750, section 3). */
 export function challenge(request: FastifyRequest, reply: FastifyReply, detail: unknown): void {
-  const scope = scopes.get(request);
+  if (request.routeOptions.url === TOKEN_ADDRESS) {
+    reply.header('www-authenticate', 'Basic realm="ingot"');
+    return;
+  }
+  const scope = scopeOf(request);
   const hasToken = request.headers.authorization?.toLowerCase().startsWith('bearer ') === true;
   const error = Object(detail).error === 'insufficient_scope' ? 'insufficient_scope' : 'invalid_token';
   const fields = [
-    `realm="${request.protocol}://${request.host}/v2/token"`,
+    `realm="${request.protocol}://${request.host}${TOKEN_ADDRESS}"`,
     `service="${request.host}"`,
     ...(scope === undefined ? [] : [`scope="${scope}"`]),
     ...(hasToken ? [`error="${error}"`] : []),

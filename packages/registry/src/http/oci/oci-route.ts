@@ -3,7 +3,7 @@ import type { Identity, Permission } from '../../access/identity.ts';
 import { ociError } from '../../oci/oci-error.ts';
 import { parseRepository, type RepositoryName, repositoryTarget } from '../../oci/repository.ts';
 import type { Services } from '../../services.ts';
-import { checkGranted, noteScope } from './oci-challenge.ts';
+import { checkGranted } from './oci-challenge.ts';
 
 /** Methods that the API takes. */
 export type OciMethod = 'GET' | 'HEAD' | 'PUT' | 'PATCH' | 'POST' | 'DELETE';
@@ -48,7 +48,6 @@ export function addOciRoutes(scope: FastifyInstance, services: Services, routes:
     handler: async (request, reply) => {
       const { route, repository, parts } = matched(ordered, request, reply);
       const target = repositoryTarget(repository);
-      noteScope(request, repository, route.needs);
       checkGranted(services.authorizer, request.identity, route.needs, target);
       return await route.answer({
         request,
