@@ -17,6 +17,10 @@ export const TEST_SERVERS = {
   crane: goProgram('github.com/google/go-containerregistry/cmd/crane@v0.22.1'),
   oras: goProgram('oras.land/oras/cmd/oras@v1.3.3'),
   skopeo: debianPackages(['skopeo', 'libgpgme11', 'libassuan0', 'libgpg-error0', 'libdevmapper1.02.1']),
+  // Unpacks images as container engines do; runs what was unpacked, without a daemon: with no privileges, and as Kubernetes' engines do.
+  umoci: debianPackages(['umoci']),
+  bubblewrap: debianPackages(['bubblewrap', 'libcap2', 'libselinux1']),
+  runc: debianPackages(['runc', 'libseccomp2']),
   versitygw: goProgram('github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
   'fake-gcs-server': goProgram('github.com/fsouza/fake-gcs-server@v1.56.1'),
   toxiproxy: goProgram('github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0'),
