@@ -36,9 +36,13 @@ export function readRequirements(lines: readonly string[]): readonly Requirement
 /**
  * Refuses everything but named packages: options, addresses, version control, paths and editable installs run or fetch what
  * nobody looked at.
- * @throws IngotError `refused` naming file, line and the flag that admits it.
+ * @param hint what to do instead. Default: the flag of `serve` that admits them.
+ * @throws IngotError `refused` naming file and line.
  */
-export function checkNamed(requirements: readonly Requirement[]): void {
+export function checkNamed(
+  requirements: readonly Requirement[],
+  hint = 'ingot serve … --allow-source, if you trust this package',
+): void {
   const refused = requirements.filter(({ text }) => !NAMED.test(text.replace(HASHES, '')));
   const [first] = refused;
   if (first === undefined) return;
@@ -48,7 +52,7 @@ export function checkNamed(requirements: readonly Requirement[]): void {
     `requirements.txt:${first.line}: "${first.text.slice(0, 120)}" is not a named package${more}; ` +
       'options, addresses, paths and version control are not installed',
     {
-      hint: 'ingot serve … --allow-source, if you trust this package',
+      hint,
       details: { refused: refused.map(({ line, text }) => `requirements.txt:${line}: ${text}`) },
     },
   );

@@ -10,6 +10,7 @@ import { isIngotError } from '@ingot/core/errors';
 import { canonicalJson } from '@ingot/core/json';
 import type { ServablePackage } from '@ingot/core/serving/runtime';
 import type { Log } from '../log.ts';
+import { availableWheels } from './available-wheels.ts';
 import { findInstaller, type InstallerOptions } from './installer.ts';
 import { findInterpreter, type Interpreter, minorOf } from './interpreter.ts';
 import { constraintLines, lockLines } from './lock-lines.ts';
@@ -17,7 +18,7 @@ import { findPip, pipInstaller } from './pip.ts';
 import { keepPinnedHashes } from './pinned-hashes.ts';
 import { holdsAll, recordedLock } from './recorded-lock.ts';
 import { checkNamed, type Requirement, readRequirements } from './requirements.ts';
-import { asTargetFailure } from './target-failure.ts';
+import { asTargetFailure, missingWheel } from './target-failure.ts';
 import { type TargetInstaller, targetInstaller } from './target-installer.ts';
 import { type EnvironmentTarget, platformOfTarget } from './target.ts';
 
@@ -55,7 +56,7 @@ export async function lockForTarget(
   options: TargetOptions,
 ): Promise<readonly string[]> {
   const wanted = readRequirements(model.requirements);
-  checkNamed(wanted);
+  checkNamed(wanted, 'write them as named packages (name==version) and push again');
   if (wanted.length === 0) return [];
   const { lock, pythonVersion } = model;
   if (pythonVersion !== undefined && minorOf(pythonVersion) !== target.python)
@@ -150,18 +151,24 @@ async function withInstaller<Result>(
   const scratch = await mkdtemp(join(cacheDirectory, '.target-'));
   const tools = join(cacheDirectory, 'tools');
   try {
-    const interpreter = await findTargetInterpreter(target, options);
     const own: InstallerOptions = {
-      interpreter,
+      interpreter: await findTargetInterpreter(target, options),
       environment: { ...environment, PYTHONPATH: undefined, PYTHONHOME: undefined, VIRTUAL_ENV: undefined },
       allowSource: false,
       signal,
       onLine,
     };
     const pip = async () => pipInstaller(await findPip(tools, own), own);
-    return await action(targetInstaller(await findInstaller(tools, own), pip, target, own), scratch);
-  } catch (error) {
-    throw asTargetFailure(error, target);
+    try {
+      return await action(targetInstaller(await findInstaller(tools, own), pip, target, own), scratch);
+    } catch (error) {
+      const missing = isIngotError(error, 'environment-failed') ? missingWheel(error.message) : undefined;
+      const listed =
+        missing === undefined || missing.available.length > 0
+          ? []
+          : await availableWheels(missing, target, await findPip(tools, own), own);
+      throw asTargetFailure(error, target, listed);
+    }
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
