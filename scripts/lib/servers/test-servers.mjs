@@ -3,6 +3,7 @@
  * for a download or a build; a test file that is run alone brings its own.
  */
 import { pinsOf } from '../python.mjs';
+import { COMPOSE_SCHEMA, KSERVE_SCHEMAS, KUBERNETES_SCHEMAS, MONITORING_SCHEMAS } from './kubernetes.mjs';
 import { debianPackages, goProgram, install, installedPath, isInstalled, npmPackage, pythonPackages } from './tools.mjs';
 
 /** What is logged with MLflow's client, as the tests' own environment has it. */
@@ -21,10 +22,19 @@ export const TEST_SERVERS = {
   umoci: debianPackages(['umoci']),
   bubblewrap: debianPackages(['bubblewrap', 'libcap2', 'libselinux1']),
   runc: debianPackages(['runc', 'libseccomp2']),
+  // What rendered manifests and charts are judged by.
+  helm: goProgram('helm.sh/helm/v3/cmd/helm@v3.22.0'),
+  kustomize: goProgram('sigs.k8s.io/kustomize/kustomize/v5@v5.8.3'),
+  'kubernetes-schemas': KUBERNETES_SCHEMAS,
+  'kserve-schemas': KSERVE_SCHEMAS,
+  'monitoring-schemas': MONITORING_SCHEMAS,
+  'compose-schema': COMPOSE_SCHEMA,
   versitygw: goProgram('github.com/versity/versitygw/cmd/versitygw@v1.8.0'),
   'fake-gcs-server': goProgram('github.com/fsouza/fake-gcs-server@v1.56.1'),
   toxiproxy: goProgram('github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0'),
   schemathesis: pythonPackages('schemathesis', ['schemathesis==4.32.5']),
+  // Holds what GitHub and GitLab publish of their pipelines' files, which the examples are judged by.
+  'check-jsonschema': pythonPackages('check-jsonschema', ['check-jsonschema==0.39.0']),
   mlflow: pythonPackages('mlflow', ['mlflow==3.17.2', ...LOGGED]),
   moto: pythonPackages('moto', ['moto[server,s3]==5.2.5']),
   azurite: npmPackage('azurite@3.35.0'),
@@ -37,7 +47,7 @@ export const TEST_SERVERS = {
 };
 
 // Compilers use every core; downloads wait for the network beside them.
-const COMPILED = ['registry', 'crane', 'oras', 'versitygw', 'fake-gcs-server', 'toxiproxy'];
+const COMPILED = ['registry', 'crane', 'oras', 'helm', 'kustomize', 'versitygw', 'fake-gcs-server', 'toxiproxy'];
 const LANES = [COMPILED, Object.keys(TEST_SERVERS).filter((name) => !COMPILED.includes(name))];
 
 /** What is known to be missing, from a setup to the tests behind it: JSON of reasons by name. */

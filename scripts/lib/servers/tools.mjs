@@ -5,8 +5,8 @@
  * cannot be had here.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { inRoot } from '../paths.mjs';
 import { findPython, makeVenv } from '../python.mjs';
 import { run } from '../run.mjs';
@@ -42,6 +42,26 @@ export function goProgram(moduleAtVersion) {
         env: { ...process.env, GOBIN: into, GOFLAGS: '' },
         label: `go install ${name}`,
       });
+    },
+  };
+}
+
+/**
+ * Some files of a published Go module, `module@version`, as they lie in it; its path is the directory that stands for the
+ * module's. Nothing is built.
+ */
+export function goModuleFiles(called, moduleAtVersion, paths) {
+  const { version } = split(moduleAtVersion);
+  const hash = createHash('sha256').update(paths.join(' ')).digest('hex').slice(0, 8);
+  return {
+    name: `${called}-${version}-${hash}`,
+    make: async (into) => {
+      const { stdout } = await run(await findGo(), ['mod', 'download', '-json', moduleAtVersion], { cwd: into, label: `go mod download ${called}` });
+      const { Dir } = JSON.parse(stdout);
+      for (const path of paths) {
+        mkdirSync(dirname(join(into, path)), { recursive: true });
+        writeFileSync(join(into, path), readFileSync(join(Dir, path)));
+      }
     },
   };
 }

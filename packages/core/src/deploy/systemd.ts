@@ -119,5 +119,5 @@ function literal(text: string): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}+/gu, ' ');
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 }
