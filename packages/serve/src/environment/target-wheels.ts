@@ -33,7 +33,7 @@ export async function downloadWheels(
     await mkdir(directory);
     const own: InstallerOptions = {
       interpreter: await findTargetInterpreter(target, options),
-      environment: { ...environment, PYTHONPATH: undefined, PYTHONHOME: undefined, VIRTUAL_ENV: undefined },
+      environment: { ...environment, ...QUIET, PYTHONPATH: undefined, PYTHONHOME: undefined, VIRTUAL_ENV: undefined },
       allowSource: false,
       signal,
       onLine,
@@ -50,6 +50,9 @@ export async function downloadWheels(
     throw asTargetFailure(error, target);
   }
 }
+
+/** Nothing is installed, so that pip's advice on users means nothing. */
+const QUIET = { PIP_ROOT_USER_ACTION: 'ignore', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
 
 function argumentsFor(target: EnvironmentTarget): readonly string[] {
   return [

@@ -1,0 +1,161 @@
+/** The pipelines of this folder: their makers' schemas accept them, and their scripts do what they say. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { parse } from 'yaml';
+import { buildOnce } from '../../conformance/cli/build-once.ts';
+import { BINARY, runIngot, workDirectory } from '../../conformance/cli/run-case.ts';
+import { up } from '../../conformance/cli/up.ts';
+import { findPipelineJudge } from '../../packages/core/test/servers/check-jsonschema.ts';
+import { needServer } from '../../packages/core/test/servers/need-server.ts';
+import { inRoot } from '../../scripts/lib/paths.mjs';
+import { githubScripts, gitlabScripts, runScript, startIssuer } from './pipeline.mjs';
+
+const GITHUB = inRoot('examples/ci/github/model.yml');
+const GITLAB = inRoot('examples/ci/gitlab/model.gitlab-ci.yml');
+const onGithub = readFileSync(GITHUB, 'utf8');
+const onGitlab = readFileSync(GITLAB, 'utf8');
+const PASSWORD = 'correct horse battery';
+
+beforeAll(buildOnce);
+
+await needServer('check-jsonschema', findPipelineJudge, (judge) => {
+  test('the published schemas accept both files, and notice what is wrong in them', async () => {
+    expect(await judge.check('github-workflows', GITHUB)).toBe('');
+    expect(await judge.check('gitlab-ci', GITLAB)).toBe('');
+    const directory = placed({ 'wrong.yml': onGithub.replaceAll('runs-on:', 'runs-at:') });
+    expect(await judge.check('github-workflows', join(directory.path, 'wrong.yml'))).toContain('runs-at');
+  }, 60_000);
+});
+
+describe('what the files promise', () => {
+  const workflow = parse(onGithub);
+  const scripts = [...Object.values(githubScripts(onGithub)).flatMap((job) => Object.values(job)), ...Object.values(gitlabScripts(onGitlab))];
+
+  test('no expression stands in a script, and no script prints a token', () => {
+    expect(scripts.length).toBeGreaterThanOrEqual(12);
+    for (const script of scripts) {
+      expect(script).not.toContain('${{');
+      expect(script).not.toMatch(/set -[a-z]*x|echo .*TOKEN/);
+    }
+  });
+
+  test('actions of others are named by their commit, and each job has only the rights that it names', () => {
+    expect(workflow.permissions).toEqual({});
+    for (const job of Object.values(workflow.jobs)) {
+      expect(job.permissions).toBeDefined();
+      for (const { uses } of job.steps) if (uses !== undefined) expect(uses).toMatch(/@[0-9a-f]{40}$/);
+    }
+  });
+});
+
+/** A directory that goes when the test ends. */
+function placed(files) {
+  const directory = workDirectory(files);
+  onTestFinished(() => directory[Symbol.dispose]());
+  return directory;
+}
+
+/** Ends with the test, before what was begun earlier. */
+function ended(running) {
+  onTestFinished(() => running[Symbol.asyncDispose]());
+  return running;
+}
+
+const METADATA = (type) => `name: churn\ninput_features:\n- {name: age, type: ${type}}\noutput:\n- {name: score, type: float}\n`;
+
+/** Staging and production as servers that trust the issuer's statements, and an admin of production. */
+async function environments(directory, { issuer }) {
+  const servers = {};
+  for (const name of ['staging', 'production']) {
+    const cwd = join(directory.path, name);
+    mkdirSync(join(cwd, 'home'), { recursive: true });
+    const grants = ['pusher', 'promoter'].map((role) => ({ role, scope: 'churn' }));
+    const workload = { issuer, audience: `ingot-${name}`, name: 'ci:{repository}', rules: [{ claims: { repository: 'team/churn' }, grants }] };
+    writeFileSync(join(cwd, 'sign-in.json'), JSON.stringify({ workloads: [workload] }));
+    const server = ended(await up(cwd, ['--sign-in', 'sign-in.json']));
+    const admin = (words, stdin = '') => runIngot(words, { cwd, env: { INGOT_REGISTRY: server.said.url }, stdin });
+    expect((await admin(['account', 'add', 'ana'], PASSWORD)).status).toBe(0);
+    expect((await admin(['login', server.said.url, '--name', 'ana'], PASSWORD)).status).toBe(0);
+    servers[name] = { url: server.said.url, admin, cwd };
+  }
+  const policy = 'policies: { "*": { aliases: { production: { approvals: 1 } } } }';
+  writeFileSync(join(servers.production.cwd, 'policy.yaml'), policy);
+  expect((await servers.production.admin(['policy', 'apply', 'policy.yaml'])).status).toBe(0);
+  return servers;
+}
+
+/** A runner's machine: `ingot` is installed, and `gh` and `curl` of comments note what they are called with. */
+function runner(directory, { issuer }, { staging, production }) {
+  const bin = join(directory.path, 'bin');
+  mkdirSync(bin);
+  const program = (name, text) => {
+    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(bin, name), 0o755);
+  };
+  program('ingot', `exec ${process.execPath} ${BINARY} "$@"`);
+  program('gh', `printf '%s\\n' "$*" > ${directory.path}/gh.txt; cat gate.md > ${directory.path}/comment.md`);
+  return {
+    PATH: [bin, process.env.PATH].join(delimiter),
+    HOME: join(directory.path, 'home'),
+    INGOT_CACHE: join(directory.path, 'cache'),
+    MODEL_DIR: 'model',
+    MODEL_NAME: 'churn',
+    ALIAS: 'production',
+    FAIL_ON: 'breaking',
+    STAGING: staging.url,
+    PRODUCTION: production.url,
+    STAGING_AUDIENCE: 'ingot-staging',
+    PRODUCTION_AUDIENCE: 'ingot-production',
+    GITHUB_SHA: '1f2e3d',
+    CI_COMMIT_SHA: '1f2e3d',
+    GITHUB_OUTPUT: join(directory.path, 'output.txt'),
+    GITHUB_STEP_SUMMARY: join(directory.path, 'summary.md'),
+    ACTIONS_ID_TOKEN_REQUEST_URL: `${issuer}/statement?api=1`,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token',
+    PULL_REQUEST: '17',
+  };
+}
+
+test('a change is pushed, commented, refused while an approval is missing, promoted when it is given, and stopped when it breaks callers', async () => {
+  const directory = placed({ 'model/model.bin': 'one', 'model/metadata.yaml': METADATA('integer') });
+  const issuer = ended(await startIssuer({ repository: 'team/churn' }));
+  const { staging, production } = await environments(directory, issuer);
+  const env = runner(directory, issuer, { staging, production });
+  const github = githubScripts(onGithub);
+  const at = (name) => join(directory.path, name);
+  const run = (script, more = {}) => runScript(script, { cwd: directory.path, env: { ...env, ...more } });
+
+  expect(await run(github.push.push)).toMatchObject({ status: 0 });
+  expect(readFileSync(at('output.txt'), 'utf8')).toBe('ref=churn:1\n');
+  expect(await run(github.gate.gate, { REF: 'churn:1' })).toMatchObject({ status: 0 });
+  expect(readFileSync(at('gh.txt'), 'utf8')).toBe('pr comment 17 --body-file gate.md --edit-last --create-if-none\n');
+  expect(readFileSync(at('comment.md'), 'utf8')).toContain('names nothing yet → `churn:1`');
+  const refused = await run(github.promote.promote, { REF: 'churn:1' });
+  expect(refused).toMatchObject({ status: 6, said: expect.stringContaining('0 of 1 approvals') });
+  expect((await production.admin(['approve', 'churn:1', '-m', 'looked at it'])).status).toBe(0);
+  expect(await run(github.promote.promote, { REF: 'churn:1' })).toMatchObject({ status: 0 });
+  const told = JSON.parse((await production.admin(['history', 'churn', '--json'])).stdout);
+  expect(told.events.map(({ actor, kind }) => `${actor} ${kind}`)).toEqual([
+    'ci:team/churn version-published',
+    'ana approval-given',
+    'ci:team/churn alias-set',
+  ]);
+  expect(told.events.at(-1).reason).toBe('commit 1f2e3d');
+
+  writeFileSync(at('model/metadata.yaml'), METADATA('datetime'));
+  writeFileSync(at('model/model.bin'), 'two');
+  const gitlab = gitlabScripts(onGitlab);
+  // A statement for one server lets nobody in at the other.
+  expect(await run(gitlab.push, { INGOT_TOKEN: await issuer.statement('ingot-production') })).toMatchObject({ status: 4 });
+  expect(await run(gitlab.push, { INGOT_TOKEN: await issuer.statement('ingot-staging') })).toMatchObject({ status: 0 });
+  expect(readFileSync(at('push.env'), 'utf8')).toBe('REF=churn:2\n');
+  const tokens = { INGOT_FROM_TOKEN: await issuer.statement('ingot-staging'), INGOT_TO_TOKEN: await issuer.statement('ingot-production') };
+  const stopped = await run(gitlab.gate, { REF: 'churn:2', ...tokens });
+  expect(stopped.status).toBe(6);
+  expect(stopped.said).not.toContain(tokens.INGOT_TO_TOKEN);
+  const report = readFileSync(at('gate.md'), 'utf8');
+  expect(report).toContain('❌ `churn:2` for `@production`');
+  expect(report).toContain('**breaking for callers**');
+  expect(existsSync(at('promote.env'))).toBe(false);
+}, 240_000);
