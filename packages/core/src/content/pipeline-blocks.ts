@@ -25,6 +25,8 @@ export interface Blocks {
 /** Blocks in a memory that threads share. */
 export interface SharedBlocks extends Blocks {
   readonly shared: GearMemory;
+  /** Whether nobody holds any of them, or waits for one: then another upload can have them. */
+  readonly areFree: boolean;
 }
 
 /** Makes blocks in the heap, at most `limit`, each only when it is needed. */
@@ -41,7 +43,14 @@ export function sharedBlocks(limit: number): SharedBlocks {
     return [Buffer.from(shared.memory.buffer, offset, BLOCK_BYTES), offset];
   };
   const pool = new Pool(limit, make);
-  return { shared, acquire: () => pool.acquire(), end: (error) => pool.end(error) };
+  return {
+    shared,
+    get areFree() {
+      return pool.isFree;
+    },
+    acquire: () => pool.acquire(),
+    end: (error) => pool.end(error),
+  };
 }
 
 class Pool implements Blocks {
@@ -55,6 +64,10 @@ class Pool implements Blocks {
   constructor(limit: number, make: (n: number) => readonly [Uint8Array, number]) {
     this.#limit = limit;
     this.#make = make;
+  }
+
+  get isFree(): boolean {
+    return this.#ended === undefined && this.#free.length === this.#made;
   }
 
   async acquire(): Promise<Block> {

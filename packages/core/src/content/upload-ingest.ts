@@ -3,8 +3,9 @@ import { stopIfInterrupted } from '../blob/interrupt.ts';
 import type { StoredContent } from './base-contents.ts';
 import type { ChunkerParameters } from './chunker.ts';
 import type { ContentBody, ContentOptions, PutResult } from './content-store.ts';
-import { BLOCK_BYTES, type Block, type Blocks, heapBlocks, sharedBlocks } from './pipeline-blocks.ts';
-import { createInlineEngine, type Engine, startThreadEngine } from './pipeline-engine.ts';
+import { BLOCK_BYTES, type Block, type Blocks, heapBlocks } from './pipeline-blocks.ts';
+import { createInlineEngine, type Engine } from './pipeline-engine.ts';
+import { type Hands, takeHands } from './pipeline-hands.ts';
 import { type Job, type JobSegment, Placer, type PlacerContext, report } from './upload-placer.ts';
 import { digestOfSource, openSource, readNow } from './upload-source.ts';
 
@@ -42,6 +43,7 @@ export class Ingest implements AsyncDisposable {
   readonly #open = new Set<Job>();
   #blocks: Blocks;
   #engine: Engine;
+  #hands: Hands | undefined;
   #threads: 'not yet' | 'started' | 'impossible' = 'not yet';
   /** The block that is being filled. */
   #block: Block | undefined;
@@ -88,7 +90,11 @@ export class Ingest implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running;
-    await this.#engine[Symbol.asyncDispose]();
+    const hands = this.#hands;
+    if (hands === undefined) return await this.#engine[Symbol.asyncDispose]();
+    this.#hands = undefined;
+    await this.#placer.finish();
+    await hands.done(this.#failure !== undefined);
   }
 
   async #run(): Promise<void> {
@@ -208,10 +214,9 @@ export class Ingest implements AsyncDisposable {
 
   async #startThreads(): Promise<void> {
     try {
-      const blocks = sharedBlocks(this.#context.blocks);
-      const engine = await startThreadEngine(blocks.shared, this.#context.parameters);
+      const hands = await takeHands(this.#context.blocks, this.#context.parameters);
       this.#submit();
-      [this.#blocks, this.#engine, this.#threads] = [blocks, engine, 'started'];
+      [this.#hands, this.#blocks, this.#engine, this.#threads] = [hands, hands.blocks, hands.engine, 'started'];
     } catch {
       // No threads or no shared memory: everything works without, only slower.
       this.#threads = 'impossible';

@@ -8,12 +8,14 @@ const WORTH_LOOKING_BYTES = 1024 * 1024;
 /** Newest large blobs of a repository that are compared, and how many of them are read. */
 const COMPARED = 100;
 const BLOBS = 4;
+/** As many for each of many parts: what they list is read again for each. */
+const BLOBS_OF_PART = 2;
 const VERSIONS = 2;
 
 /**
  * Chooses what a new blob may share contents with: of the newest large blobs of its repository those that are most like it
  * in size, for the next version of a file is about as large, and the newest versions of the model.
- * @param sizeBytes of the new blob; undefined: its sender does not say, and the newest ones are taken.
+ * @param sizeBytes of the new blob; undefined: its sender does not say, and a few of the newest ones are taken.
  */
 export async function basesOf(
   { database, recipes }: BlobContext,
@@ -31,13 +33,15 @@ export async function basesOf(
     .limit(COMPARED)
     .execute();
   const unlike = (size: number): number => (sizeBytes === undefined ? 0 : Math.abs(Math.log(size / sizeBytes)));
-  const alike = [...rows].sort((a, b) => unlike(a.size_bytes) - unlike(b.size_bytes)).slice(0, BLOBS);
+  const alike = [...rows]
+    .sort((a, b) => unlike(a.size_bytes) - unlike(b.size_bytes))
+    .slice(0, sizeBytes === undefined ? BLOBS_OF_PART : BLOBS);
   const [blobs, versions] = await Promise.all([
     recipesOf(
       database.own,
       alike.flatMap(({ holding }) => holding ?? []),
     ),
-    recipes?.newest(repository, VERSIONS) ?? [],
+    recipes?.newest(repository, sizeBytes === undefined ? 1 : VERSIONS) ?? [],
   ]);
   return [...blobs, ...versions];
 }
