@@ -68,6 +68,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
       signIn: await signInOf(context),
       retentionEveryMs: retentionEvery(settings),
       deploymentHistoryDays: settings.number('deployment-history'),
+      largestBlobBytes: settings.number('largest-blob'),
       version: toolVersion(),
       log: plan.log,
       now,

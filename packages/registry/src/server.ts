@@ -89,6 +89,8 @@ export interface RegistryServerOptions {
   readonly signIn?: SignInConfig | undefined;
   /** How many days it is kept what ran where. Default: 400. */
   readonly deploymentHistoryDays?: number | undefined;
+  /** Most bytes of a blob that OCI clients push. Default: 1 TiB. */
+  readonly largestBlobBytes?: number | undefined;
   /** Time between two runs of retention, in milliseconds. Default: it runs when somebody asks. */
   readonly retentionEveryMs?: number | undefined;
   /** How often may be asked. Default: {@link DEFAULT_RATES}. */
@@ -169,7 +171,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     );
     const oci = await openOci(
       { store, database, registry, index, log, now, random },
-      { scratch: join(directory, 'scratch') },
+      { scratch: join(directory, 'scratch'), largestBlobBytes: options.largestBlobBytes },
     );
     const webhooks = await openWebhooks({
       database,

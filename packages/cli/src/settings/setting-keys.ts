@@ -81,6 +81,11 @@ export const SETTINGS = {
     about: 'days that the registry server keeps what ran where (default: 400)',
     fromProject: false,
   },
+  'largest-blob': {
+    kind: 'bytes',
+    about: 'largest blob that the registry server takes from OCI clients (default: 1TiB)',
+    fromProject: false,
+  },
   direct: {
     kind: ['yes', 'no'],
     about: 'whether contents go straight to and from the storage of a registry server that signs addresses',
