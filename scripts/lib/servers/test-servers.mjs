@@ -24,7 +24,7 @@ export const TEST_SERVERS = {
   runc: debianPackages(['runc', 'libseccomp2']),
   // What rendered manifests and charts are judged by.
   helm: goProgram('helm.sh/helm/v3/cmd/helm@v3.22.0'),
-  kustomize: goProgram('sigs.k8s.io/kustomize/kustomize/v5@v5.8.3'),
+  kustomize: goProgram('sigs.k8s.io/kustomize/kustomize/v5@v5.7.1'),
   'kubernetes-schemas': KUBERNETES_SCHEMAS,
   'kserve-schemas': KSERVE_SCHEMAS,
   'monitoring-schemas': MONITORING_SCHEMAS,

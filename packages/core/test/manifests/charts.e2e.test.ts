@@ -40,6 +40,12 @@ async function chart(name: string, values: readonly string[], release = 'churn')
   return documents((await run(helm, args)).stdout);
 }
 
+/** What helm says of values that it does not take. */
+async function refusal(name: string, values: readonly string[]): Promise<string> {
+  const rendered = chart(name, values).then(() => 'rendered');
+  return rendered.catch((error: { readonly stderr: string }) => error.stderr);
+}
+
 async function built(folder: string): Promise<JsonObject[]> {
   return documents((await run(kustomize, ['build', join(DEPLOY, 'kustomize', folder)])).stdout);
 }
@@ -97,10 +103,10 @@ describe('the chart of model servers', () => {
     ['no model', [...IMAGE, 'registry=https://models.example.com'], '/models'],
     ['a directory for a registry', [...IMAGE, 'models={churn}', 'registry=/srv/store'], '/registry'],
     ['a misspelt value', [...SERVE, 'replica=3'], 'replica'],
-    ['a secret among the settings', [...SERVE, 'settings.INGOT_TOKEN=abc'], '/settings'],
+    ['a secret among the settings', [...SERVE, 'settings.INGOT_TOKEN=abc'], 'INGOT_TOKEN'],
     ['no image', SERVE.slice(IMAGE.length), '/image'],
   ] as const)('refuses %s', async (_, values, where) => {
-    await expect(chart('ingot-serve', values)).rejects.toThrow(where);
+    expect(await refusal('ingot-serve', values)).toContain(where);
   });
 
   test('a hostile value stays a text', async () => {
@@ -143,9 +149,9 @@ describe('the chart of the registry', () => {
   test.each([
     ['a store on a disk', [...REGISTRY, 'store=/srv/store'], '/store'],
     ['metrics without a token', [...REGISTRY, 'serviceMonitor.enabled=true'], '/serviceMonitor'],
-    ['the database’s address among the settings', [...REGISTRY, 'settings.INGOT_DB=postgres://u:p@h/d'], '/settings'],
+    ['the database’s address among the settings', [...REGISTRY, 'settings.INGOT_DB=postgres://u:p@h/d'], 'INGOT_DB'],
   ] as const)('refuses %s', async (_, values, where) => {
-    await expect(chart('ingot-registry', values)).rejects.toThrow(where);
+    expect(await refusal('ingot-registry', values)).toContain(where);
   });
 });
 
