@@ -9,6 +9,7 @@ import { SourceReader } from '@ingot/core/source-reader';
 import type { ResolvedModel } from '@ingot/core/serving/runtime';
 import { hasWildcard } from '@ingot/core/source/glob';
 import { cacheRoot } from './address.ts';
+import { openRepository } from './open-repository.ts';
 import type { Settings } from './settings/settings.ts';
 
 /** What reading plain addresses needs besides the settings. */
@@ -36,6 +37,7 @@ export function openSourceReader(settings: Settings, options: PlainSourcesOption
       ...(home !== undefined && home !== '' && { home }),
       ...(trackingUri !== undefined && trackingUri !== '' && { trackingUri }),
     },
+    openRepository: (where) => openRepository(where, { settings }),
     env: settings.env,
     now,
     offline: settings.isOn('offline'),
@@ -68,7 +70,7 @@ export function nameOfSource({ record }: SourcePackage): string {
  * directory of this machine by its very name, which needs no looking for.
  */
 export function addressOfPackage(text: string, cwd: string): string | undefined {
-  if (/^[a-z][a-z0-9+.-]+:\/\/|^file:|^(?:models|runs):\//i.test(text)) return text;
+  if (/^[a-z][a-z0-9+.-]+:\/\/|^(?:file|oci|oci-archive|docker-archive):|^(?:models|runs):\//i.test(text)) return text;
   if (!hasWildcard(text) || existsSync(resolve(cwd, text))) return undefined;
   return isAbsolute(text) || /^(?:\.{1,2}|~)\//.test(text) ? text : `./${text}`;
 }

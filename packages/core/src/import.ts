@@ -110,6 +110,8 @@ async function findAll(text: string, options: ImportOptions): Promise<FoundUnits
   return { ...found, units: (await Promise.all(found.units.map((unit) => versionsOf(unit, place, signal)))).flat() };
 
   async function listed(): Promise<FoundUnits> {
+    if (place.match !== undefined)
+      return { units: [await place.match(address, { ...(signal && { signal }) })], pointers: [], others: [] };
     if (address.isPattern) return { units: await matchesOf(address, place, { signal }), pointers: [], others: [] };
     const path = address.parts.map(({ literal }) => literal).join('/');
     const file = address.isDirectory || path === '' ? undefined : await place.file(path, { signal });

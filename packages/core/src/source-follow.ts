@@ -107,7 +107,7 @@ export class SourceFollower {
   #interval(text: string): number {
     const { random = Math.random, localMs = 1000, remoteMs = 5000 } = this.#options;
     // An alias of a registry is followed within two seconds; asking for it costs a request or two.
-    const isLocal = /^(?:file:|models:|[/.~])/i.test(text);
+    const isLocal = /^(?:file:|models:|oci(?:-archive)?:(?!\/\/)|[/.~])/i.test(text);
     return (isLocal ? localMs : remoteMs) * (1 + 0.6 * random());
   }
 }

@@ -16,9 +16,10 @@ import type { OnProgress } from './progress.ts';
 import type { ModelName } from './ref.ts';
 import { planContents } from './source-contents.ts';
 import { type BroughtSource, bringSource } from './source-download.ts';
+import { openOciSource, type OpenRepository } from './source-oci.ts';
 import { type SourceRecord, SourceRecords } from './source-record.ts';
-import { MlflowPlace } from './source/mlflow-place.ts';
 import { type OpenStorage, openPlace } from './source/open-place.ts';
+import { isOciAddress } from './source/oci-address.ts';
 import { type AddressHost, parsePlainAddress, type PlainAddress } from './source/plain-address.ts';
 import type { SourcePlace } from './source/place.ts';
 import { resolveSource } from './source/resolve-source.ts';
@@ -32,6 +33,8 @@ export interface SourceReaderOptions {
   readonly directory: string;
   readonly open: OpenStorage;
   readonly host: AddressHost;
+  /** Opens a repository of a registry, for `oci://…`. Default: without credentials. */
+  readonly openRepository?: OpenRepository;
   /** Variables that tell one storage from another of the same address. Default: none. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: the system clock. */
@@ -109,7 +112,7 @@ export class SourceReader {
     const address = parsePlainAddress(text, this.#options.host);
     const open = (other: PlainAddress): Promise<SourcePlace> => this.#place(other);
     const place = await this.#place(address);
-    if (place instanceof MlflowPlace) return await place.match(address, options);
+    if (place.match !== undefined) return await place.match(address, options);
     return await resolveSource(address, place, { ...options, open });
   }
 
@@ -221,6 +224,7 @@ export class SourceReader {
     const directory = join(this.#options.directory, 'arriving');
     const brought = await bringSource(match, place, { directory, ...call, ...this.#progress() });
     try {
+      if (place.arrange !== undefined) return { ...brought, path: await place.arrange(match, brought.path, call) };
       await refuseHalf(match, brought);
       return brought;
     } catch (error) {
@@ -276,7 +280,9 @@ export class SourceReader {
   #place(address: SourceMatch['address']): Promise<SourcePlace> {
     const known = this.#places.get(address.root);
     if (known !== undefined) return known;
-    const opened = openPlace(address, this.#options.open, this.#options.env);
+    const opened = isOciAddress(address.text)
+      ? openOciSource(address, this.#options)
+      : openPlace(address, this.#options.open, this.#options.env);
     this.#places.set(address.root, opened);
     opened.catch(() => this.#places.delete(address.root));
     return opened;

@@ -111,7 +111,7 @@ export class RegistryAuth {
   ): Promise<string> {
     const url = this.#realm(challenge.realm);
     const { service } = challenge;
-    const scopes = [...new Set([scope, ...(challenge.scope === undefined ? [] : [challenge.scope])])].filter(Boolean);
+    const scopes = [...new Set(`${scope} ${challenge.scope ?? ''}`.split(' '))].filter(Boolean);
     const named: Record<string, string> = service === undefined ? {} : { service };
     const isIdentity = credential !== undefined && 'identityToken' in credential;
     if (!isIdentity) for (const [key, value] of Object.entries(named)) url.searchParams.set(key, value);

@@ -3,6 +3,9 @@
  * are relative, `/`-separated.
  */
 
+import type { PlainAddress } from './plain-address.ts';
+import type { SourceMatch } from './source-match.ts';
+
 /** A file of a place. */
 export interface SourceFileFacts {
   readonly path: string;
@@ -46,6 +49,10 @@ export interface SourcePlace {
   versions?(path: string, options?: { readonly signal?: AbortSignal }): AsyncIterable<SourceFileFacts>;
   /** The path of a file or directory on this machine. */
   localPath?(path: string): string;
+  /** Finds what an address means, where that is not the name of files. */
+  match?(address: PlainAddress, options?: { readonly signal?: AbortSignal }): Promise<SourceMatch>;
+  /** Makes files of what was brought to a directory, where that is not the files themselves; gives where they are. */
+  arrange?(match: SourceMatch, directory: string, options?: { readonly signal?: AbortSignal }): Promise<string>;
 }
 
 /** Which bytes of a file are meant. */

@@ -10,6 +10,7 @@ import { checkStorageAddress, redactAddress, schemeOf } from '../blob/address.ts
 import { IngotError } from '../errors.ts';
 import { type GlobPart, hasWildcard, parseGlob } from './glob.ts';
 import { isMlflowAddress, parseMlflowAddress } from './mlflow-address.ts';
+import { isOciAddress, parseOciAddress } from './oci-address.ts';
 
 /** An address that was taken apart; nothing was looked at yet. */
 export interface PlainAddress {
@@ -47,7 +48,7 @@ const OBJECT_VERSION_KEYS: Readonly<Record<string, readonly string[]>> = {
 
 /** Says whether a text is a plain address, and no reference. */
 export function isPlainAddress(text: string): boolean {
-  if (isMlflowAddress(text)) return true;
+  if (isMlflowAddress(text) || isOciAddress(text)) return true;
   return schemeOf(text)?.length !== undefined && /^[a-z][a-z0-9+.-]+:\/\//i.test(text)
     ? true
     : /^file:/i.test(text) || /^(?:\/|\.{1,2}(?:\/|$)|~(?:\/|$))/.test(text);
@@ -61,6 +62,7 @@ export function isPlainAddress(text: string): boolean {
  */
 export function parsePlainAddress(text: string, host: AddressHost): PlainAddress {
   if (isMlflowAddress(text)) return parseMlflowAddress(text, host.trackingUri);
+  if (isOciAddress(text)) return parseOciAddress(text, host.cwd);
   const known = checkStorageAddress(text);
   if (text.split(/[/\\]/).includes('**')) throw new IngotError('usage', doubleStar(text), { operation: 'source' });
   if (known === undefined || known.scheme === 'file') return localAddress(text, host);
