@@ -78,11 +78,13 @@ export interface BakedDocumentFile {
 
 /**
  * Gives the documents of a package that is baked; the same version gives the same bytes.
+ * @param manifest its bytes. Default: read beside the cached files.
  * @throws IngotError `invalid-package` where the package has files of that name itself.
  */
 export async function bakedDocuments(
-  cached: CachedPackage,
+  cached: Pick<CachedPackage, 'description' | 'directory' | 'captured'>,
   version: BakedVersion,
+  manifest?: Uint8Array,
 ): Promise<readonly BakedDocumentFile[]> {
   const { files } = cached.description;
   const taken = files.find(({ path }) => path.split('/', 1)[0] === BAKED_DIRECTORY);
@@ -96,7 +98,7 @@ export async function bakedDocuments(
     { path: `${BAKED_DIRECTORY}/baked.json`, bytes: Buffer.from(`${canonicalJson(document)}\n`) },
     {
       path: `${BAKED_DIRECTORY}/manifest.json`,
-      bytes: await readFile(join(dirname(cached.directory), 'manifest.json')),
+      bytes: manifest ?? (await readFile(join(dirname(cached.directory), 'manifest.json'))),
     },
     ...(cached.captured === undefined
       ? []
