@@ -37,13 +37,13 @@ export const SOURCE_VERBS: readonly VerbSpec[] = [
       {
         name: 'platform',
         value: 'PLATFORM',
-        about: 'what the wheels are for: linux/amd64, linux/arm64 (default: this machine, or where it was locked)',
+        about: 'wheels for linux/amd64 or linux/arm64 (default: where it was locked)',
         many: true,
       },
       {
         name: 'python-version',
         value: 'VERSION',
-        about: 'what the wheels are for: 3.11 (default: what the model was made with)',
+        about: 'wheels for 3.11 (default: what the model was made with)',
       },
       { name: 'no-wheels', about: 'leave out the wheels' },
     ],

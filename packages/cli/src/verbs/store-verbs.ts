@@ -162,7 +162,7 @@ export const STORE_VERBS: readonly VerbSpec[] = [
       {
         name: 'fail-on',
         value: 'WHAT',
-        about: 'also fail when it is that for callers, by a metric (worse) or its training data (drift)',
+        about: 'fail also for that: breaking for callers, a worse metric, drifted data, …',
         many: true,
         complete: ['breaking', 'unknown', 'different', 'worse', 'drift'],
       },
