@@ -143,7 +143,7 @@ export const STORE_VERBS: readonly VerbSpec[] = [
       {
         name: 'to',
         value: 'REGISTRY',
-        about: 'bring it into this registry, with its history, and move the alias there',
+        about: 'bring it into this registry, with its history; its alias moves',
       },
       { name: 'dry-run', about: 'say whether it may move, and what is missing' },
     ],
@@ -155,7 +155,7 @@ export const STORE_VERBS: readonly VerbSpec[] = [
   },
   {
     name: 'gate',
-    about: 'say whether a version may become production: what changes for callers, which conditions fail',
+    about: 'say whether a version may become production: what changes, which conditions fail',
     group: 'store',
     args: [REF, { ...ALIAS, optional: true, about: 'the alias it would have (default: production)' }],
     options: [
