@@ -3,6 +3,7 @@ import { createOciDigester } from '../oci/digest.ts';
 import { OCI_MEDIA_TYPES } from '../oci/media-types.ts';
 import type { BlobPut, OciOptions, OciPlace } from '../oci/oci-place.ts';
 import type { OnProgress } from '../progress.ts';
+import type { BlobLenders } from './blob-lenders.ts';
 import type { BakedLayer } from './bake-result.ts';
 import type { ImageLayer } from './image-layer.ts';
 import type { KeptBytes, KeptLayers } from './kept-layers.ts';
@@ -17,6 +18,7 @@ export interface LayerWork {
   /** The repository of a registry that `to` is. */
   readonly repository?: string;
   readonly records: LayerRecords;
+  readonly lenders: BlobLenders;
   /** Keeps layers that take long to make: all but models. */
   readonly kept: KeptLayers;
   readonly onProgress?: OnProgress;
@@ -40,12 +42,13 @@ export async function bakeLayer(layer: ImageLayer, work: LayerWork): Promise<Bak
   }
   const isStreamed = layer.name === 'model' && layer.gzip !== true;
   const { record, put } = isStreamed ? await putStreamed(layer, work) : await putMade(layer, work);
-  await work.records.keep(layer, record, work.repository);
+  await work.records.keep(layer, record);
+  await work.lenders.add(record.digest, work.repository);
   return describe(layer, record, { made: true, put });
 }
 
 async function putKnown(layer: ImageLayer, record: LayerRecord, work: LayerWork): Promise<BakedLayer> {
-  const { to, kept, records, repository } = work;
+  const { to, kept, lenders, repository } = work;
   const descriptor = nameOf(record);
   const isKept = await kept.has(descriptor);
   let made = false;
@@ -54,10 +57,10 @@ async function putKnown(layer: ImageLayer, record: LayerRecord, work: LayerWork)
     made = !isKept;
     return progress.through(isKept ? kept.read(descriptor) : remade(layer, callOf(work)));
   };
-  const from = lenderOf(record.repositories, repository);
+  const from = await lenders.find(record.digest, repository);
   const put = await to.putBlob(descriptor, open, { ...callOf(work), ...(from !== undefined && { from }) });
   progress.done(put);
-  await records.keep(layer, record, repository);
+  await lenders.add(record.digest, repository);
   return describe(layer, record, { made, put });
 }
 
@@ -109,7 +112,7 @@ export async function makeLayer(layer: ImageLayer, kept: KeptLayers, call: OciOp
   const tar = watched(packLayer(members), (piece) => digester.update(piece));
   const { digest, size } = await kept.keep(gzipped(tar), call.signal);
   const mediaType = OCI_MEDIA_TYPES.layerGzip;
-  return { mediaType, digest, diffId: digester.finish(), sizeBytes: size, repositories: [] };
+  return { mediaType, digest, diffId: digester.finish(), sizeBytes: size };
 }
 
 /** The bytes of a layer that is not kept, made again. */
@@ -119,15 +122,8 @@ async function* remade(layer: ImageLayer, call: OciOptions): AsyncGenerator<Uint
   yield* layer.gzip === true ? gzipped(tar) : tar;
 }
 
-/** A repository of the same registry that has a blob. */
-export function lenderOf(having: readonly string[], repository: string | undefined): string | undefined {
-  if (repository === undefined) return undefined;
-  const host = repository.slice(0, repository.indexOf('/') + 1);
-  return having.find((one) => one !== repository && one.startsWith(host))?.slice(host.length);
-}
-
 function plainRecord({ digest, size }: KeptBytes): LayerRecord {
-  return { mediaType: OCI_MEDIA_TYPES.layer, digest, diffId: digest, sizeBytes: size, repositories: [] };
+  return { mediaType: OCI_MEDIA_TYPES.layer, digest, diffId: digest, sizeBytes: size };
 }
 
 function nameOf({ digest, sizeBytes }: LayerRecord): KeptBytes {

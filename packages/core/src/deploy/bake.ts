@@ -13,7 +13,8 @@ import { formatPlatform, platformOfMachine } from '../oci/platform.ts';
 import type { BakeOptions } from './bake-options.ts';
 import type { BakedImage, BakedLayer, BakeResult } from './bake-result.ts';
 import type { BaseImage } from './base-image.ts';
-import { bakeLayer, type LayerWork, lenderOf } from './bake-layer.ts';
+import { bakeLayer, type LayerWork } from './bake-layer.ts';
+import { BlobLenders } from './blob-lenders.ts';
 import { writeConfig } from './image-config.ts';
 import type { ImagePlan, PlanImage } from './image-plan.ts';
 import { inLanes } from './in-lanes.ts';
@@ -45,6 +46,7 @@ export async function bakeImage(plan: PlanImage, options: BakeOptions): Promise<
   const work: LayerWork = {
     to,
     records: new LayerRecords(join(cache, 'records')),
+    lenders: new BlobLenders(join(cache, 'lenders')),
     kept: new KeptLayers(join(cache, 'layers')),
     ...(repository !== undefined && { repository }),
     ...(onProgress && { onProgress }),
@@ -86,15 +88,18 @@ async function bakePlatform(wanted: Platform, plan: PlanImage, options: BakeOpti
 
 /** The layers of the base, passed on as they are. */
 async function putBase(base: BaseImage, work: LayerWork): Promise<readonly BakedLayer[]> {
-  const from = lenderOf(base.repository === undefined ? [] : [base.repository], work.repository);
+  const { lenders, repository } = work;
+  const known = base.repository === undefined ? [] : [base.repository];
   return await inLanes(
     base.layers,
     LANES,
     async ({ descriptor, diffId }, signal): Promise<BakedLayer> => {
       const progress = putProgress(`${base.name} ${descriptor.digest.slice(0, 19)}`, descriptor.size, work.onProgress);
       const open = (): AsyncIterable<Uint8Array> => progress.through(base.readLayer(descriptor, { signal }));
+      const from = await lenders.find(descriptor.digest, repository, known);
       const put = await work.to.putBlob(descriptor, open, { signal, ...(from !== undefined && { from }) });
       progress.done(put);
+      await lenders.add(descriptor.digest, repository);
       const { mediaType, digest, size } = descriptor;
       return { name: 'base', mediaType: ociTypeOf(mediaType), digest, diffId, sizeBytes: size, made: false, put };
     },
@@ -138,11 +143,15 @@ async function putImage({ base, planned, layers }: Parts, options: BakeOptions):
   return { manifest, image: { platform, digest: manifest.digest, configDigest: configured.digest, ...known, layers } };
 }
 
+/** A root file system has no manifest; the digest of its tar says which one it was. */
 function baseLabels({ name, digest, layers }: BaseImage): Record<string, string> {
-  if (layers.length === 0) return {};
+  const [root] = layers;
+  if (root === undefined) return {};
   return {
     'org.opencontainers.image.base.name': name,
-    ...(digest !== undefined && { 'org.opencontainers.image.base.digest': digest }),
+    ...(digest === undefined
+      ? { 'dev.ingot.base.rootfs': root.diffId }
+      : { 'org.opencontainers.image.base.digest': digest }),
   };
 }
 

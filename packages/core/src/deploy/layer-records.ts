@@ -18,13 +18,10 @@ export interface LayerRecord {
   /** Of the tar. */
   readonly diffId: OciDigest;
   readonly sizeBytes: number;
-  /** Repositories of registries that were given it, the last one first: `ghcr.io/team/churn`. */
-  readonly repositories: readonly string[];
 }
 
 /** Counted up when the same entries give another tar. */
 const TAR_FORMAT = 1;
-const MOST_REPOSITORIES = 8;
 
 /**
  * What is remembered of layers that were made: from what they follow to what they are. Losing it costs making them
@@ -45,11 +42,9 @@ export class LayerRecords {
     return isJsonObject(value) ? recordFrom(value) : undefined;
   }
 
-  /** Remembers what a layer is, and which repository has it now. */
-  async keep(layer: ImageLayer, record: LayerRecord, repository: string | undefined): Promise<void> {
-    const others = record.repositories.filter((one) => one !== repository);
-    const repositories = [...(repository === undefined ? [] : [repository]), ...others].slice(0, MOST_REPOSITORIES);
-    await replaceFile(this.#path(layer), canonicalJson({ ...record, repositories, inputs: layer.inputs }));
+  /** Remembers what a layer is. */
+  async keep(layer: ImageLayer, record: LayerRecord): Promise<void> {
+    await replaceFile(this.#path(layer), canonicalJson({ ...record, inputs: layer.inputs }));
   }
 
   /** Forgets a layer, of which other bytes were found. */
@@ -90,10 +85,9 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 const LAYER_TYPES: readonly string[] = [OCI_MEDIA_TYPES.layer, OCI_MEDIA_TYPES.layerGzip];
 
 /** What a crash or another release left is as if it were not there. */
-function recordFrom({ mediaType, digest, diffId, sizeBytes, repositories }: JsonObject): LayerRecord | undefined {
+function recordFrom({ mediaType, digest, diffId, sizeBytes }: JsonObject): LayerRecord | undefined {
   if (typeof mediaType !== 'string' || !LAYER_TYPES.includes(mediaType)) return undefined;
   if (!isOciDigest(digest) || !isOciDigest(diffId)) return undefined;
   if (typeof sizeBytes !== 'number' || !Number.isSafeInteger(sizeBytes)) return undefined;
-  const known = Array.isArray(repositories) ? repositories.filter((one) => typeof one === 'string') : [];
-  return { mediaType, digest, diffId, sizeBytes, repositories: known };
+  return { mediaType, digest, diffId, sizeBytes };
 }

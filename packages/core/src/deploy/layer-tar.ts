@@ -57,7 +57,8 @@ export function layerSize(members: readonly LayerMember[]): number {
   return tarSize(members);
 }
 
-/** Headers and small files are handed on together: one by one they cost more than their bytes. */
+/** Headers and small files are handed on together: one by one they cost more than their bytes. Larger pieces are not copied. */
+const SMALL_BYTES = 16 * 1024;
 const GATHERED_BYTES = 64 * 1024;
 
 /**
@@ -68,7 +69,7 @@ export async function* packLayer(members: readonly LayerMember[]): AsyncGenerato
   let gathered: Uint8Array[] = [];
   let bytes = 0;
   for await (const piece of pieces(members)) {
-    if (piece.byteLength >= GATHERED_BYTES) {
+    if (piece.byteLength >= SMALL_BYTES) {
       if (bytes > 0) yield Buffer.concat(gathered);
       yield piece;
       [gathered, bytes] = [[], 0];
