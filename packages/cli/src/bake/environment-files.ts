@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EnvironmentFiles } from '@ingot/core/deploy/environment-layer';
-import { findCompiler } from '@ingot/serve/environment/bytecode';
+import { type BytecodeCompiler, findCompiler } from '@ingot/serve/environment/bytecode';
 import { prebuiltDocument } from '@ingot/serve/environment/prebuilt';
 import { type EnvironmentTarget, platformOfTarget } from '@ingot/serve/environment/target';
 import {
@@ -25,6 +25,11 @@ export interface EnvironmentPlan {
   readonly isGeneric?: boolean;
 }
 
+/** The files of an environment, and what compiles Python for them. */
+export interface PlannedEnvironment extends EnvironmentFiles {
+  readonly compiler?: BytecodeCompiler;
+}
+
 /** Installs what models ask for that no environment was made for; the same in every image of one release. */
 const PIP = [
   'pip==25.3',
@@ -36,7 +41,7 @@ const PIP = [
  * Resolves the environment of a package for an image, and says how its modules are had.
  * @throws IngotError as `lockForTarget` does.
  */
-export async function environmentFiles(plan: EnvironmentPlan, options: TargetOptions): Promise<EnvironmentFiles> {
+export async function environmentFiles(plan: EnvironmentPlan, options: TargetOptions): Promise<PlannedEnvironment> {
   const { of, wants, target, python, isGeneric = false } = plan;
   const resolved = await lockForTarget(wants, target, options);
   const hasPip = resolved.some((line) => line.startsWith('pip=='));
@@ -54,7 +59,7 @@ export async function environmentFiles(plan: EnvironmentPlan, options: TargetOpt
     version: target.python,
     platform,
     lock,
-    ...(compiler !== undefined && { compiler: compiler.version }),
+    ...(compiler !== undefined && { compiler }),
     document: prebuiltDocument({ model: wants, version: target.python, platform, lock }),
     async install(place, call) {
       const directory = await mkdtemp(join(options.cacheDirectory, '.image-'));

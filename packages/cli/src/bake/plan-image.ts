@@ -5,6 +5,7 @@
 
 import { join } from 'node:path';
 import type { BaseImage } from '@ingot/core/deploy/base-image';
+import { bytecodeLayer } from '@ingot/core/deploy/bytecode-layer';
 import { environmentLayer } from '@ingot/core/deploy/environment-layer';
 import type { ImageLayer } from '@ingot/core/deploy/image-layer';
 import type { ImagePlan, PlanImage } from '@ingot/core/deploy/image-plan';
@@ -85,7 +86,9 @@ async function planServing(
   const onnx = wanted.some(isGraph) ? await onnxFiles(target) : undefined;
   const inPython = onnx === undefined ? wanted : wanted.filter((model) => !isGraph(model));
   const isGeneric = models.length === 0;
+  const engine = await engineFiles();
   const layers: ImageLayer[] = [];
+  const bytecode: ImageLayer[] = [];
   if (isGeneric || inPython.length > 0) {
     const python = pythonOfBase(base.name, facts, contents.python);
     const plan = {
@@ -94,9 +97,24 @@ async function planServing(
       python: python.path,
       isGeneric,
     };
-    layers.push(environmentLayer(await environmentFiles(plan, tools)));
+    const files = await environmentFiles(plan, tools);
+    layers.push(environmentLayer(files));
+    const { compiler } = files;
+    // A base that is not looked into keeps what it has.
+    if (compiler !== undefined && base.layers.length > 0)
+      bytecode.push(
+        bytecodeLayer({
+          base,
+          python: files.python,
+          version: files.version,
+          compiler,
+          worker: engine.worker,
+          engine: engine.digest,
+          scratch: tools.cacheDirectory,
+        }),
+      );
   }
-  layers.push(serverLayer({ engine: await engineFiles(), node: nodeFiles(target, tools) }));
+  layers.push(serverLayer({ engine, node: nodeFiles(target, tools) }), ...bytecode);
   // Above the server, whose modules it is one of; it is the same for all models of its kind.
   if (onnx !== undefined) layers.push(onnxLayer(onnx));
   const below = contents.gzip === true ? layers.map((layer) => ({ ...layer, gzip: true })) : layers;

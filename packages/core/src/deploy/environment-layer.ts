@@ -15,8 +15,8 @@ export interface EnvironmentFiles {
   readonly platform: string;
   /** Exact versions with hashes, one a distribution. */
   readonly lock: readonly string[];
-  /** The Python that compiles the modules: `3.11.7`. Without one they are not compiled. */
-  readonly compiler?: string;
+  /** The Python that compiles the modules, `3.11.7`. Without one they are not compiled. */
+  readonly compiler?: { readonly version: string };
   /** What lies beside `bin` as `environment.json`: which packages it was made for. */
   readonly document: string;
   /** Unpacks the modules of the lock into a new directory, which disposing removes; `place` is where they will lie. */
@@ -34,7 +34,7 @@ export function environmentLayer(files: EnvironmentFiles): ImageLayer {
   return {
     name: 'environment',
     title: `the environment of ${files.of}`,
-    inputs: { form: 1, python, version, platform, lock: [...lock], compiler: compiler ?? null, document },
+    inputs: { form: 1, python, version, platform, lock: [...lock], compiler: compiler?.version ?? null, document },
     createdBy: `ingot bake: environment for Python ${version} (${listed(lock)})`,
     async make(options): Promise<LayerEntries> {
       const installed = await files.install(place, options);
