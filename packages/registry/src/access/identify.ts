@@ -79,13 +79,13 @@ function byHeader(header: string, origin: RequestOrigin, options: IdentifierOpti
 /** Elsewhere such a token is none: there it would let in whoever has it to more than it was given for. */
 function byRepositoryToken(value: string, origin: RequestOrigin, options: IdentifierOptions): Promise<Identity> {
   const { repositoryTokens } = options;
-  const isThere = origin.route.startsWith(REPOSITORIES) && value.length <= MAX_STATEMENT;
+  const isThere = REPOSITORIES.test(origin.route) && value.length <= MAX_STATEMENT;
   return isThere && repositoryTokens?.mayBe(value) === true
     ? repositoryTokens.identify(value, origin)
     : byStatement(value, origin, options);
 }
 
-const REPOSITORIES = '/v2/';
+const REPOSITORIES = /^\/v2(?:\/|$)/;
 const MAX_STATEMENT = 16_384;
 
 function byBasic(value: string, origin: RequestOrigin, options: IdentifierOptions): Identity | Promise<Identity> {

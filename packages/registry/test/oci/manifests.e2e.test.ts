@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { type TrialServer, trialServer } from '../trial-server.ts';
-import { digestOf, imageIn, named, type OciClient, ociClient, TYPES } from './oci-client.ts';
+import { answerOf, digestOf, imageIn, named, type OciClient, ociClient, TYPES } from './oci-client.ts';
 
 let server: TrialServer;
 let oci: OciClient;
@@ -125,7 +125,7 @@ describe('lists', () => {
     const found: string[] = [];
     for (let next = 'tagged/tags/list?n=2'; next !== ''; ) {
       const answer = await oci.ask('GET', next);
-      const { tags } = await answer.json();
+      const { tags = [] } = await answerOf(answer);
       assert.ok(tags.length <= 2);
       found.push(...tags);
       next = /^<\/v2\/(.*)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1] ?? '';
@@ -159,7 +159,7 @@ describe('lists', () => {
       `referred/referrers/${subject.digest}?artifactType=application/vnd.example.sig`,
     );
     assert.equal(filtered.headers.get('oci-filters-applied'), 'artifactType');
-    assert.deepEqual((await filtered.json()).manifests, [
+    assert.deepEqual((await answerOf(filtered)).manifests, [
       manifests.find(({ artifactType }) => artifactType !== TYPES.config),
     ]);
     await oci.ask('DELETE', `referred/manifests/${digestOf(JSON.stringify(signature))}`);

@@ -29,6 +29,7 @@ export interface Answer {
   readonly repositories?: readonly string[];
   readonly manifests?: readonly Named[];
   readonly layers?: readonly Named[];
+  readonly errors?: readonly { readonly code: string; readonly message: string }[];
   readonly [key: string]: unknown;
 }
 
@@ -53,6 +54,11 @@ export const named = (manifest: object, mediaType: string = TYPES.manifest): Nam
   const text = JSON.stringify(manifest);
   return { mediaType, digest: digestOf(text), size: Buffer.byteLength(text) };
 };
+
+/** What an answer says. */
+export async function answerOf(answer: Response): Promise<Answer> {
+  return JSON.parse(await answer.text());
+}
 
 /** Makes a client. */
 export function ociClient(url: string, authorization?: string): OciClient {
@@ -79,10 +85,10 @@ export function ociClient(url: string, authorization?: string): OciClient {
       return ask('PUT', `${repository}/manifests/${reference}`, { body, headers: { 'content-type': type } });
     },
     code: async (answer) => {
-      const { errors } = await answer.json();
-      return `${answer.status} ${errors[0].code}`;
+      const { errors: [error] = [] } = await answerOf(answer);
+      return `${answer.status} ${error?.code}`;
     },
-    json: async (path) => await (await ask('GET', path)).json(),
+    json: async (path) => await answerOf(await ask('GET', path)),
   };
 }
 
