@@ -30,7 +30,10 @@ await needServer('check-jsonschema', findPipelineJudge, (judge) => {
 
 describe('what the files promise', () => {
   const workflow = parse(onGithub);
-  const scripts = [...Object.values(githubScripts(onGithub)).flatMap((job) => Object.values(job)), ...Object.values(gitlabScripts(onGitlab))];
+  const scripts = [
+    ...Object.values(githubScripts(onGithub)).flatMap((job) => Object.values(job)),
+    ...Object.values(gitlabScripts(onGitlab)),
+  ];
 
   test('no expression stands in a script, and no script prints a token', () => {
     expect(scripts.length).toBeGreaterThanOrEqual(12);
@@ -62,7 +65,8 @@ function ended(running) {
   return running;
 }
 
-const METADATA = (type) => `name: churn\ninput_features:\n- {name: age, type: ${type}}\noutput:\n- {name: score, type: float}\n`;
+const METADATA = (type) =>
+  `name: churn\ninput_features:\n- {name: age, type: ${type}}\noutput:\n- {name: score, type: float}\n`;
 
 /** Staging and production as servers that trust the issuer's statements, and an admin of production. */
 async function environments(directory, { issuer }) {
@@ -71,7 +75,12 @@ async function environments(directory, { issuer }) {
     const cwd = join(directory.path, name);
     mkdirSync(join(cwd, 'home'), { recursive: true });
     const grants = ['pusher', 'promoter'].map((role) => ({ role, scope: 'churn' }));
-    const workload = { issuer, audience: `ingot-${name}`, name: 'ci:{repository}', rules: [{ claims: { repository: 'team/churn' }, grants }] };
+    const workload = {
+      issuer,
+      audience: `ingot-${name}`,
+      name: 'ci:{repository}',
+      rules: [{ claims: { repository: 'team/churn' }, grants }],
+    };
     writeFileSync(join(cwd, 'sign-in.json'), JSON.stringify({ workloads: [workload] }));
     const server = ended(await up(cwd, ['--sign-in', 'sign-in.json']));
     const admin = (words, stdin = '') => runIngot(words, { cwd, env: { INGOT_REGISTRY: server.said.url }, stdin });
@@ -147,10 +156,15 @@ test('a change is pushed, commented, refused while an approval is missing, promo
   writeFileSync(at('model/model.bin'), 'two');
   const gitlab = gitlabScripts(onGitlab);
   // A statement for one server lets nobody in at the other.
-  expect(await run(gitlab.push, { INGOT_TOKEN: await issuer.statement('ingot-production') })).toMatchObject({ status: 4 });
+  expect(await run(gitlab.push, { INGOT_TOKEN: await issuer.statement('ingot-production') })).toMatchObject({
+    status: 4,
+  });
   expect(await run(gitlab.push, { INGOT_TOKEN: await issuer.statement('ingot-staging') })).toMatchObject({ status: 0 });
   expect(readFileSync(at('push.env'), 'utf8')).toBe('REF=churn:2\n');
-  const tokens = { INGOT_FROM_TOKEN: await issuer.statement('ingot-staging'), INGOT_TO_TOKEN: await issuer.statement('ingot-production') };
+  const tokens = {
+    INGOT_FROM_TOKEN: await issuer.statement('ingot-staging'),
+    INGOT_TO_TOKEN: await issuer.statement('ingot-production'),
+  };
   const stopped = await run(gitlab.gate, { REF: 'churn:2', ...tokens });
   expect(stopped.status).toBe(6);
   expect(stopped.said).not.toContain(tokens.INGOT_TO_TOKEN);

@@ -8,7 +8,10 @@ import { parse } from 'yaml';
 export function githubScripts(text) {
   const { jobs } = parse(text);
   return Object.fromEntries(
-    Object.entries(jobs).map(([name, { steps }]) => [name, Object.fromEntries(steps.flatMap(({ name: step, run }) => (run === undefined ? [] : [[step, run]])))]),
+    Object.entries(jobs).map(([name, { steps }]) => [
+      name,
+      Object.fromEntries(steps.flatMap(({ name: step, run }) => (run === undefined ? [] : [[step, run]]))),
+    ]),
   );
 }
 
@@ -20,7 +23,11 @@ export function gitlabScripts(text) {
 
 /** Runs a script as both do: it ends where a command fails. */
 export function runScript(script, { cwd, env }) {
-  const child = spawn('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', script], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn('bash', ['--noprofile', '--norc', '-eo', 'pipefail', '-c', script], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
   const hear = (data) => {
     said += data;
@@ -36,7 +43,14 @@ export async function startIssuer(claims) {
   const jwk = { ...(await exportJWK(keys.publicKey)), kid: 'one', alg: 'RS256', use: 'sig' };
   let issuer = '';
   const statement = (audience) =>
-    new SignJWT(claims).setProtectedHeader({ alg: 'RS256', kid: 'one' }).setIssuer(issuer).setAudience(audience).setSubject('job').setIssuedAt().setExpirationTime('5m').sign(keys.privateKey);
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .setSubject('job')
+      .setIssuedAt()
+      .setExpirationTime('5m')
+      .sign(keys.privateKey);
   const server = createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', issuer);
     response.setHeader('content-type', 'application/json');
