@@ -2,6 +2,7 @@ import { isJsonObject } from '@ingot/core/json';
 import type { Context, Result } from '../context.ts';
 import { grantsText } from '../grant-options.ts';
 import { formatTable } from '../output/table.ts';
+import { tableWidth } from '../output/terminal.ts';
 import { serverOfRegistry } from '../server-api.ts';
 
 /** `ingot account ls`: lists accounts and what they may do. */
@@ -18,7 +19,7 @@ export async function run(context: Context): Promise<Result> {
   return {
     json: { accounts },
     quiet: accounts.map(({ name }) => String(name)),
-    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: out.columns, colors: out.colors })),
+    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: tableWidth(out), colors: out.colors })),
     notes: rows.length === 0 ? ['no accounts yet; make one with: ingot account add NAME'] : [],
   };
 }

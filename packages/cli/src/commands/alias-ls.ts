@@ -2,6 +2,7 @@ import { parseModelName } from '@ingot/core/ref';
 import type { Context, Result } from '../context.ts';
 import { openStore } from '../open.ts';
 import { formatTable } from '../output/table.ts';
+import { tableWidth } from '../output/terminal.ts';
 
 /** `ingot alias ls NAME`: lists a model's aliases. */
 export async function run(context: Context): Promise<Result> {
@@ -18,7 +19,7 @@ export async function run(context: Context): Promise<Result> {
     human: () =>
       rows.length === 0
         ? ''
-        : formatTable([{ title: 'ALIAS' }, { title: 'VERSION' }], rows, { width: out.columns, colors: out.colors }),
+        : formatTable([{ title: 'ALIAS' }, { title: 'VERSION' }], rows, { width: tableWidth(out), colors: out.colors }),
     notes: rows.length === 0 ? [`no aliases yet; set one with: ingot promote ${name}`] : [],
   };
 }

@@ -3,7 +3,7 @@ import type { HistoryEntry } from '@ingot/core/registry/registry';
 import type { Context, Result } from '../context.ts';
 import { openStore } from '../open.ts';
 import { formatTable } from '../output/table.ts';
-import { plain } from '../output/terminal.ts';
+import { plain, tableWidth } from '../output/terminal.ts';
 import { formatTime } from '../output/units.ts';
 
 /** `ingot hold ls NAME`: lists the holds that a model is under. */
@@ -45,7 +45,7 @@ export async function run(context: Context): Promise<Result> {
   return {
     json: { model, holds },
     quiet: holds.map(({ hold }) => hold),
-    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: out.columns, colors: out.colors })),
+    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: tableWidth(out), colors: out.colors })),
     notes: rows.length === 0 ? [`"${model}" is under no hold`] : [],
   };
 }

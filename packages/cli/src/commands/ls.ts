@@ -6,7 +6,7 @@ import type { Context, Result } from '../context.ts';
 import { type OpenedStore, openStore } from '../open.ts';
 import { headlineMetric, lowerIsBetter } from '../output/metrics.ts';
 import { formatTable } from '../output/table.ts';
-import { plain } from '../output/terminal.ts';
+import { plain, tableWidth } from '../output/terminal.ts';
 import { formatAge, formatBytes, formatNumber } from '../output/units.ts';
 
 /** `ingot ls [NAME]`: lists models, or the versions of one. */
@@ -102,7 +102,7 @@ function modelList(models: readonly ModelSummary[], sort: Sort | undefined, cont
     json: { models },
     quiet: models.map((model) => model.name),
     human: () =>
-      models.length === 0 ? '' : formatTable(columns, rows(), { width: widthOf(context), colors: out.colors }),
+      models.length === 0 ? '' : formatTable(columns, rows(), { width: tableWidth(out), colors: out.colors }),
     notes: models.length === 0 ? ['no models yet; store one with: ingot push PATH'] : [],
   };
 }
@@ -137,13 +137,8 @@ function versionList(model: ModelView, sort: Sort | undefined, context: Context)
   return {
     json: { model },
     quiet: versions.map((version) => `${model.name}:${version.number}`),
-    human: () => formatTable(columns, rows(), { width: widthOf(context), colors: out.colors }),
+    human: () => formatTable(columns, rows(), { width: tableWidth(out), colors: out.colors }),
   };
-}
-
-/** A pipe gets whole lines. */
-function widthOf(context: Context): number {
-  return context.terminal.out.isTerminal ? context.terminal.out.columns : Number.POSITIVE_INFINITY;
 }
 
 function versionText(version: VersionSlim): string {

@@ -2,7 +2,7 @@ import { IngotError } from '@ingot/core/errors';
 import { isJsonObject, type JsonObject } from '@ingot/core/json';
 import type { Context, Result } from '../context.ts';
 import { formatTable } from '../output/table.ts';
-import { plain } from '../output/terminal.ts';
+import { plain, tableWidth } from '../output/terminal.ts';
 import { formatBytes, formatTime } from '../output/units.ts';
 import { serverOfRegistry } from '../server-api.ts';
 
@@ -20,7 +20,7 @@ export async function run(context: Context): Promise<Result> {
     json: { runs, nextAt },
     quiet: runs.map(({ id }) => String(id)),
     human: () =>
-      runs.length === 0 ? '' : formatTable(columns, runs.map(rowOf), { width: out.columns, colors: out.colors }),
+      runs.length === 0 ? '' : formatTable(columns, runs.map(rowOf), { width: tableWidth(out), colors: out.colors }),
     notes: [
       ...(runs.length === 0 ? ['retention has released nothing yet'] : []),
       typeof nextAt === 'string'

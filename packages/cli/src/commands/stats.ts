@@ -2,7 +2,7 @@ import { type StatsResult, stats } from '@ingot/core/stats';
 import type { Context, Result } from '../context.ts';
 import { openStore } from '../open.ts';
 import { formatFacts, formatTable } from '../output/table.ts';
-import { plain } from '../output/terminal.ts';
+import { plain, tableWidth } from '../output/terminal.ts';
 import { count, formatBytes } from '../output/units.ts';
 
 /** `ingot stats`: weighs what versions come to against what lies there for them. */
@@ -20,7 +20,8 @@ export async function run(context: Context): Promise<Result> {
 }
 
 function text(result: StatsResult, { terminal }: Context): string {
-  const { colors, columns: width } = terminal.out;
+  const { colors } = terminal.out;
+  const width = tableWidth(terminal.out);
   const right = { align: 'right' as const };
   const columns = [
     { title: 'MODEL' },

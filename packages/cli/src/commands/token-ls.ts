@@ -2,6 +2,7 @@ import { isJsonObject } from '@ingot/core/json';
 import type { Context, Result } from '../context.ts';
 import { grantsText } from '../grant-options.ts';
 import { formatTable } from '../output/table.ts';
+import { tableWidth } from '../output/terminal.ts';
 import { serverOfRegistry } from '../server-api.ts';
 
 /** `ingot token ls`: lists tokens, never their secrets. */
@@ -24,7 +25,7 @@ export async function run(context: Context): Promise<Result> {
   return {
     json: { tokens },
     quiet: tokens.map(({ id }) => String(id)),
-    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: out.columns, colors: out.colors })),
+    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: tableWidth(out), colors: out.colors })),
     notes: rows.length === 0 ? ['no tokens yet; make one with: ingot token create NAME'] : [],
   };
 }

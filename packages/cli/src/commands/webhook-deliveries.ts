@@ -3,7 +3,7 @@ import { IngotError } from '@ingot/core/errors';
 import type { Context, Result } from '../context.ts';
 import { findWebhook } from '../find-webhook.ts';
 import { formatTable } from '../output/table.ts';
-import { plain } from '../output/terminal.ts';
+import { plain, tableWidth } from '../output/terminal.ts';
 import { formatTime } from '../output/units.ts';
 import { serverOfRegistry } from '../server-api.ts';
 import { deliveriesOf } from '../webhook-deliveries.ts';
@@ -36,7 +36,7 @@ export async function run(context: Context): Promise<Result> {
   return {
     json: { webhook: webhook.id, deliveries },
     quiet: deliveries.map(({ id }) => String(id)),
-    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: out.columns, colors: out.colors })),
+    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: tableWidth(out), colors: out.colors })),
     notes: rows.length === 0 ? ['nothing was sent to it in the last week'] : [],
   };
 }

@@ -2,7 +2,7 @@ import type { JsonValue } from '@ingot/core/json';
 import type { Context, Result } from '../context.ts';
 import { type FoundWebhook, webhooksOf } from '../find-webhook.ts';
 import { formatTable } from '../output/table.ts';
-import { plain } from '../output/terminal.ts';
+import { plain, tableWidth } from '../output/terminal.ts';
 import { serverOfRegistry } from '../server-api.ts';
 
 /** `ingot webhook ls`: lists webhooks, never their secrets. */
@@ -21,7 +21,7 @@ export async function run(context: Context): Promise<Result> {
   return {
     json: { webhooks },
     quiet: webhooks.map(({ id }) => id),
-    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: out.columns, colors: out.colors })),
+    human: () => (rows.length === 0 ? '' : formatTable(columns, rows, { width: tableWidth(out), colors: out.colors })),
     notes: rows.length === 0 ? ['no webhooks yet; make one with: ingot webhook add NAME URL --event alias.*'] : [],
   };
 }

@@ -6,7 +6,7 @@ import { errorDocument, formatError, toIngotError } from './format-error.ts';
 import { betterOf, headlineMetric } from './metrics.ts';
 import { openProgress } from './progress.ts';
 import { formatTable, visibleLength } from './table.ts';
-import { openOutput, plain } from './terminal.ts';
+import { openOutput, plain, tableWidth } from './terminal.ts';
 import { formatAge, formatBytes, formatDuration, formatNumber, parseBytes } from './units.ts';
 
 const plainColors = picocolors.createColors(false);
@@ -243,4 +243,10 @@ describe('progress', () => {
     openProgress(output, () => 0, { silent: true }).onProgress(event('a', 1));
     expect(written).toEqual([]);
   });
+});
+
+test('lines of tables are as wide as the terminal, and whole where there is none', () => {
+  const stream = { write: () => {}, columns: 80 };
+  expect(tableWidth(openOutput({ ...stream, isTTY: true }, { allowed: true }))).toBe(80);
+  expect(tableWidth(openOutput(stream, { allowed: true }))).toBe(Number.POSITIVE_INFINITY);
 });

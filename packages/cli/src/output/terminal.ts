@@ -50,6 +50,11 @@ export function openOutput(stream: StreamLike, rules: ColorRules): Output {
   };
 }
 
+/** How wide the lines of a table may be: a pipe or a file gets whole ones. */
+export function tableWidth({ isTerminal, columns }: Output): number {
+  return isTerminal ? columns : Number.POSITIVE_INFINITY;
+}
+
 // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what must be removed
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/g;
 

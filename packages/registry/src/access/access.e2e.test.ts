@@ -1,5 +1,6 @@
 import { parseModelName } from '@ingot/core/ref';
 import { describe, expect, it } from 'vitest';
+import { checkMaking } from './authorizer.ts';
 import { basic, carrying, openedAccess } from './testing/opened-access.ts';
 import { csrfOf } from './sessions.ts';
 
@@ -144,6 +145,10 @@ it('what may not be read does not exist, in the words of what does not', async (
   expect(() => authorizer.check(ben, 'push', churn)).toThrow(
     expect.objectContaining({ code: 'model-not-found', message: 'there is no model "team/churn"', nearest: undefined }),
   );
+  for (const name of ['team/churn', 'team/none'])
+    expect(() => checkMaking(authorizer, ben, parseModelName(name))).toThrow(
+      expect.objectContaining({ code: 'forbidden', message: `ben may not push to "${name}"` }),
+    );
   const mine = { kind: 'model', model: parseModelName('other/x') } as const;
   expect(() => authorizer.check(ben, 'push', mine)).toThrow(expect.objectContaining({ code: 'forbidden' }));
   await opened.accessLog.flush();
@@ -151,6 +156,8 @@ it('what may not be read does not exist, in the words of what does not', async (
   const denials = rows.filter(({ kind }) => kind === 'denied');
   expect(denials).toMatchObject([
     { actor: 'ben', model: 'team/churn' },
+    { actor: 'ben', model: 'team/churn' },
+    { actor: 'ben', model: 'team/none' },
     { actor: 'ben', model: 'other/x' },
   ]);
 });

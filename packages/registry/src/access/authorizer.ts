@@ -1,4 +1,5 @@
-import { IngotError } from '@ingot/core/errors';
+import { IngotError, isIngotError } from '@ingot/core/errors';
+import type { ModelName } from '@ingot/core/ref';
 import type { AccessState } from './access-state.ts';
 import { allows, type Rights } from './grants.ts';
 import type { Authorizer, Identity, Permission, Target } from './identity.ts';
@@ -52,6 +53,20 @@ export function createAuthorizer(options: AuthorizerOptions): WatchingAuthorizer
         : forbidden(identity, permission, target);
     },
   };
+}
+
+/**
+ * Refuses who may not make a model. Not with the words of one that is not there, which it need not be: who may not push
+ * is told so in the same words whether there is one.
+ * @throws IngotError `unauthenticated`, `forbidden`.
+ */
+export function checkMaking(authorizer: Authorizer, identity: Identity, model: ModelName): void {
+  const target = { kind: 'model', model } as const;
+  try {
+    authorizer.check(identity, 'push', target);
+  } catch (error) {
+    throw isIngotError(error, 'model-not-found') ? forbidden(identity, 'push', target) : error;
+  }
 }
 
 /** All of which must allow: a token may what its account may, and its scopes say. */

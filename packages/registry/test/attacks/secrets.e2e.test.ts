@@ -36,8 +36,10 @@ describe('a key that makes a write repeatable', () => {
     const first = await sent(String(wide.token), '/api/v1/models', change, key);
     expect(first.status).toBe(200);
     const second = await sent(String(narrow.token), '/api/v1/models', change, key);
-    expect(second.status).toBe(404);
+    expect(second.status).toBe(403);
     expect(second.headers.get('idempotent-replayed')).toBeNull();
+    const none = await sent(String(narrow.token), '/api/v1/models', { name: 'team/none' });
+    expect([none.status, (await none.text()).replaceAll('team/none', VAULT)]).toEqual([403, await second.text()]);
     expect((await sent(String(wide.token), '/api/v1/models', change, key)).headers.get('idempotent-replayed')).toBe(
       'true',
     );

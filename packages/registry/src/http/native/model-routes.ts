@@ -1,5 +1,6 @@
 import { parseModelName } from '@ingot/core/ref';
 import { z } from 'zod';
+import { checkMaking } from '../../access/authorizer.ts';
 import type { Services } from '../../services.ts';
 import { actorOf } from './actor.ts';
 import { conditionOf } from './condition.ts';
@@ -58,7 +59,7 @@ function listing(app: NativeApp, services: Services): void {
     },
     async (request, reply) => {
       const model = parseModelName(request.body.name);
-      authorizer.check(request.identity, 'push', { kind: 'model', model });
+      checkMaking(authorizer, request.identity, model);
       const ensured = await registry.ensureModel(model, { actor: actorOf(request) });
       await sayIndexedSeq(reply, services, model);
       return reply.status(ensured.isNew ? 201 : 200).send(ensured);
