@@ -245,7 +245,7 @@ describe('progress', () => {
   });
 });
 
-test('lines of tables are as wide as the terminal, and whole where there is none', () => {
+it('lines of tables are as wide as the terminal, and whole where there is none', () => {
   const stream = { write: () => {}, columns: 80 };
   expect(tableWidth(openOutput({ ...stream, isTTY: true }, { allowed: true }))).toBe(80);
   expect(tableWidth(openOutput(stream, { allowed: true }))).toBe(Number.POSITIVE_INFINITY);
