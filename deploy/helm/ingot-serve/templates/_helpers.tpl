@@ -42,7 +42,7 @@ labels:
 {{- $_ := set $settings "INGOT_REGISTRY" .Values.registry -}}
 {{- end -}}
 {{- if eq .Values.delivery "image" -}}
-{{- $_ := set $settings "INGOT_MODELS" (printf "/models/%s" .Values.modelName) -}}
+{{- $_ := set $settings "INGOT_MODELS" (printf "baked:/models/%s" .Values.modelName) -}}
 {{- end -}}
 {{- range $name, $value := .Values.settings -}}
 {{- $_ := set $settings $name (toString $value) -}}

@@ -71,6 +71,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   'deploy kserve': async () => ({ run: (await import('./deploy.ts')).deployTo('kserve') }),
   'deploy compose': async () => ({ run: (await import('./deploy.ts')).deployTo('compose') }),
   'deploy systemd': async () => ({ run: (await import('./deploy.ts')).deployTo('systemd') }),
+  'storage-initializer': () => import('./storage-initializer.ts'),
   'config show': () => import('./config-show.ts'),
   doctor: () => import('./doctor.ts'),
   completion: () => import('./completion.ts'),

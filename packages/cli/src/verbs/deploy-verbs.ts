@@ -99,4 +99,12 @@ export const DEPLOY_VERBS: readonly VerbSpec[] = [
       },
     ],
   },
+  {
+    name: 'storage-initializer',
+    resumes: true,
+    about: 'bring models to directories, as KServe calls it',
+    group: 'serve',
+    args: [{ name: 'URI DIRECTORY', about: 'ingot://churn@production /mnt/models; several pairs', many: true }],
+    examples: ['ingot storage-initializer ingot://churn@production /mnt/models'],
+  },
 ];

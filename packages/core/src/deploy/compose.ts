@@ -19,7 +19,7 @@ const REGISTRY_PORT = 8585;
  * file beside it, `<name>.env`, which only its owner reads.
  */
 export function renderCompose(deployment: Deployment, options: ComposeOptions = {}): readonly RenderedFile[] {
-  const { name, delivery } = deployment;
+  const { name } = deployment;
   const withRegistry = options.withRegistry === true;
   const document = {
     name,
@@ -27,18 +27,9 @@ export function renderCompose(deployment: Deployment, options: ComposeOptions = 
       serve: serveService(deployment, withRegistry),
       ...(withRegistry && { registry: registryService(deployment) }),
     },
-    ...(hasVolumes(delivery.kind, withRegistry) && {
-      volumes: {
-        ...(delivery.kind !== 'baked' && { cache: {} }),
-        ...(withRegistry && { store: {}, state: {} }),
-      },
-    }),
+    volumes: { cache: {}, ...(withRegistry && { store: {}, state: {} }) },
   };
   return [{ path: 'compose.yaml', text: yamlDocument(literal(document)) }];
-}
-
-function hasVolumes(kind: string, withRegistry: boolean): boolean {
-  return kind !== 'baked' || withRegistry;
 }
 
 /** What any container of these may do: nothing but write to its volumes and `/tmp`. */
@@ -75,7 +66,6 @@ function serveService(deployment: Deployment, withRegistry: boolean): JsonObject
 }
 
 function volumesOf({ delivery }: Deployment): JsonObject {
-  if (delivery.kind === 'baked') return {};
   const model: JsonValue[] =
     delivery.kind === 'image'
       ? [{ type: 'image', source: delivery.image, target: '/models', image: { subpath: 'models' } }]

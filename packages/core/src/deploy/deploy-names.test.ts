@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { checkedLabel, dnsLabel } from './dns-label.ts';
-import { parseImageName, pinned } from './image-name.ts';
 import { parseQuantity } from './quantity.ts';
 
 describe('names in a cluster', () => {
@@ -36,30 +35,5 @@ describe('amounts', () => {
 
   it.each(['', '0', '-1', '1GiB', '1e3', '2:1', '1:2:3', 'NaN', '1 Gi', "1'"])('%s is none', (text) => {
     expect(() => parseQuantity(text, 'memory')).toThrow(/--memory/);
-  });
-});
-
-describe('images', () => {
-  const digest = `sha256:${'a'.repeat(64)}`;
-
-  it('are taken apart and pinned', () => {
-    const name = parseImageName('localhost:5000/team/churn:7', '--image');
-    expect(name).toMatchObject({ host: 'localhost:5000', repository: 'team/churn', tag: '7' });
-    expect(pinned(name, digest)).toBe(`localhost:5000/team/churn:7@${digest}`);
-    expect(parseImageName(`registry.example.com/a@${digest}`, '--image').digest).toBe(digest);
-  });
-
-  it.each([
-    'churn:7',
-    'team/churn',
-    'oci://registry.example.com/churn',
-    'registry.example.com/Churn',
-    'registry.example.com/a b',
-    'registry.example.com/a:',
-    'registry.example.com/a@sha256:12',
-    'registry.example.com/a\n  privileged: true',
-    'registry.example.com/../a',
-  ])('%s is refused', (text) => {
-    expect(() => parseImageName(text, '--image')).toThrow(/--image/);
   });
 });

@@ -7,8 +7,8 @@ import { CACHE_DIRECTORY } from './server-settings.ts';
 import { storageContainer } from './storage-container.ts';
 import { yamlDocument } from './yaml-document.ts';
 
-/** Where KServe puts the model, whoever brought it. */
-const MODEL_DIRECTORY = '/mnt/models';
+/** KServe puts the model there, whoever brought it. */
+const MODELS = 'baked:/mnt/models';
 /** KServe leaves pods the 30 seconds of Kubernetes, of which a model server needs some besides. */
 const DRAIN_SECONDS = 20;
 
@@ -57,7 +57,7 @@ function inferenceService(deployment: Deployment) {
 
 function predictor(deployment: Deployment): JsonObject {
   const { delivery } = deployment;
-  if (delivery.kind === 'baked') return { containers: [container(deployment)], volumes: VOLUMES.slice(0, 1) };
+  if (delivery.kind === 'baked') return { containers: [container(deployment)], volumes: VOLUMES };
   return {
     model: {
       modelFormat: { name: 'ingot' },
@@ -111,7 +111,7 @@ function container(deployment: Deployment): JsonObject {
         : [
             { name: 'INGOT_CACHE', value: CACHE_DIRECTORY },
             { name: 'INGOT_CACHE_SIZE', value: '16GB' },
-            { name: 'INGOT_MODELS', value: MODEL_DIRECTORY },
+            { name: 'INGOT_MODELS', value: MODELS },
           ]),
       { name: 'INGOT_DRAIN', value: String(DRAIN_SECONDS) },
       { name: 'INGOT_HOST', value: '0.0.0.0' },
@@ -131,7 +131,7 @@ function container(deployment: Deployment): JsonObject {
     securityContext: CONTAINER_SECURITY,
     volumeMounts: [
       { name: 'tmp', mountPath: '/tmp' },
-      ...(isBaked ? [] : [{ name: 'cache', mountPath: CACHE_DIRECTORY }]),
+      { name: 'cache', mountPath: CACHE_DIRECTORY },
     ],
   };
 }

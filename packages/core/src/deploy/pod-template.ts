@@ -95,7 +95,7 @@ function container(deployment: Deployment, settingsName: string): JsonObject {
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [
       { name: 'tmp', mountPath: '/tmp' },
-      ...(delivery.kind === 'baked' ? [] : [{ name: 'cache', mountPath: CACHE_DIRECTORY }]),
+      { name: 'cache', mountPath: CACHE_DIRECTORY },
       ...(delivery.kind === 'image'
         ? [{ name: 'model', mountPath: '/models', subPath: 'models', readOnly: true }]
         : []),
@@ -106,7 +106,7 @@ function container(deployment: Deployment, settingsName: string): JsonObject {
 function volumes({ delivery }: Deployment): JsonValue[] {
   return [
     { name: 'tmp', emptyDir: { sizeLimit: '1Gi' } },
-    ...(delivery.kind === 'baked' ? [] : [{ name: 'cache', emptyDir: { sizeLimit: '20Gi' } }]),
+    { name: 'cache', emptyDir: { sizeLimit: '20Gi' } },
     ...(delivery.kind === 'image'
       ? [{ name: 'model', image: { reference: delivery.image, pullPolicy: 'IfNotPresent' } }]
       : []),

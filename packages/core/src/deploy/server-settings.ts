@@ -19,17 +19,15 @@ export function serverSettings({
     INGOT_DRAIN: String(STOPPING.drainSeconds),
     INGOT_LOG: 'json',
   };
-  if (delivery.kind === 'download') {
+  if (delivery.kind !== 'baked') {
     settings.INGOT_CACHE = CACHE_DIRECTORY;
     settings.INGOT_CACHE_SIZE = '16GB';
+  }
+  if (delivery.kind === 'download') {
     settings.INGOT_MODELS = delivery.models;
     settings.INGOT_REGISTRY = delivery.registry;
   }
-  if (delivery.kind === 'image') {
-    settings.INGOT_CACHE = CACHE_DIRECTORY;
-    settings.INGOT_CACHE_SIZE = '16GB';
-    settings.INGOT_MODELS = `/models/${delivery.directory}`;
-  }
+  if (delivery.kind === 'image') settings.INGOT_MODELS = `baked:/${IMAGE_PLACES.models}/${delivery.directory}`;
   return Object.fromEntries(
     Object.entries({ ...settings, ...variables }).sort(([one], [other]) => (one < other ? -1 : 1)),
   );

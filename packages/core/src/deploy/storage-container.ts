@@ -22,6 +22,7 @@ export function storageContainer(
         command: ['ingot', 'storage-initializer'],
         env: [
           { name: 'HOME', value: '/tmp' },
+          { name: 'INGOT_CACHE', value: '/tmp/ingot' },
           { name: 'INGOT_REGISTRY', value: registry },
         ],
         envFrom: [{ secretRef: { name: INITIALIZER_SECRET, optional: true } }],
