@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** When its head was here, by the clock that only goes forward. */
     beganAt: number;
+    /** Whether its end was told. */
+    hasEnded: boolean;
   }
 }
 
@@ -19,25 +21,35 @@ export function operationsRoutes(operations: Operations): Protocol {
 /** Counts and times every request, also those that the gate refuses, and where asked logs and traces them. */
 export function watchRequests(app: FastifyInstance, watch: RequestWatch): void {
   app.decorateRequest('beganAt', 0);
+  app.decorateRequest('hasEnded', false);
   app.addHook('onRequest', async (request, reply) => {
     request.beganAt = performance.now();
     watch.began();
     reply.header(REQUEST_ID, request.id);
     // A client that keeps its connection would send its next request into the closing of it.
     if (watch.isDraining) reply.header('connection', 'close');
+    // Of an answer that nobody waits for any more, no hook is told.
+    reply.raw.once('close', () => ended(watch, request, reply.raw.writableFinished ? reply.statusCode : CLIENT_GONE));
   });
-  app.addHook('onResponse', async (request, reply) => {
-    const { method, id: requestId, identity, beganAt } = request;
-    const { traceparent } = request.headers;
-    watch.ended({
-      method,
-      route: routeOf(request),
-      status: reply.statusCode,
-      requestId,
-      by: identity === undefined ? 'anonymous' : identity.name,
-      traceparent: typeof traceparent === 'string' ? traceparent : undefined,
-      beganAt,
-    });
+  app.addHook('onResponse', async (request, reply) => ended(watch, request, reply.statusCode));
+}
+
+/** As logs of other servers have it. */
+const CLIENT_GONE = 499;
+
+function ended(watch: RequestWatch, request: FastifyRequest, status: number): void {
+  if (request.hasEnded) return;
+  request.hasEnded = true;
+  const { method, id: requestId, identity, beganAt } = request;
+  const { traceparent } = request.headers;
+  watch.ended({
+    method,
+    route: routeOf(request),
+    status,
+    requestId,
+    by: identity === undefined ? 'anonymous' : identity.name,
+    traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+    beganAt,
   });
 }
 

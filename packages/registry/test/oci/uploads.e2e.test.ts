@@ -149,6 +149,11 @@ describe('a server over a store on a disk', () => {
     assert((await put(next)) < 700_000);
   });
 
+  const inFlight = async (): Promise<number> => {
+    const { body } = await ask('GET', '/metrics');
+    return Number(/^ingot_http_requests_in_flight (\d+)/m.exec(String(body))?.[1]);
+  };
+
   test('who reads slowly or goes away holds up nobody', async () => {
     const bytes = randomBytes(24 * MIB);
     const headers = { 'content-length': bytes.byteLength };
@@ -167,6 +172,8 @@ describe('a server over a store on a disk', () => {
     );
     assert((await ask('GET', `/v2/slow/blobs/${digest}`)).body.equals(bytes));
     for (const sent of readers) sent.destroy();
+    // The one that asks is in flight itself.
+    await expect.poll(inFlight, { timeout: 10_000 }).toBe(1);
     assert.equal((await ask('HEAD', `/v2/slow/blobs/${digest}`)).status, 200);
   });
 });
