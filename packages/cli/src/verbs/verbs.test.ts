@@ -28,7 +28,7 @@ describe('findVerb', () => {
   });
 
   it('says of a verb of a later release that it is not in this one', () => {
-    expect(() => findVerb(['bake', 'churn'])).toThrow('"ingot bake" is not in this release');
+    expect(() => findVerb(['sign', 'churn'])).toThrow('"ingot sign" is not in this release');
   });
 });
 
@@ -75,9 +75,9 @@ describe('parseVerb', () => {
 
 describe('help', () => {
   it('lists every verb, and nothing that is not there', () => {
-    const listed = [...helpOfAll().matchAll(/^ {2}([a-z]+) {2,}/gm)].map((match) => match[1]);
+    const listed = [...helpOfAll().matchAll(/^ {2}([a-z][a-z-]*) {2,}/gm)].map((match) => match[1]);
     expect(listed).toEqual(expect.arrayContaining(VERBS.map((verb) => verb.name)));
-    expect(helpOfAll()).not.toMatch(/\bbake\b|\berase\b/);
+    expect(helpOfAll()).not.toMatch(/\bsign\b|\berase\b/);
   });
 
   it('fits every line of every page into 110 characters', () => {
