@@ -4,16 +4,14 @@
  * also after a crash.
  */
 
-import { type Digest, parseDigest } from '@ingot/core/digest';
+import type { Digest } from '@ingot/core/digest';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import { asOciDigest, createOciDigester, type DigestAlgorithm, ociDigestOf, splitDigest } from '@ingot/core/oci/digest';
 import type { OciDigest } from '@ingot/core/oci/oci-place';
 import type { Kysely } from 'kysely';
 import { newId } from '../artifacts/artifact-context.ts';
-import { ArtifactReader } from '../artifacts/artifact-reader.ts';
-import { recipesOf } from '../artifacts/artifact-rows.ts';
 import { Gate } from '../artifacts/gate.ts';
-import { lockHolding, releaseHoldings } from '../artifacts/holdings.ts';
+import { releaseHoldings } from '../artifacts/holdings.ts';
 import type { OwnTables } from '../database/own-tables.ts';
 import { basesOf } from './blob-bases.ts';
 import { type BlobContext, otherBytes, STAGED_BYTES } from './blob-context.ts';
@@ -22,9 +20,10 @@ import { after, type IncomingBody, receiveBody, untilItStops } from './incoming-
 import { ociError } from './oci-error.ts';
 import type { PushedBlobs } from './pushed-blobs.ts';
 import { parseRepository, type RepositoryName } from './repository.ts';
-import { addBytes, digestsOf, newHashes, type RunningHash, RunningHashes } from './running-hashes.ts';
+import { addBytes, newHashes, type RunningHash, RunningHashes } from './running-hashes.ts';
 import { type HeldBytes, storeBody } from './store-body.ts';
-import { advance, endUpload, findUpload, noUpload, outOfOrder, partsOf, type UploadPart } from './upload-rows.ts';
+import { UploadFinisher } from './upload-finisher.ts';
+import { advance, findUpload, outOfOrder } from './upload-rows.ts';
 
 /** Uploads that were begun and are not finished, of everybody together, and of one repository. */
 export const MAX_OPEN_UPLOADS = 10_000;
@@ -62,14 +61,14 @@ export interface PartBody extends IncomingBody {
 export class Uploads {
   readonly #context: BlobContext;
   readonly #blobs: PushedBlobs;
-  readonly #reader: ArtifactReader;
+  readonly #finisher: UploadFinisher;
   readonly #hashes = new RunningHashes();
   readonly #large = new Gate(LARGE_AT_ONCE);
 
   constructor(context: BlobContext, blobs: PushedBlobs) {
     this.#context = context;
     this.#blobs = blobs;
-    this.#reader = new ArtifactReader(context);
+    this.#finisher = new UploadFinisher(context, blobs, this.#hashes);
   }
 
   /**
@@ -210,7 +209,11 @@ export class Uploads {
         open: () => after(row.bytes, stream),
         sizeBytes: before + (size ?? EXPECTED_BYTES),
         openEnded: keeps || size === undefined,
-        base: await basesOf(this.#context, repositoryOf(row), body.range === undefined ? size : undefined),
+        base: await basesOf(
+          this.#context,
+          parseRepository(row.repository),
+          body.range === undefined ? size : undefined,
+        ),
         ...(running && { onBytes: (bytes) => addBytes(running, bytes) }),
       },
       {
@@ -256,91 +259,12 @@ export class Uploads {
 
   async #finish(row: OciUploadRow, digest: OciDigest): Promise<void> {
     try {
-      if (row.parts === 0) await this.#finishStaged(row, digest);
-      else await this.#finishParts(row, digest, await partsOf(this.#own, row.id));
+      await this.#finisher.finish(row, digest);
     } catch (error) {
       if (isWrongDigest(error)) await this.#remove(row.id);
       throw error;
     }
     this.#hashes.forget(row.id);
-  }
-
-  async #finishStaged(row: OciUploadRow, digest: OciDigest): Promise<void> {
-    const bytes = row.bytes ?? new Uint8Array(0);
-    const found = ociDigestOf(bytes, splitDigest(digest).algorithm);
-    if (found !== digest) throw otherBytes(digest, found);
-    await this.#blobs.stage(repositoryOf(row), digest, bytes);
-    await this.#remove(row.id);
-  }
-
-  async #finishParts(row: OciUploadRow, digest: OciDigest, parts: readonly UploadPart[]): Promise<void> {
-    const { algorithm } = splitDigest(digest);
-    const [only] = parts;
-    if (only === undefined || parts.length !== row.parts) throw noUpload(row.id);
-    const digests = await this.#digestsOf(row, parts, algorithm);
-    const found = digests.get(algorithm) ?? asOciDigest(only.content);
-    if (found !== digest) throw otherBytes(digest, found);
-    const extra =
-      parts.length === 1
-        ? await this.#own.transaction().execute(async (own) => {
-            await endUpload(own, row);
-            if (!(await lockHolding(own, only.holding))) throw noUpload(row.id);
-            return await this.#blobs.keeping(repositoryOf(row), digest).note(own, only);
-          })
-        : await this.#join(row, digest, parts, parseDigest(digests.get('sha256') ?? only.content));
-    await releaseHoldings(this.#context, extra);
-  }
-
-  /** Makes one content of all parts, without reading them. Gives the holdings of the parts. */
-  async #join(
-    row: OciUploadRow,
-    digest: OciDigest,
-    parts: readonly UploadPart[],
-    whole: Digest,
-  ): Promise<readonly string[]> {
-    const keeping = this.#blobs.keeping(repositoryOf(row), digest, (content) => {
-      if (content !== whole) throw otherBytes(digest, content);
-    });
-    const holdings = parts.map(({ holding }) => holding);
-    const extra = await storeBody(
-      this.#context,
-      {
-        open: () => this.#read(parts),
-        sizeBytes: row.size_bytes,
-        base: await recipesOf(this.#own, holdings),
-        digest: whole,
-        joined: parts.map(({ content }) => content),
-      },
-      {
-        ...keeping,
-        note: async (own, held) => {
-          await endUpload(own, row);
-          return await keeping.note(own, held);
-        },
-      },
-    );
-    return [...extra, ...holdings];
-  }
-
-  /** The SHA-256 of what came, and its digest by another algorithm if one is asked for: as remembered, or read again. */
-  async #digestsOf(
-    { id, size_bytes }: OciUploadRow,
-    parts: readonly UploadPart[],
-    algorithm: DigestAlgorithm,
-  ): Promise<ReadonlyMap<DigestAlgorithm, OciDigest>> {
-    if (parts.length === 1 && algorithm === 'sha256') return new Map();
-    const remembered = this.#hashes.digests(id, size_bytes);
-    if (remembered?.has(algorithm)) return remembered;
-    const hashes = newHashes(algorithm === 'sha256' ? ['sha256'] : ['sha256', algorithm]);
-    for await (const bytes of this.#read(parts)) addBytes(hashes, bytes);
-    return digestsOf(hashes);
-  }
-
-  async *#read(parts: readonly UploadPart[]): AsyncGenerator<Uint8Array> {
-    for (const { content, sizeBytes, holding } of parts) {
-      const recipe = await this.#reader.recipe(holding);
-      yield* this.#context.store.contents.read(recipe, content, { range: { start: 0, end: sizeBytes } });
-    }
   }
 
   async #remove(id: string): Promise<void> {
@@ -403,10 +327,6 @@ function checkWhole(
   const said = body.range === undefined ? body.sizeBytes : body.range.end - body.range.start;
   if (said !== undefined && said !== came)
     throw ociError('SIZE_INVALID', `${came} bytes came where ${said} were announced`);
-}
-
-function repositoryOf({ repository }: OciUploadRow): RepositoryName {
-  return parseRepository(repository);
 }
 
 function isWrongDigest(error: unknown): boolean {
