@@ -11,7 +11,7 @@ export interface OciBlobRow {
   /** The holding that has its bytes; null: they are in the row. */
   holding: string | null;
   bytes: Uint8Array | null;
-  /** When it was last pushed or mounted. */
+  /** When it was last pushed, mounted, or, to a day, asked for. */
   at: string;
 }
 

@@ -97,14 +97,16 @@ test('an upload for which nothing came in a day is gone, with what it had', asyn
   await assert.rejects(uploads.status(NAME, id), { code: 'not-found' });
 });
 
-test('a blob that no manifest names goes after a week, and not before', async () => {
-  const [lost, kept] = [await put(randomBytes(300_000)), await put(randomBytes(10))];
+test('a blob that no manifest names goes when nobody has asked for it in a week, and not before', async () => {
+  const [lost, kept, asked] = [await put(randomBytes(300_000)), await put(randomBytes(10)), await put(randomBytes(20))];
   named.add(kept);
   later(7 * DAY_MS - 1000);
   assert.equal(await sweepUnnamed(context, pushed), 0);
+  assert.notEqual(await pushed.shown(NAME, asked), undefined);
   later(2000);
   assert.equal(await sweepUnnamed(context, pushed), 1);
   assert.equal(await pushed.find(NAME, lost), undefined);
+  assert.notEqual(await pushed.find(NAME, asked), undefined);
   assert.notEqual(await pushed.find(NAME, kept), undefined);
 });
 

@@ -10,7 +10,7 @@ import { parseRepository } from './repository.ts';
 const AT_ONCE = 200;
 const BYTES_AT_ONCE = 16 * 1024 * 1024;
 
-/** A blob that no manifest names goes after this time: until then its manifest may be on its way. */
+/** A blob that no manifest names goes when nobody has asked for it for so long: until then its manifest may be on its way. */
 const UNNAMED_MS = 7 * 24 * 3600 * 1000;
 const LOOKED_AT = 500;
 
@@ -68,7 +68,7 @@ export async function stagedBlobBytes({ database }: BlobContext): Promise<number
 }
 
 /**
- * Lets go of blobs that came more than a week ago and that no manifest of their repository names.
+ * Lets go of blobs that no manifest of their repository names, and that nobody has pushed or asked for in a week.
  * @returns how many went.
  */
 export async function sweepUnnamed(context: BlobContext, blobs: PushedBlobs): Promise<number> {
@@ -94,7 +94,7 @@ export async function sweepUnnamed(context: BlobContext, blobs: PushedBlobs): Pr
       after = { repository, digest };
       const name = parseRepository(repository);
       if (!isOciDigest(digest) || (await references.isReferenced(name, digest))) continue;
-      if (await blobs.drop(name, digest)) gone += 1;
+      if (await blobs.drop(name, digest, before)) gone += 1;
     }
     if (rows.length < LOOKED_AT) return gone;
   }

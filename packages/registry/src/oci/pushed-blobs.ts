@@ -23,6 +23,8 @@ export type BlobPlace = { readonly bytes: Uint8Array } | { readonly holding: str
 
 /** Repositories that are asked for a blob nobody has said the place of. */
 const SOURCES = 50;
+/** How often it is noted that a blob is asked for. */
+const USED_MS = 24 * 3600 * 1000;
 
 /** Blobs that were pushed or lent to repositories. Each repository has rows of its own; their contents are shared. */
 export class PushedBlobs implements OciBlobs {
@@ -92,14 +94,17 @@ export class PushedBlobs implements OciBlobs {
     await this.drop(repository, digest);
   }
 
-  /** Removes a row and lets go of what it had. False: there was none. */
-  async drop(repository: RepositoryName, digest: OciDigest): Promise<boolean> {
-    const row = await this.#context.database.own
+  /**
+   * Removes a row and lets go of what it had. False: there was none.
+   * @param unused only one that nobody has pushed or asked for since then. ISO 8601, UTC.
+   */
+  async drop(repository: RepositoryName, digest: OciDigest, unused?: string): Promise<boolean> {
+    const deleting = this.#context.database.own
       .deleteFrom('oci_blobs')
       .where('repository', '=', repository)
       .where('digest', '=', digest)
-      .returning('holding')
-      .executeTakeFirst();
+      .returning('holding');
+    const row = await (unused === undefined ? deleting : deleting.where('at', '<', unused)).executeTakeFirst();
     if (row?.holding != null) await releaseHoldings(this.#context, [row.holding]);
     return row !== undefined;
   }
@@ -167,12 +172,27 @@ export class PushedBlobs implements OciBlobs {
   }
 
   async #row(repository: RepositoryName, digest: OciDigest): Promise<BlobFacts | undefined> {
-    return await this.#context.database.own
+    const row = await this.#context.database.own
       .selectFrom('oci_blobs')
       .select(['repository', 'digest', 'content', 'size_bytes', 'holding', 'at'])
       .where('repository', '=', repository)
       .where('digest', '=', digest)
       .executeTakeFirst();
+    return row === undefined ? undefined : await this.#used(row);
+  }
+
+  /** Notes once a day that a blob is asked for: a manifest that names it may be on its way. Undefined: it is gone. */
+  async #used(row: BlobFacts): Promise<BlobFacts | undefined> {
+    const now = this.#context.now();
+    if (now.getTime() - Date.parse(row.at) < USED_MS) return row;
+    const { repository, digest } = row;
+    const { numUpdatedRows } = await this.#context.database.own
+      .updateTable('oci_blobs')
+      .set({ at: now.toISOString() })
+      .where('repository', '=', repository)
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    return numUpdatedRows === 0n ? undefined : row;
   }
 
   async #blobOf(row: BlobFacts): Promise<OciBlob> {
