@@ -36,6 +36,7 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
   try {
     const memoryLimitBytes = settings.number('memory');
     const drain = settings.number('drain');
+    const follow = settings.number('follow');
     const server = await startModelServer({
       source: opened.source,
       sources,
@@ -49,6 +50,7 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
       signal: context.signal,
       ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
       ...(drain !== undefined && { drainMs: drain * 1000 }),
+      ...(follow !== undefined && { followIntervalMs: follow * 1000 }),
     });
     const { registry } = opened;
     const reporting =

@@ -96,6 +96,7 @@ export const SETTINGS = {
     kind: 'seconds',
     about: 'longest wait of `serve` for running requests when it is told to stop (default: 10)',
   },
+  follow: { kind: 'seconds', about: 'how often `serve` looks up what its sources name (default: 0.5)' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },
   share: { kind: ['auto', 'yes', 'no'], about: 'whether the directory of the store is a network share' },
   shared: { kind: ['auto', 'private', 'group'], about: 'who may use what is written to a directory' },
