@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -46,19 +46,23 @@ async function bakeAndUnpack(directory: string): Promise<Sandbox> {
   const [umoci, bubblewrap] = [await testServer('umoci'), await testServer('bubblewrap')];
   await buildOnce();
   mkdirSync(CACHE, { recursive: true });
+  const started = Date.now();
   const outside = Object.entries(process.env).filter(([name]) => /^(?:UV_|PIP_|SSL_|[A-Za-z]+_PROXY$)/.test(name));
   const env = { ...Object.fromEntries(outside.map(([name, text]) => [name, text ?? ''])), INGOT_CACHE: CACHE };
   await runIngot(['push', 'churn', '--alias', 'production'], { cwd: directory });
   const words = ['bake', 'team/churn@production', '--base', 'debian-packages', '-o', 'oci:image:churn', '--json'];
   const baked = await runIngot(words, { cwd: directory, env });
   if (baked.status !== 0) throw new Error(baked.stderr);
+  const layers = join(CACHE, 'images/layers');
+  for (const name of readdirSync(layers))
+    if (statSync(join(layers, name)).mtimeMs < started) rmSync(join(layers, name), { force: true }); // of older sources
   const bundle = join(directory, 'bundle');
   const umociPath = join(umoci, 'usr/bin/umoci');
   const run = spawnSync(umociPath, ['unpack', '--rootless', '--image', `${directory}/image:churn`, bundle]);
   if (run.status !== 0) throw new Error(`umoci: ${run.stderr}`);
-  const { process: started } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
-  expect(started).toMatchObject({ args: ['/opt/ingot/bin/ingot', 'serve'], user: { uid: 65532, gid: 65532 } });
-  const variables: string[] = started.env.flatMap((line: string) => {
+  const { process: entry } = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8'));
+  expect(entry).toMatchObject({ args: ['/opt/ingot/bin/ingot', 'serve'], user: { uid: 65532, gid: 65532 } });
+  const variables: string[] = entry.env.flatMap((line: string) => {
     const at = line.indexOf('=');
     return ['--setenv', line.slice(0, at), line.slice(at + 1)];
   });
