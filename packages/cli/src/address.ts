@@ -31,10 +31,17 @@ export function storeAddress(settings: Settings): StoreAddress {
  * @throws IngotError `usage` for an address that no backend opens, naming its origin.
  */
 export function addressOf({ text, origin, base }: Pick<SettingValue, 'text' | 'origin' | 'base'>): StoreAddress {
+  const layout = layoutIn(text);
+  if (layout !== undefined) return { text: `oci://${resolvePath(layout, base)}` };
   const known = checked(text, origin);
   if (known === undefined) return directoryAddress(resolvePath(text, base));
   if (known.scheme === 'file') return directoryAddress(filePath(text));
   return { text };
+}
+
+/** The directory that an address of a layout names: `oci:/media/usb`; undefined for every other address. */
+export function layoutIn(text: string): string | undefined {
+  return /^oci:(?:\/\/(?=\/))?(?!\/\/)(.+)$/i.exec(text)?.[1];
 }
 
 function directoryAddress(directory: string): StoreAddress {

@@ -12,7 +12,7 @@ import { IngotError, isIngotError } from '@ingot/core/errors';
 import { openLogRegistry } from '@ingot/core/registry/open';
 import type { Registry, VersionResolver } from '@ingot/core/registry/registry';
 import { openRememberedStates } from '@ingot/core/registry/remembered';
-import { rememberedDirectory, storeAddress } from './address.ts';
+import { layoutIn, rememberedDirectory, storeAddress } from './address.ts';
 import { forgetNames, namesFile } from './completion/names.ts';
 import { contentsWhenNeeded } from './contents-when-needed.ts';
 import type { Context } from './context.ts';
@@ -29,6 +29,8 @@ export interface OpenedStore extends AsyncDisposable {
   readonly registry: Registry;
   /** Set where a registry server is asked: the store itself is out of reach then, but for contents. */
   readonly isServer?: true;
+  /** Set where it is a layout, which is only read. */
+  readonly isLayout?: true;
   /** Resolves without asking again for what has not changed; for who resolves the same again and again. */
   readonly following?: VersionResolver;
   readonly contents: ContentStore;
@@ -59,6 +61,8 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
   const address = storeAddress(settings);
   const remembered = rememberedDirectory(settings, address);
   const heard = options.onWarning === undefined ? {} : { onWarning: options.onWarning };
+  const layout = layoutIn(address.text);
+  if (layout !== undefined) return await openLayout(layout, remembered);
   if (mayBeServer(address)) {
     const offline = settings.isOn('offline') ? offlineError(redactAddress(address.text)) : undefined;
     const { openServer } = await import('./open-server.ts');
@@ -95,6 +99,12 @@ export async function assembleStore(settings: Settings, options: OpenOptions): P
     names: namesFile(remembered),
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
   };
+}
+
+/** A layout on a stick or a share, as `ingot export` makes it. */
+async function openLayout(directory: string, remembered: string): Promise<OpenedStore> {
+  const { openLayoutRegistry } = await import('@ingot/core/source-layout');
+  return { ...(await openLayoutRegistry(directory)), isLayout: true, remembered, names: namesFile(remembered) };
 }
 
 /** With `INGOT_OFFLINE` nothing is ever asked of the storage, not even whether it is there. */
@@ -153,6 +163,11 @@ export async function openStore(context: Context, use: StoreUse = {}): Promise<O
     guard,
     others: use.serves === true ? 'wait' : undefined,
   });
+  if (store.isLayout === true) {
+    if (use.writes === true || use.creates === true || use.collects === true || use.files === true)
+      throw (await import('@ingot/core/source-layout-contents')).layoutIsReadOnly(store.address);
+    return store;
+  }
   // A push has gigabytes to send meanwhile; its first event, and what makes a store, wait.
   if (use.creates !== true) await probing;
   if (store.isServer === true) {

@@ -161,7 +161,8 @@ function labelOf({ version, marks }: SourceMatch, keepsNumbers: boolean): { read
 }
 
 function createdAtOf({ version, modifiedAt }: SourceMatch): string {
-  return version.date ?? modifiedAt.toISOString();
+  // Places that keep no time say the beginning of time.
+  return version.date ?? (modifiedAt.getTime() === 0 ? new Date() : modifiedAt).toISOString();
 }
 
 /** The version that an import made of just this: the same file, not written to since. */

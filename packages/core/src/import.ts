@@ -110,8 +110,10 @@ async function findAll(text: string, options: ImportOptions): Promise<FoundUnits
   return { ...found, units: (await Promise.all(found.units.map((unit) => versionsOf(unit, place, signal)))).flat() };
 
   async function listed(): Promise<FoundUnits> {
-    if (place.match !== undefined)
-      return { units: [await place.match(address, { ...(signal && { signal }) })], pointers: [], others: [] };
+    const call = signal === undefined ? {} : { signal };
+    const meant = (await place.matches?.(address, call)) ?? [await place.match?.(address, call)];
+    const units = meant.flatMap((unit) => unit ?? []);
+    if (units.length > 0) return { units, pointers: [], others: [] };
     if (address.isPattern) return { units: await matchesOf(address, place, { signal }), pointers: [], others: [] };
     const path = address.parts.map(({ literal }) => literal).join('/');
     const file = address.isDirectory || path === '' ? undefined : await place.file(path, { signal });

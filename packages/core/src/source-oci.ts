@@ -12,6 +12,7 @@ import { checkedBlob } from './oci/checked-blob.ts';
 import { isOciDigest } from './oci/digest.ts';
 import { OciLayout } from './oci/layout.ts';
 import type { ImageManifest } from './oci/manifest.ts';
+import { OCI_ANNOTATIONS } from './oci/media-types.ts';
 import type { Descriptor, OciDigest, OciReader } from './oci/oci-place.ts';
 import { platformOfMachine, readImage } from './oci/platform.ts';
 import { parseRegistryAddress } from './oci/registry-address.ts';
@@ -101,31 +102,46 @@ class OciSourcePlace implements SourcePlace {
   }
 
   async match(address: PlainAddress, options: CallOptions = {}): Promise<SourceMatch> {
-    const { reference, model } = ociSourceOf(address);
     return await this.#with(async (place) => {
-      const meant = reference ?? (await place.only?.()) ?? 'latest';
-      const found = await this.#find(place, meant, options);
-      const files = found.form.kind === 'image' ? [] : filesOf(found, found.form);
-      if (files.length > MAX_FILES)
-        throw new IngotError('usage', `${address.text} has more than ${MAX_FILES} layers, which no model does`);
-      const layers = found.image.layers.reduce((sum, { size }) => sum + size, 0);
-      return {
-        address,
-        kind: 'directory',
-        path: folderOf(found.digest),
-        location: locationOf(this.address, meant, model),
-        name: nameOf(found.names, this.#source, meant, model),
-        version: versionOf(found, meant),
-        marks: [],
-        modifiedAt: new Date(found.names.createdAt ?? 0),
-        revision: found.digest,
-        files,
-        sizeBytes: layers,
-        rule: 'only',
-        because: isOciDigest(meant) ? 'the manifest of this digest' : `the tag ${meant} is ${shortOf(found.digest)}`,
-        notes: notesOf(found.form),
-      };
+      const meant = ociSourceOf(address).reference ?? (await place.only?.()) ?? 'latest';
+      return await this.#matchOf(place, address, meant, options);
     });
+  }
+
+  /** Each named manifest of a layout or an archive, where none is said. Of a repository `latest` is meant. */
+  async matches(address: PlainAddress, options: CallOptions = {}): Promise<readonly SourceMatch[]> {
+    const { reference, kind } = ociSourceOf(address);
+    if (reference !== undefined || kind === 'registry') return [await this.match(address, options)];
+    return await this.#with(async (place) => {
+      const found: SourceMatch[] = [];
+      for await (const tag of place.tags(options)) found.push(await this.#matchOf(place, address, tag, options));
+      return found.length === 0 ? [await this.match(address, options)] : found;
+    });
+  }
+
+  async #matchOf(place: Place, address: PlainAddress, meant: string, options: CallOptions): Promise<SourceMatch> {
+    const { model } = ociSourceOf(address);
+    const found = await this.#find(place, meant, options);
+    const files = found.form.kind === 'image' ? [] : filesOf(found, found.form);
+    if (files.length > MAX_FILES)
+      throw new IngotError('usage', `${address.text} has more than ${MAX_FILES} layers, which no model does`);
+    const layers = found.image.layers.reduce((sum, { size }) => sum + size, 0);
+    return {
+      address,
+      kind: 'directory',
+      path: folderOf(found.digest),
+      location: locationOf(this.address, meant, model),
+      name: nameOf(found.names, this.#source, meant, model),
+      version: versionOf(found, meant),
+      marks: [],
+      modifiedAt: new Date(found.names.createdAt ?? 0),
+      revision: found.digest,
+      files,
+      sizeBytes: layers,
+      rule: 'only',
+      because: isOciDigest(meant) ? 'the manifest of this digest' : `the tag ${meant} is ${shortOf(found.digest)}`,
+      notes: notesOf(found.form),
+    };
   }
 
   async file(path: string): Promise<SourceFileFacts | undefined> {
@@ -188,7 +204,13 @@ class OciSourcePlace implements SourcePlace {
     const config =
       image.config.size <= MAX_CONFIG_BYTES ? await collect(place.blob(image.config, options)) : Buffer.alloc(0);
     const form = formOf(image);
-    const found = { digest, named, image, form, names: namesIn(image.config.mediaType, config) };
+    const found = {
+      digest,
+      named,
+      image,
+      form,
+      names: { ...madeAt(image), ...namesIn(image.config.mediaType, config) },
+    };
     if (form.layers.length === 0)
       throw new IngotError(
         'invalid-package',
@@ -230,6 +252,11 @@ class OciSourcePlace implements SourcePlace {
       await close(place);
     }
   }
+}
+
+function madeAt({ annotations }: ImageManifest): OciNames {
+  const at = Date.parse(annotations[OCI_ANNOTATIONS.created] ?? '');
+  return Number.isNaN(at) || at <= 0 ? {} : { createdAt: new Date(at).toISOString() };
 }
 
 async function close(place: Place): Promise<void> {

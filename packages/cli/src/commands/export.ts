@@ -1,4 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
+import { isOciAddress } from '@ingot/core/source/oci-address';
 import type { Context, Result } from '../context.ts';
 import { exportToBundle } from './export-bundle.ts';
 
@@ -7,5 +8,6 @@ export async function run(context: Context): Promise<Result> {
   const output = context.arguments.text('output');
   if (output === undefined)
     throw new IngotError('usage', 'say where it goes', { hint: 'ingot export churn@production -o churn.tar' });
+  if (isOciAddress(output)) return await (await import('./export-artifact.ts')).exportArtifacts(output, context);
   return await exportToBundle(output, context);
 }

@@ -6,7 +6,7 @@ import { detachMirror } from '@ingot/core/mirror-detach';
 import { parseModelName } from '@ingot/core/ref';
 import { isRegistryServer, openServerClient } from '@ingot/core/registry/http/server-client';
 import { openLogRegistry } from '@ingot/core/registry/open';
-import { addressOf, rememberedDirectory } from '../address.ts';
+import { addressOf, layoutIn, rememberedDirectory } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { probeBeforePublishing } from '../doctor/probe-before-publishing.ts';
 import { warningsOf } from '../open.ts';
@@ -93,6 +93,11 @@ async function detached(text: string, context: Context): Promise<Result> {
 }
 
 function address(text: string, origin: string, { cwd }: Context) {
+  if (layoutIn(text) !== undefined)
+    throw new IngotError('usage', `${text} is a layout: it has no store's histories that could be mirrored`, {
+      operation: 'mirror',
+      hint: `ingot import ${text}   (brings all that is in it)`,
+    });
   return addressOf({ text, origin, base: cwd });
 }
 

@@ -36,7 +36,15 @@ export function sourceSection(found: SourceMatch | SourceRecord, context: Contex
     ['found', plain(location)],
     ['version', plain(version.text)],
     ['why', [because, ...notes].map(plain).join('\n')],
-    ['modified', `${formatAge(modifiedAt, context.now())} (${formatTime(modifiedAt)})`],
+    // Places that keep no time say the beginning of time.
+    ...(Date.parse(modifiedAt) === 0
+      ? []
+      : [
+          ['modified', `${formatAge(modifiedAt, context.now())} (${formatTime(modifiedAt)})`] satisfies [
+            string,
+            string,
+          ],
+        ]),
   ];
   return `${formatFacts(facts, { width: out.columns, colors: out.colors })}\n`;
 }

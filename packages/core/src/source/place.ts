@@ -51,6 +51,8 @@ export interface SourcePlace {
   localPath?(path: string): string;
   /** Finds what an address means, where that is not the name of files. */
   match?(address: PlainAddress, options?: { readonly signal?: AbortSignal }): Promise<SourceMatch>;
+  /** Finds everything that an address of several models means. Default: only {@link match} is asked. */
+  matches?(address: PlainAddress, options?: { readonly signal?: AbortSignal }): Promise<readonly SourceMatch[]>;
   /** Makes files of what was brought to a directory, where that is not the files themselves; gives where they are. */
   arrange?(match: SourceMatch, directory: string, options?: { readonly signal?: AbortSignal }): Promise<string>;
 }

@@ -13,6 +13,8 @@ export interface TarItem {
   readonly mode: number;
   readonly sizeBytes: number;
   readonly executable: boolean;
+  /** Where its bytes begin in the tar. */
+  readonly start: number;
   /** The bytes of a file; what is not read is stepped over. */
   readonly body: AsyncIterable<Uint8Array>;
 }
@@ -55,6 +57,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
       kind: kind === 'file' && path.endsWith('/') ? 'folder' : kind,
       sizeBytes,
       executable: (mode & 0o100) !== 0,
+      start: input.position(),
       mode,
       isDevice: '346'.includes(type),
       ...(kind === 'link' ? { target, linkKind: type === '1' ? 'hardlink' : 'symlink' } : {}),
