@@ -1,7 +1,7 @@
-import { isIngotError } from '../errors.ts';
+import { IngotError, isIngotError } from '../errors.ts';
 import { createOciDigester } from '../oci/digest.ts';
 import { OCI_MEDIA_TYPES } from '../oci/media-types.ts';
-import type { BlobPut, OciOptions, OciPlace } from '../oci/oci-place.ts';
+import type { BlobPut, OciDigest, OciOptions, OciPlace } from '../oci/oci-place.ts';
 import type { OnProgress } from '../progress.ts';
 import type { BlobLenders } from './blob-lenders.ts';
 import type { BakedLayer } from './bake-result.ts';
@@ -11,6 +11,8 @@ import type { LayerRecord, LayerRecords } from './layer-records.ts';
 import { gzipped, watched } from './layer-stream.ts';
 import { layerMembers, layerSize, packLayer } from './layer-tar.ts';
 import { putProgress } from './put-progress.ts';
+import { storedGzip, storedGzipSize } from './stored-gzip.ts';
+import { startDigest, type ThreadDigester } from './thread-digester.ts';
 
 /** What layers are made and put with. */
 export interface LayerWork {
@@ -64,28 +66,50 @@ async function putKnown(layer: ImageLayer, record: LayerRecord, work: LayerWork)
   return describe(layer, record, { made, put });
 }
 
-/** Sends the tar as it is composed; where a digest must be said first, it is composed twice. */
+/** Sends a layer as it is composed; where a digest must be said first, it is composed twice. */
 async function putStreamed(layer: ImageLayer, work: LayerWork): Promise<Put> {
   const { to, signal } = work;
   await using made = await layer.make(callOf(work));
   const members = layerMembers(made.entries);
-  const sizeBytes = layerSize(members);
+  const tarBytes = layerSize(members);
+  const sizeBytes = storedGzipSize(tarBytes);
   const progress = putProgress(titleOf(layer), sizeBytes, work.onProgress);
-  const open = (): AsyncIterable<Uint8Array> => progress.through(packLayer(members));
   if (to.newBlob !== undefined) {
-    const { digest, put } = await to.newBlob(sizeBytes, open, callOf(work));
-    progress.done(put);
-    return { record: plainRecord({ digest, size: sizeBytes }), put };
+    // Another attempt begins another digest.
+    const attempts: ThreadDigester[] = [];
+    const open = (): AsyncIterable<Uint8Array> => {
+      const digester = startDigest(tarBytes);
+      attempts.push(digester);
+      const tar = watched(packLayer(members), (piece) => digester.update(piece));
+      return progress.through(storedGzip(tar, tarBytes));
+    };
+    try {
+      const { digest, put } = await to.newBlob(sizeBytes, open, callOf(work));
+      const diffId = await lastOf(attempts).finish();
+      progress.done(put);
+      return { record: recordOf(diffId, { digest, size: sizeBytes }), put };
+    } finally {
+      for (const attempt of attempts) await attempt[Symbol.asyncDispose]();
+    }
   }
-  const digester = createOciDigester();
-  for await (const piece of packLayer(members)) {
+  const [tarDigest, digester] = [createOciDigester(), createOciDigester()];
+  const tar = watched(packLayer(members), (piece) => tarDigest.update(piece));
+  for await (const piece of storedGzip(tar, tarBytes)) {
     signal?.throwIfAborted();
     digester.update(piece);
   }
-  const record = plainRecord({ digest: digester.finish(), size: sizeBytes });
+  const record = recordOf(tarDigest.finish(), { digest: digester.finish(), size: sizeBytes });
+  const open = (): AsyncIterable<Uint8Array> => progress.through(storedGzip(packLayer(members), tarBytes));
   const put = await to.putBlob(nameOf(record), open, callOf(work));
   progress.done(put);
   return { record, put };
+}
+
+function lastOf(attempts: readonly ThreadDigester[]): ThreadDigester {
+  const last = attempts.at(-1);
+  if (last === undefined)
+    throw new IngotError('unexpected', 'a layer was put without being read', { operation: 'bake' });
+  return last;
 }
 
 interface Put {
@@ -107,23 +131,25 @@ async function putMade(layer: ImageLayer, work: LayerWork): Promise<Put> {
 export async function makeLayer(layer: ImageLayer, kept: KeptLayers, call: OciOptions): Promise<LayerRecord> {
   await using made = await layer.make(call);
   const members = layerMembers(made.entries);
-  if (layer.gzip !== true) return plainRecord(await kept.keep(packLayer(members), call.signal));
   const digester = createOciDigester();
   const tar = watched(packLayer(members), (piece) => digester.update(piece));
-  const { digest, size } = await kept.keep(gzipped(tar), call.signal);
-  const mediaType = OCI_MEDIA_TYPES.layerGzip;
-  return { mediaType, digest, diffId: digester.finish(), sizeBytes: size };
+  const bytes = await kept.keep(packed(layer, tar, layerSize(members)), call.signal);
+  return recordOf(digester.finish(), bytes);
 }
 
 /** The bytes of a layer that is not kept, made again. */
 async function* remade(layer: ImageLayer, call: OciOptions): AsyncGenerator<Uint8Array, void> {
   await using made = await layer.make(call);
-  const tar = packLayer(layerMembers(made.entries));
-  yield* layer.gzip === true ? gzipped(tar) : tar;
+  const members = layerMembers(made.entries);
+  yield* packed(layer, packLayer(members), layerSize(members));
 }
 
-function plainRecord({ digest, size }: KeptBytes): LayerRecord {
-  return { mediaType: OCI_MEDIA_TYPES.layer, digest, diffId: digest, sizeBytes: size };
+function packed(layer: ImageLayer, tar: AsyncIterable<Uint8Array>, tarBytes: number): AsyncIterable<Uint8Array> {
+  return layer.gzip === true ? gzipped(tar) : storedGzip(tar, tarBytes);
+}
+
+function recordOf(diffId: OciDigest, { digest, size }: KeptBytes): LayerRecord {
+  return { mediaType: OCI_MEDIA_TYPES.layerGzip, digest, diffId, sizeBytes: size };
 }
 
 function nameOf({ digest, sizeBytes }: LayerRecord): KeptBytes {

@@ -99,7 +99,13 @@ describe('bakeImage', () => {
         'org.opencontainers.image.created': '1970-01-01T00:00:00Z',
       },
     });
-    expect(value.rootfs).toEqual({ type: 'layers', diff_ids: manifest.layers.map(({ digest }) => digest) });
+    const tars = await Promise.all(
+      manifest.layers.map(async (layer) => {
+        const bytes = await collect(options.to.blob(layer));
+        return ociDigestOf(layer.mediaType.endsWith('gzip') ? gunzipSync(bytes) : bytes);
+      }),
+    );
+    expect(value.rootfs).toEqual({ type: 'layers', diff_ids: tars });
     expect(Array.isArray(value.history) && value.history.length).toBe(4);
     expect(manifest.annotations['org.opencontainers.image.base.digest']).toBe(base.digest);
     expect((await collect(options.to.blob(manifest.layers[0] ?? manifest.config))).byteLength).toBeGreaterThan(0);

@@ -6,6 +6,7 @@ import { collect } from '../blob/bytes.ts';
 import { isIngotError } from '../errors.ts';
 import { readTar } from '../package/foreign/tar-read.ts';
 import { baseFromPackages } from './base-packages.ts';
+import { gunzipped } from './base-tar-walk.ts';
 import { compareDebianVersions } from './debian/version.ts';
 import { mirrorOf, NEEDED, type TestPackage } from './testing/debian-mirror.ts';
 
@@ -56,7 +57,10 @@ describe('a base of Debian packages', () => {
     const [layer] = base.layers;
     const members = new Map<string, string>();
     if (layer === undefined) throw new Error('no layer');
-    for await (const { path, mode, target, kind, body } of readTar(base.readLayer(layer.descriptor), 'root')) {
+    for await (const { path, mode, target, kind, body } of readTar(
+      gunzipped(base.readLayer(layer.descriptor), 'root'),
+      'root',
+    )) {
       const text = kind === 'file' ? (await collect(body)).toString() : '';
       members.set(path, target ?? (kind === 'folder' ? mode.toString(8) : text));
     }

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { collect } from '../blob/bytes.ts';
 import { IngotError } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
 import { makeDirectory } from '../make-directory.ts';
-import { ociDigestOf } from '../oci/digest.ts';
+import { createOciDigester, ociDigestOf } from '../oci/digest.ts';
 import { OCI_MEDIA_TYPES } from '../oci/media-types.ts';
 import type { OciDigest, OciOptions, Platform } from '../oci/oci-place.ts';
 import { formatPlatform } from '../oci/platform.ts';
@@ -24,8 +25,10 @@ import {
 import { choosePackages, type DebianPackage } from './debian/choose-packages.ts';
 import { type DownloadedPackage, packRoot } from './debian/root-files.ts';
 import { inLanes } from './in-lanes.ts';
-import { KeptLayers } from './kept-layers.ts';
+import { type KeptBytes, KeptLayers } from './kept-layers.ts';
 import { readOr, replaceFile } from './layer-records.ts';
+import { watched } from './layer-stream.ts';
+import { storedGzip } from './stored-gzip.ts';
 
 /** Debian packages that make a base. */
 export interface BasePackages {
@@ -64,7 +67,7 @@ const ARCHITECTURES: Readonly<Record<string, string>> = {
   s390x: 's390x',
 };
 /** Counted up when the same packages make another root. */
-const ROOT_FORMAT = 1;
+const ROOT_FORMAT = 2;
 const LANES = 4;
 
 /**
@@ -82,7 +85,12 @@ export function baseFromPackages(options: BasePackages): FindBase {
     const base: BaseImage = {
       name,
       platform,
-      layers: [{ descriptor: { mediaType: OCI_MEDIA_TYPES.layer, ...made }, diffId: made.digest }],
+      layers: [
+        {
+          descriptor: { mediaType: OCI_MEDIA_TYPES.layerGzip, digest: made.digest, size: made.size },
+          diffId: made.diffId,
+        },
+      ],
       config: { env: [], labels: {} },
       configJson: {},
       facts: (facts) => factsOf(base, cache, facts),
@@ -128,13 +136,39 @@ async function choose(
   return chosen;
 }
 
+interface RootLayer extends KeptBytes {
+  readonly diffId: OciDigest;
+}
+
+/** Keeps a root, whose length is only known when it is there. */
+async function keepRoot(
+  tar: AsyncIterable<Uint8Array>,
+  kept: KeptLayers,
+  spool: string,
+  { signal }: OciOptions,
+): Promise<RootLayer> {
+  const digester = createOciDigester();
+  const file = `${spool}.tar`;
+  try {
+    let sizeBytes = 0;
+    const plain = watched(tar, (piece) => {
+      digester.update(piece);
+      sizeBytes += piece.byteLength;
+    });
+    await writeFile(file, plain, { ...(signal && { signal }) });
+    return { diffId: digester.finish(), ...(await kept.keep(storedGzip(createReadStream(file), sizeBytes), signal)) };
+  } finally {
+    await rm(file, { force: true });
+  }
+}
+
 /** Makes the layer of a root, or finds it. */
 async function rootOf(
   chosen: readonly DebianPackage[],
   kept: KeptLayers,
   options: BasePackages,
   call: OciOptions,
-): Promise<{ readonly digest: OciDigest; readonly size: number }> {
+): Promise<RootLayer> {
   const { cache } = options;
   const key = ociDigestOf(
     canonicalJson([ROOT_FORMAT, chosen.map(({ name, version, sha256 }) => [name, version, sha256])]),
@@ -142,13 +176,13 @@ async function rootOf(
   const path = join(cache, 'debian', 'roots', `${key.slice('sha256:'.length)}.json`);
   const text = await readOr(path);
   if (text !== undefined) {
-    const known: { readonly digest: OciDigest; readonly size: number } = JSON.parse(text);
+    const known: RootLayer = JSON.parse(text);
     if (await kept.has(known)) return known;
   }
   const downloaded = await download(chosen, options, call);
   const spool = join(cache, 'debian', `${randomBytes(6).toString('hex')}.part`);
   try {
-    const made = await kept.keep(packRoot(downloaded, spool), call.signal);
+    const made = await keepRoot(packRoot(downloaded, spool), kept, spool, call);
     await replaceFile(path, JSON.stringify(made));
     return made;
   } finally {

@@ -13,6 +13,7 @@ import type { BaseImage } from './base-image.ts';
 import { gunzipped, walkImageTar } from './base-tar-walk.ts';
 import { readOr, replaceFile } from './layer-records.ts';
 import { watched } from './layer-stream.ts';
+import { storedGzip } from './stored-gzip.ts';
 
 /** A root file system in a tar, and where to keep what was found in it. */
 export interface RootfsFile {
@@ -24,7 +25,12 @@ export interface RootfsFile {
   readonly cache: string;
 }
 
+/** Counted up when the same tar gives another layer. */
+const ROOTFS_FORMAT = 2;
+
 interface RootfsLayer {
+  /** Of a plain tar, which is framed as gzip: not every tool reads layers that are not. Absent where it is compressed. */
+  readonly tarBytes?: number;
   readonly descriptor: Descriptor;
   readonly diffId: OciDigest;
 }
@@ -44,16 +50,25 @@ export function baseFromRootfs(rootfs: RootfsFile): FindBase {
       config: { env: [], labels: {} },
       configJson: {},
       facts: (options) => factsOf(base, rootfs.cache, options),
-      readLayer: () => createReadStream(rootfs.file, { highWaterMark: 1024 * 1024 }),
+      readLayer: () => layerBytes(rootfs.file, layer.tarBytes),
     };
     return base;
   };
 }
 
+function layerBytes(file: string, tarBytes: number | undefined): AsyncIterable<Uint8Array> {
+  const bytes = createReadStream(file, { highWaterMark: 1024 * 1024 });
+  return tarBytes === undefined ? bytes : storedGzip(bytes, tarBytes);
+}
+
 async function layerOf(rootfs: RootfsFile, options: OciOptions): Promise<RootfsLayer> {
   const { file, cache } = rootfs;
   const marks = await marksOf(file);
-  const path = join(cache, 'rootfs', `${ociDigestOf(canonicalJson([file, ...marks])).slice('sha256:'.length)}.json`);
+  const path = join(
+    cache,
+    'rootfs',
+    `${ociDigestOf(canonicalJson([ROOTFS_FORMAT, file, ...marks])).slice('sha256:'.length)}.json`,
+  );
   const known = layerFrom(await readOr(path));
   if (known !== undefined) return known;
   const layer = await readLayer(rootfs, options);
@@ -77,17 +92,21 @@ async function marksOf(file: string): Promise<readonly number[]> {
 async function readLayer({ file, name }: RootfsFile, { signal }: OciOptions): Promise<RootfsLayer> {
   const isGzip = (await headOf(file)).equals(Buffer.from([0x1f, 0x8b]));
   const [packed, plain] = [createOciDigester(), createOciDigester()];
-  let size = 0;
-  const bytes = watched(createReadStream(file, { highWaterMark: 1024 * 1024, ...(signal && { signal }) }), (piece) => {
-    packed.update(piece);
-    size += piece.byteLength;
-  });
+  const bytes = createReadStream(file, { highWaterMark: 1024 * 1024, ...(signal && { signal }) });
   const tar = watched(isGzip ? gunzipped(bytes, name) : bytes, (piece) => plain.update(piece));
   let members = 0;
   for await (const _ of walkImageTar(tar, name)) members += 1;
   if (members === 0) throw new IngotError('invalid-package', `${name} has no files`, { operation: 'bake' });
-  const mediaType = isGzip ? OCI_MEDIA_TYPES.layerGzip : OCI_MEDIA_TYPES.layer;
-  return { descriptor: { mediaType, digest: packed.finish(), size }, diffId: plain.finish() };
+  const { size: fileBytes } = await stat(file);
+  const tarBytes = isGzip ? undefined : fileBytes;
+  let size = 0;
+  for await (const piece of layerBytes(file, tarBytes)) {
+    signal?.throwIfAborted();
+    packed.update(piece);
+    size += piece.byteLength;
+  }
+  const descriptor = { mediaType: OCI_MEDIA_TYPES.layerGzip, digest: packed.finish(), size };
+  return { descriptor, diffId: plain.finish(), ...(tarBytes !== undefined && { tarBytes }) };
 }
 
 async function headOf(file: string): Promise<Buffer> {
@@ -103,5 +122,10 @@ function layerFrom(text: string | undefined): RootfsLayer | undefined {
   const { mediaType, digest, size } = value.descriptor;
   if (typeof mediaType !== 'string' || !isOciDigest(digest) || typeof size !== 'number' || !isOciDigest(value.diffId))
     return undefined;
-  return { descriptor: { mediaType, digest, size }, diffId: value.diffId };
+  const { tarBytes, diffId } = value;
+  return {
+    descriptor: { mediaType, digest, size },
+    diffId,
+    ...(typeof tarBytes === 'number' && { tarBytes }),
+  };
 }

@@ -20,8 +20,8 @@ export interface LayerRecord {
   readonly sizeBytes: number;
 }
 
-/** Counted up when the same entries give another tar. */
-const TAR_FORMAT = 1;
+/** Counted up when the same entries give other bytes. */
+const LAYER_FORMAT = 2;
 
 /**
  * What is remembered of layers that were made: from what they follow to what they are. Losing it costs making them
@@ -54,7 +54,7 @@ export class LayerRecords {
 
   #path(layer: ImageLayer): string {
     const { name, inputs, gzip = false } = layer;
-    const key = digestOf(canonicalJson({ tar: TAR_FORMAT, name, inputs, gzip }));
+    const key = digestOf(canonicalJson({ form: LAYER_FORMAT, name, inputs, gzip }));
     return join(this.#directory, `${key.slice('sha256:'.length)}.json`);
   }
 }

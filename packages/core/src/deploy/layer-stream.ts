@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 
-/** Shows each piece that goes by. */
+/** Shows each piece that goes by; what it is shown to may make it wait. */
 export async function* watched(
   bytes: AsyncIterable<Uint8Array>,
-  onPiece: (piece: Uint8Array) => void,
+  onPiece: (piece: Uint8Array) => Promise<void> | undefined | void,
 ): AsyncGenerator<Uint8Array, void> {
   for await (const piece of bytes) {
-    onPiece(piece);
+    const waiting = onPiece(piece);
+    if (waiting !== undefined) await waiting;
     yield piece;
   }
 }

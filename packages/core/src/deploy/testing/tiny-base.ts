@@ -1,5 +1,6 @@
 /** Small bases and layers for tests of baking. */
 
+import { gzipSync } from 'node:zlib';
 import { bodyOf } from '../../blob/bytes.ts';
 import { packTar, type TarEntry } from '../../package/tar.ts';
 import { ociDigestOf } from '../../oci/digest.ts';
@@ -46,17 +47,21 @@ export async function putBase(
     readonly tar?: Uint8Array;
     readonly config?: Readonly<Record<string, string | readonly string[]>>;
     readonly tag?: string;
+    /** As registries have most layers. Default: a plain tar. */
+    readonly gzip?: boolean;
   } = {},
 ): Promise<StoredManifest> {
   const { platform = { os: 'linux', architecture: 'amd64' }, config = {} } = options;
   const tar = options.tar ?? (await tarOf(PYTHON_FILES));
-  const layer = { mediaType: OCI_MEDIA_TYPES.layer, digest: ociDigestOf(tar), size: tar.byteLength };
-  await place.putBlob(layer, bodyOf(tar).open);
+  const bytes = options.gzip === true ? gzipSync(tar) : tar;
+  const mediaType = options.gzip === true ? OCI_MEDIA_TYPES.layerGzip : OCI_MEDIA_TYPES.layer;
+  const layer = { mediaType, digest: ociDigestOf(bytes), size: bytes.byteLength };
+  await place.putBlob(layer, bodyOf(bytes).open);
   const json = Buffer.from(
     JSON.stringify({
       ...platform,
       config,
-      rootfs: { type: 'layers', diff_ids: [layer.digest] },
+      rootfs: { type: 'layers', diff_ids: [ociDigestOf(tar)] },
       history: [{ created_by: 'test' }],
     }),
   );
