@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { parseModelName } from '../../ref.ts';
+import { encodeLog, parseLog } from '../log-documents.ts';
 import { CHURN, all, draftOf, failsWith, numberOf, published, type RegistryCase, ref } from './case.ts';
 
 const WINE = parseModelName('wine');
@@ -190,6 +191,20 @@ export const CHANGING_CASES: readonly RegistryCase[] = [
       assert.equal(models[0]?.versions, 1);
       assert.equal(models[0]?.description, 'about churn');
       assert.deepEqual(models[0]?.aliases, { production: 1 });
+    },
+  },
+  {
+    name: 'gives the log as it lies in the store: its events chain, and are those of the history',
+    async run({ open }) {
+      await published(open(), 'a', 'b');
+      for (const note of ['one', 'two']) await open().update(ref('churn:1'), { tags: { note } });
+      const events = parseLog(encodeLog(await all(open().log(CHURN))), 'the log');
+      const history = await all(open().history(CHURN));
+      assert.deepEqual(
+        events.map(({ digest, body }) => [digest, body]),
+        history.map(({ digest, body }) => [digest, body]),
+      );
+      await failsWith('model-not-found', () => all(open().log(WINE)));
     },
   },
   {
