@@ -15,14 +15,23 @@ export async function run(context: Context): Promise<undefined> {
   const { out } = context.terminal;
   const { url, store, isOpen, firstToken } = running;
   if (context.format === 'json')
-    out.write(`${JSON.stringify({ url, store, open: isOpen, ...(firstToken && { token: firstToken }) })}\n`);
+    out.write(
+      `${JSON.stringify({ url, oci: hostOf(url), store, open: isOpen, ...(firstToken && { token: firstToken }) })}\n`,
+    );
   else if (context.format === 'quiet') out.write(`${url}\n`);
   else out.write(`registry at ${out.colors.bold(url)} over ${store}\n`);
+  if (context.format === 'human')
+    context.terminal.err.write(`container clients, too: oras pull ${hostOf(url)}/NAME:TAG\n`);
   if (firstToken !== undefined && context.format !== 'json') tellToken(firstToken, url, context);
   else if (isOpen && context.format === 'human')
     context.terminal.err.write('everybody on this machine may do everything: `ingot account add NAME` ends that\n');
   await untilAborted(context.signal);
   log('info', 'stopping: running requests end first');
+}
+
+/** What clients of container registries call it. */
+function hostOf(url: string): string {
+  return new URL(url).host;
 }
 
 /** The one time that the token is told: standard error, because standard output may be kept. */

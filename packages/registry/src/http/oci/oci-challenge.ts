@@ -1,3 +1,4 @@
+import type { IngotError } from '@ingot/core/errors';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Authorizer, Identity, Permission, Target } from '../../access/identity.ts';
 import { ociError } from '../../oci/oci-error.ts';
@@ -40,8 +41,17 @@ export function checkGranted(
 ): void {
   const { limit, ...whole } = identity;
   authorizer.check(whole, permission, target);
-  if (limit === undefined || limit(asked, target)) return;
-  throw ociError('UNAUTHORIZED', 'the token was given for something else', { detail: { error: 'insufficient_scope' } });
+  if (limit !== undefined && !limit(asked, target)) throw tooNarrow();
+}
+
+/** Tells whoever may read something, and has a token for less, to ask for another. Throws UNAUTHORIZED. */
+export function askForMore(authorizer: Authorizer, { limit, ...whole }: Identity, target: Target): void {
+  if (limit !== undefined && !limit('read', target) && authorizer.may(whole, 'read', target)) throw tooNarrow();
+}
+
+function tooNarrow(): IngotError {
+  const detail = { error: 'insufficient_scope' };
+  return ociError('UNAUTHORIZED', 'the token was given for something else', { detail });
 }
 
 /** Says where and for what a token is to be asked: the way in which clients sign in (RFC 6750, section 3). */

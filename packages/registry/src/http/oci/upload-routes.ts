@@ -8,6 +8,7 @@ import type { BlobRoom } from '../../oci/blob-room.ts';
 import { ociError } from '../../oci/oci-error.ts';
 import { parseRepository, type RepositoryName, repositoryTarget } from '../../oci/repository.ts';
 import { MIN_PART_BYTES, type PartBody, type UploadStatus } from '../../oci/uploads.ts';
+import { askForMore } from './oci-challenge.ts';
 import type { OciCall, OciRoutes } from './oci-route.ts';
 
 /** Routes by which blobs come: in one request, in several, or from another repository. `pace`: how slowly. */
@@ -20,6 +21,7 @@ export function uploadRoutes({ blobs, uploads }: BlobRoom, pace: BodyPace = DEFA
       const digest = requestedDigest(mount);
       const from = query.get('from');
       const source = from === null || from === '' ? undefined : parseRepository(from);
+      if (source !== undefined) askForMore(authorizer, identity, repositoryTarget(source));
       const mayRead = (name: RepositoryName): boolean => authorizer.may(identity, 'read', repositoryTarget(name));
       return (await blobs.mount(repository, digest, source, mayRead)) ? digest : undefined;
     };
