@@ -11,9 +11,11 @@ import { bakeCache, openBase } from '../bake/open-base.ts';
 import { openOutput } from '../bake/open-output.ts';
 import { type ImageContents, planImage } from '../bake/plan-image.ts';
 import type { Context, Result } from '../context.ts';
+import { keepYoungSmall } from '../small-heap.ts';
 
 /** `ingot bake SOURCE… -o WHERE`: makes an image. */
 export async function run(context: Context): Promise<Result> {
+  keepYoungSmall();
   const { arguments: given } = context;
   const sources = given.rest(0);
   checkWords(sources, context);
