@@ -68,6 +68,37 @@ function ended(running) {
 const METADATA = (type) =>
   `name: churn\ninput_features:\n- {name: age, type: ${type}}\noutput:\n- {name: score, type: float}\n`;
 
+test('an image is baked with a login that lies in a file of its own, gone when the step ends', async () => {
+  const directory = placed({ 'login.txt': '' });
+  const bin = join(directory.path, 'bin');
+  mkdirSync(bin);
+  // What bake makes of it is tried where bake is; here it counts how it is called, and what it finds.
+  writeFileSync(
+    join(bin, 'ingot'),
+    '#!/bin/sh\nprintf "%s %s %s\\n" "$INGOT_REGISTRY" "$INGOT_TOKEN" "$*"; cat "$DOCKER_CONFIG/config.json"; echo "$DOCKER_CONFIG" > config.txt\n',
+  );
+  chmodSync(join(bin, 'ingot'), 0o755);
+  const env = {
+    PATH: [bin, process.env.PATH].join(delimiter),
+    PRODUCTION: 'https://models.example.com',
+    BASE_IMAGE: 'python:3.11-slim',
+    IMAGE: 'ghcr.io/team/churn',
+    PROMOTED: 'churn:8',
+    INGOT_TOKEN: 'statement',
+    CI_REGISTRY_USER: 'ana',
+    CI_REGISTRY_PASSWORD: 'a"b$c',
+  };
+  const { status, said } = await runScript(gitlabScripts(onGitlab).bake, { cwd: directory.path, env });
+  expect(status, said).toBe(0);
+  const [called, config] = said.split('\n');
+  expect(called).toBe(
+    'https://models.example.com statement bake churn:8 --base python:3.11-slim -o ghcr.io/team/churn:8',
+  );
+  expect(Buffer.from(JSON.parse(config).auths['ghcr.io'].auth, 'base64').toString()).toBe('ana:a"b$c');
+  expect(existsSync(readFileSync(join(directory.path, 'config.txt'), 'utf8').trim())).toBe(false);
+  expect(githubScripts(onGithub).bake.bake).toContain('ingot bake "$REF" --base "$BASE_IMAGE" -o "$IMAGE:');
+});
+
 /** Staging and production as servers that trust the issuer's statements, and an admin of production. */
 async function environments(directory, { issuer }) {
   const servers = {};

@@ -23,7 +23,14 @@ export async function historyOfOrigin(context: Context): Promise<Result> {
     });
   const recipe = await store.contents.openRecipe(version.recipe, { signal });
   const bytes = await collect(store.contents.read(recipe, origin.history, { signal }));
-  const events = parseLog(bytes, `the history of ${named}`).map(historyEntry);
+  const read = parseLog(bytes, `the history of ${named}`);
+  const published = read.find(({ digest }) => digest === origin.event);
+  if (published === undefined || (published.body !== undefined && published.body.manifest !== version.manifest))
+    throw new IngotError('tampered', `the history that ${named} brought along does not tell of it`, {
+      operation: 'history',
+      details: { model: version.model, number: version.number },
+    });
+  const events = read.map(historyEntry);
   return {
     json: { model: version.model, number: version.number, origin, events },
     quiet: events.map((event) => event.digest),

@@ -28,11 +28,17 @@ export const SOURCE_VERBS: readonly VerbSpec[] = [
   },
   {
     name: 'export',
-    about: 'write versions into one file: contents, history, wheels of their environments',
+    about: 'write versions into one file with history and wheels, or push them as OCI artifacts',
     group: 'package',
     args: [{ name: 'REF', about: 'churn:7, churn@production', complete: 'reference', many: true }],
     options: [
-      { name: 'output', short: 'o', value: 'FILE', about: 'the file to make: churn.tar', complete: 'file' },
+      {
+        name: 'output',
+        short: 'o',
+        value: 'TARGET',
+        about: 'churn.tar, oci:DIR, oci-archive:FILE or oci://HOST/NAME:TAG',
+        complete: 'file',
+      },
       { name: 'all-versions', about: 'all versions of the models that are named' },
       {
         name: 'platform',
@@ -50,6 +56,7 @@ export const SOURCE_VERBS: readonly VerbSpec[] = [
     examples: [
       'ingot export churn@production -o churn.tar',
       'ingot export churn fraud@staging -o models.tar --platform linux/arm64',
+      'ingot export churn@production -o oci:/media/stick/layout',
     ],
   },
 ];
