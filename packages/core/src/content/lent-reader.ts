@@ -139,7 +139,16 @@ class Shelf {
     { start, end }: { readonly start: number; readonly end: number },
     trustedSince: number | undefined,
   ): AsyncGenerator<Uint8Array> {
-    const runs = runsOf(pieces).filter(({ startAt, sizeBytes }) => startAt + sizeBytes > start && startAt < end);
+    const isWanted = ({ startAt, sizeBytes }: Omit<Run, 'pieces'>): boolean =>
+      startAt + sizeBytes > start && startAt < end;
+    const runs = runsOf(pieces).filter(isWanted);
+    // What is coded has to be made into other bytes anyway.
+    if (runs.some(({ pieces: [first] }) => first?.coding !== undefined)) {
+      const from = runs[0]?.startAt ?? 0;
+      const wanted = runs.flatMap((run) => run.pieces);
+      yield* partOf(this.#read(wanted), Math.max(0, start - from), end - from);
+      return;
+    }
     let next = this.#begin(runs[0]);
     for (let n = 0; next !== undefined; n += 1) {
       const { run, bytes, changedAt } = await next;
@@ -186,14 +195,16 @@ class Shelf {
 
   /** What could not be read as it lies there is looked for where it went, and told of when it is damaged. */
   async *#mended({ pieces }: Run): AsyncGenerator<Uint8Array> {
-    const signal = this.#signal ?? new AbortController().signal;
-    const source = { blobs: this.#blobs, what: this.#what, signal };
-    if (pieces.length === 1) {
-      async function* once(): AsyncGenerator<readonly Piece[]> {
-        yield pieces;
-      }
-      yield* readPieces(this.#blobs, once(), this.#what, { signal });
-    } else for (const piece of pieces) yield await readPieceAgain(source, piece);
+    const source = { blobs: this.#blobs, what: this.#what, signal: this.#signal ?? new AbortController().signal };
+    if (pieces.length === 1) yield* this.#read(pieces);
+    else for (const piece of pieces) yield await readPieceAgain(source, piece);
+  }
+
+  #read(pieces: readonly Piece[]): AsyncIterable<Uint8Array> {
+    async function* once(): AsyncGenerator<readonly Piece[]> {
+      yield pieces;
+    }
+    return readPieces(this.#blobs, once(), this.#what, this.#signal === undefined ? {} : { signal: this.#signal });
   }
 }
 
