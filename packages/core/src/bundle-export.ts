@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
   BUNDLE_NAME,
@@ -318,13 +318,23 @@ async function refuseExisting(path: string): Promise<void> {
   try {
     await lstat(path);
   } catch (error) {
-    if (systemErrorCode(error) === 'ENOENT') return;
-    throw diskError(error, path, 'export');
+    if (systemErrorCode(error) !== 'ENOENT') throw diskError(error, path, 'export');
+    await requireDirectory(dirname(path));
+    return;
   }
-  throw new IngotError('conflict', `there is a file ${path} already`, {
+  throw new IngotError('conflict', `there is something at ${path} already`, {
     operation: 'export',
     hint: 'choose another name with -o, or remove it first',
   });
+}
+
+async function requireDirectory(path: string): Promise<void> {
+  const found = await stat(path).catch((error: unknown) => {
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return undefined;
+    throw diskError(error, path, 'export');
+  });
+  if (found?.isDirectory() === true) return;
+  throw new IngotError('path-not-found', `there is no directory ${path}`, { operation: 'export' });
 }
 
 /** Gathers small pieces: a bundle of many small files would else be as many system calls. */
