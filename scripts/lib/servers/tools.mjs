@@ -35,7 +35,7 @@ export function goProgram(moduleAtVersion) {
     .pop();
   return {
     name: `${name}-${version}`,
-    pathIn: (directory) => join(directory, readdirSync(directory).find((file) => !file.startsWith('.')) ?? name),
+    pathIn: (directory) => join(directory, binaryIn(directory, name)),
     make: async (into) => {
       const go = await findGo();
       await run(go, ['install', `${path}@${version}`], {
@@ -44,6 +44,12 @@ export function goProgram(moduleAtVersion) {
       });
     },
   };
+}
+
+/** Most binaries are called like their program. */
+function binaryIn(directory, name) {
+  const files = readdirSync(directory).filter((file) => !file.startsWith('.'));
+  return files.includes(name) ? name : (files[0] ?? name);
 }
 
 /**
