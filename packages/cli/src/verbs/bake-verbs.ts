@@ -21,13 +21,12 @@ export const BAKE_VERBS: readonly VerbSpec[] = [
         name: 'output',
         short: 'o',
         value: 'WHERE',
-        about: 'oci:DIR[:TAG], docker-archive:FILE, oci-archive:FILE, or HOST/NAME[:TAG] of a registry',
+        about: 'oci:DIR[:TAG], docker-archive:FILE, or HOST/NAME[:TAG] of a registry',
       },
       {
         name: 'base',
         value: 'IMAGE',
-        about:
-          'what it stands on: HOST/NAME:TAG, oci:DIR[:TAG], docker-archive:FILE, rootfs:FILE.tar, debian-packages[:SUITE]',
+        about: 'what it stands on: an image, oci:DIR, rootfs:FILE.tar, debian-packages, … (docs/bake.md)',
         setting: 'bake-base',
       },
       { name: 'platform', value: 'OS/ARCH', about: 'linux/amd64, linux/arm64; several make an index', many: true },
@@ -45,7 +44,7 @@ export const BAKE_VERBS: readonly VerbSpec[] = [
       {
         name: 'format',
         value: 'FORM',
-        about: "dockerfile: write a folder to build the image from instead; files: only what is the model's",
+        about: "dockerfile: a folder to build the image from; files: only the model's",
         complete: ['image', 'dockerfile', 'files'],
       },
     ],
