@@ -72,6 +72,7 @@ await needServer('postgres', startPostgres, (postgres) => {
       await ask(0, '/models/churn/aliases/green', 'PUT', { number: 2 });
       let told = '';
       while (!told.includes('"alias":"green"')) told += (await reader?.read())?.value ?? assert.fail(told);
+      expect(told).not.toContain('"alias":"blue"');
       ending.abort();
     });
 

@@ -36,6 +36,12 @@ export type FeedNews =
   | { readonly kind: 'event'; readonly event: FeedEvent }
   | { readonly kind: 'reset'; readonly position: string };
 
+/** A place in the feed, and what had been told shortly before it: replicas' events may still come with earlier positions. */
+export interface FeedPlace {
+  readonly position: string;
+  readonly told: ReadonlySet<number>;
+}
+
 /** Receives news; must not throw. */
 export type FeedReader = (news: FeedNews) => void;
 
@@ -56,6 +62,7 @@ const KEPT = 50_000;
 /** Whoever missed more is quicker to ask anew. */
 const MOST_MISSED = 5000;
 const CLEAN_EVERY = 1000;
+const NONE: ReadonlySet<number> = new Set();
 
 /** Tells readers what comes into the index, here or at another server over the same database. */
 export class Feed implements AsyncDisposable {
@@ -81,14 +88,15 @@ export class Feed implements AsyncDisposable {
    * Tells a reader everything after a position (default: from now on) until the function that it gives is called.
    * @throws IngotError when the database does not answer.
    */
-  async subscribe(reader: FeedReader, after?: string): Promise<() => void> {
+  async subscribe(reader: FeedReader, after?: string | FeedPlace): Promise<() => void> {
+    const from = after ?? (await this.now());
     await this.#start();
     const held: FeedNews[] = [];
     let deliver: FeedReader = (news) => held.push(news);
     const tell: FeedReader = (news) => deliver(news);
     this.#readers.add(tell);
     const told = new Set<string>();
-    for (const news of after === undefined ? [] : await this.#missed(after)) {
+    for (const news of await this.#missed(from)) {
       if (news.kind === 'event') told.add(news.event.position);
       reader(news);
     }
@@ -100,10 +108,15 @@ export class Feed implements AsyncDisposable {
     };
   }
 
-  /** The position now: what comes later comes after it. */
-  async position(): Promise<string> {
+  /**
+   * The place now: what comes later comes after it. What came while nobody read is looked at first.
+   * @throws IngotError when the database does not answer.
+   */
+  async now(): Promise<FeedPlace> {
     await this.#start();
-    return this.#text(this.#last);
+    await this.#newest();
+    await this.#readAll();
+    return { position: this.#text(this.#last), told: new Set(this.#recent) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -140,10 +153,16 @@ export class Feed implements AsyncDisposable {
 
   #wake(): void {
     if (this.#started === undefined || this.#readers.size === 0) return;
+    void this.#readAll();
+  }
+
+  /** Ends when all that was there when it was called has been told. */
+  #readAll(): Promise<void> {
     this.#again = true;
     this.#pumping ??= this.#pump().finally(() => {
       this.#pumping = undefined;
     });
+    return this.#pumping;
   }
 
   async #pump(): Promise<void> {
@@ -188,8 +207,9 @@ export class Feed implements AsyncDisposable {
     for (const reader of this.#readers) reader(news);
   }
 
-  async #missed(after: string): Promise<readonly FeedNews[]> {
-    const [generation, text] = after.split('-');
+  async #missed(after: string | FeedPlace): Promise<readonly FeedNews[]> {
+    const { position, told } = typeof after === 'string' ? { position: after, told: NONE } : after;
+    const [generation, text] = position.split('-');
     const from = Number(text);
     const oldest = await this.#oldest();
     const isKnown = generation === this.#generation && Number.isSafeInteger(from) && from >= 0;
@@ -200,7 +220,8 @@ export class Feed implements AsyncDisposable {
     const isShared = this.#options.database.kind === 'postgres';
     for (let at = isShared ? from - LOOK_BACK : from; ; ) {
       const rows = await this.#rows(at, READ_AT_ONCE);
-      for (const event of await this.#eventsOf(rows)) news.push({ kind: 'event', event });
+      const missed = rows.filter((row) => !told.has(row.position));
+      for (const event of await this.#eventsOf(missed)) news.push({ kind: 'event', event });
       const last = rows.at(-1)?.position;
       if (last === undefined || rows.length < READ_AT_ONCE) return news;
       at = last;

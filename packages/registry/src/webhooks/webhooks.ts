@@ -22,7 +22,7 @@ import { type Webhook, WebhookStore } from './webhook-store.ts';
 /** What the room is opened with. */
 export interface WebhooksOptions {
   readonly database: Database;
-  readonly feed: Pick<Feed, 'subscribe' | 'position'>;
+  readonly feed: Pick<Feed, 'subscribe' | 'now'>;
   /** Directory of the server's files: where the key of secrets lies. */
   readonly directory: string;
   /** Names, addresses and networks that may be called though they are private; `*`: all. Default: none. */
@@ -143,7 +143,7 @@ class Dispatcher {
         this.#listening = undefined;
       });
     await this.#listening;
-    if (after === undefined) await this.#keepPosition(await feed.position());
+    if (after === undefined) await this.#keepPosition((await feed.now()).position);
   }
 
   #poll(): void {

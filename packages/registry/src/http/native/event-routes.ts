@@ -96,7 +96,7 @@ class EventStream {
 
   /** Begins to answer. What fails before that is a problem as ever. */
   async follow(feed: Feed, after: string | undefined): Promise<void> {
-    const position = await feed.position();
+    const from = after ?? (await feed.now());
     this.#reply.hijack();
     const { raw } = this.#reply;
     raw.on('close', () => this.end());
@@ -110,7 +110,7 @@ class EventStream {
       'x-content-type-options': 'nosniff',
     });
     // The first id lets a reader who has seen nothing yet go on from here.
-    this.#write(`retry: 1000\nid: ${after ?? position}\n: following\n\n`);
+    this.#write(`retry: 1000\nid: ${typeof from === 'string' ? from : from.position}\n: following\n\n`);
     const heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
     const longest = setTimeout(() => this.end(), LONGEST_MS);
     this.onEnd(() => {
@@ -118,7 +118,7 @@ class EventStream {
       clearTimeout(longest);
     });
     try {
-      const stop = await feed.subscribe((news) => this.#tell(news), after ?? position);
+      const stop = await feed.subscribe((news) => this.#tell(news), from);
       if (this.#isOver) stop();
       else this.onEnd(stop);
     } catch {

@@ -65,6 +65,29 @@ describe('the stream of events', () => {
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
   });
 
+  test('tells whoever comes anew nothing of what was before, also when nobody followed meanwhile', async () => {
+    await using trial = await trialApp({ protocols });
+    const address = await trial.listen();
+    const { registry } = trial.services;
+    await published(registry);
+    const moves = async (alias: string): Promise<readonly ServerEvent[]> => {
+      let isOver = false;
+      const following = follow(address, { until: (events) => kinds(events).length === 1 });
+      void following.finally(() => {
+        isOver = true;
+      });
+      await vi.waitFor(async () => {
+        await registry.setAlias(CHURN, alias, 1);
+        await registry.setAlias(CHURN, alias, 2);
+        expect(isOver).toBe(true);
+      });
+      return following;
+    };
+    await moves('first');
+    await registry.setAlias(CHURN, 'meanwhile', 1);
+    expect((await moves('second')).at(-1)?.data).toMatchObject({ alias: 'second' });
+  });
+
   test('says reset to who was away for too long, or at another index', async () => {
     await using trial = await trialApp({ protocols });
     const address = await trial.listen();
@@ -80,7 +103,7 @@ describe('the stream of events', () => {
     await using trial = await trialApp({ protocols, authorizer });
     const address = await trial.listen();
     const { registry, feed } = trial.services;
-    const lastId = await feed.position();
+    const { position: lastId } = await feed.now();
     for (const name of ['secret', 'other', 'churn']) await published(registry, parseModelName(name));
     const until = (events: readonly ServerEvent[]) => events.some(({ data }) => Object(data).model === 'churn');
     const all = await follow(address, { lastId, until });
