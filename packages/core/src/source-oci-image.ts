@@ -10,6 +10,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { IngotError, systemErrorCode } from './errors.ts';
+import type { LayerPacking } from './oci/media-types.ts';
 import type { OciReader } from './oci/oci-place.ts';
 import { BAKED_DIRECTORY, isBaked } from './package/baked-package.ts';
 import { readTar, type TarItem } from './package/foreign/tar-read.ts';
@@ -60,6 +61,7 @@ class ImageFiles {
   /** Links, by where they stand, to what they name. */
   readonly #links = new Map<string, string>();
   #sizeBytes = 0;
+  #tarBytes = 0;
 
   constructor(options: ImageModelsOptions) {
     this.#options = options;
@@ -68,24 +70,31 @@ class ImageFiles {
   async apply({ descriptor, packing }: TarLayer): Promise<void> {
     const { place, signal, what } = this.#options;
     const bytes = Readable.from(place.blob(descriptor, { ...(signal && { signal }) }));
-    const tar = packing === 'none' ? bytes : bytes.compose(packing === 'gzip' ? createGunzip() : zstd(what));
     const own = new Set<string>();
     try {
-      for await (const item of readTar(tar, what)) await this.#take(item, own);
+      for await (const item of readTar(this.#bounded(unpacked(bytes, packing, what)), what))
+        await this.#take(item, own);
     } catch (error) {
       const code = systemErrorCode(error);
       if (code?.startsWith('Z_') === true) throw this.#broken(`a layer is damaged (${code})`);
       throw error;
     } finally {
-      tar.destroy();
       bytes.destroy();
+    }
+  }
+
+  async *#bounded(tar: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of tar) {
+      this.#tarBytes += piece.byteLength;
+      if (this.#tarBytes > this.#options.limitBytes) throw this.#broken('it grows out of all proportion');
+      yield piece;
     }
   }
 
   /** Links become the files that they lead to; those that lead out of the models are refused. */
   async finish(): Promise<void> {
     for (const [path, target] of this.#links) {
-      const found = this.#resolved(target, 0);
+      const found = this.#resolved(target);
       if (found === undefined) throw this.#broken(`/${path} is a link that leads to no file in /${ROOT}: ${target}`);
       await mkdir(dirname(this.#at(path)), { recursive: true });
       await link(this.#at(found), this.#at(path));
@@ -144,13 +153,7 @@ class ImageFiles {
     for (const linked of [...this.#links.keys()].filter(isBelow)) this.#links.delete(linked);
   }
 
-  #resolved(path: string, hops: number): string | undefined {
-    if (this.#files.has(path)) return path;
-    const next = this.#links.get(path);
-    return next === undefined || hops > MAX_FILES ? undefined : this.#resolvedLink(path);
-  }
-
-  #resolvedLink(path: string): string | undefined {
+  #resolved(path: string): string | undefined {
     const seen = new Set<string>();
     for (let at: string | undefined = path; at !== undefined && !seen.has(at); at = this.#links.get(at)) {
       if (this.#files.has(at)) return at;
@@ -168,6 +171,13 @@ class ImageFiles {
       operation: 'source',
     });
   }
+}
+
+function unpacked(bytes: Readable, packing: LayerPacking, what: string): AsyncIterable<Uint8Array> {
+  if (packing === 'none') return bytes;
+  const unpacker = packing === 'gzip' ? createGunzip() : zstd(what);
+  bytes.on('error', (error) => unpacker.destroy(error));
+  return bytes.pipe(unpacker);
 }
 
 /**

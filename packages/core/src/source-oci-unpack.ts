@@ -2,6 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { chmod, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { Transform } from 'node:stream';
 import zlib from 'node:zlib';
 import { IngotError } from './errors.ts';
 import { checkedBlob } from './oci/checked-blob.ts';
@@ -37,10 +38,10 @@ export async function unpackLayer(
 const EMPTY_TAR_BYTES = 1024;
 
 /** Undoes zstd, where this Node can. */
-export function zstd(what: string): NodeJS.ReadWriteStream {
+export function zstd(what: string): Transform {
   const create: unknown = Reflect.get(zlib, 'createZstdDecompress');
   const stream: unknown = typeof create === 'function' ? create() : undefined;
-  if (isStream(stream)) return stream;
+  if (stream instanceof Transform) return stream;
   throw new IngotError(
     'invalid-package',
     `${what} is packed with zstd, which Node ${process.versions.node} cannot undo`,
@@ -49,10 +50,6 @@ export function zstd(what: string): NodeJS.ReadWriteStream {
       hint: 'use Node 22.15 or later, or store it as .raw or .tar+gzip',
     },
   );
-}
-
-function isStream(value: unknown): value is NodeJS.ReadWriteStream {
-  return typeof value === 'object' && value !== null && 'pipe' in value && 'write' in value;
 }
 
 /**

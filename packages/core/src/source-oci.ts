@@ -3,6 +3,7 @@
  * images with files in `/models`. An address means a manifest; its digest tells whether it has moved.
  */
 
+import { statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { collect } from './blob/bytes.ts';
@@ -29,7 +30,7 @@ import type { SourceMatch } from './source/source-match.ts';
 import type { SourceVersion } from './source/source-version.ts';
 
 /** Opens a repository of a registry; nothing is sent. */
-export type OpenRepository = (where: { readonly host: string; readonly name: string }) => Promise<RegistryPlace>;
+export type OpenRepository = (where: { readonly host: string; readonly name: string }) => Promise<OciSource>;
 
 /** Options of {@link openOciSource}. */
 export interface OciSourceOptions {
@@ -38,8 +39,8 @@ export interface OciSourceOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** What a tag's manifest is asked for by: little to send, where the place has that. */
-type Place = OciReader & {
+/** What a source is read from. `head` says with little to send what a tag names now, where the place has that. */
+export type OciSource = OciReader & {
   head?(reference: string, options?: { readonly signal?: AbortSignal }): Promise<Descriptor | undefined>;
   only?(): Promise<string>;
 };
@@ -64,7 +65,10 @@ export async function openOciSource(address: PlainAddress, options: OciSourceOpt
   return new OciSourcePlace(source, await placeOf(source, options));
 }
 
-async function placeOf({ kind, where }: OciSourceAddress, options: OciSourceOptions): Promise<() => Promise<Place>> {
+async function placeOf(
+  { kind, where }: OciSourceAddress,
+  options: OciSourceOptions,
+): Promise<() => Promise<OciSource>> {
   if (kind === 'layout') return async () => new OciLayout(where);
   // An archive is opened when it is asked: it may not be there yet, or be another one by then.
   if (kind === 'archive') return async () => openOciArchive(where);
@@ -89,16 +93,16 @@ class OciSourcePlace implements SourcePlace {
   readonly growsInPlace = false;
   readonly isRemote: boolean;
   readonly #source: OciSourceAddress;
-  readonly #open: () => Promise<Place>;
+  readonly #open: () => Promise<OciSource>;
   readonly #found = new Map<string, Found>();
   /** What was checked as it came. */
   readonly #verified = new Set<OciDigest>();
 
-  constructor(source: OciSourceAddress, open: () => Promise<Place>) {
+  constructor(source: OciSourceAddress, open: () => Promise<OciSource>) {
     this.#source = source;
     this.#open = open;
     this.isRemote = source.kind === 'registry';
-    this.address = source.kind === 'registry' ? `oci://${source.where}` : `oci:${source.where}`;
+    this.address = source.place;
   }
 
   async match(address: PlainAddress, options: CallOptions = {}): Promise<SourceMatch> {
@@ -119,7 +123,7 @@ class OciSourcePlace implements SourcePlace {
     });
   }
 
-  async #matchOf(place: Place, address: PlainAddress, meant: string, options: CallOptions): Promise<SourceMatch> {
+  async #matchOf(place: OciSource, address: PlainAddress, meant: string, options: CallOptions): Promise<SourceMatch> {
     const { model } = ociSourceOf(address);
     const found = await this.#find(place, meant, options);
     const files = found.form.kind === 'image' ? [] : filesOf(found, found.form);
@@ -193,10 +197,10 @@ class OciSourcePlace implements SourcePlace {
         await unpackLayer(brought, target, { packing: layer.packing, what, limitBytes, ...options });
       }
     }
-    return target;
+    return inOnlyFolder(target, form);
   }
 
-  async #find(place: Place, reference: string, options: CallOptions): Promise<Found> {
+  async #find(place: OciSource, reference: string, options: CallOptions): Promise<Found> {
     const known = await this.#unchanged(place, reference, options);
     if (known !== undefined) return known;
     const named = (await place.manifest(reference, options)).digest;
@@ -226,7 +230,7 @@ class OciSourcePlace implements SourcePlace {
   }
 
   /** What a tag named before, where it still does; costs a small request, and none for a digest. */
-  async #unchanged(place: Place, reference: string, options: CallOptions): Promise<Found | undefined> {
+  async #unchanged(place: OciSource, reference: string, options: CallOptions): Promise<Found | undefined> {
     if (this.#found.size === 0) return undefined;
     const digest = isOciDigest(reference) ? reference : (await place.head?.(reference, options))?.digest;
     return [...this.#found.values()].find((one) => one.named === digest);
@@ -244,7 +248,7 @@ class OciSourcePlace implements SourcePlace {
     throw new IngotError('path-not-found', `nothing at ${this.address} is called ${path}`, { operation: 'source' });
   }
 
-  async #with<T>(work: (place: Place) => Promise<T>): Promise<T> {
+  async #with<T>(work: (place: OciSource) => Promise<T>): Promise<T> {
     const place = await this.#open();
     try {
       return await work(place);
@@ -259,7 +263,7 @@ function madeAt({ annotations }: ImageManifest): OciNames {
   return Number.isNaN(at) || at <= 0 ? {} : { createdAt: new Date(at).toISOString() };
 }
 
-async function close(place: Place): Promise<void> {
+async function close(place: OciSource): Promise<void> {
   if (Symbol.asyncDispose in place && typeof place[Symbol.asyncDispose] === 'function') {
     const disposable: unknown = place;
     if (isDisposable(disposable)) await disposable[Symbol.asyncDispose]();
@@ -352,6 +356,19 @@ function versionOf({ names, digest }: Found, reference: string): SourceVersion {
 function notesOf(form: OciForm): string[] {
   if (form.kind === 'image' || form.skipped.length === 0) return [];
   return [`${form.skipped.length} layers without names were left out`];
+}
+
+/** What `oras push churn/` made is the folder, and not a folder in it. */
+function inOnlyFolder(target: string, { layers }: OciForm): string {
+  const [layer, ...others] = layers;
+  const title = layer?.descriptor.annotations?.[OCI_ANNOTATIONS.title];
+  const isFolder =
+    layer?.kind === 'tar' && others.length === 0 && title !== undefined && whyUnsafePath(title) === undefined;
+  return isFolder && isDirectory(join(target, title)) ? join(target, title) : target;
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 async function madeDirectory(path: string): Promise<void> {

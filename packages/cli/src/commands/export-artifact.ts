@@ -99,7 +99,11 @@ async function openTarget(output: string, count: number, context: Context): Prom
       [Symbol.asyncDispose]: async () => {},
     };
   }
-  const writer = await OciArchiveWriter.begin(where, { docker: /^docker-archive:/i.test(output) });
+  if (/^docker-archive:/i.test(output))
+    throw new IngotError('usage', 'what `docker load` reads are images, and a model by itself is none', {
+      hint: `ingot bake ${context.arguments.rest(0)[0] ?? 'churn'} --model-only -o ${output}`,
+    });
+  const writer = await OciArchiveWriter.begin(where);
   return {
     to: writer,
     tagsOf: inLayout,

@@ -87,7 +87,9 @@ function listedBy(manifest: StoredManifest): ReadonlySet<OciDigest> {
 export function onlyEntry({ entries }: LayoutIndex): LayoutEntry | undefined {
   const latest = entries.find(({ name }) => name === 'latest');
   if (latest !== undefined) return latest;
-  const [first, ...others] = entries;
+  // What only refers to another manifest, as a signature does, has no name.
+  const named = entries.filter(({ name }) => name !== undefined);
+  const [first, ...others] = named.length === 0 ? entries : named;
   return others.every(({ descriptor }) => descriptor.digest === first?.descriptor.digest) ? first : undefined;
 }
 

@@ -6,6 +6,8 @@ import type { PlainAddress } from './plain-address.ts';
 /** What an address of OCI contents means: a repository of a registry, a layout's directory, or an archive's file. */
 export interface OciSourceAddress {
   readonly kind: 'registry' | 'layout' | 'archive';
+  /** The address without tag and digest, as people write it. */
+  readonly place: string;
   /** `HOST/NAME`, or an absolute path. */
   readonly where: string;
   /** Tag, digest, or the name by which a layout knows it; undefined where none is said. */
@@ -31,7 +33,7 @@ export function isOciAddress(text: string): boolean {
 export function parseOciAddress(text: string, cwd: string): PlainAddress {
   const [, scheme = '', rest = ''] = SCHEME.exec(text) ?? [];
   const [body = '', model] = rest.split('#', 2);
-  const isRegistry = body.startsWith('//') && scheme.toLowerCase() === 'oci';
+  const isRegistry = /^\/\/(?!\/)/.test(body) && scheme.toLowerCase() === 'oci';
   const { where, reference } = isRegistry
     ? inRegistry(body.slice(2), text)
     : onDisk(body.replace(/^\/\/(?=\/)/, ''), text);
@@ -53,7 +55,7 @@ export function ociSourceOf({ root, parts }: Pick<PlainAddress, 'root' | 'parts'
   const [, scheme = '', where = ''] = /^([a-z-]+):\/\/(.*)$/is.exec(root) ?? [];
   const [reference, model] = parts.map(({ literal }) => (literal === '' ? undefined : literal));
   const kind = scheme !== 'oci' ? 'archive' : where.startsWith('/') ? 'layout' : 'registry';
-  return { kind, where, reference, model };
+  return { kind, where, place: `${scheme}:${kind === 'registry' ? '//' : ''}${where}`, reference, model };
 }
 
 function inRegistry(body: string, text: string) {
