@@ -61,7 +61,7 @@ export function createServerMetrics(version: string): ServerMetrics {
   const store = gauge('ingot_store_latency_seconds', 'Time in which the store answered; -1: it did not.');
   const database = gauge('ingot_database_latency_seconds', 'Time in which the database answered; -1: it did not.');
   const memory = gauge('process_resident_memory_bytes', 'Memory of the process.');
-  const cpu = gauge('process_cpu_seconds_total', 'CPU time of the process.');
+  const cpu = new Counter({ name: 'process_cpu_seconds_total', help: 'CPU time of the process.', registers });
   const about = new Gauge({ name: 'ingot_info', help: 'Which release this is.', labelNames: ['version'], registers });
   about.set({ version }, 1);
   return {
@@ -80,7 +80,8 @@ export function createServerMetrics(version: string): ServerMetrics {
       database.set(measured.databaseSeconds ?? -1);
       memory.set(process.memoryUsage.rss());
       const { user, system } = process.cpuUsage();
-      cpu.set((user + system) / 1e6);
+      cpu.reset();
+      cpu.inc((user + system) / 1e6);
       return registry.metrics();
     },
   };
