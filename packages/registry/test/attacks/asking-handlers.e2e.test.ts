@@ -44,7 +44,52 @@ async function partSent(url: string): Promise<{ readonly etag: string }> {
   return { etag: answer.headers.get('etag') ?? '' };
 }
 
+const asAdmin = (method: string, path: string, body?: string): Promise<Response> =>
+  vault.server.ask(path, {
+    method,
+    headers: { authorization: `Bearer ${vault.admin}`, 'content-type': 'application/json' },
+    ...(body !== undefined && { body }),
+  });
+
 const ASKING: readonly Asking[] = [
+  { route: 'GET /v2/*', needs: 'reader', on: 'vault', path: () => `/v2/${VAULT}/tags/list` },
+  { route: 'GET /v2/*', needs: 'reader', on: 'vault', path: () => `/v2/${VAULT}/manifests/1` },
+  {
+    route: 'PUT /v2/*',
+    needs: 'pusher',
+    on: 'vault',
+    path: (_, n) => `/v2/${VAULT}/manifests/tag-${n}`,
+    body: (_, n) => ({ any: n }),
+  },
+  { route: 'POST /v2/*', needs: 'pusher', on: 'vault', path: () => `/v2/${VAULT}/blobs/uploads/` },
+  {
+    route: 'PATCH /v2/*',
+    needs: 'pusher',
+    on: 'vault',
+    before: async (_, n) => {
+      const begun = await asAdmin('POST', `/v2/${VAULT}/blobs/uploads/`);
+      ids.set(n, begun.headers.get('location') ?? '');
+    },
+    path: (_, n) => ids.get(n) ?? `/v2/${VAULT}/blobs/uploads/none`,
+    body: () => ({ any: 'bytes' }),
+  },
+  {
+    route: 'DELETE /v2/*',
+    needs: 'admin',
+    on: 'vault',
+    before: async (_, n) => {
+      const pushed = await asAdmin('PUT', `/v2/${VAULT}/manifests/gone-${n}`, `{"gone":${n}}`);
+      ids.set(n, pushed.headers.get('docker-content-digest') ?? '');
+    },
+    path: (_, n) => `/v2/${VAULT}/manifests/${ids.get(n)}`,
+  },
+  {
+    route: 'DELETE /v2/*',
+    needs: 'pusher',
+    on: 'vault',
+    before: (_, n) => asAdmin('PUT', `/v2/${VAULT}/manifests/less-${n}`, '{"less":1}'),
+    path: (_, n) => `/v2/${VAULT}/manifests/less-${n}`,
+  },
   {
     route: 'POST /api/v1/models',
     needs: 'pusher',

@@ -26,6 +26,8 @@ const PUBLIC_OF_PROTOCOLS = [
   'GET /ajax-api/3.0/mlflow/server-info',
   'GET /api/2.0/mlflow-artifacts/signed/:token',
   'PUT /api/2.0/mlflow-artifacts/signed/:token',
+  // Whoever asks for a token of repositories says in the form who they are.
+  'POST /v2/token',
 ];
 
 const CANARY = 'c4n4ry-of-the-vault';

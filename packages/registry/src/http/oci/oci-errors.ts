@@ -88,7 +88,8 @@ function sendOciError(
   if (error.retryable) reply.header('retry-after', typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 1);
   if (status === 401) challenge(request, reply, detail);
   if (!isReadToEnd(request)) reply.header('connection', 'close');
-  reply.removeHeader('content-length');
+  // Whoever is refused at the door, too, learns that the API is here.
+  reply.header('docker-distribution-api-version', 'registry/2.0').removeHeader('content-length');
   return reply.status(status).type('application/json').send(JSON.stringify(body));
 }
 
