@@ -4,7 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryBlobStore } from '@ingot/core/blob/memory';
-import { collect } from '@ingot/core/blob/bytes';
+import { collect as gathered } from '@ingot/core/blob/bytes';
+import { collect } from '@ingot/core/collect';
 import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { FormatOnce } from '@ingot/core/content/store-format';
 import { ociDigestOf } from '@ingot/core/oci/digest';
@@ -32,6 +33,7 @@ let uploads: Uploads;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'ingot-upkeep-'));
+  await format.create();
   database = await openDatabase({ directory });
   const store = { address: 'memory', blobs, format, contents: createBlobContentStore(blobs, { format }) };
   const services = { store, database, log: () => {}, now: () => time, random: randomBytes };
@@ -77,7 +79,7 @@ test('staged blobs move into one holding, and are read from there', async () => 
   assert.deepEqual([await stagedBlobBytes(context), await roots()], [0, 1]);
   for (const [n, digest] of digests.entries()) {
     const blob = await pushed.find(NAME, digest);
-    assert.deepEqual(await collect(blob?.read() ?? assert.fail()), some[n]);
+    assert.deepEqual(await gathered(blob?.read() ?? assert.fail()), some[n]);
     assert.notEqual(blob?.recipe, undefined);
   }
   for (const digest of digests) await pushed.delete(NAME, digest);
@@ -126,5 +128,17 @@ test('what is lent while it is let go is there afterwards', async () => {
   const [lent] = await Promise.all([pushed.mount(other, digest, NAME, () => true), pushed.drop(NAME, digest)]);
   const blob = await pushed.find(other, digest);
   assert.equal(blob !== undefined, lent);
-  if (blob !== undefined) assert.deepEqual(await collect(blob.read()), bytes);
+  if (blob !== undefined) assert.deepEqual(await gathered(blob.read()), bytes);
+});
+
+test('a collection leaves what a blob needs, and takes it when the blob is gone', async () => {
+  const bytes = randomBytes(2_000_000);
+  const digest = await put(bytes);
+  const collected = async (): Promise<number> =>
+    (await collect({ blobs, actor: 'test', graceMs: 0, exclusive: true })).deletedBytes;
+  await collected();
+  const blob = await pushed.find(NAME, digest);
+  assert.deepEqual(await gathered(blob?.read() ?? assert.fail()), bytes);
+  await pushed.delete(NAME, digest);
+  assert((await collected()) >= bytes.byteLength);
 });
