@@ -79,7 +79,7 @@ describe('a Dockerfile', () => {
 describe('nothing that comes from a package', () => {
   const HOSTILE = [
     'a"\nRUN rm -rf /\nLABEL x="',
-    '$(id) `id` ${HOME} $HOME',
+    '$(id) `id` $' + '{HOME} $HOME',
     'ends with a backslash \\',
     '"; USER root',
     '\r\nUSER root',

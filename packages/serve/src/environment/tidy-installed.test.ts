@@ -6,7 +6,9 @@ import { afterAll, expect, test } from 'vitest';
 import { tidyInstalled } from './tidy-installed.ts';
 
 const made: string[] = [];
-afterAll(() => made.forEach((path) => rmSync(path, { recursive: true })));
+afterAll(() => {
+  for (const path of made) rmSync(path, { recursive: true });
+});
 
 function directoryOf(files: Readonly<Record<string, string>>): string {
   const root = mkdtempSync(join(tmpdir(), 'ingot-tidy-'));
