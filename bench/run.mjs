@@ -20,7 +20,7 @@ import { run } from '../scripts/lib/run.mjs';
 import { setup } from '../scripts/setup.mjs';
 
 const STORAGE = ['storage-local', 'storage-s3', 'small-files', 'latency', 'growth', 'memory', 'compression', 'care'];
-const SUITES = ['help', 'demo', 'listing', 'start', 'first-steps', 'serving', 'sdk', 'frameworks-torch', 'transfer', 'registry', 'registry-contents', 'registry-mlflow', 'registry-client', 'registry-flow', 'registry-load', 'registry-artifacts', 'registry-oci', 'registry-rebuild', 'bake', ...STORAGE];
+const SUITES = ['help', 'demo', 'listing', 'start', 'baked-image', 'first-steps', 'serving', 'sdk', 'frameworks-torch', 'transfer', 'registry', 'registry-contents', 'registry-mlflow', 'registry-client', 'registry-flow', 'registry-load', 'followers', 'registry-artifacts', 'registry-oci', 'registry-rebuild', 'bake', ...STORAGE];
 const GROUPS = { storage: STORAGE };
 
 const { values: given, positionals } = parseArgs({
