@@ -48,14 +48,15 @@ interface Exported {
 /** Pushes versions to a registry, a layout or an archive, as the artifacts that they are. */
 export async function exportArtifacts(output: string, context: Context): Promise<Result> {
   const { arguments: given, signal, progress } = context;
-  for (const option of ['platform', 'python-version', 'no-wheels', 'all-versions'])
+  for (const option of ['platform', 'python-version', 'no-wheels'])
     if (given.text(option) !== undefined || given.isOn(option))
       throw new IngotError('usage', `--${option} goes with a bundle, and not with ${output}`, {
         hint: 'ingot export churn -o churn.tar',
       });
-  await using target = await openTarget(output, given.rest(0).length, context);
+  const sources = given.isOn('all-versions') ? await allVersions(context) : given.rest(0);
+  await using target = await openTarget(output, sources.length, context);
   const done: { readonly exported: Exported; readonly pushed: PushedArtifact; readonly called: string }[] = [];
-  for (const source of given.rest(0))
+  for (const source of sources)
     await withVersion(source, context, async (exported) => {
       const tags = target.tagsOf(exported);
       const pushed = await pushArtifact(exported.pushed, target.to, { tags, signal, onProgress: progress.onProgress });
@@ -64,6 +65,19 @@ export async function exportArtifacts(output: string, context: Context): Promise
     });
   await target.finish();
   return told(done, context);
+}
+
+/** With `--all-versions` a reference stands for its model. */
+async function allVersions(context: Context): Promise<readonly string[]> {
+  const { arguments: given, signal } = context;
+  await using store = await openStore(context);
+  const all: string[] = [];
+  for (const text of given.rest(0)) {
+    const { name, all: versions } = await store.registry.model(parseReference(text).name, { signal });
+    const there = versions.filter(({ status }) => status !== 'deleted').map(({ number }) => number);
+    all.push(...there.sort((a, b) => a - b).map((number) => `${name}:${number}`));
+  }
+  return all;
 }
 
 async function openTarget(output: string, count: number, context: Context): Promise<Target> {
