@@ -97,10 +97,13 @@ function pathOf({ raw }: FastifyRequest): readonly string[] {
 
 function decoded(part: string): string {
   try {
-    return decodeURIComponent(part);
+    const text = decodeURIComponent(part);
+    // Whoever stands before the server takes it for one part.
+    if (!text.includes('/')) return text;
   } catch (cause) {
     throw ociError('NAME_INVALID', `"${part.slice(0, 100)}" is not percent-encoded UTF-8`, { cause });
   }
+  throw ociError('NAME_INVALID', `"${part.slice(0, 100)}" holds an encoded slash`);
 }
 
 /** Matches the end of a path; at least one part before it is the name. */
