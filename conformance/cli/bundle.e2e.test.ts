@@ -69,7 +69,7 @@ describe.skipIf(NO_PYTHON)('where no network leads', () => {
     expect((await run(['export', 'add', '-o', 'bare.tar', '--no-wheels'])).status).toBe(0);
     expect((await run(['import', 'bare.tar', '--quiet'], bare)).status).toBe(0);
     expect((await run(['predict', 'add', '-f', 'rows.json'], bare)).status).toBe(1);
-  }, 120_000);
+  }, 180_000);
 });
 
 it('a bundle of a server is taken by another, of 1,001 files, with the history that chains; a policy keeps its aliases', async () => {
@@ -104,4 +104,4 @@ it('a bundle of a server is taken by another, of 1,001 files, with the history t
   expect(digests(told.stdout)).toEqual(digests(there.stdout));
   expect((await runIngot(['pull', 'many:1', '-o', 'out'], at(plant))).status).toBe(0);
   expect(readFileSync(join(cwd, 'out/data/7.txt'), 'utf8')).toBe('file 7');
-}, 60_000);
+}, 180_000);
