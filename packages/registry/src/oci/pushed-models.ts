@@ -1,10 +1,11 @@
 import { isIngotError } from '@ingot/core/errors';
-import { isOciDigest, ociDigestOf } from '@ingot/core/oci/digest';
+import { ociDigestOf } from '@ingot/core/oci/digest';
 import type { Descriptor, OciDigest } from '@ingot/core/oci/oci-place';
 import { type ModelName, parseAlias, parseLabel } from '@ingot/core/ref';
 import type { PublishOptions, ResolvedVersion, VersionDraft, VersionRecord } from '@ingot/core/registry/registry';
 import type { Permission } from '../access/identity.ts';
 import type { Services } from '../services.ts';
+import { requestedDigest } from './blob-context.ts';
 import type { KeptManifest, ManifestRows } from './manifest-rows.ts';
 import type { ModelArtifact } from './model-artifact.ts';
 import { storeModel } from './model-package.ts';
@@ -246,9 +247,5 @@ function missing({ digest }: Descriptor): never {
 
 /** Reads the digest of an address; undefined: it is a tag. Throws DIGEST_INVALID. */
 export function digestIn(reference: string): OciDigest | undefined {
-  if (!reference.includes(':')) return undefined;
-  if (isOciDigest(reference)) return reference;
-  throw ociError('DIGEST_INVALID', `"${reference.slice(0, 160)}" is no digest that this registry computes`, {
-    hint: 'sha256: and 64, or sha512: and 128 small hexadecimal digits',
-  });
+  return reference.includes(':') ? requestedDigest(reference) : undefined;
 }
