@@ -83,8 +83,8 @@ describe('a layout directory', () => {
     expect(isIngotError(await failing(collect(layout.blob(blob))), 'integrity')).toBe(true);
   });
 
-  it('lists each of twenty writers at once', async () => {
-    const names = Array.from({ length: 20 }, (_, at) => `m:${at}`);
+  it('lists each of six writers at once', async () => {
+    const names = Array.from({ length: 6 }, (_, at) => `m:${at}`);
     await Promise.all(
       names.map(async (tag) => {
         const layout = new OciLayout(root);

@@ -56,7 +56,7 @@ function asUrl(address: string): URL {
 
 /** Whether a host is this machine, so that nobody listens in between. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '[::1]' || /^127\./.test(host);
+  return host === 'localhost' || host === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(host);
 }
 
 /** The `Authorization` header of a user and password, or of a token. */
