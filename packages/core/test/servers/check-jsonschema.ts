@@ -17,7 +17,10 @@ export async function findPipelineJudge(): Promise<PipelineJudge> {
     async check(kind, path) {
       const words = ['--builtin-schema', `vendor.${kind}`, path];
       // What GitLab's own tags mean is no matter of YAML.
-      const call = promisify(execFile)(program, kind === 'gitlab-ci' ? ['--data-transform', 'gitlab-ci', ...words] : words);
+      const call = promisify(execFile)(
+        program,
+        kind === 'gitlab-ci' ? ['--data-transform', 'gitlab-ci', ...words] : words,
+      );
       return await call.then(
         () => '',
         (error: unknown) => (error instanceof Error && 'stdout' in error ? String(error.stdout) : String(error)),
