@@ -84,11 +84,11 @@ export async function startMlflow({ home, jobs = false }) {
 
 async function started(service, url, path) {
   const began = performance.now();
-  const { pid, stop } = await startService(service);
+  const { pid, stop, printed } = await startService(service);
   try {
     await untilItAnswers(() => send(url, undefined, { path }));
     const seconds = (performance.now() - began) / 1000;
-    return { url, pid, stop, seconds, startCpu: usageOf(pid).cpu };
+    return { url, pid, stop, printed, seconds, startCpu: usageOf(pid).cpu };
   } catch (error) {
     await stop();
     throw error;

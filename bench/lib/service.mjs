@@ -9,7 +9,7 @@ const LISTENING = '0A';
 
 /**
  * Starts a program and waits until it listens on `port` of the loopback, or in the network namespace of the process
- * `netOf`. Gives its process id, and how to end it with all that it started.
+ * `netOf`. Gives its process id, how to end it with all that it started, and the end of what it has printed.
  */
 export async function startService({ command, args, env = process.env, cwd, port, netOf, withinMs = 120_000 }) {
   const child = spawn(command, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
@@ -39,7 +39,7 @@ export async function startService({ command, args, env = process.env, cwd, port
     await stop();
     throw new Error(`${command} does not listen: ${failure ?? 'not in time'}${tail(printed)}`);
   }
-  return { pid: child.pid, stop };
+  return { pid: child.pid, stop, printed: () => tail(printed) };
 }
 
 async function isListening(port, netOf) {

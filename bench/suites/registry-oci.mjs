@@ -114,6 +114,8 @@ async function played(server, { first, second }) {
   const results = {};
   try {
     for (const [n, step] of steps.entries()) results[STEPS[n]] = await weighed(server, step);
+  } catch (error) {
+    throw new Error(`${error.message}; the server printed${server.printed()}`, { cause: error });
   } finally {
     await server.stop();
     rmSync(server.home, { recursive: true, force: true });
