@@ -6,11 +6,12 @@ import { IMAGE_PLACES } from './image-places.ts';
  */
 export const HEALTH_CHECK_PROGRAM = `#!/${IMAGE_PLACES.programs}/node
 const http = require('node:http');
-const port = Number(process.env.INGOT_PORT || 8080);
-const options = { host: '127.0.0.1', port, path: process.argv[2] || '/v2/health/ready', timeout: 5000 };
+const { argv, env, exit, stderr } = require('node:process');
+const port = Number(env.INGOT_PORT || 8080);
+const options = { host: '127.0.0.1', port, path: argv[2] || '/v2/health/ready', timeout: 5000 };
 const end = (status, why) => {
-  if (why) process.stderr.write(why + '\\n');
-  process.exit(status);
+  if (why) stderr.write(why + '\\n');
+  exit(status);
 };
 http
   .get(options, ({ statusCode }) => (statusCode === 200 ? end(0) : end(1, 'answered ' + statusCode)))
