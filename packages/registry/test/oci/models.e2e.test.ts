@@ -285,3 +285,18 @@ test('a model that gets another name takes its manifests and blobs along', async
   const blob = await oci.ask('GET', `after/blobs/${layers[0]?.digest}`);
   assert.equal(await blob.text(), 'native');
 });
+
+test('a protected alias is moved and taken away by a tag only as policies let it', async () => {
+  const [one, two] = [await modelIn(oci, 'held', { 'a.bin': '1' }), await modelIn(oci, 'held', { 'a.bin': '2' })];
+  assert.equal((await oci.put('held', 'production', one)).status, 201);
+  const policy = { aliases: { production: { approvals: 1, removal: 'refused' } } };
+  await native('policies', 'PUT', { policies: { held: policy } });
+  assert.equal(await oci.code(await oci.put('held', 'production', two)), '403 DENIED');
+  assert.equal(await oci.code(await oci.ask('DELETE', 'held/manifests/production')), '403 DENIED');
+  assert.equal(await headOf('held/manifests/production'), named(one).digest);
+  assert.equal((await native('models/held')).versions, 1);
+  assert.equal((await oci.put('held', 'staging', two)).status, 201);
+  await native('models/held/versions/2/approvals', 'POST', { alias: 'production', reason: 'fine' });
+  assert.equal((await oci.put('held', 'production', two)).status, 201);
+  assert.equal(await headOf('held/manifests/production'), named(two).digest);
+});
