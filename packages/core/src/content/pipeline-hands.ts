@@ -57,6 +57,8 @@ async function leave(key: string, hands: Pick<Hands, 'blocks' | 'engine'>): Prom
 async function end(hands: Pick<Hands, 'blocks' | 'engine'>): Promise<void> {
   const at = idle.findIndex((each) => each.hands === hands);
   const [ended] = at < 0 ? [] : idle.splice(at, 1);
-  if (ended !== undefined) clearTimeout(ended.timer);
+  // Somebody has taken them meanwhile.
+  if (ended === undefined) return;
+  clearTimeout(ended.timer);
   await hands.engine[Symbol.asyncDispose]();
 }
