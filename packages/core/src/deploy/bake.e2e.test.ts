@@ -1,12 +1,9 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { librariesOf } from '../../../../scripts/lib/servers/tools.mjs';
-import { testServer } from '../../../../scripts/lib/servers/test-servers.mjs';
 import { startDistribution } from '../../test/servers/distribution.ts';
+import { imageTool } from '../../test/servers/image-tools.ts';
 import { needServer } from '../../test/servers/need-server.ts';
 import { OciArchiveWriter } from '../oci/archive-writer.ts';
 import { OciLayout } from '../oci/layout.ts';
@@ -18,7 +15,6 @@ import type { ImageLayer } from './image-layer.ts';
 import { layerMembers, packLayer } from './layer-tar.ts';
 import { putBase, textLayer } from './testing/tiny-base.ts';
 
-const run = promisify(execFile);
 const AMD64 = { os: 'linux', architecture: 'amd64' };
 const LONG = `models/churn/${'folder/'.repeat(30)}größe.bin`;
 
@@ -63,20 +59,12 @@ async function bake(
   });
 }
 
-/** Runs a program of a Debian package that was unpacked. */
-async function unpacked(name: 'umoci' | 'skopeo', args: readonly string[]): Promise<string> {
-  const tree = await testServer(name);
-  const env = { ...process.env, LD_LIBRARY_PATH: librariesOf(tree) };
-  return (await run(join(tree, 'usr/bin', name), [...args], { env, cwd: root })).stdout;
-}
-
-const crane = async (...args: string[]): Promise<string> =>
-  (await run(await testServer('crane'), args, { cwd: root })).stdout;
+const crane = (...args: string[]): Promise<string> => imageTool('crane', args, root);
 
 describe('a baked image', () => {
   it('is unpacked by umoci, with links, modes and long names', async () => {
     const { images } = await bake(new OciLayout(join(root, 'image')));
-    await unpacked('umoci', ['unpack', '--rootless', '--image', 'image:7', 'bundle']);
+    await imageTool('umoci', ['unpack', '--rootless', '--image', 'image:7', 'bundle'], root);
     const file = (path: string): string => join(root, 'bundle/rootfs', path);
     expect(await readFile(file('models/churn/model.pkl'), 'utf8')).toBe('weights');
     expect(await readFile(file(LONG), 'utf8')).toBe('long');
@@ -87,7 +75,7 @@ describe('a baked image', () => {
       await readFile(join(root, 'bundle/config.json'), 'utf8'),
     );
     expect(started).toMatchObject({ args: ['/bin/sh'], user: { uid: 65532, gid: 65532 } });
-    const said: unknown = JSON.parse(await unpacked('skopeo', ['inspect', 'oci:image:7']));
+    const said: unknown = JSON.parse(await imageTool('skopeo', ['inspect', 'oci:image:7'], root));
     expect(said).toMatchObject({ Digest: images[0]?.digest, Created: '1970-01-01T00:00:00Z' });
   });
 
