@@ -22,7 +22,7 @@ import { openRememberedStates } from '@ingot/core/registry/remembered';
 import { systemClock } from '@ingot/serve/clock';
 import { ModelSlots } from '@ingot/serve/slots/model-slots';
 
-const { registry, token, count, reference, followMs = 500, direct = true } = JSON.parse(process.argv[2]);
+const { registry, token, count, reference, followMs = 500, direct = true, fetches = true } = JSON.parse(process.argv[2]);
 const now = () => new Date();
 const parsed = parseReference(reference);
 const memory = mkdtempSync(join(tmpdir(), 'ingot-followers-'));
@@ -73,14 +73,18 @@ async function follower(index) {
   };
   const loadVersion = async (resolved, signal) => {
     if (isReady) heard.push(Date.now());
-    const opened = await contents.openRecipe(versions.get(resolved.number), { signal });
-    for (const { role, digest } of opened.contents)
-      if (role === 'file') for await (const _ of contents.read(opened, digest, { signal }));
+    if (fetches) await fetchAll(contents, versions.get(resolved.number), signal);
     return { model: { directory: '', manifest: resolved.digest, flavor: 'file', requirements: [], environmentVariables: [] }, predictor: PREDICTOR };
   };
   const slots = new ModelSlots({ source, sources: [reference], loadVersion, load: 'start', followIntervalMs: followMs, drainMs: 1000, clock: systemClock, random: Math.random, log: () => {} });
   await slots.start();
   return slots;
+}
+
+async function fetchAll(contents, recipe, signal) {
+  const opened = await contents.openRecipe(recipe, { signal });
+  for (const { role, digest } of opened.contents)
+    if (role === 'file') for await (const _ of contents.read(opened, digest, { signal }));
 }
 
 const PREDICTOR = {

@@ -23,10 +23,11 @@ export async function measure({ python, seconds = 10, only }) {
   await buildLibraries();
   const rows = [];
   for (const trial of [
+    { name: 'through a registry server, files already there', count: 1000, through: 'server', fetches: false },
     { name: 'through a registry server', count: 1000, through: 'server' },
     { name: 'directly on the bucket', count: 100, through: 'bucket' },
     { name: 'directly on the bucket, INGOT_FOLLOW=20', count: 1000, through: 'bucket', followMs: 20_000 },
-  ].filter(({ through }) => only === undefined || only.includes(through))) {
+  ].filter(({ name, through }) => only === undefined || only.includes(through) || only.includes(name))) {
     rows.push({ ...trial, ...(await measured(trial, { python, seconds })) });
     console.error(JSON.stringify(rows.at(-1)));
   }
@@ -59,7 +60,7 @@ export async function measure({ python, seconds = 10, only }) {
 
 const told = (value) => (value === undefined ? '–' : value.toFixed(1));
 
-async function measured({ count, through, followMs }, { python, seconds }) {
+async function measured({ count, through, followMs, fetches }, { python, seconds }) {
   const home = emptied(`followers-${through}`);
   const bucket = await startBucket(`followers-${through}`);
   const env = { ...process.env, ...bucket.env, HOME: home, INGOT_CACHE: join(home, 'cache'), INGOT_REGISTRY: bucket.address };
@@ -74,7 +75,7 @@ async function measured({ count, through, followMs }, { python, seconds }) {
     const writes = server === undefined ? env : { ...env, INGOT_REGISTRY: server.url, INGOT_TOKEN: server.token };
     await push(2, home, writes);
     await ingot(['alias', 'set', 'churn', 'production', 'churn:1'], writes);
-    const plan = { registry: server?.url ?? bucket.address, token: server?.token, count, reference: REFERENCE, ...(followMs && { followMs }) };
+    const plan = { registry: server?.url ?? bucket.address, token: server?.token, count, reference: REFERENCE, ...(followMs && { followMs }), ...(fetches === false && { fetches }) };
     followers = await startFollowers(plan, { ...env, INGOT_RETRIES: '10' });
     await sleep(3000);
     const idle = await idleFor(seconds, { followers, server, bucket });
