@@ -33,6 +33,10 @@ export interface RunningRegistry extends AsyncDisposable {
   readonly firstToken: string | undefined;
 }
 
+/** Two servers over SQLite are none that belong together: each keeps answers that the other changes. */
+const OTHERS =
+  'another server uses this state directory, and of what one writes the other hears only seconds later; give it --state of its own, or both a --db';
+
 /** Starts a registry server over the store that the settings name, which is made where there is none. */
 export async function startRegistry(plan: RegistryPlan, context: Context): Promise<RunningRegistry> {
   const { settings, now } = context;
@@ -40,6 +44,7 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
   let inUse: InUse | undefined;
   try {
     inUse = settings.text('db') === undefined ? await markInUse(stateDirectory(settings)) : undefined;
+    if (inUse?.hasOthers === true) plan.log('warn', `${OTHERS}: ${stateDirectory(settings)}`);
     const server = await startRegistryServer({
       store: settings.text('direct') === 'no' ? { ...store, blobs: withoutAddresses(store.blobs) } : store,
       openRegistry: (onEvent, beforeEvent) =>

@@ -227,13 +227,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
         ),
       ],
     });
-    const url = await listen(app, host, options.port ?? 8585);
-    indexed.watch.start();
-    await webhooks.start();
-    await governance.retentionSchedule?.start();
-    const end = async (): Promise<void> => {
-      operations.readiness.drain();
-      await new Promise((resolve) => setTimeout(resolve, options.drainMs ?? (isLoopback(host) ? 0 : DRAIN_MS)));
+    const endParts = async (): Promise<void> => {
       await closed(app);
       await governance[Symbol.asyncDispose]();
       await webhooks[Symbol.asyncDispose]();
@@ -245,6 +239,19 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       await access[Symbol.asyncDispose]();
       await audit[Symbol.asyncDispose]();
       await operations[Symbol.asyncDispose]();
+    };
+    // Whoever looks at the database from time to time must have ended before it.
+    const url = await listen(app, host, options.port ?? 8585).catch(async (error: unknown) => {
+      await endParts();
+      throw error;
+    });
+    indexed.watch.start();
+    await webhooks.start();
+    await governance.retentionSchedule?.start();
+    const end = async (): Promise<void> => {
+      operations.readiness.drain();
+      await new Promise((resolve) => setTimeout(resolve, options.drainMs ?? (isLoopback(host) ? 0 : DRAIN_MS)));
+      await endParts();
       await database[Symbol.asyncDispose]();
     };
     return { url, routes, isOpen: access.isOpen(), firstToken: access.firstToken, [Symbol.asyncDispose]: end };

@@ -48,3 +48,15 @@ test('a server that stops answers what came before and meanwhile, closes each co
   expect(performance.now() - beganAt).toBeLessThan(5000);
   agent.destroy();
 });
+
+test('a server whose port is taken ends without a word of what it had begun', async () => {
+  await using first = await trialServer();
+  const logged: string[] = [];
+  const log = (_level: string, message: string): void => void logged.push(message);
+  await expect(trialServer({ port: Number(new URL(first.url).port), log })).rejects.toMatchObject({
+    code: 'port-in-use',
+  });
+  // What looks from time to time would do so within a second: nothing can be waited for that must not come.
+  await new Promise((resolve) => setTimeout(resolve, 1300));
+  expect(logged).toEqual([]);
+});
