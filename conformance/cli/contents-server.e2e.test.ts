@@ -106,7 +106,9 @@ async function counting(port: number): Promise<AsyncDisposable & { readonly port
     for (const end of [socket, on]) {
       open.add(end);
       // A side that waits for a server that was killed is not read any more, and would not see that the other has gone.
-      end.once('close', () => [socket, on].forEach((other) => open.delete(other.destroy())));
+      end.once('close', () => {
+        for (const other of [socket, on]) open.delete(other.destroy());
+      });
       end.on('error', () => {});
     }
   });
