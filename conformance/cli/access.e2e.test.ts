@@ -56,6 +56,31 @@ it('people sign in, machines get tokens, and what happened is proved and cannot 
   expect(await ingot(['account', 'ls'])).toMatchObject({ status: 4 });
 });
 
+it('a protected alias that is moved past the server is told of, not followed, and counts when that is said', async () => {
+  using directory = workDirectory({
+    'one.json': '{"a":1}',
+    'two.json': '{"a":2}',
+    'policy.yaml': 'policies: { churn: { aliases: { production: { approvals: 1 } } } }\n',
+  });
+  const cwd = directory.path;
+  const past = (...words: string[]) => runIngot([...words, '--json'], { cwd });
+  await past('push', 'one.json', '--name', 'churn', '--alias', 'production');
+  await past('push', 'two.json', '--name', 'churn');
+  await using server = await up(cwd, []);
+  const ingot = (...words: string[]) => runIngot(words, { cwd, env: { INGOT_REGISTRY: server.said.url ?? '' } });
+  expect(await ingot('policy', 'apply', 'policy.yaml')).toMatchObject({ status: 0, stderr: '' });
+  expect((await ingot('audit', 'flagged')).stderr).toContain('no protected alias');
+  expect(await past('alias', 'set', 'churn', 'production', 'churn:2')).toMatchObject({ status: 0 });
+  await expect.poll(async () => (await ingot('audit', 'flagged')).stdout, { timeout: 20_000 }).toContain('production');
+  expect((await ingot('show', 'churn@production', '--quiet')).stdout).toBe('churn:1\n');
+  const verified = await ingot('audit', 'verify');
+  expect([verified.status, verified.stderr]).toEqual([0, expect.stringContaining('1 move of protected aliases')]);
+  expect(await ingot('audit', 'accept', 'churn', 'staging')).toMatchObject({ status: 3 });
+  expect(await ingot('audit', 'accept', 'churn', 'production')).toMatchObject({ status: 0 });
+  expect((await ingot('show', 'churn@production', '--quiet')).stdout).toBe('churn:2\n');
+  expect(JSON.parse((await ingot('audit', 'flagged', '--json')).stdout)).toEqual({ moves: [] });
+});
+
 it('a server that listens elsewhere says its token once, and is closed to all others', async () => {
   using directory = workDirectory({});
   const cwd = directory.path;

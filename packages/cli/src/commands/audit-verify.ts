@@ -8,6 +8,7 @@ import { openStore } from '../open.ts';
 import { historyTable } from '../output/history-table.ts';
 import { count } from '../output/units.ts';
 import { plain } from '../output/terminal.ts';
+import { flaggedMoves } from '../flagged-moves.ts';
 import { serverOfRegistry } from '../server-api.ts';
 
 /** `ingot audit verify [FILE]`: checks an evidence file, or the history of the store. */
@@ -20,7 +21,15 @@ export async function run(context: Context): Promise<Result> {
     throw new IngotError('usage', '--checkpoint checks a store, and the registry is a server', {
       hint: 'ingot audit verify --registry STORE --checkpoint FILE   (the server checks by its own checkpoints)',
     });
-  return told(isServer ? await byServer(context) : await byReading(checkpoint, context), [], context);
+  if (!isServer) return told(await byReading(checkpoint, context), [], context);
+  const verified = await byServer(context);
+  return told(verified, await flaggedNotes(context), context);
+}
+
+async function flaggedNotes(context: Context): Promise<string[]> {
+  const { length } = await flaggedMoves(context);
+  if (length === 0) return [];
+  return [`${count(length, 'move')} of protected aliases made past the server, not followed: ingot audit flagged`];
 }
 
 async function byServer(context: Context): Promise<Verified> {

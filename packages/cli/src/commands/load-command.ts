@@ -64,6 +64,8 @@ const LOADERS: Readonly<Record<string, () => Promise<{ readonly run: Run }>>> = 
   'webhook rotate': () => import('./webhook-rotate.ts'),
   'audit verify': () => import('./audit-verify.ts'),
   'audit export': () => import('./audit-export.ts'),
+  'audit flagged': () => import('./audit-flagged.ts'),
+  'audit accept': () => import('./audit-accept.ts'),
   serve: () => import('./serve.ts'),
   predict: () => import('./predict.ts'),
   bake: () => import('./bake.ts'),

@@ -5,6 +5,7 @@ import type { Registry } from '@ingot/core/registry/registry';
 import type { Context, Result } from '../context.ts';
 import { openStore } from '../open.ts';
 import { count } from '../output/units.ts';
+import { reasonOf } from './reason.ts';
 
 /** `ingot rm NAME|REF`: deletes a model with all versions, or one version. */
 export async function run(context: Context): Promise<Result> {
@@ -35,7 +36,7 @@ async function planModel(registry: Registry, { name }: Reference, context: Conte
     .map((version) => `${name}:${version.number}`);
   const aliases = Object.keys(model.aliases).map((alias) => `@${alias}`);
   const what = `${name} with ${count(refs.length, 'version')}${aliases.length === 0 ? '' : ` and ${aliases.join(', ')}`}`;
-  return { what, refs, remove: () => registry.deleteModel(name, context) };
+  return { what, refs, remove: () => registry.deleteModel(name, { signal: context.signal, ...reasonOf(context) }) };
 }
 
 async function planVersion(registry: Registry, reference: Reference, context: Context): Promise<Plan> {
@@ -44,7 +45,7 @@ async function planVersion(registry: Registry, reference: Reference, context: Co
   return {
     what: `${model}:${number}`,
     refs: [`${model}:${number}`],
-    remove: () => registry.deleteVersion(exact, context),
+    remove: () => registry.deleteVersion(exact, { signal: context.signal, ...reasonOf(context) }),
   };
 }
 

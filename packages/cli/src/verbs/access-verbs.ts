@@ -21,7 +21,7 @@ export const ACCESS_VERBS: readonly VerbSpec[] = [
   {
     name: 'login',
     about: 'get a token of a registry server and keep it',
-    group: 'tool',
+    group: 'server',
     args: [URL_ARGUMENT],
     options: [
       {
@@ -36,16 +36,16 @@ export const ACCESS_VERBS: readonly VerbSpec[] = [
       'ingot login https://models.example.com --with-token < token',
     ],
   },
-  { name: 'logout', about: 'end the token that is kept for a server', group: 'tool', args: [URL_ARGUMENT] },
+  { name: 'logout', about: 'end the token that is kept for a server', group: 'server', args: [URL_ARGUMENT] },
   {
     name: 'token',
     about: 'make, list and end tokens at a registry server',
-    group: 'tool',
+    group: 'server',
     verbs: [
       {
         name: 'create',
         about: 'make a token; it is shown once',
-        group: 'tool',
+        group: 'server',
         args: [{ name: 'NAME', about: 'what it is for: ci' }],
         options: [
           { name: 'service', about: 'nobody’s: it may what --role says' },
@@ -57,11 +57,11 @@ export const ACCESS_VERBS: readonly VerbSpec[] = [
         ],
         examples: ['ingot token create ci --service --role pusher --on team/ --expires 90'],
       },
-      { name: 'ls', about: 'list tokens', group: 'tool' },
+      { name: 'ls', about: 'list tokens', group: 'server' },
       {
         name: 'revoke',
         about: 'end a token',
-        group: 'tool',
+        group: 'server',
         args: [{ name: 'ID', about: 'as ingot token ls shows it' }],
       },
     ],
@@ -69,21 +69,21 @@ export const ACCESS_VERBS: readonly VerbSpec[] = [
   {
     name: 'account',
     about: 'make, list and remove accounts of a registry server',
-    group: 'tool',
+    group: 'server',
     verbs: [
       {
         name: 'add',
         about: 'make an account; its password is typed, or comes from standard input',
-        group: 'tool',
+        group: 'server',
         args: [NAME],
         options: [ROLE, ON, ALIAS],
         examples: ['ingot account add ana', 'ingot account add ben --role pusher --on team/'],
       },
-      { name: 'ls', about: 'list accounts and what they may do', group: 'tool' },
+      { name: 'ls', about: 'list accounts and what they may do', group: 'server' },
       {
         name: 'rm',
         about: 'remove an account with its tokens',
-        group: 'tool',
+        group: 'server',
         args: [NAME],
         options: [{ name: 'yes', about: 'do not ask' }],
       },
@@ -92,7 +92,7 @@ export const ACCESS_VERBS: readonly VerbSpec[] = [
   {
     name: 'grant',
     about: 'give an account a role at a registry server',
-    group: 'tool',
+    group: 'server',
     args: [NAME, { name: 'ROLE', about: 'reader, pusher, promoter or admin', complete: ROLES }],
     options: [ON, ALIAS, { name: 'remove', about: 'take it back' }],
     examples: ['ingot grant ana promoter --on churn --alias staging', 'ingot grant ana admin --remove'],
@@ -134,6 +134,21 @@ export const ACCESS_VERBS: readonly VerbSpec[] = [
           { name: 'output', short: 'o', value: 'FILE', about: 'where the file goes', complete: 'file' },
         ],
         examples: ['ingot audit export churn --from 2026-05-01 --to 2026-06-01 -o churn.json'],
+      },
+      {
+        name: 'flagged',
+        about: 'list moves of protected aliases that were made past the server, and are not followed',
+        group: 'server',
+      },
+      {
+        name: 'accept',
+        about: 'let count what a protected alias names though it was moved past the server',
+        group: 'server',
+        args: [
+          { name: 'NAME', about: 'a model', complete: 'model' },
+          { name: 'ALIAS', about: 'the alias that was moved' },
+        ],
+        examples: ['ingot audit accept churn production'],
       },
     ],
   },

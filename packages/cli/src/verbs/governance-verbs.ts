@@ -65,18 +65,18 @@ export const GOVERNANCE_VERBS: readonly VerbSpec[] = [
   {
     name: 'policy',
     about: 'say what must be so before something moves, at a registry server',
-    group: 'tool',
+    group: 'server',
     verbs: [
       {
         name: 'export',
         about: 'print all policies as YAML',
-        group: 'tool',
+        group: 'server',
         examples: ['ingot policy export > policy.yaml'],
       },
       {
         name: 'apply',
         about: 'set all policies, in place of those that there are',
-        group: 'tool',
+        group: 'server',
         args: [{ name: 'FILE', about: 'YAML as export prints it', complete: 'file' }],
         examples: ['ingot policy apply policy.yaml'],
       },
@@ -85,12 +85,12 @@ export const GOVERNANCE_VERBS: readonly VerbSpec[] = [
   {
     name: 'retention',
     about: 'let go the versions that no policy keeps, at a registry server',
-    group: 'tool',
+    group: 'server',
     verbs: [
       {
         name: 'run',
         about: 'say which versions the policies let go, and release them',
-        group: 'tool',
+        group: 'server',
         args: [{ ...NAME, optional: true, about: 'only of this model (default: all)' }],
         options: [
           { name: 'dry-run', about: 'only say which' },
@@ -101,7 +101,7 @@ export const GOVERNANCE_VERBS: readonly VerbSpec[] = [
       {
         name: 'log',
         about: 'tell what runs of retention did, and when the next is due',
-        group: 'tool',
+        group: 'server',
         options: [{ name: 'limit', value: 'N', about: 'how many runs (default: 20)' }],
       },
     ],
@@ -109,14 +109,14 @@ export const GOVERNANCE_VERBS: readonly VerbSpec[] = [
   {
     name: 'backup',
     about: 'copy what is only the registry server’s into one file, while it runs',
-    group: 'serve',
+    group: 'server',
     options: [{ name: 'output', short: 'o', value: 'FILE', about: 'the file', complete: 'file' }, ...DATABASE],
     examples: ['ingot backup -o ingot.backup'],
   },
   {
     name: 'restore',
     about: 'put a backup into an empty database of a registry server that does not run',
-    group: 'serve',
+    group: 'server',
     args: [{ name: 'FILE', about: 'what `ingot backup` wrote', complete: 'file' }],
     options: DATABASE,
     examples: ['ingot restore ingot.backup', 'INGOT_DB=postgres://… ingot restore ingot.backup'],

@@ -5,7 +5,8 @@ import { VERBS } from './verbs.ts';
 const TITLES: readonly (readonly [group: VerbSpec['group'], title: string])[] = [
   ['package', 'Packages'],
   ['store', 'Models and versions'],
-  ['serve', 'Predictions'],
+  ['serve', 'Predictions, and the way to production'],
+  ['server', 'The registry server'],
   ['tool', 'This machine'],
 ];
 

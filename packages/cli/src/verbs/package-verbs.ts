@@ -41,7 +41,7 @@ export const PACKAGE_VERBS: readonly VerbSpec[] = [
       { name: 'alias', value: 'ALIAS', about: 'point this alias at the version', many: true },
       { name: 'tag', value: 'K=V', about: 'add a tag', many: true },
       { name: 'metric', value: 'K=V', about: 'add a metric', many: true },
-      { name: 'message', value: 'TEXT', about: 'say what is new' },
+      { name: 'message', short: 'm', value: 'TEXT', about: 'say what is new' },
       {
         name: 'captured',
         value: 'FILE',

@@ -5,7 +5,7 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
   {
     name: 'up',
     about: 'run the registry server over the store',
-    group: 'serve',
+    group: 'server',
     options: [
       { name: 'host', value: 'HOST', about: 'address to listen on (default: 127.0.0.1)', setting: 'host' },
       { name: 'port', value: 'PORT', about: 'port to listen on; 0 takes a free one (default: 8585)', setting: 'port' },
@@ -60,7 +60,7 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
   {
     name: 'reindex',
     about: 'write the registry server’s index anew from the logs of the store',
-    group: 'serve',
+    group: 'server',
     options: [
       {
         name: 'db',
@@ -81,7 +81,7 @@ export const SERVER_VERBS: readonly VerbSpec[] = [
   {
     name: 'deployments',
     about: 'tell which model servers answer, or answered, with which versions',
-    group: 'serve',
+    group: 'server',
     args: [{ name: 'REF', about: 'churn or churn:7 (default: all models)', optional: true, complete: 'reference' }],
     options: [
       { name: 'at', value: 'TIME', about: 'at that time: 2026-05-14, 2026-05-14T10:00:00Z, -7d' },

@@ -198,6 +198,7 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'give a model another name',
     group: 'store',
     args: [NAME, { name: 'NEW', about: 'the new name' }],
+    options: [REASON],
   },
   {
     name: 'retire',
@@ -212,10 +213,7 @@ export const STORE_VERBS: readonly VerbSpec[] = [
     about: 'delete a model or a version',
     group: 'store',
     args: [{ name: 'NAME|REF', about: 'churn (all versions) or churn:3', complete: 'reference' }],
-    options: [
-      { name: 'yes', about: 'do not ask' },
-      { name: 'dry-run', about: 'say what would be deleted' },
-    ],
-    examples: ['ingot rm churn:3 --dry-run'],
+    options: [{ name: 'yes', about: 'do not ask' }, { name: 'dry-run', about: 'say what would be deleted' }, REASON],
+    examples: ['ingot rm churn:3 --dry-run', 'ingot rm churn:3 --yes -m "trained on leaked data"'],
   },
 ];

@@ -40,7 +40,7 @@ export interface OptionSpec {
 export interface VerbSpec {
   readonly name: string;
   readonly about: string;
-  readonly group: 'package' | 'store' | 'serve' | 'tool';
+  readonly group: 'package' | 'store' | 'serve' | 'server' | 'tool';
   readonly args?: readonly ArgumentSpec[];
   readonly options?: readonly OptionSpec[];
   readonly verbs?: readonly VerbSpec[];

@@ -11,12 +11,12 @@ export const WEBHOOK_VERBS: readonly VerbSpec[] = [
   {
     name: 'webhook',
     about: 'have addresses told what happens at a registry server',
-    group: 'tool',
+    group: 'server',
     verbs: [
       {
         name: 'add',
         about: 'have an address told; the secret that signs is shown once',
-        group: 'tool',
+        group: 'server',
         args: [
           { name: 'NAME', about: 'what it is for: ci' },
           { name: 'URL', about: 'https://ci.example.com/hook' },
@@ -30,25 +30,25 @@ export const WEBHOOK_VERBS: readonly VerbSpec[] = [
         ],
         examples: ['ingot webhook add ci https://ci.example.com/hook --event "alias.*" --model team/'],
       },
-      { name: 'ls', about: 'list webhooks', group: 'tool' },
+      { name: 'ls', about: 'list webhooks', group: 'server' },
       {
         name: 'test',
         about: 'send a ping at once, and say what came of it',
-        group: 'tool',
+        group: 'server',
         args: [WEBHOOK],
         examples: ['ingot webhook test ci'],
       },
       {
         name: 'rm',
         about: 'remove a webhook with the record of its deliveries',
-        group: 'tool',
+        group: 'server',
         args: [WEBHOOK],
         options: [{ name: 'yes', about: 'do not ask' }],
       },
       {
         name: 'deliveries',
         about: 'tell what was sent, newest first',
-        group: 'tool',
+        group: 'server',
         args: [WEBHOOK],
         options: [
           { name: 'limit', value: 'N', about: 'how many (default: 50)' },
@@ -59,17 +59,17 @@ export const WEBHOOK_VERBS: readonly VerbSpec[] = [
       {
         name: 'replay',
         about: 'send deliveries again',
-        group: 'tool',
+        group: 'server',
         args: [WEBHOOK, { name: 'DELIVERY', about: 'its id', optional: true }],
         options: [{ name: 'failed', about: 'all that are not tried any more' }],
         examples: ['ingot webhook replay ci --failed'],
       },
-      { name: 'enable', about: 'begin to send again', group: 'tool', args: [WEBHOOK] },
-      { name: 'disable', about: 'send nothing until it is enabled', group: 'tool', args: [WEBHOOK] },
+      { name: 'enable', about: 'begin to send again', group: 'server', args: [WEBHOOK] },
+      { name: 'disable', about: 'send nothing until it is enabled', group: 'server', args: [WEBHOOK] },
       {
         name: 'rotate',
         about: 'give it a new secret, which is shown once',
-        group: 'tool',
+        group: 'server',
         args: [WEBHOOK],
         options: [WITH_SECRET],
         examples: ['ingot webhook rotate ci'],

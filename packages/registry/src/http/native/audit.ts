@@ -1,6 +1,6 @@
 import { IngotError } from '@ingot/core/errors';
 import type { JsonValue } from '@ingot/core/json';
-import { parseModelName } from '@ingot/core/ref';
+import { type ModelName, parseModelName } from '@ingot/core/ref';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Target } from '../../access/identity.ts';
@@ -190,6 +190,7 @@ function namedModel({ query }: FastifyRequest): Target {
 
 function flagged(app: NativeApp, { database }: Services, { protectedMoves, accessLog }: Audit): void {
   const Move = z.object({
+    model: ModelNameText.nullable().describe('Its name now; null: there is none.'),
     modelId: z.string(),
     alias: z.string(),
     seq: z.number().int(),
@@ -211,7 +212,8 @@ function flagged(app: NativeApp, { database }: Services, { protectedMoves, acces
       },
     },
     async () => ({
-      items: (await protectedMoves.flagged()).map((row) => ({
+      items: (await namedMoves(database, await protectedMoves.flagged())).map(({ model, ...row }) => ({
+        model,
         modelId: row.model_id,
         alias: row.alias,
         seq: row.seq,
@@ -245,4 +247,18 @@ function flagged(app: NativeApp, { database }: Services, { protectedMoves, acces
       return reply.status(204).send();
     },
   );
+}
+
+async function namedMoves<T extends { readonly model_id: string }>(
+  { index }: Services['database'],
+  moves: readonly T[],
+): Promise<readonly (T & { readonly model: ModelName | null })[]> {
+  const ids = [...new Set(moves.map((move) => move.model_id))];
+  if (ids.length === 0) return [];
+  const rows = await index.selectFrom('models').select(['id', 'name']).where('id', 'in', ids).execute();
+  const names = new Map(rows.map(({ id, name }) => [id, name]));
+  return moves.map((move) => {
+    const name = names.get(move.model_id);
+    return { ...move, model: name == null ? null : parseModelName(name) };
+  });
 }
