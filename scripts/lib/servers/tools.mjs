@@ -38,12 +38,23 @@ export function goProgram(moduleAtVersion) {
     pathIn: (directory) => join(directory, binaryIn(directory, name)),
     make: async (into) => {
       const go = await findGo();
-      await run(go, ['install', `${path}@${version}`], {
-        env: { ...process.env, GOBIN: into, GOFLAGS: '' },
-        label: `go install ${name}`,
-      });
+      const env = { ...process.env, GOBIN: into, GOFLAGS: '' };
+      try {
+        await run(go, ['install', `${path}@${version}`], { env, label: `go install ${name}` });
+      } catch (error) {
+        if (!/@v\/list: /.test(error.output ?? '')) throw error;
+        await buildInPlace(go, { path, version }, env);
+      }
     },
   };
+}
+
+// A proxy may have a version of a module and not the list of its versions, which `go install` asks for.
+async function buildInPlace(go, { path, version }, env) {
+  const [module, program = ''] = path.split(/(?=\/cmd\/)/);
+  const label = `go build ${module}`;
+  const { stdout } = await run(go, ['mod', 'download', '-json', `${module}@${version}`], { env, label });
+  await run(go, ['install', `.${program}`], { cwd: JSON.parse(stdout).Dir, env, label });
 }
 
 /** Most binaries are called like their program. */
