@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { beforeAll, expect, it } from 'vitest';
 import { needServer } from '../../packages/core/test/servers/need-server.ts';
-import { startPostgres } from '../../packages/core/test/servers/postgres.ts';
-import { startVersitygw } from '../../packages/core/test/servers/versitygw.ts';
+import { startPostgresAndBucket } from '../../packages/core/test/servers/postgres-and-bucket.ts';
 import { worldOf } from '../world.ts';
 import { buildOnce } from './build-once.ts';
 import { BINARY, runIngot, workDirectory } from './run-case.ts';
@@ -40,22 +39,7 @@ async function up(cwd: string, state: string, env: Record<string, string>): Prom
   };
 }
 
-async function startBoth() {
-  const postgres = await startPostgres();
-  try {
-    const bucket = await startVersitygw();
-    const close = async (): Promise<void> => {
-      await bucket.close();
-      await postgres.close();
-    };
-    return { postgres, bucket, close };
-  } catch (error) {
-    await postgres.close();
-    throw error;
-  }
-}
-
-await needServer('postgres and versitygw', startBoth, ({ postgres, bucket }) => {
+await needServer('postgres and versitygw', startPostgresAndBucket, ({ postgres, bucket }) => {
   it('what one server is told the other knows at once; one after the other is started anew, and a lost index comes back', async () => {
     using directory = workDirectory();
     const cwd = directory.path;

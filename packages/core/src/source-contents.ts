@@ -7,6 +7,7 @@ import { type Digest, digestOf } from './digest.ts';
 import { IngotError } from './errors.ts';
 import type { CachedPackage } from './package/cache.ts';
 import { captureBytes } from './package/captured.ts';
+import { fileContents } from './package/file-contents.ts';
 import type { PackagePlan } from './package/package.ts';
 
 /** A package that lies in no store, as something that can be unpacked like one that does. */
@@ -62,10 +63,7 @@ function looseContents(
     ref,
     packs: [],
     pages: [],
-    contents: [
-      ...files.map(({ path, digest, sizeBytes }) => ({ role: 'file' as const, path, digest, sizeBytes, chunks: 1 })),
-      ...roles.map(({ bytes: _, ...content }) => content),
-    ],
+    contents: [...fileContents(files), ...roles.map(({ bytes: _, ...content }) => content)],
   };
   const byDigest = new Map(files.map((file) => [file.digest, file]));
   const contents: ContentReader = {

@@ -7,6 +7,7 @@ import { OciLayout } from '@ingot/core/oci/layout';
 import type { OciPlace } from '@ingot/core/oci/oci-place';
 import { parseRegistryAddress } from '@ingot/core/oci/registry-address';
 import type { CachedPackage } from '@ingot/core/package/cache';
+import { fileContents } from '@ingot/core/package/file-contents';
 import { parseManifest } from '@ingot/core/package/manifest-read';
 import { openStoredPackage } from '@ingot/core/package/stored-package';
 import { originOf, readHistory } from '@ingot/core/promote-origin';
@@ -183,13 +184,7 @@ async function withPlain(source: string, context: Context, use: (exported: Expor
 async function cachedVersion({ directory, description: { files }, manifest }: CachedPackage): Promise<PushedVersion> {
   const document = (name: string): Promise<Uint8Array> => readFile(join(dirname(directory), name));
   const [bytes, config] = [await document('manifest.json'), await document('config.json')];
-  const contents = files.map(({ path, digest, sizeBytes }) => ({
-    role: 'file' as const,
-    path,
-    digest,
-    sizeBytes,
-    chunks: 1,
-  }));
+  const contents = fileContents(files);
   return {
     manifest: bytes,
     config,

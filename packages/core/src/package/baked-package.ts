@@ -7,29 +7,21 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Capture } from '../capture.ts';
-import type { Digest } from '../digest.ts';
 import { IngotError, systemErrorCode } from '../errors.ts';
 import { canonicalJson } from '../json.ts';
+import type { ResolvedModel } from '../serving/runtime.ts';
 import type { CachedPackage } from './cache.ts';
 import { digestText } from './cache-record.ts';
 import { toServable } from './cached-package.ts';
 import { captureBytes, readCapture } from './captured.ts';
 import { fields, list, maybe, number, size, text } from './decode.ts';
+import { fileContents } from './file-contents.ts';
 import type { HashedFile } from './manifest.ts';
 import { parseManifest } from './manifest-read.ts';
 import { isPackagePath } from './paths.ts';
 
 /** Which version was baked, as its answers name it. */
-export interface BakedVersion {
-  readonly model: string;
-  readonly modelId: string;
-  /** 0 where it came from a plain address, which has no numbers. */
-  readonly number: number;
-  /** What it is called, where that is not its number. */
-  readonly version?: string;
-  readonly label?: string;
-  readonly digest: Digest;
-}
+export type BakedVersion = Omit<ResolvedModel, 'source' | 'staleSince'>;
 
 /** A baked package that was opened. */
 export interface BakedPackage {
@@ -127,13 +119,7 @@ export async function openBakedPackage(directory: string): Promise<BakedPackage>
       `${directory} was baked in form ${baked}, and this release reads ${FORMAT}`,
     );
   const captured = await readCaptured(directory);
-  const contents = files.map(({ path, digest, sizeBytes }) => ({
-    role: 'file' as const,
-    path,
-    digest,
-    sizeBytes,
-    chunks: 1,
-  }));
+  const contents = fileContents(files);
   const manifest = Buffer.from(await document(directory, 'manifest.json'));
   const description = parseManifest(manifest, {
     expected: version.digest,

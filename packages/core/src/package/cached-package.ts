@@ -8,6 +8,7 @@ import type { ServablePackage } from '../serving/runtime.ts';
 import type { CachedPackage, CacheKey } from './cache.ts';
 import { type CacheRecord, readRecord, writeRecord } from './cache-record.ts';
 import { readCapture } from './captured.ts';
+import { fileContents } from './file-contents.ts';
 import { compareMarks, markOf } from './file-marks.ts';
 import { parseManifest } from './manifest-read.ts';
 import type { PackageDescription } from './package.ts';
@@ -35,13 +36,7 @@ export async function openCachedPackage(place: string, key: CacheKey): Promise<O
   const captured = known === undefined ? (Object.values(record.recipes).at(-1) ?? null) : known;
   try {
     const capture = captured === null ? undefined : readCapture(await readFile(join(place, capturedName(captured))));
-    const contents = record.files.map((file) => ({
-      role: 'file' as const,
-      path: file.path,
-      digest: file.digest,
-      sizeBytes: file.sizeBytes,
-      chunks: 1,
-    }));
+    const contents = fileContents(record.files);
     const description = parseManifest(await readFile(join(place, 'manifest.json')), {
       expected: key.manifest,
       contents,

@@ -14,8 +14,7 @@ import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { FormatOnce } from '@ingot/core/content/store-format';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { needServer } from '../../../core/test/servers/need-server.ts';
-import { startPostgres } from '../../../core/test/servers/postgres.ts';
-import { startVersitygw } from '../../../core/test/servers/versitygw.ts';
+import { startPostgresAndBucket } from '../../../core/test/servers/postgres-and-bucket.ts';
 import { type TrialServer, trialServer } from '../trial-server.ts';
 import { digestOf, inPieces, raw, type RawReply, type RawRequest } from './raw-http.ts';
 
@@ -178,7 +177,7 @@ describe('a server over a store on a disk', () => {
   });
 });
 
-await needServer('postgres', startBoth, ({ postgres, bucket }) => {
+await needServer('postgres', startPostgresAndBucket, ({ postgres, bucket }) => {
   describe('two servers over one Postgres and one bucket', () => {
     let servers: readonly TrialServer[] = [];
     let token = '';
@@ -229,18 +228,3 @@ await needServer('postgres', startBoth, ({ postgres, bucket }) => {
     });
   });
 });
-
-async function startBoth() {
-  const postgres = await startPostgres();
-  try {
-    const bucket = await startVersitygw();
-    const close = async (): Promise<void> => {
-      await bucket.close();
-      await postgres.close();
-    };
-    return { postgres, bucket, close };
-  } catch (error) {
-    await postgres.close();
-    throw error;
-  }
-}
