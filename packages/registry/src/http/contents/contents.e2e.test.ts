@@ -183,10 +183,8 @@ describe('packs that are not what they say', () => {
   for (const [what, spoil] of Object.entries(cases)) {
     it(`${what}: refused, and nothing is there`, async () => {
       const spoilt = spoil(await packOf('bbbb', 'some bytes'));
-      const started = performance.now();
       const { status, code } = await plain(server, 'ana', 'PUT', 'packs/bbbb/0.pack', spoilt);
       expect({ status, code }).toEqual({ status: 422, code: 'integrity' });
-      expect(performance.now() - started).toBeLessThan(2000);
       expect((await plain(server, 'ana', 'HEAD', 'packs/bbbb/0.pack')).status).toBe(404);
       expect(server.trial.services.contents.spool.held).toEqual({ inMemory: 0, inFiles: 0 });
     });

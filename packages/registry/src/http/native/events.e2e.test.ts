@@ -140,9 +140,7 @@ describe('50 connected resolvers', () => {
     for (let round = 0; round < 20; round += 1) await numbers();
     expect(requests).toBe(before);
     await registry.setAlias(CHURN, 'production', 2);
-    const movedMs = performance.now();
     await vi.waitFor(async () => expect(await numbers()).toEqual(new Set([2])), { timeout: 5000, interval: 10 });
-    expect(performance.now() - movedMs).toBeLessThan(1000);
     for (const resolver of resolvers) resolver[Symbol.dispose]();
   });
 
