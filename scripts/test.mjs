@@ -37,7 +37,16 @@ async function whole(name, [command, args], cwd = ROOT) {
 
 async function vitest(project) {
   const report = join(reports, `${project}.json`);
-  const [command, args] = tool('vitest/vitest.mjs', 'run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests');
+  const [command, args] = tool(
+    'vitest/vitest.mjs',
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    '--passWithNoTests',
+  );
   const { code } = await run(command, args, { env, inherit: true, check: false });
   return countsOfVitest(readOr(report, ''), code, project);
 }
@@ -53,7 +62,16 @@ async function pytest(directory) {
 function foldersWithPythonTests() {
   const isTest = (path) => /(^|\/)test_[^/]*\.py$/.test(path);
   const tests = ['tools', 'examples'].flatMap((folder) => filesUnder(inRoot(folder), isTest)).map(repositoryPath);
-  return [...new Set(tests.map((path) => path.split('/').slice(0, path.startsWith('examples/') ? 2 : 1).join('/')))];
+  return [
+    ...new Set(
+      tests.map((path) =>
+        path
+          .split('/')
+          .slice(0, path.startsWith('examples/') ? 2 : 1)
+          .join('/'),
+      ),
+    ),
+  ];
 }
 
 const STAGES = [
@@ -61,7 +79,11 @@ const STAGES = [
   { name: 'lint', unit: true, check: () => whole('lint', tool('@biomejs/biome/bin/biome', 'lint', '.')) },
   { name: 'rooms', unit: true, check: () => whole('rooms', node(inRoot('scripts/check-rooms.mjs'))) },
   { name: 'unit', unit: true, check: () => vitest('unit') },
-  { name: 'python types', python: true, check: () => whole('python types', [pythonOf(VENV), ['-m', 'mypy']], inRoot('python')) },
+  {
+    name: 'python types',
+    python: true,
+    check: () => whole('python types', [pythonOf(VENV), ['-m', 'mypy']], inRoot('python')),
+  },
   { name: 'python', python: true, check: () => pytest('python') },
   ...foldersWithPythonTests().map((folder) => ({ name: folder, python: true, check: () => pytest(folder) })),
   { name: 'e2e', check: () => vitest('e2e') },
@@ -81,7 +103,9 @@ async function main() {
   }
   for (const stage of stages) {
     const start = performance.now();
-    console.error(`\n${bold(`── ${stage.name} `, process.stderr)}${dim('─'.repeat(Math.max(0, 60 - stage.name.length)), process.stderr)}`);
+    console.error(
+      `\n${bold(`── ${stage.name} `, process.stderr)}${dim('─'.repeat(Math.max(0, 60 - stage.name.length)), process.stderr)}`,
+    );
     rows.push({ name: stage.name, result: await checkStage(stage, ready), took: performance.now() - start });
   }
   return summarise(rows);
@@ -112,7 +136,7 @@ async function checkStage(stage, { python, reason }) {
   }
 }
 
-/** Prints the table, what failed, what was skipped, and the one line of counts. Gives the exit code. */
+/** Prints the table, what was skipped, what failed, and the one line of counts. Gives the exit code. */
 function summarise(rows) {
   const sum = (key) => rows.reduce((total, { result }) => total + result[key], 0);
   const width = Math.max(...rows.map(({ name }) => name.length));
@@ -120,14 +144,18 @@ function summarise(rows) {
   for (const { name, result, took } of rows) {
     const mark = result.failed > 0 ? red('✗') : green('✓');
     const skips = result.skipped > 0 ? `, ${result.skipped} skipped` : '';
-    console.log(`${mark} ${name.padEnd(width)}  ${result.passed} passed, ${result.failed} failed${skips}  ${dim(seconds(took))}`);
+    console.log(
+      `${mark} ${name.padEnd(width)}  ${result.passed} passed, ${result.failed} failed${skips}  ${dim(seconds(took))}`,
+    );
   }
   const listing = (title, key) => {
-    const names = rows.flatMap(({ name, result }) => result[key].map((text) => (text.startsWith(name) ? text : `${name}: ${text}`)));
+    const names = rows.flatMap(({ name, result }) =>
+      result[key].map((text) => (text.startsWith(name) ? text : `${name}: ${text}`)),
+    );
     if (names.length > 0) console.log(`\n${title}\n${names.map((text) => `  ${text}`).join('\n')}`);
   };
-  listing('failed', 'failedNames');
   listing('skipped', 'skippedNames');
+  listing('failed', 'failedNames');
   console.log(`\n${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
   return sum('failed') === 0 ? 0 : 1;
 }
