@@ -19,15 +19,14 @@ import { platformOfMachine, readImage } from './oci/platform.ts';
 import { parseRegistryAddress } from './oci/registry-address.ts';
 import { RegistryPlace } from './oci/registry-place.ts';
 import { findCollision, whyUnsafePath } from './package/paths.ts';
-import { type ModelName, parseLabel, toModelName } from './ref.ts';
 import { chooseModel, modelsOfImage } from './source-oci-image.ts';
 import { formOf, namesIn, type OciForm, type OciNames } from './source-oci-layers.ts';
+import { locationOf, madeAt, nameOf, shortOf, versionOf } from './source-oci-names.ts';
 import { madeIn, moveBrought, unpackLayer, verifyBrought } from './source-oci-unpack.ts';
 import { type OciSourceAddress, ociSourceOf } from './source/oci-address.ts';
 import type { PlaceEntry, SourceFileFacts, SourcePlace } from './source/place.ts';
 import type { PlainAddress } from './source/plain-address.ts';
 import type { SourceMatch } from './source/source-match.ts';
-import type { SourceVersion } from './source/source-version.ts';
 
 /** Opens a repository of a registry; nothing is sent. */
 export type OpenRepository = (where: { readonly host: string; readonly name: string }) => Promise<OciSource>;
@@ -258,11 +257,6 @@ class OciSourcePlace implements SourcePlace {
   }
 }
 
-function madeAt({ annotations }: ImageManifest): OciNames {
-  const at = Date.parse(annotations[OCI_ANNOTATIONS.created] ?? '');
-  return Number.isNaN(at) || at <= 0 ? {} : { createdAt: new Date(at).toISOString() };
-}
-
 async function close(place: OciSource): Promise<void> {
   if (Symbol.asyncDispose in place && typeof place[Symbol.asyncDispose] === 'function') {
     const disposable: unknown = place;
@@ -276,15 +270,6 @@ function isDisposable(value: unknown): value is AsyncDisposable {
 
 function folderOf(digest: OciDigest): string {
   return digest.slice(digest.indexOf(':') + 1).slice(0, 16);
-}
-
-function shortOf(digest: OciDigest): string {
-  return digest.slice(0, digest.indexOf(':') + 13);
-}
-
-function locationOf(address: string, reference: string, model: string | undefined): string {
-  const at = isOciDigest(reference) ? '@' : ':';
-  return `${address}${at}${reference}${model === undefined ? '' : `#${model}`}`;
 }
 
 /** The layers as files: in the order of the manifest. */
@@ -324,33 +309,6 @@ function refuseUnsafe({ form }: Found, address: string): void {
         operation: 'source',
       },
     );
-}
-
-function nameOf(names: OciNames, source: OciSourceAddress, reference: string, model: string | undefined): ModelName {
-  const named = source.kind === 'registry' ? source.where.split('/').slice(1) : reference.split(':')[0]?.split('/');
-  const last = isOciDigest(reference) && source.kind !== 'registry' ? source.where.split('/').slice(-1) : (named ?? []);
-  const candidates = [model, names.name, last.length <= 2 ? last.join('/') : undefined, last.at(-1), 'model'];
-  for (const candidate of candidates) {
-    if (candidate === undefined || candidate === '') continue;
-    try {
-      return toModelName(candidate);
-    } catch {
-      // Not a name of a model: the next best is.
-    }
-  }
-  return toModelName('model');
-}
-
-function versionOf({ names, digest }: Found, reference: string): SourceVersion {
-  const tag = reference.slice(reference.lastIndexOf(':') + 1);
-  const said = isOciDigest(reference) || /^[A-Za-z_]*$/.test(tag) ? (names.version ?? tag) : tag;
-  if (isOciDigest(reference) && names.version === undefined) return { text: shortOf(digest).replace(':', '-') };
-  if (/^\d{1,15}$/.test(said)) return { text: said, number: Number(said) };
-  try {
-    return { text: said, label: parseLabel(said) };
-  } catch {
-    return { text: said };
-  }
 }
 
 function notesOf(form: OciForm): string[] {

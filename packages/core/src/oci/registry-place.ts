@@ -3,14 +3,12 @@
  * digest, whatever the registry says of it; what is cut goes on where it was cut. Source: distribution-spec 1.1.
  */
 
-import { collect } from '../blob/bytes.ts';
+import { bodyOf, collect } from '../blob/bytes.ts';
 import type { HttpReply } from '../blob/http/client.ts';
-import { stopIfInterrupted } from '../blob/interrupt.ts';
 import { IngotError, isIngotError } from '../errors.ts';
 import { isJsonObject, parseJson } from '../json.ts';
 import { nearest } from '../nearest.ts';
-import { bodyOf } from '../blob/bytes.ts';
-import { type BlobName, checkedBlob, otherBlob } from './checked-blob.ts';
+import { type BlobName, checkedBlob } from './checked-blob.ts';
 import { parseDescriptor } from './descriptor.ts';
 import { isOciDigest, splitDigest } from './digest.ts';
 import {
@@ -22,6 +20,7 @@ import {
 } from './manifest.ts';
 import { isManifestType, MANIFEST_TYPES, OCI_MEDIA_TYPES } from './media-types.ts';
 import type { BlobPut, Descriptor, OciDigest, OciOptions, OciPlace, StoredManifest } from './oci-place.ts';
+import { type BlobRange, readBlobRange } from './registry-blob-range.ts';
 import { RegistryClient, type RegistryOptions } from './registry-client.ts';
 import { uploadBlob } from './registry-upload.ts';
 
@@ -82,10 +81,10 @@ export class RegistryPlace implements OciPlace {
 
   async *blob(
     descriptor: BlobName,
-    options: OciOptions & { readonly range?: { readonly start: number; readonly end: number } } = {},
+    options: OciOptions & { readonly range?: BlobRange } = {},
   ): AsyncIterable<Uint8Array> {
     const { range = { start: 0, end: descriptor.size }, signal } = options;
-    const bytes = this.#bytes(descriptor, range, signal);
+    const bytes = readBlobRange(this.#client, descriptor, range, signal);
     yield* options.range === undefined ? checkedBlob(descriptor, bytes) : bytes;
   }
 
@@ -302,64 +301,6 @@ export class RegistryPlace implements OciPlace {
     if (target === undefined || !URL.canParse(target, from.href)) return undefined;
     const url = new URL(target, from);
     return url.origin === from.origin ? url : undefined;
-  }
-
-  /** Streams a range; goes on with the rest where it was cut. */
-  async *#bytes(
-    blob: BlobName,
-    { start, end }: { readonly start: number; readonly end: number },
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array> {
-    const course = this.#client.patience.course(signal);
-    let at = start;
-    while (at < end || (end === 0 && start === 0)) {
-      const before = at;
-      try {
-        for await (const piece of this.#range(blob, at, end, signal)) {
-          at += piece.byteLength;
-          yield piece;
-        }
-        this.#client.patience.answered();
-        if (at >= end) return;
-      } catch (error) {
-        if (isIngotError(error) && error.retryable && at >= end && end > start) return;
-        if (at > before) course.progressed();
-        await course.failed(error);
-      }
-    }
-  }
-
-  async *#range(
-    { digest, size }: BlobName,
-    at: number,
-    end: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array> {
-    const isPart = at > 0 || end < size;
-    const headers = { 'accept-encoding': 'identity', ...(isPart ? { range: `bytes=${at}-${end - 1}` } : {}) };
-    const request = { method: 'GET', at: `blobs/${digest}`, what: `the blob ${digest}`, signal, headers } as const;
-    const reply = await this.#client.expect(request, 200, 206);
-    let skip = reply.status === 200 ? at : 0;
-    const [, first] = /^bytes (\d+)-/.exec(reply.headers['content-range'] ?? '') ?? [];
-    if (reply.status === 206 && Number(first) !== at) {
-      await reply.discard();
-      throw new IngotError('unavailable', `${this.address} sent another part of ${digest} than was asked for`, {
-        operation: 'oci.pull',
-      });
-    }
-    let left = end - at;
-    for await (const piece of reply.body()) {
-      stopIfInterrupted(signal, 'oci.pull');
-      const bytes = piece.subarray(Math.min(skip, piece.byteLength));
-      skip -= piece.byteLength - bytes.byteLength;
-      if (bytes.byteLength > left && !isPart)
-        throw otherBlob({ digest, size }, `it has more than ${size} bytes`, 'oci.pull');
-      const wanted = bytes.subarray(0, left);
-      left -= wanted.byteLength;
-      if (wanted.byteLength > 0) yield wanted;
-      if (left === 0 && isPart) return;
-    }
-    if (left > 0) throw otherBlob({ digest, size }, `it ends ${left} bytes early`, 'oci.pull');
   }
 }
 
