@@ -50,15 +50,14 @@ export async function bakeLayer(layer: ImageLayer, work: LayerWork): Promise<Bak
 }
 
 async function putKnown(layer: ImageLayer, record: LayerRecord, work: LayerWork): Promise<BakedLayer> {
-  const { to, kept, lenders, repository } = work;
+  const { to, lenders, repository } = work;
   const descriptor = nameOf(record);
-  const isKept = await kept.has(descriptor);
   let made = false;
   const progress = putProgress(titleOf(layer), record.sizeBytes, work.onProgress);
-  const open = (): AsyncIterable<Uint8Array> => {
-    made = !isKept;
-    return progress.through(isKept ? kept.read(descriptor) : remade(layer, callOf(work)));
+  const onMade = (): void => {
+    made = true;
   };
+  const open = (): AsyncIterable<Uint8Array> => progress.through(keptOrRemade(layer, descriptor, work, onMade));
   const from = await lenders.find(record.digest, repository);
   const put = await to.putBlob(descriptor, open, { ...callOf(work), ...(from !== undefined && { from }) });
   progress.done(put);
@@ -122,7 +121,8 @@ async function putMade(layer: ImageLayer, work: LayerWork): Promise<Put> {
   const { to, kept } = work;
   const record = await makeLayer(layer, kept, callOf(work));
   const progress = putProgress(titleOf(layer), record.sizeBytes, work.onProgress);
-  const put = await to.putBlob(nameOf(record), () => progress.through(kept.read(nameOf(record))), callOf(work));
+  const open = (): AsyncIterable<Uint8Array> => progress.through(keptOrRemade(layer, nameOf(record), work));
+  const put = await to.putBlob(nameOf(record), open, callOf(work));
   progress.done(put);
   return { record, put };
 }
@@ -135,6 +135,18 @@ export async function makeLayer(layer: ImageLayer, kept: KeptLayers, call: OciOp
   const tar = watched(packLayer(members), (piece) => digester.update(piece));
   const bytes = await kept.keep(packed(layer, tar, layerSize(members)), call.signal);
   return recordOf(digester.finish(), bytes);
+}
+
+/** The bytes of a layer; whoever prunes the cache may do so at any time. */
+async function* keptOrRemade(
+  layer: ImageLayer,
+  name: KeptBytes,
+  work: LayerWork,
+  onMade: () => void = () => {},
+): AsyncGenerator<Uint8Array, void> {
+  if (await work.kept.has(name)) return yield* work.kept.read(name);
+  onMade();
+  yield* remade(layer, callOf(work));
 }
 
 /** The bytes of a layer that is not kept, made again. */

@@ -15,6 +15,7 @@ import { baseFromPlace } from './base-place.ts';
 import { scratchBase } from './base-scratch.ts';
 import type { ImageLayer } from './image-layer.ts';
 import type { ImagePlan } from './image-plan.ts';
+import { KeptLayers } from './kept-layers.ts';
 import { MemoryPlace } from './testing/memory-place.ts';
 import { putBase, putIndex, tarOf, textLayer } from './testing/tiny-base.ts';
 
@@ -168,6 +169,21 @@ describe('bakeImage', () => {
     expect(second.digest).not.toBe(first.digest);
   });
 
+  it('makes a layer anew that was pruned from the cache between being made and being put', async () => {
+    await putBase(bases, { tag: 'base' });
+    const [first, options] = [await bakeImage(planOf(layers()), optionsIn('a')), optionsIn('b')];
+    const kept = join(root, 'b', 'cache', 'layers');
+    const putBlob = options.to.putBlob.bind(options.to);
+    options.to.putBlob = async (...call) => {
+      await rm(kept, { recursive: true, force: true });
+      return await putBlob(...call);
+    };
+    expect((await bakeImage(planOf(layers()), options)).digest).toBe(first.digest);
+    const [layer] = first.images[0]?.layers ?? [];
+    const read = collect(new KeptLayers(kept).read({ digest: layer?.digest ?? first.digest, size: 1 }));
+    expect((await failure(read)).message).toContain('it was pruned from the cache');
+  });
+
   it('compresses where it is asked to, the same each time, and names the tar inside', async () => {
     const gzip = () => textLayer('environment', { 'opt/env/zeros': '0'.repeat(300_000) }, { gzip: true });
     const options = optionsIn('a', { base: scratchBase });
@@ -290,6 +306,19 @@ describe('the facts of a base', () => {
       [{ path: 'a', kind: 'hardlink' as const, target: '../etc/passwd' }],
       'leads out of the image',
     ],
+    [
+      'a path whose line break hides that it leads out',
+      [{ path: 'a\n/../../etc/passwd', text: 'x' }],
+      'leads out of the image',
+    ],
+    [
+      'a file below a link out of the image',
+      [
+        { path: 'a/b', kind: 'link' as const, target: '../../etc' },
+        { path: 'a/b/passwd', text: 'x' },
+      ],
+      '"a/b/passwd" below a link that leads out',
+    ],
     ['a name of more than 1 MiB', [{ path: `é${'a'.repeat(1024 * 1024)}`, text: 'x' }], 'longer than 1 MiB'],
   ])('refuse a layer with %s', async (_, members, message) => {
     const error = await failure(facts(await tarOf(members)));
@@ -297,9 +326,27 @@ describe('the facts of a base', () => {
     expect(error.message).toContain(message);
   });
 
-  it('refuse a layer that is cut off, and one that is another than the config says', async () => {
+  it.each([
+    ['takes its name back', 'x', '8 path=\n', 'leads out of the image'],
+    ['names all members', 'g', '10 path=a\n', 'names all members that follow'],
+    ['is damaged', 'x', '7 path=a\n', 'a header in it is damaged'],
+  ])('refuse a layer with a header that %s', async (_, type, text, message) => {
+    const tar = await tarOf([
+      { path: 'header', text },
+      { path: '../etc/passwd', text: 'x' },
+    ]);
+    const sum = Number.parseInt(tar.toString('latin1', 148, 154), 8) + type.charCodeAt(0) - '0'.charCodeAt(0);
+    tar.write(type, 156);
+    tar.write(sum.toString(8).padStart(6, '0'), 148);
+    expect((await failure(facts(tar))).message).toContain(message);
+  });
+
+  it('refuse a layer that is cut off, and one that is another than the config says, whatever is known of that', async () => {
     const whole = await tarOf([{ path: 'usr/bin/python3.11', text: 'x'.repeat(3000) }]);
     expect((await failure(facts(whole.subarray(0, 2000)))).code).toBe('invalid-package');
+    await facts(whole);
+    await putBase(bases, { tag: 'base', tar: await tarOf([{ path: 'other', text: 'x' }]), says: whole });
+    expect((await failure((await optionsIn('a').base(AMD64)).facts())).code).toBe('integrity');
   });
 });
 

@@ -10,7 +10,7 @@ import { readOr, replaceFile } from './layer-records.ts';
 import { watched } from './layer-stream.ts';
 
 /** Counted up when more is looked for. */
-const FACTS_FORMAT = 1;
+const FACTS_FORMAT = 2;
 /** Files that are read in part or whole to learn something. */
 const READ_BYTES = 16 * 1024 * 1024;
 
@@ -32,11 +32,13 @@ const READ = [GLIBC, RELEASE, /^lib\/apk\/db\/installed$/];
 type Found = Map<string, string | undefined>;
 
 /**
- * Looks through the layers of a base, once: what was found is remembered by their digests. Every layer is compared with
- * the digest of its tar that the config names.
+ * Looks through the layers of a base, once: what was found is remembered by their digests, packed and not. Every layer is
+ * compared with the digest of its tar that the config names.
  */
 export async function factsOf(base: BaseImage, cache: string, options: OciOptions = {}): Promise<BaseFacts> {
-  const key = ociDigestOf(canonicalJson([FACTS_FORMAT, ...base.layers.map(({ diffId }) => diffId)]));
+  const key = ociDigestOf(
+    canonicalJson([FACTS_FORMAT, ...base.layers.map(({ descriptor, diffId }) => [descriptor.digest, diffId])]),
+  );
   const path = join(cache, 'bases', `${key.slice('sha256:'.length)}.json`);
   const text = await readOr(path);
   const remembered = text === undefined ? undefined : foundFrom(text);

@@ -82,6 +82,11 @@ export function baseFromPackages(options: BasePackages): FindBase {
     const kept = new KeptLayers(join(cache, 'layers'));
     const chosen = await choose(options, architecture, call);
     const made = await rootOf(chosen, kept, options, call);
+    // Whoever prunes the cache may do so at any time.
+    const readRoot = async function* (descriptor: KeptBytes): AsyncGenerator<Uint8Array, void> {
+      if (!(await kept.has(descriptor))) await rootOf(chosen, kept, options, call);
+      yield* kept.read(descriptor);
+    };
     const base: BaseImage = {
       name,
       platform,
@@ -94,7 +99,7 @@ export function baseFromPackages(options: BasePackages): FindBase {
       config: { env: [], labels: {} },
       configJson: {},
       facts: (facts) => factsOf(base, cache, facts),
-      readLayer: (descriptor) => kept.read(descriptor),
+      readLayer: readRoot,
     };
     return base;
   };

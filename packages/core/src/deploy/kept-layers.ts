@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { systemErrorCode } from '../errors.ts';
 import { makeDirectory } from '../make-directory.ts';
-import { checkedBlob } from '../oci/checked-blob.ts';
+import { checkedBlob, otherBlob } from '../oci/checked-blob.ts';
 import { createOciDigester, splitDigest } from '../oci/digest.ts';
 import type { Descriptor, OciDigest } from '../oci/oci-place.ts';
 
@@ -37,13 +38,17 @@ export class KeptLayers {
     return true;
   }
 
-  /** Streams a layer, checked. Throws `integrity`; the file is gone then, so that it is made anew. */
+  /**
+   * Streams a layer, checked. Throws `integrity` when it is damaged, or was pruned meanwhile; the file is gone then, so
+   * that it is made anew.
+   */
   async *read(descriptor: Pick<Descriptor, 'digest' | 'size'>): AsyncGenerator<Uint8Array, void> {
     const path = this.path(descriptor.digest);
     try {
       yield* checkedBlob(descriptor, createReadStream(path, { highWaterMark: 1024 * 1024 }));
     } catch (error) {
       await rm(path, { force: true });
+      if (systemErrorCode(error) === 'ENOENT') throw otherBlob(descriptor, 'it was pruned from the cache', 'bake');
       throw error;
     }
   }

@@ -45,6 +45,8 @@ export async function putBase(
   options: {
     readonly platform?: Platform;
     readonly tar?: Uint8Array;
+    /** The tar that its config names. Default: the one it has. */
+    readonly says?: Uint8Array;
     readonly config?: Readonly<Record<string, string | readonly string[]>>;
     readonly tag?: string;
     /** As registries have most layers. Default: a plain tar. */
@@ -61,7 +63,7 @@ export async function putBase(
     JSON.stringify({
       ...platform,
       config,
-      rootfs: { type: 'layers', diff_ids: [ociDigestOf(tar)] },
+      rootfs: { type: 'layers', diff_ids: [ociDigestOf(options.says ?? tar)] },
       history: [{ created_by: 'test' }],
     }),
   );

@@ -39,17 +39,20 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, what: string):
     const sizeBytes = long.sizeBytes ?? readSize(header.subarray(124, 136), what);
     if ('xgLK'.includes(type)) {
       if (sizeBytes > MAX_HEADER_BYTES) throw broken(what, 'a name in it is longer than 1 MiB');
-      const text = (await input.take(sizeBytes)).toString('utf8');
+      const said = await input.take(sizeBytes);
       await input.take(paddingOf(sizeBytes));
-      if (type === 'L') long = { ...long, path: text.replace(/\0.*$/s, '') };
-      if (type === 'K') long = { ...long, target: text.replace(/\0.*$/s, '') };
-      if (type === 'x') long = { ...long, ...readPax(text, what) };
+      if (type === 'L') long = { ...long, path: textOf(said, 0, sizeBytes) };
+      if (type === 'K') long = { ...long, target: textOf(said, 0, sizeBytes) };
+      if (type === 'x') long = { ...long, ...readPax(said, what) };
+      // Not every program that unpacks minds these, so that they would see other members.
+      if (type === 'g' && Object.keys(readPax(said, what)).length > 0)
+        throw broken(what, 'one header in it names all members that follow');
       continue;
     }
-    const path = long.path ?? nameOf(header);
+    const path = long.path || nameOf(header);
     const kind = kindOf(type);
     const mode = Number.parseInt(header.toString('latin1', 100, 107), 8) || 0;
-    const target = long.target ?? textOf(header, 157, 100);
+    const target = long.target || textOf(header, 157, 100);
     long = {};
     const end = input.position() + sizeBytes;
     yield {
@@ -111,16 +114,25 @@ interface LongFields {
   sizeBytes?: number;
 }
 
-/** `<length> key=value\n` records. */
-function readPax(text: string, what: string): LongFields {
+/**
+ * `<length> key=value\n` records; a value may hold line breaks, and an empty one takes back what stands in the header's
+ * place. Source: POSIX, pax, "pax Extended Header".
+ */
+function readPax(records: Buffer, what: string): LongFields {
   const found: LongFields = {};
-  for (const record of text.split('\n')) {
-    const [, key, value] = /^\d+ ([^=]+)=(.*)$/s.exec(record) ?? [];
-    if (key === 'path' && value !== undefined) found.path = value;
-    if (key === 'linkpath' && value !== undefined) found.target = value;
-    if (key === 'linkpath' && value !== undefined) found.target = value;
-    if (key === 'size' && value !== undefined) found.sizeBytes = wholeSize(Number(value), what);
-    if (key?.startsWith('GNU.sparse.') === true) throw broken(what, 'it holds a file with holes');
+  for (let at = 0; at < records.length && records[at] !== 0; ) {
+    const space = records.indexOf(' ', at);
+    const length = records.toString('latin1', at, Math.max(at, space));
+    const end = at + Number(length);
+    if (!/^\d{1,7}$/.test(length) || end <= space + 1 || records[end - 1] !== 0x0a)
+      throw broken(what, 'a header in it is damaged');
+    const [, key = '', value = ''] = /^([^=]+)=(.*)$/s.exec(records.toString('utf8', space + 1, end - 1)) ?? [];
+    at = end;
+    if (key.startsWith('GNU.sparse.')) throw broken(what, 'it holds a file with holes');
+    if (value === '') continue;
+    if (key === 'path') found.path = value;
+    if (key === 'linkpath') found.target = value;
+    if (key === 'size') found.sizeBytes = wholeSize(Number(value), what);
   }
   return found;
 }
