@@ -3,6 +3,7 @@ import { bodyOf, readIfPresent } from './blob/bytes.ts';
 import type { RecipeRef } from './content/content-store.ts';
 import type { Digest } from './digest.ts';
 import { IngotError } from './errors.ts';
+import { AttachmentFold } from './registry/attachments.ts';
 import { parseEvent, type StoredEvent, tampered } from './registry/events.ts';
 import { Fields } from './registry/fields.ts';
 import { numberedKey } from './registry/log-files.ts';
@@ -105,6 +106,8 @@ export class NewEvents {
       heldBytes += event.bytes.byteLength;
       if (heldBytes <= HELD_BYTES) held.set(event.head.seq, { key: event.key, bytes: event.bytes });
     }
+    const earlier = { ...log, there: 0, length: log.there, last: null };
+    if (needs.asksForEarlier) for await (const event of eventsOf(earlier, options)) needs.addEarlier(event);
     return new NewEvents(log, needs.recipes(), held);
   }
 
@@ -168,24 +171,50 @@ async function mustRead(blobs: BlobStore, prefix: string, seq: number, options: 
 /** Gathers which contents events rely on. */
 class Needs {
   readonly #versions = new Map<number, { readonly seq: number; readonly ref: RecipeRef }>();
-  readonly #attached = new Map<number, RecipeRef>();
+  readonly #attached = new AttachmentFold();
+  /** Of all versions that stand, as far as they are known. */
+  readonly #manifests = new Map<number, Digest>();
+  readonly #deleted = new Set<number>();
   #closed = false;
 
   add({ head, body, key }: ReadEvent): void {
     if (head.kind === 'closed') this.#closed = true;
     if (body === undefined) return;
     const fields = new Fields(body, key);
-    if (head.kind === 'version-published')
-      this.#versions.set(fields.positive('number'), { seq: head.seq, ref: parseRecipeRef(fields.inner('recipe')) });
-    else if (head.kind === 'version-deleted') this.#versions.delete(fields.positive('number'));
-    else if (head.kind === 'attached' && body.recipe !== undefined)
-      this.#attached.set(head.seq, parseRecipeRef(fields.inner('recipe')));
+    if (head.kind === 'version-published') {
+      const number = fields.positive('number');
+      this.#manifests.set(number, fields.digest('manifest'));
+      this.#versions.set(number, { seq: head.seq, ref: parseRecipeRef(fields.inner('recipe')) });
+    } else if (head.kind === 'version-deleted') {
+      const number = fields.positive('number');
+      this.#versions.delete(number);
+      this.#manifests.delete(number);
+      this.#deleted.add(number);
+    } else this.#attached.add({ head, body }, key);
+  }
+
+  /** Whether earlier events decide what is needed: something is attached, and a version of theirs is deleted. */
+  get asksForEarlier(): boolean {
+    return this.#deleted.size > 0 && this.#attached.standing.length > 0;
+  }
+
+  /** Learns which versions there were before. */
+  addEarlier({ head, body, key }: ReadEvent): void {
+    if (body === undefined || (head.kind !== 'version-published' && head.kind !== 'version-deleted')) return;
+    const fields = new Fields(body, key);
+    const number = fields.positive('number');
+    if (head.kind === 'version-deleted') this.#manifests.delete(number);
+    else if (!this.#deleted.has(number)) this.#manifests.set(number, fields.digest('manifest'));
   }
 
   recipes(): ReadonlyMap<number, RecipeRef> {
     if (this.#closed) return new Map();
     const versions = [...this.#versions.values()].map(({ seq, ref }): [number, RecipeRef] => [seq, ref]);
-    return new Map([...versions, ...this.#attached].sort(([a], [b]) => a - b));
+    const standing = new Set(this.#manifests.values());
+    const attached = this.#attached.standing
+      .filter(({ subject }) => this.#deleted.size === 0 || standing.has(subject))
+      .map(({ seq, recipe }): [number, RecipeRef] => [seq, recipe]);
+    return new Map([...versions, ...attached].sort(([a], [b]) => a - b));
   }
 }
 

@@ -6,6 +6,7 @@ import { digestOf } from '../digest.ts';
 import { isIngotError } from '../errors.ts';
 import { canonicalJson, isJsonObject } from '../json.ts';
 import { lostItsSum } from '../sum.ts';
+import { AttachmentFold } from './attachments.ts';
 import { parseEvent, type StoredEvent } from './events.ts';
 import { Fields } from './fields.ts';
 import type { Fold, SlimEvent } from './fold.ts';
@@ -61,7 +62,8 @@ class LogCheck {
   readonly #digests = new Map<number, Digest>();
   readonly #published = new Map<number, RecipeRef>();
   readonly #deleted = new Set<number>();
-  readonly #attached: RecipeRef[] = [];
+  readonly #manifests = new Map<number, Digest>();
+  readonly #attached = new AttachmentFold();
   /** Versions that events publish which cannot be read any more. */
   readonly #unreadable = new Set<number>();
   readonly #unknown = new Set<string>();
@@ -104,7 +106,8 @@ class LogCheck {
 
   *#recipes(): Iterable<{ readonly number?: number; readonly recipe: RecipeRef }> {
     for (const [number, recipe] of this.#published) yield { number, recipe };
-    for (const recipe of this.#attached) yield { recipe };
+    const standing = new Set([...this.#published.keys()].map((number) => this.#manifests.get(number)));
+    for (const { subject, recipe } of this.#attached.standing) if (standing.has(subject)) yield { recipe };
   }
 
   async #events(): Promise<void> {
@@ -166,14 +169,16 @@ class LogCheck {
     if (head.kind === 'closed') this.#closed = true;
     if (body === undefined) return;
     const fields = new Fields(body, this.#key(head.seq));
-    if (head.kind === 'version-published')
-      this.#published.set(fields.positive('number'), parseRecipeRef(fields.inner('recipe')));
+    if (head.kind === 'version-published') {
+      const number = fields.positive('number');
+      this.#manifests.set(number, fields.digest('manifest'));
+      this.#published.set(number, parseRecipeRef(fields.inner('recipe')));
+    }
     if (head.kind === 'version-deleted') {
       this.#published.delete(fields.positive('number'));
       this.#deleted.add(fields.positive('number'));
     }
-    if (head.kind === 'attached' && body.recipe !== undefined)
-      this.#attached.push(parseRecipeRef(fields.inner('recipe')));
+    this.#attached.add(event, this.#key(head.seq));
   }
 
   /** Folds the whole log, which notices events that contradict each other; not when some are damaged anyway. */

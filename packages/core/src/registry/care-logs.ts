@@ -8,14 +8,14 @@ import type { RecipeRef } from '../content/content-store.ts';
 import type { Digest } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { ModelName } from '../ref.ts';
+import { type Attachment, AttachmentFold } from './attachments.ts';
 import type { StoredEvent } from './events.ts';
 import { tampered } from './events.ts';
-import { Fields } from './fields.ts';
 import type { Fold } from './fold.ts';
 import { refuseUnknown, slimEvent } from './fold.ts';
 import { LogFiles, numberedKey } from './log-files.ts';
 import type { ModelState } from './model-fold.ts';
-import { modelFold, parseRecipeRef } from './model-fold.ts';
+import { modelFold } from './model-fold.ts';
 import type { NamesState } from './names-fold.ts';
 import { namesFold } from './names-fold.ts';
 
@@ -46,8 +46,8 @@ export interface CareModel {
   readonly seq: number;
   readonly digest: Digest | null;
   readonly state: ModelState;
-  /** Recipes that were attached to versions. */
-  readonly attached: readonly RecipeRef[];
+  /** What is attached to manifests of its versions, also of deleted ones. */
+  readonly attached: readonly Pick<Attachment, 'subject' | 'manifest' | 'recipe'>[];
 }
 
 /** All logs of a store. */
@@ -182,7 +182,7 @@ class Followed<State> {
   seq = 0;
   digest: Digest | null = null;
   state: State;
-  readonly attached: RecipeRef[] = [];
+  readonly #attached = new AttachmentFold();
   readonly #blobs: BlobStore;
   readonly #prefix: string;
   readonly #fold: Fold<State>;
@@ -192,6 +192,10 @@ class Followed<State> {
     this.#prefix = prefix;
     this.#fold = fold;
     this.state = fold.initial;
+  }
+
+  get attached(): readonly Attachment[] {
+    return this.#attached.standing;
   }
 
   async advance(to: number, options: BlobOptions): Promise<void> {
@@ -211,21 +215,16 @@ class Followed<State> {
       batch.push(event);
       this.seq = event.head.seq;
       this.digest = event.digest;
-      this.#noteAttached(event, fileOf(event.head.seq));
+      // What is attached to a version lies in packs like a version does.
+      this.#attached.add(event, fileOf(event.head.seq));
       if (batch.length === 256) take();
     }
     take();
     refuseUnknown(this.#fold.unknown(this.state), 'write', fileOf);
   }
-
-  // What is attached to a version lies in packs like a version does, if the event says where.
-  #noteAttached({ head, body }: StoredEvent, file: string): void {
-    if (head.kind !== 'attached' || body?.recipe === undefined) return;
-    this.attached.push(parseRecipeRef(new Fields(body, file).inner('recipe')));
-  }
 }
 
-/** Recipes that a model needs: of its versions that are not deleted, and of what is attached; none once it is closed. */
+/** Recipes that a model needs: of its versions that are not deleted, and of what is attached to those; none once it is closed. */
 export function neededRecipes(
   model: CareModel,
 ): readonly { readonly label: string; readonly number?: number; readonly recipe: RecipeRef }[] {
@@ -236,7 +235,13 @@ export function neededRecipes(
       ? []
       : [{ label: `${shown}:${entry.number}`, number: entry.number, recipe: entry.recipe }],
   );
-  return [...versions, ...model.attached.map((recipe) => ({ label: `an attachment of ${shown}`, recipe }))];
+  const standing = new Set(
+    model.state.versions.flatMap((entry) => (entry === null || entry.status === 'deleted' ? [] : entry.manifest)),
+  );
+  const attached = model.attached
+    .filter(({ subject }) => standing.has(subject))
+    .map(({ manifest, recipe }) => ({ label: `${shown}@${manifest} (attached)`, recipe }));
+  return [...versions, ...attached];
 }
 
 /** Refuses to go on when a model's id could not be one. */

@@ -27,6 +27,7 @@ export const MODEL_KINDS = [
   'closed',
   'upload-expired',
   'attached',
+  'detached',
   'stage-set',
   'approval-given',
   'approval-withdrawn',

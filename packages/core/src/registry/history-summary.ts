@@ -39,7 +39,12 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
   'model-updated': (body) => `model: ${changesOf(body)}`,
   closed: () => 'model deleted',
   'upload-expired': (body) => `abandoned upload ${say(body.upload)} dropped`,
-  attached: (body) => `${say(body.manifest)} attached to ${say(body.subject)}`,
+  attached: (body) =>
+    body.isVersion === true
+      ? `${say(body.subject)} was pushed as ${say(body.manifest)}, which is kept`
+      : `${what(body)} attached to ${say(body.refers ?? body.subject)}`,
+  detached: (body) =>
+    body.tag === undefined ? `${say(body.manifest)} detached` : `tag ${say(body.tag)} of ${say(body.manifest)} removed`,
   'stage-set': (body) =>
     `version ${say(body.number)} ${body.stage === null ? 'is in no stage any more' : `moved to stage ${say(body.stage)}`}`,
   'approval-given': (body) => `version ${say(body.number)} approved${purposeOf(body)}`,
@@ -48,6 +53,10 @@ const SUMMARIES: Readonly<Record<string, Summary>> = {
     `deletion of ${typeof body.number === 'number' ? `version ${body.number}` : 'the model'} forbidden (hold ${say(body.hold)})`,
   'hold-released': (body) => `hold ${say(body.hold)} released`,
 };
+
+function what({ manifest, artifactType }: JsonObject): string {
+  return artifactType === undefined ? say(manifest) : `${say(manifest)} (${say(artifactType)})`;
+}
 
 /** Tells in one line what an event says. */
 export function summaryOf(kind: string, body: JsonObject): string {

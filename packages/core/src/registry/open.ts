@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { BlobStore } from '../blob/blob-store.ts';
 import { FormatOnce } from '../content/store-format.ts';
+import { type AttachmentWriter, createAttachmentWriter } from './attachments.ts';
 import { createClockCheck } from './clock-check.ts';
 import type { StoredEvent } from './events.ts';
 import { HintWriter } from './hints.ts';
@@ -49,7 +50,7 @@ export interface LogRegistryOptions {
 const SHARED_HINTS_MS = 250;
 
 /** A registry in a storage. Disposing it writes what it remembers. */
-export type LogRegistry = Registry & AsyncDisposable;
+export type LogRegistry = Registry & AttachmentWriter & AsyncDisposable;
 
 /**
  * Opens the registry that lies in a blob store. Nothing is read or written before it is asked something.
@@ -90,6 +91,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     ...createModelWriter(directory),
     ...createVersionWriter(directory),
     ...createGovernanceWriter(directory),
+    ...createAttachmentWriter(directory),
     ...createPublisher(directory),
     [Symbol.asyncDispose]: async () => {
       await Promise.all(beside);
