@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { IngotError } from '@ingot/core/errors';
 import { OciArchiveWriter } from '@ingot/core/oci/archive-writer';
 import { OciLayout } from '@ingot/core/oci/layout';
+import { imageNameOf } from '@ingot/core/oci/layout-index';
 import type { OciPlace } from '@ingot/core/oci/oci-place';
 import { formatRegistryAddress, parseRegistryAddress } from '@ingot/core/oci/registry-address';
 import type { Context } from '../context.ts';
@@ -90,8 +91,12 @@ async function archive(
   const file = colon < 0 ? rest : rest.slice(0, colon);
   const said = colon < 0 ? undefined : rest.slice(colon + 1);
   if (file === '') throw new IngotError('usage', `-o ${scheme}: names no file`, { hint: `-o ${scheme}:churn.tar` });
+  if (docker && said !== undefined && imageNameOf(said) === undefined)
+    throw new IngotError('usage', `"${said.slice(0, 80)}" is no NAME:TAG that Docker takes`, {
+      hint: `-o ${scheme}:${file}:churn:7`,
+    });
   const writer = await OciArchiveWriter.begin(resolve(cwd, file), { docker });
-  const named = said ?? (docker ? `${name}:${tag}` : tag);
+  const named = said ?? (docker ? `${dockerName(name)}:${tag}` : tag);
   return {
     to: writer,
     tag: named,
@@ -99,4 +104,11 @@ async function archive(
     finish: () => writer.finish(),
     [Symbol.asyncDispose]: () => writer[Symbol.asyncDispose](),
   };
+}
+
+/** A model's name as Docker takes names: small letters, single separators within. */
+function dockerName(model: string): string {
+  const parts = model.toLowerCase().split('/');
+  const named = parts.map((part) => part.replace(/[._-]+/g, (some) => some[0] ?? '-').replace(/^[._-]+|[._-]+$/g, ''));
+  return named.filter((part) => part !== '').join('/') || 'model';
 }

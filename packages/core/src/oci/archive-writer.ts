@@ -10,9 +10,10 @@ import { canonicalJson } from '../json.ts';
 import { TAR_END, tarHeader, tarPadding } from '../package/tar.ts';
 import { type BlobName, checkedBlob, hashed } from './checked-blob.ts';
 import { createOciDigester } from './digest.ts';
-import { addToIndex, EMPTY_LAYOUT_INDEX, formatLayoutIndex, type LayoutIndex } from './layout-index.ts';
+import { addToIndex, EMPTY_LAYOUT_INDEX, formatLayoutIndex, imageNameOf, type LayoutIndex } from './layout-index.ts';
 import { blobPath, type LayoutFile, LayoutReader } from './layout-reader.ts';
 import { checkManifest, parseOciManifest } from './manifest.ts';
+import { OCI_ANNOTATIONS } from './media-types.ts';
 import type { BlobPut, Descriptor, OciDigest, OciOptions, OciPlace, StoredManifest } from './oci-place.ts';
 import { memberFile } from './tar-files.ts';
 
@@ -152,7 +153,10 @@ export class OciArchiveWriter implements OciPlace, AsyncDisposable {
     const { digest, bytes } = checked;
     await this.putBlob({ digest, size: bytes.byteLength }, bodyOf(bytes).open, options);
     this.#manifests.set(digest, checked);
-    this.#index = addToIndex(this.#index, { manifest: checked, tag: options.tag });
+    const image = this.#docker && options.tag !== undefined ? imageNameOf(options.tag) : undefined;
+    // Docker over containerd reads the layout, and names an image by this alone.
+    const named = image === undefined ? {} : { annotations: { [OCI_ANNOTATIONS.imageName]: image } };
+    this.#index = addToIndex(this.#index, { manifest: checked, tag: options.tag, ...named });
   }
 
   /** Appends a member; where it fails, the next one takes its place. Its name may be known only after its bytes. */

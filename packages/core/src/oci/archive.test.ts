@@ -8,6 +8,7 @@ import { packTar, type TarEntry } from '../package/tar.ts';
 import { openOciArchive } from './archive-reader.ts';
 import { OciArchiveWriter } from './archive-writer.ts';
 import { ociDigestOf } from './digest.ts';
+import { findEntry, onlyEntry, parseLayoutIndex } from './layout-index.ts';
 import { parseOciManifest, writeManifest } from './manifest.ts';
 import { OCI_MEDIA_TYPES } from './media-types.ts';
 import type { Descriptor, OciPlace } from './oci-place.ts';
@@ -110,6 +111,27 @@ describe('a layout in a tar', () => {
         Layers: [`blobs/sha256/${ociDigestOf('layer').slice(7)}`],
       },
     ]);
+    await using again = await openOciArchive(path);
+    const [entry] = (await again.index()).entries;
+    expect(entry?.descriptor.annotations).toMatchObject({ 'io.containerd.image.name': 'docker.io/library/churn:7' });
+  });
+
+  it('is read by the names of images where Docker saved several of one tag', () => {
+    const entries = ['library/churn', 'team/fraud'].map((name) => ({
+      mediaType: OCI_MEDIA_TYPES.manifest,
+      digest: ociDigestOf(name),
+      size: 1,
+      annotations: {
+        'io.containerd.image.name': `docker.io/${name}:latest`,
+        'org.opencontainers.image.ref.name': 'latest',
+      },
+    }));
+    const index = parseLayoutIndex(Buffer.from(JSON.stringify({ schemaVersion: 2, manifests: entries })));
+    expect(onlyEntry(index)).toBeUndefined();
+    expect(findEntry(index, 'team/fraud:latest', 'saved.tar')?.digest).toBe(entries[1]?.digest);
+    expect(() => findEntry(index, 'latest', 'saved.tar')).toThrow(
+      'saved.tar has several images with the tag "latest"; it has churn:latest, team/fraud:latest',
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 /** `index.json` of a layout: which manifests it holds under which names. Source: image-spec, image-layout.md. */
 
-import { IngotError } from '../errors.ts';
+import { IngotError, isIngotError } from '../errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue, parseJson } from '../json.ts';
 import { nearest } from '../nearest.ts';
 import { parseDescriptor } from './descriptor.ts';
@@ -8,6 +8,7 @@ import { isOciDigest } from './digest.ts';
 import { describeManifest, parseOciManifest } from './manifest.ts';
 import { OCI_ANNOTATIONS, OCI_MEDIA_TYPES } from './media-types.ts';
 import type { Descriptor, OciDigest, StoredManifest } from './oci-place.ts';
+import { formatRegistryAddress, parseRegistryAddress } from './registry-address.ts';
 
 /** The index of a layout, with what others wrote into it kept as it is. */
 export interface LayoutIndex {
@@ -21,6 +22,8 @@ export interface LayoutEntry {
   readonly descriptor: Descriptor;
   /** The tag, or whatever else a tool calls it by. */
   readonly name: string | undefined;
+  /** Its image's whole name, where Docker or containerd wrote it. */
+  readonly image: string | undefined;
   /** The entry as it stands there. */
   readonly json: JsonObject;
 }
@@ -85,33 +88,60 @@ function listedBy(manifest: StoredManifest): ReadonlySet<OciDigest> {
 
 /** The name of a layout's only manifest, where there is exactly one under `latest` or at all: what is meant when none is named. */
 export function onlyEntry({ entries }: LayoutIndex): LayoutEntry | undefined {
-  const latest = entries.find(({ name }) => name === 'latest');
-  if (latest !== undefined) return latest;
+  const latest = entries.filter(({ name }) => name === 'latest');
+  if (latest.length > 0) return onlyOf(latest);
   // What only refers to another manifest, as a signature does, has no name.
   const named = entries.filter(({ name }) => name !== undefined);
-  const [first, ...others] = named.length === 0 ? entries : named;
+  return onlyOf(named.length === 0 ? entries : named);
+}
+
+function onlyOf(entries: readonly LayoutEntry[]): LayoutEntry | undefined {
+  const [first, ...others] = entries;
   return others.every(({ descriptor }) => descriptor.digest === first?.descriptor.digest) ? first : undefined;
 }
 
 /**
- * Finds a manifest by name or digest.
- * @throws IngotError `not-found` with the nearest name.
+ * Finds a manifest by name or digest; one that Docker saved, by the whole name of its image, too.
+ * @throws IngotError `not-found` with the nearest name, or where several images have the tag.
  */
 export function findEntry({ entries }: LayoutIndex, reference: string, address: string): Descriptor | undefined {
-  const found = entries.find(({ name, descriptor }) => name === reference || descriptor.digest === reference);
+  const fitting = entries.filter((entry) => entry.descriptor.digest === reference || isCalled(entry, reference));
+  const found = onlyOf(fitting);
   if (found !== undefined || isOciDigest(reference)) return found?.descriptor;
-  const names = namesOf(entries);
+  const names = namesOf(fitting.length > 0 ? fitting : entries);
   const near = nearest(reference, names);
-  throw new IngotError('not-found', `${address} has nothing called "${reference}"${listed(names)}`, {
+  const why =
+    fitting.length > 0 ? `has several images with the tag "${reference}"` : `has nothing called "${reference}"`;
+  throw new IngotError('not-found', `${address} ${why}${listed(names)}`, {
     operation: 'oci.read',
-    ...(near === undefined ? {} : { nearest: near }),
+    ...(near === undefined || fitting.length > 0 ? {} : { nearest: near }),
     details: { address, reference },
   });
 }
 
-/** The names of entries, each once, in the order of the index. */
+function isCalled({ name, image }: LayoutEntry, reference: string): boolean {
+  return name === reference || (image !== undefined && image === imageNameOf(reference));
+}
+
+/**
+ * An image's name as Docker writes it whole, `docker.io/library/churn:7`; undefined for what is no `NAME:TAG`.
+ * @example
+ * imageNameOf('churn:7'); // 'docker.io/library/churn:7'
+ */
+export function imageNameOf(text: string): string | undefined {
+  try {
+    const address = parseRegistryAddress(text, { hub: true });
+    return address.tag === undefined ? undefined : formatRegistryAddress(address);
+  } catch (error) {
+    if (isIngotError(error, 'usage')) return undefined;
+    throw error;
+  }
+}
+
+/** The names of entries, each once, in the order of the index; those that Docker saved, by their image's. */
 export function namesOf(entries: readonly LayoutEntry[]): string[] {
-  return [...new Set(entries.flatMap(({ name }) => (name === undefined ? [] : [name])))];
+  const called = entries.map(({ name, image }) => image?.replace(/^docker\.io\/(?:library\/)?/, '') ?? name);
+  return [...new Set(called.flatMap((name) => (name === undefined ? [] : [name])))];
 }
 
 function listed(names: readonly string[]): string {
@@ -139,7 +169,8 @@ function jsonOf(
 function entryOf(json: JsonValue | undefined, at = 0): LayoutEntry {
   const descriptor = parseDescriptor(json, `manifests[${at}]`);
   const name = descriptor.annotations?.[OCI_ANNOTATIONS.refName];
-  return { descriptor, name, json: isJsonObject(json) ? json : {} };
+  const image = descriptor.annotations?.[OCI_ANNOTATIONS.imageName];
+  return { descriptor, name, image, json: isJsonObject(json) ? json : {} };
 }
 
 function unreadable(): IngotError {

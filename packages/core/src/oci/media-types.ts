@@ -15,11 +15,13 @@ export const OCI_MEDIA_TYPES = {
   dockerLayerGzip: 'application/vnd.docker.image.rootfs.diff.tar.gzip',
 } as const;
 
-/** Annotations that image-spec defines and that are read or written here. */
+/** Annotations that image-spec and containerd define and that are read or written here. */
 export const OCI_ANNOTATIONS = {
   refName: 'org.opencontainers.image.ref.name',
   title: 'org.opencontainers.image.title',
   created: 'org.opencontainers.image.created',
+  /** What containerd, and Docker over it, calls an image of a layout: `docker.io/library/churn:7`. */
+  imageName: 'io.containerd.image.name',
 } as const;
 
 const INDEXES: readonly string[] = [OCI_MEDIA_TYPES.index, OCI_MEDIA_TYPES.dockerIndex];
