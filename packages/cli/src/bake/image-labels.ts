@@ -5,12 +5,21 @@ const OCI = 'org.opencontainers.image';
 
 /**
  * Gives the labels of an image: what it serves and where its sources lie. Nothing in them says on which machine or from
- * which store it was baked. Source: image-spec, annotations.md.
+ * which store it was baked. Of several models they name each with its digest. Source: image-spec, annotations.md.
  */
-export function imageLabels(model: ModelToBake | undefined): Readonly<Record<string, string>> {
+export function imageLabels(models: readonly ModelToBake[]): Readonly<Record<string, string>> {
   const engine = { 'dev.ingot.engine': toolVersion() };
-  if (model === undefined) return { [`${OCI}.title`]: 'ingot', [`${OCI}.version`]: toolVersion(), ...engine };
-  const { version, cached } = model;
+  const [only, ...others] = models;
+  if (only === undefined) return { [`${OCI}.title`]: 'ingot', [`${OCI}.version`]: toolVersion(), ...engine };
+  if (others.length === 0) return { ...labelsOf(only), ...engine };
+  return {
+    [`${OCI}.title`]: models.map(({ version }) => version.model).join(', '),
+    'dev.ingot.models': models.map(({ called, version }) => `${called}@${version.digest}`).join(' '),
+    ...engine,
+  };
+}
+
+function labelsOf({ version, cached }: ModelToBake): Readonly<Record<string, string>> {
   const { description, captured } = cached;
   const git = captured?.lineage?.git;
   const said: Readonly<Record<string, string | undefined>> = {
@@ -22,7 +31,6 @@ export function imageLabels(model: ModelToBake | undefined): Readonly<Record<str
     'dev.ingot.model': version.model,
     'dev.ingot.version': version.version ?? String(version.number),
     'dev.ingot.manifest': version.digest,
-    ...engine,
   };
   return Object.fromEntries(Object.entries(said).flatMap(([name, text]) => (text ? [[name, text]] : [])));
 }

@@ -55,14 +55,16 @@ export interface ImageContents {
 export function planImage(contents: ImageContents, context: Context): PlanImage {
   return async (base, options) => {
     const { models, modelOnly = false } = contents;
-    const [first, ...others] = models;
     // One model lies where KServe's modelcar looks; several have a directory each.
-    if (modelOnly)
+    if (modelOnly) {
+      // Nothing of it is asked, but what may not be unpacked is passed on to nobody.
+      if (base.layers.length > 0) await base.facts(options);
       return {
-        layers: models.map((model) => modelLayer({ ...model, ...(others.length === 0 && { at: 'models' }) })),
+        layers: models.map((model) => modelLayer({ ...model, ...(models.length === 1 && { at: 'models' }) })),
         run: {},
-        labels: imageLabels(first),
+        labels: imageLabels(models),
       };
+    }
     return planServing(contents, base, context, options);
   };
 }
@@ -122,7 +124,7 @@ async function planServing(
   return {
     layers: [...below, ...models.map((model) => modelLayer(model))],
     run,
-    labels: imageLabels(models[0]),
+    labels: imageLabels(models),
   };
 }
 

@@ -17,6 +17,8 @@ export interface DeployedModel {
   /** Set where the source names one version for ever, and the registry has said which. */
   readonly version?: string;
   readonly digest?: Digest;
+  /** Which version the source names now, where the registry has said so. */
+  readonly now?: { readonly version: string; readonly digest: Digest };
   /** Where models live, as this machine says it: a path, or an address. */
   readonly registry: string;
   /** Set when nobody could be asked. */
@@ -54,7 +56,8 @@ export async function deployedModel(source: string, context: Context): Promise<D
     });
     const { number, manifest } = await store.registry.resolve(reference, { signal: context.signal });
     const stays = reference.selector.kind !== 'latest' && reference.selector.kind !== 'alias';
-    return stays ? { ...base, version: String(number), digest: manifest } : base;
+    const now = { version: String(number), digest: manifest };
+    return { ...base, now, ...(stays && now) };
   } catch (error) {
     if (!isIngotError(error) || SAID_BY_THE_REGISTRY.has(error.code)) throw error;
     return { ...base, unknownBecause: error.message };

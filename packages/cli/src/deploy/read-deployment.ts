@@ -8,6 +8,7 @@ import { formatReference } from '@ingot/core/ref';
 import type { Context } from '../context.ts';
 import { storageVariable } from '../settings/storage-variables.ts';
 import { parsePair } from '../verbs/parse.ts';
+import { checkHeld } from './check-held.ts';
 import type { DeployedModel } from './deployed-model.ts';
 import { pinnedImage } from './pinned-image.ts';
 
@@ -27,6 +28,10 @@ export async function readDeployment(
   const name = given.text('name');
   const namespace = target === 'kubernetes' || target === 'kserve' ? given.text('namespace') : undefined;
   const variables = variablesOf(context);
+  const delivery = await deliveryOf(target, model, context);
+  const image = target === 'systemd' ? '' : await pinnedImage(given.text('image') ?? '', '--image', context);
+  if (delivery.kind === 'baked') await checkHeld(image, model, context);
+  if (delivery.kind === 'image') await checkHeld(delivery.image, model, context);
   return {
     name: name === undefined ? dnsLabel(model.name) : checkedLabel(name, 'a name there'),
     ...(namespace !== undefined && { namespace: checkedLabel(namespace, 'a namespace', 63) }),
@@ -34,8 +39,8 @@ export async function readDeployment(
     source: model.source,
     ...(model.version !== undefined && { version: model.version }),
     ...(model.digest !== undefined && { digest: model.digest }),
-    delivery: await deliveryOf(target, model, context),
-    image: target === 'systemd' ? '' : await pinnedImage(given.text('image') ?? '', '--image', context),
+    delivery,
+    image,
     scale: target === 'kubernetes' || target === 'kserve' ? scaleOf(context) : { kind: 'fixed', replicas: 1 },
     cpu: parseQuantity(given.text('cpu') ?? '500m', 'cpu'),
     memory: parseQuantity(given.text('memory') ?? '1Gi', 'memory'),
