@@ -102,6 +102,13 @@ it('a bundle of a server is taken by another, of 1,001 files, with the history t
   const digests = (text: string): readonly string[] =>
     JSON.parse(text).events.map(({ digest }: { readonly digest: string }) => digest);
   expect(digests(told.stdout)).toEqual(digests(there.stdout));
+  // What came as a bundle is gone on with by a mirroring, which the same policy holds against.
+  const mirrored = await runIngot(['mirror', lab.said.url ?? '', plant.said.url ?? '', '--json'], { cwd });
+  expect(mirrored.status).toBe(6);
+  expect(JSON.parse(mirrored.stdout)).toMatchObject({
+    versions: { new: 0, there: 1 },
+    aliases: [{ alias: 'production', moved: false, error: { code: 'refused' } }],
+  });
   expect((await runIngot(['pull', 'many:1', '-o', 'out'], at(plant))).status).toBe(0);
   expect(readFileSync(join(cwd, 'out/data/7.txt'), 'utf8')).toBe('file 7');
 }, 180_000);

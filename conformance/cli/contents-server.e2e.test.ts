@@ -153,11 +153,15 @@ describe('contents through a registry server', () => {
     using directory = workDirectory();
     await using server = await up(directory.path);
     await day(directory.path, server, false);
-    const ends = [
-      ['mirror', server.url, 'standby'],
-      ['mirror', 'store', server.url],
-    ];
-    for (const words of ends) expect(await code(runIngot([...words, '--json'], { cwd: directory.path }))).toBe('usage');
+    const { path: cwd } = directory;
+    const mirrored = async (): Promise<unknown> => {
+      const { stdout, stderr } = await runIngot(['mirror', server.url, 'standby', '--json'], { cwd });
+      return JSON.parse(stdout || stderr);
+    };
+    expect(await mirrored()).toMatchObject({ models: 2, versions: { new: 3, there: 0 } });
+    expect(await mirrored()).toMatchObject({ models: 2, versions: { new: 0, there: 3 } });
+    expect((await pulls(cwd, 'churn:2', { INGOT_REGISTRY: join(cwd, 'standby') })).byteLength).toBe(8 * MIB);
+    expect(await code(runIngot(['mirror', 'store', server.url, '--json'], { cwd }))).toBe('usage');
   });
 
   it('with accounts: everybody reaches what was granted and nothing else', async () => {

@@ -17,6 +17,32 @@ const TOKENS = { from: 'INGOT_FROM_TOKEN', to: 'INGOT_TO_TOKEN' } as const;
 export function atRegistry(end: RegistryEnd, context: Context, { alone }: { readonly alone: boolean }): Context {
   const given = context.arguments.text(end);
   const named = given === undefined ? undefined : registryNamed(given, `flag --${end}`, context);
+  return withEnd({ end, named, alone }, context);
+}
+
+/**
+ * Gives two contexts, each with the registry at one of two addresses.
+ * @param addresses as `INGOT_REGISTRY` takes them.
+ */
+export function atAddresses(
+  addresses: Readonly<Record<RegistryEnd, string>>,
+  context: Context,
+): Readonly<Record<RegistryEnd, Context>> {
+  const [from, to] = [serverOriginOf(addresses.from), serverOriginOf(addresses.to)];
+  const alone = from === undefined || to === undefined || from === to;
+  const at = (end: RegistryEnd): Context =>
+    withEnd({ end, named: namedHere(addresses[end], end === 'from' ? 'SRC' : 'DST', context), alone }, context);
+  return { from: at('from'), to: at('to') };
+}
+
+function withEnd(
+  {
+    end,
+    named,
+    alone,
+  }: { readonly end: RegistryEnd; readonly named: SettingValue | undefined; readonly alone: boolean },
+  context: Context,
+): Context {
   const env = { ...context.env, INGOT_TOKEN: tokenOf(end, context.env, alone) };
   const { settings } = context;
   const storage = { ...settings.env, INGOT_TOKEN: tokenOf(end, settings.env, alone) };
@@ -32,7 +58,11 @@ export function areTwoServers(context: Context): boolean {
 function originOf(end: RegistryEnd, context: Context): string | undefined {
   const given = context.arguments.text(end);
   const text = given === undefined ? context.settings.value('registry')?.text : registryNamed(given, '', context).text;
-  return text !== undefined && /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text).origin : undefined;
+  return text === undefined ? undefined : serverOriginOf(text);
+}
+
+function serverOriginOf(text: string): string | undefined {
+  return /^https?:\/\//i.test(text) && URL.canParse(text) ? new URL(text).origin : undefined;
 }
 
 function tokenOf(end: RegistryEnd, env: Context['env'], alone: boolean): string | undefined {
@@ -60,6 +90,10 @@ function registryNamed(text: string, origin: string, { settings, cwd }: Context)
     throw new IngotError('usage', `there is no registry called "${text}"; there are ${[...names.keys()].join(', ')}`, {
       hint: 'ingot config show --origin   (registries)',
     });
+  return namedHere(text, origin, { cwd });
+}
+
+function namedHere(text: string, origin: string, { cwd }: Pick<Context, 'cwd'>): SettingValue {
   return { key: 'registry', text, origin, base: cwd, project: false };
 }
 

@@ -1,6 +1,6 @@
 import { redactAddress } from '@ingot/core/blob/address';
 import { isIngotError } from '@ingot/core/errors';
-import type { PromotionEnd } from '@ingot/core/promote';
+import type { PromotionEnd } from '@ingot/core/promote-bring';
 import type { OpenedStore } from './open.ts';
 
 /** A store as others are told of it: its address without secrets, and its id where that can be had. */

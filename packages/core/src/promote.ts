@@ -3,23 +3,13 @@
  * of its own there, which says where it comes from; then an alias there names it. Both histories tell of it.
  */
 
-import { factsOf, inOrder, PROMOTED_TAG, contentOfBytes, contentsOf, storeVersion, viewOf } from './promote-version.ts';
-import type { ContentStore } from './content/content-store.ts';
 import { IngotError, isIngotError } from './errors.ts';
 import type { OnProgress } from './progress.ts';
-import { originOf, readHistory } from './promote-origin.ts';
+import { bringVersion, type PromotionEnd, refuseOneRegistry } from './promote-bring.ts';
+import { readHistory } from './promote-origin.ts';
+import { PROMOTED_TAG, viewOf } from './promote-version.ts';
 import type { ModelName, Reference } from './ref.ts';
-import type { AliasMove, Registry, VersionRecord } from './registry/registry.ts';
-
-/** A registry at one end of a promotion. */
-export interface PromotionEnd {
-  readonly registry: Registry;
-  readonly contents: ContentStore;
-  /** Its address, without secrets. */
-  readonly address: string;
-  /** Id of its store, where that is known. */
-  readonly store?: string;
-}
+import type { AliasMove, VersionRecord } from './registry/registry.ts';
 
 /** Options of {@link promoteBetween}. */
 export interface PromoteOptions {
@@ -60,11 +50,7 @@ export interface Promotion extends PromotionPlan {
  */
 export async function planPromotion(reference: Reference, options: PromoteOptions): Promise<PromotionPlan> {
   const { from, to, alias, signal } = options;
-  if (from.address === to.address || (from.store !== undefined && from.store === to.store))
-    throw new IngotError('usage', `${from.address} and ${to.address} are one registry`, {
-      operation: 'promote',
-      hint: 'ingot promote REF   (without --from and --to)',
-    });
+  refuseOneRegistry(options, { operation: 'promote', hint: 'ingot promote REF   (without --from and --to)' });
   const source = await from.registry.version(reference, { signal });
   const view = await viewOf(to.registry, source.model, signal);
   const there = view?.all.find(({ manifest, status }) => manifest === source.manifest && status === 'active');
@@ -107,25 +93,9 @@ async function arrived(
     return { version: await to.registry.version({ name: model, selector }, { signal }) };
   }
   const history = await readHistory(from, model, { signal });
-  const recipe = await from.contents.openRecipe(source.recipe, { ...(signal && { signal }) });
-  const facts = factsOf(source);
-  const { retired: _, ...said } = facts;
-  const origins = [...(facts.lineage?.origins ?? []), originOf(from, source, history)];
-  const contents = inOrder([
-    ...contentsOf(from.contents, recipe, signal),
-    contentOfBytes('history', history.bytes, history.digest),
-  ]);
-  const arriving = { name: model, facts: { ...said, lineage: { ...facts.lineage, origins } }, contents };
-  await using arrival = await storeVersion(arriving, to, { signal, onProgress });
-  const published = await to.registry.publish(model, arrival.draft, {
-    signal,
-    ...(reason === undefined ? {} : { reason }),
-  });
-  await arrival.release();
-  const { version } = published;
-  if (source.card !== undefined && !published.existed)
-    await to.registry.update(referenceOf(version), { card: source.card }, { signal });
-  return { version, bytes: arrival.bytes };
+  const said = reason === undefined ? {} : { reason };
+  const brought = await bringVersion({ source, history }, { from, to, signal, onProgress, ...said });
+  return { version: brought.version, bytes: brought.bytes };
 }
 
 function notMoved(error: unknown, { model, number }: VersionRecord, { alias, to }: PromoteOptions): unknown {

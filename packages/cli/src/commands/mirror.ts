@@ -1,6 +1,6 @@
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { openBlobStore } from '@ingot/core/blob/open';
-import { IngotError } from '@ingot/core/errors';
+import { IngotError, isIngotError } from '@ingot/core/errors';
 import { type MirrorResult, mirror } from '@ingot/core/mirror';
 import { detachMirror } from '@ingot/core/mirror-detach';
 import { parseModelName } from '@ingot/core/ref';
@@ -11,6 +11,7 @@ import type { Context, Result } from '../context.ts';
 import { probeBeforePublishing } from '../doctor/probe-before-publishing.ts';
 import { warningsOf } from '../open.ts';
 import { count, formatBytes, formatTime } from '../output/units.ts';
+import { mayBeServer } from '../server-address.ts';
 
 /** `ingot mirror SRC DST`: copies what DST lacks of SRC, byte for byte. */
 export async function run(context: Context): Promise<Result> {
@@ -22,6 +23,13 @@ export async function run(context: Context): Promise<Result> {
     throw new IngotError('usage', 'mirror takes two addresses: the store, and where its copy is to be', {
       hint: `ingot mirror ${from} DST`,
     });
+  if (await leadsToServer([from, to], context))
+    return await (await import('./mirror-registries.ts')).mirrorRegistries({ from, to }, context);
+  if (given.isOn('no-aliases'))
+    throw new IngotError(
+      'usage',
+      '--no-aliases is for a mirroring that a server takes part in: stores are copied whole',
+    );
   const source = await opened(from, 'SRC', context);
   const destination = await opened(to, 'DST', context);
   if (!dryRun) await probe(to, destination, context);
@@ -70,7 +78,7 @@ function told(result: MirrorResult, seconds: number): Result {
 /** `ingot mirror --detach MIRROR`. */
 async function detached(text: string, context: Context): Promise<Result> {
   const { arguments: given, settings, now, signal } = context;
-  if (given.argument(1) !== '' || given.isOn('dry-run') || given.list('model').length > 0)
+  if (given.argument(1) !== '' || given.isOn('dry-run') || given.isOn('no-aliases') || given.list('model').length > 0)
     throw new IngotError('usage', '--detach takes one address, that of the mirror, and goes with nothing else', {
       hint: 'ingot mirror --detach MIRROR',
     });
@@ -103,21 +111,23 @@ function address(text: string, origin: string, { cwd }: Context) {
 
 async function opened(text: string, origin: string, context: Context): Promise<BlobStore> {
   const { text: complete } = address(text, origin, context);
-  await refuseServer(complete, context);
   return await openBlobStore(complete, { env: context.settings.env, onWarning: warningsOf(context) });
 }
 
-/** A server hands out neither logs nor packs that one may not read, and takes no logs. */
-async function refuseServer(text: string, { settings: { env }, signal }: Context): Promise<void> {
-  if (!/^https?:\/\//i.test(text)) return;
-  const client = await openServerClient(text, { env, retry: { attempts: 1 } });
-  const isServer = await isRegistryServer(client, signal).catch(() => false);
-  if (!isServer) return;
-  throw new IngotError(
-    'usage',
-    `${client.address} is a registry server, and a mirror is a copy of a store's own files`,
-    {
-      hint: 'name the store that the server was started with   (or `ingot pull` and `ingot push` single models)',
-    },
-  );
+/** A server hands out neither logs nor packs that one may not read, and takes no logs: versions are brought instead. */
+async function leadsToServer(texts: readonly string[], context: Context): Promise<boolean> {
+  for (const text of texts) {
+    const { text: complete } = address(text, 'SRC', context);
+    if (mayBeServer({ text: complete }) && (await isServer(complete, context))) return true;
+  }
+  return false;
+}
+
+async function isServer(text: string, { settings: { env }, signal }: Context): Promise<boolean> {
+  const client = await openServerClient(text, { env });
+  return await isRegistryServer(client, signal).catch((error: unknown) => {
+    // A web server that asks who one is before it hands out a store: the store's own login answers that.
+    if (isIngotError(error, 'unauthenticated')) return false;
+    throw error;
+  });
 }
