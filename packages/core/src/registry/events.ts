@@ -9,7 +9,7 @@ import { digestOf, isDigest } from '../digest.ts';
 import { IngotError } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import { canonicalJson, isJsonObject } from '../json.ts';
-import { contradictsSum, withSum } from '../sum.ts';
+import { contradictsSum } from '../sum.ts';
 import { Fields } from './fields.ts';
 
 /** Kinds of the names log. */
@@ -77,9 +77,13 @@ export function encodeEvent(
   salt: string,
   body: JsonObject,
 ): StoredEvent & { readonly bytes: Uint8Array } {
-  const full: EventHead = { ...head, bodyDigest: bodyDigestOf(salt, body) };
-  const bytes = Buffer.from(`${canonicalJson(withSum({ head: full, salt, body }))}\n`);
-  return { head: full, digest: digestOf(canonicalJson(full)), body, bytes };
+  const bodyText = canonicalJson(body);
+  const full: EventHead = { ...head, bodyDigest: digestOf(salt + bodyText) };
+  const headText = canonicalJson(full);
+  // The canonical JSON of all of it, put together of its parts: each is written, and sorted, once.
+  const entries = `"body":${bodyText},"head":${headText},"salt":${JSON.stringify(salt)}`;
+  const bytes = Buffer.from(`{${entries},"sum":"${digestOf(`{${entries}}`)}"}\n`);
+  return { head: full, digest: digestOf(headText), body, bytes };
 }
 
 /**

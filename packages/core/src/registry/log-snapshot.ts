@@ -22,6 +22,8 @@ export interface LogTools {
    * beside its answers, and what it saw a moment ago still counts. Default: all is waited for.
    */
   readonly beside?: ((work: Promise<void>) => void) | undefined;
+  /** Aborts when the registry is closed: what was put off is done then. Default: it is never closed. */
+  readonly ending?: AbortSignal | undefined;
   /** Is told once of each cache that had to be passed over. */
   readonly warn: (message: string) => void;
   /** Throws `refused` when this machine's clock is off. */

@@ -65,6 +65,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
   const { blobs, actor, memory } = options;
   const hints = options.hints ? new HintWriter(blobs, now, options.resident ? SHARED_HINTS_MS : 0) : undefined;
   const beside = new Set<Promise<void>>();
+  const ending = new AbortController();
   const tools = {
     blobs,
     actor,
@@ -77,6 +78,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
       options.onEvent?.(log, event);
     },
     beforeEvent: options.beforeEvent,
+    ending: ending.signal,
     beside: options.resident
       ? (work: Promise<void>) => {
           const running = work.finally(() => beside.delete(running));
@@ -94,6 +96,7 @@ export function openLogRegistry(options: LogRegistryOptions): LogRegistry {
     ...createAttachmentWriter(directory),
     ...createPublisher(directory),
     [Symbol.asyncDispose]: async () => {
+      ending.abort();
       await Promise.all(beside);
       await hints?.settled();
       await directory.remember(true);

@@ -86,6 +86,27 @@ test('a process that stays answers before heads are written, and has written the
   assert.notEqual(await blobs.stat(`models/${id}/heads/0000000008.json`), undefined);
 });
 
+test('a process that stays writes the first and the last head of a burst, and leaves two', async () => {
+  const { inner, blobs, asked } = watched();
+  const burst = async (from: number, to: number): Promise<string> => {
+    await using registry = openLogRegistry({ blobs, actor: 'ana', resident: true });
+    const { id } = await registry.ensureModel(CHURN);
+    for (let number = from; number <= to; number += 1) await registry.publish(CHURN, draftOf(`${number}`));
+    return `models/${id}/heads/`;
+  };
+  const heads = await burst(1, 30);
+  await burst(31, 70);
+  const keys = [8, 24, 32, 64].map((seq) => `${heads}${String(seq).padStart(10, '0')}.json`);
+  const written = asked.filter((key) => key.startsWith(`write ${heads}`));
+  assert.deepEqual(
+    written,
+    keys.map((key) => `write ${key}`),
+  );
+  const left: string[] = [];
+  for await (const { key } of inner.list(heads)) left.push(key);
+  assert.deepEqual(left, keys.slice(2));
+});
+
 test('a process that stays publishes and moves without looking at a log that it saw a moment ago', async () => {
   const { blobs, asked } = watched();
   const registry = openLogRegistry({ blobs, actor: 'ana', resident: true });

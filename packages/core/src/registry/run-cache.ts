@@ -20,6 +20,14 @@ export function segmentStart(seq: number): number {
   return Math.floor((seq - 1) / SEGMENT_EVENTS) * SEGMENT_EVENTS;
 }
 
+/** What a cache of runs works with. */
+export interface RunCacheOptions {
+  /** Is told of runs that are passed over. */
+  readonly warn: (message: string) => void;
+  /** Whether the process stays: then not each head is written, and it is looked once which there are. */
+  readonly stays: boolean;
+}
+
 /**
  * Keeps runs of a log beside it: `segments/<seq>.json` hold 256 events each, `heads/<seq>.json` those since the last
  * segment. All of it is a cache: what is missing, damaged or by another release is passed over, and whoever reads
@@ -29,13 +37,15 @@ export class RunCache {
   readonly #blobs: BlobStore;
   readonly #prefix: string;
   readonly #fold: RunFold;
-  readonly #warn: (message: string) => void;
+  readonly #options: RunCacheOptions;
+  /** Heads that are there, where the process stays and has asked. */
+  #heads: readonly string[] | undefined;
 
-  constructor(blobs: BlobStore, prefix: string, fold: RunFold, warn: (message: string) => void) {
+  constructor(blobs: BlobStore, prefix: string, fold: RunFold, options: RunCacheOptions) {
     this.#blobs = blobs;
     this.#prefix = prefix;
     this.#fold = fold;
-    this.#warn = warn;
+    this.#options = options;
   }
 
   /** Reads the longest chain of runs from the first event on. Two requests for a log of fewer than 256 events. */
@@ -51,12 +61,26 @@ export class RunCache {
     return chained(await this.#readAll(segments, options));
   }
 
-  /** Writes a full run as a segment, a shorter one as a head; then the head before the last is of no more use. */
+  /**
+   * Writes a full run as a segment, a shorter one as a head; then the head before the last is of no more use. A head that
+   * a power cut damages shows it by its sum, so it is not flushed.
+   */
   async save(run: Run, options: BlobOptions): Promise<void> {
     const end = endOf(run);
-    const kind = run.events.length === SEGMENT_EVENTS ? 'segments' : 'heads';
-    await this.#blobs.write(this.#key(kind, end), bodyOf(encodeRun(run)), options);
-    if (end > 2 * HEAD_EVENTS) await this.#blobs.delete(this.#key('heads', end - 2 * HEAD_EVENTS), options);
+    const isHead = run.events.length < SEGMENT_EVENTS;
+    const key = this.#key(isHead ? 'heads' : 'segments', end);
+    await this.#blobs.write(key, bodyOf(encodeRun(run)), isHead ? { ...options, expendable: true } : options);
+    if (this.#options.stays) {
+      if (isHead) await this.#dropHeadsBefore(key, options);
+    } else if (end > 2 * HEAD_EVENTS) {
+      await this.#blobs.delete(this.#key('heads', end - 2 * HEAD_EVENTS), options);
+    }
+  }
+
+  async #dropHeadsBefore(key: string, options: BlobOptions): Promise<void> {
+    const before = (this.#heads ?? (await this.#list('heads', options))).filter((each) => each < key);
+    this.#heads = [...before.slice(-1), key];
+    for (const old of before.slice(0, -1)) await this.#blobs.delete(old, options);
   }
 
   /** Reads the head that ends with event `seq`, if there is one. */
@@ -83,7 +107,7 @@ export class RunCache {
       if (this.#isReadable(run) && key.endsWith(numberedKey('', endOf(run)))) return run;
     } catch (error) {
       if (!isIngotError(error, 'integrity')) throw error;
-      this.#warn(`${error.message}; it is only a cache, so the events are read instead`);
+      this.#options.warn(`${error.message}; it is only a cache, so the events are read instead`);
     }
     return undefined;
   }

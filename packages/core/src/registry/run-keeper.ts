@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlobOptions } from '../blob/blob-store.ts';
 import { digestOf } from '../digest.ts';
 import { isIngotError } from '../errors.ts';
@@ -12,6 +13,15 @@ import { HEAD_EVENTS, RunCache, SEGMENT_EVENTS, segmentStart } from './run-cache
 /** Stands in a run without events, whose digest nobody reads. */
 const NO_DIGEST = digestOf('');
 
+/** How long after a head a process that stays writes the next one. */
+const HEADS_APART_MS = 1000;
+
+/** What is to be written: full segments, and where the log is. */
+interface Waiting<State> {
+  readonly due: readonly Run[];
+  readonly head: LogPosition<State> | undefined;
+}
+
 /** Turns heads and segments into a place to start reading from, and what was read into heads and segments. */
 export class RunKeeper<State> {
   readonly #tools: LogTools;
@@ -19,13 +29,14 @@ export class RunKeeper<State> {
   readonly #files: LogFiles;
   readonly #cache: RunCache;
   #full: Run[] = [];
-  #saving: Promise<void> = Promise.resolve();
+  #waiting: Waiting<State> | undefined;
+  #isSaving = false;
 
   constructor(tools: LogTools, prefix: string, fold: Fold<State>, files: LogFiles) {
     this.#tools = tools;
     this.#fold = fold;
     this.#files = files;
-    this.#cache = new RunCache(tools.blobs, prefix, fold, tools.warn);
+    this.#cache = new RunCache(tools.blobs, prefix, fold, { warn: tools.warn, stays: tools.beside !== undefined });
   }
 
   /** Where reading starts: after the last event that heads and segments vouch for, else before the first. */
@@ -53,21 +64,37 @@ export class RunKeeper<State> {
     return current;
   }
 
-  /** Writes what is due after an append, beside the answer where the process stays. */
+  /** Writes what is due after an append; beside the answer where the process stays, and then at most one head a second. */
   async save(position: LogPosition<State>, options: BlobOptions): Promise<void> {
     const due = this.#full;
     this.#full = [];
-    if (due.length === 0 && position.seq % HEAD_EVENTS !== 0) return;
+    const head = position.seq % HEAD_EVENTS === 0 ? position : undefined;
+    if (due.length === 0 && head === undefined) return;
     const { beside } = this.#tools;
-    if (beside === undefined) return this.#write(due, position, options);
-    this.#saving = this.#saving.then(() => this.#write(due, position, {}));
-    beside(this.#saving);
+    if (beside === undefined) return this.#write(due, head, options);
+    this.#waiting = { due: [...(this.#waiting?.due ?? []), ...due], head: head ?? this.#waiting?.head };
+    if (this.#isSaving) return;
+    this.#isSaving = true;
+    beside(this.#saveOn());
+  }
+
+  // What becomes due while one is written, or was a moment ago, is written together: only the last head is of use.
+  async #saveOn(): Promise<void> {
+    try {
+      for (let next = this.#waiting; next !== undefined; next = this.#waiting) {
+        this.#waiting = undefined;
+        await this.#write(next.due, next.head, {});
+        await pause(HEADS_APART_MS, this.#tools.ending);
+      }
+    } finally {
+      this.#isSaving = false;
+    }
   }
 
   // They only save reading: a failure is told and changes nothing.
-  async #write(due: readonly Run[], position: LogPosition<State>, options: BlobOptions): Promise<void> {
+  async #write(due: readonly Run[], position: LogPosition<State> | undefined, options: BlobOptions): Promise<void> {
     try {
-      const head = position.seq % HEAD_EVENTS === 0 ? await this.#runTo(position, options) : undefined;
+      const head = position && (await this.#runTo(position, options));
       for (const run of [...due, ...(head ? [head] : [])]) await this.#cache.save(run, options);
     } catch (error) {
       if (!isIngotError(error) || error.code === 'interrupted') throw error;
@@ -122,4 +149,9 @@ export class RunKeeper<State> {
   #empty(from: number, previous: Run['previous']): Run {
     return { fold: this.#fold.version, from, previous, digest: NO_DIGEST, events: [] };
   }
+}
+
+async function pause(ms: number, ending: AbortSignal | undefined): Promise<void> {
+  // An end that comes early is none that failed.
+  await sleep(ms, undefined, { ref: false, ...(ending && { signal: ending }) }).catch(() => {});
 }
