@@ -44,10 +44,24 @@ export async function bakeFiles(
       base: assumedBase(named, platform, given.text('python')),
       ...(only !== undefined &&
         others.length === 0 && {
-          download: { reference: only.called, registry: redactAddress(storeAddress(settings).text) },
+          download: {
+            reference: only.called,
+            registry: redactAddress(storeAddress(settings).text),
+            words: wordsAgain(context),
+            allowHttp: settings.isOn('allow-http'),
+          },
         }),
     }),
   );
+}
+
+/** Flags that the step of the build needs as well. */
+function wordsAgain({ arguments: given }: Context): readonly string[] {
+  const python = given.text('python');
+  return [
+    ...(given.isOn('without-setup') ? ['--without-setup'] : []),
+    ...(python === undefined ? [] : ['--python', python]),
+  ];
 }
 
 function told({ directory, files, withoutDownload }: WrittenFiles): Result {

@@ -15,6 +15,7 @@ import type { ImagePlan, PlanImage } from '@ingot/core/deploy/image-plan';
 import { writeTree } from '@ingot/core/deploy/write-tree';
 import { IngotError } from '@ingot/core/errors';
 import type { OciOptions } from '@ingot/core/oci/oci-place';
+import { formatPlatform } from '@ingot/core/oci/platform';
 
 /** What was written, relative to the directory. */
 export interface WrittenFiles {
@@ -44,6 +45,7 @@ export async function writeDockerContext(plan: PlanImage, options: DockerContext
   const folders = [...new Set(planned.layers.map(folderOf))];
   const facts = {
     base: base.name,
+    platform: formatPlatform(base.platform),
     ...(base.digest !== undefined && { baseDigest: base.digest }),
     folders,
     run: planned.run,

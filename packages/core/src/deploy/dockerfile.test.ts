@@ -6,6 +6,7 @@ const DIGEST = `sha256:${'a'.repeat(64)}`;
 const facts = {
   base: 'docker.io/library/python:3.11-slim',
   baseDigest: DIGEST,
+  platform: 'linux/amd64',
   folders: ['environment', 'server', 'model'],
   run: {
     entrypoint: ['/opt/ingot/bin/ingot'],
@@ -34,7 +35,7 @@ function instructions(text: string): string[] {
 describe('a Dockerfile', () => {
   test('copies its folders onto a base that is pinned, and runs as no root', () => {
     expect(instructions(copyingDockerfile(facts))).toEqual([
-      `FROM docker.io/library/python:3.11-slim@${DIGEST}`,
+      `FROM --platform=linux/amd64 docker.io/library/python:3.11-slim@${DIGEST}`,
       'COPY environment/ /',
       'COPY server/ /',
       'COPY model/ /',
@@ -69,6 +70,15 @@ describe('a Dockerfile', () => {
     ]);
     expect(instructions(text).filter((line) => /^(?:ARG|ENV).*TOKEN/.test(line))).toEqual([]);
     expect(instructions(text).filter((line) => line.includes('model/ /'))).toEqual([]);
+  });
+
+  test('gets a model of a bucket with a file of variables, as root whoever the base runs as, by the same flags', () => {
+    const download = { reference: 'churn:7', registry: 's3://models', words: ['--without-setup'], allowHttp: true };
+    const lines = instructions(downloadingDockerfile(facts, download));
+    expect(lines).toContain('USER 0');
+    expect(lines).toContain('ENV INGOT_CACHE="/tmp/ingot" INGOT_ALLOW_HTTP="1"');
+    const run = lines.find((line) => line.startsWith('RUN'));
+    expect(run).toMatch(/^RUN --mount=type=secret,id=ingot_env \[.*"s3:\/\/models", "--without-setup"\]$/);
   });
 
   test('is given the folders and nothing else that lies around', () => {
