@@ -3,6 +3,7 @@ import { canonicalJson, isJsonObject, parseJson } from '../json.ts';
 import { createOciDigester, ociDigestOf } from '../oci/digest.ts';
 import { packingOf } from '../oci/media-types.ts';
 import type { OciOptions } from '../oci/oci-place.ts';
+import { formatPlatform } from '../oci/platform.ts';
 import { join } from 'node:path';
 import type { BaseFacts, BaseImage } from './base-image.ts';
 import { gunzipped, walkImageTar } from './base-tar-walk.ts';
@@ -10,7 +11,7 @@ import { readOr, replaceFile } from './layer-records.ts';
 import { watched } from './layer-stream.ts';
 
 /** Counted up when more is looked for. */
-const FACTS_FORMAT = 2;
+const FACTS_FORMAT = 3;
 /** Files that are read in part or whole to learn something. */
 const READ_BYTES = 16 * 1024 * 1024;
 
@@ -34,6 +35,8 @@ type Found = Map<string, string | undefined>;
 /**
  * Looks through the layers of a base, once: what was found is remembered by their digests, packed and not. Every layer is
  * compared with the digest of its tar that the config names.
+ * @throws IngotError `invalid-package` (no tar, or one that may not be unpacked), `integrity`, `not-found` where its files
+ * are for another platform.
  */
 export async function factsOf(base: BaseImage, cache: string, options: OciOptions = {}): Promise<BaseFacts> {
   const key = ociDigestOf(
@@ -42,11 +45,37 @@ export async function factsOf(base: BaseImage, cache: string, options: OciOption
   const path = join(cache, 'bases', `${key.slice('sha256:'.length)}.json`);
   const text = await readOr(path);
   const remembered = text === undefined ? undefined : foundFrom(text);
-  if (remembered !== undefined) return conclude(remembered);
+  if (remembered !== undefined) return conclude(checkMachine(remembered, base));
   const found: Found = new Map();
   for (const layer of base.layers) await lookThrough(base, layer, found, options);
   await replaceFile(path, canonicalJson([...found].map(([name, said]) => [name, said ?? null])));
-  return conclude(found);
+  return conclude(checkMachine(found, base));
+}
+
+/** Numbers of processors in programs, by what images call them. Source: ELF, e_machine. */
+const MACHINES: Readonly<Record<string, string>> = {
+  3: '386',
+  21: 'ppc64le',
+  22: 's390x',
+  40: 'arm',
+  62: 'amd64',
+  183: 'arm64',
+  243: 'riscv64',
+};
+
+/** A root file system names no platform, and a config may name another than its files are for. */
+function checkMachine(found: Found, { name, platform }: BaseImage): Found {
+  const numbers = [...found.values()].flatMap((said = '') =>
+    [...said.matchAll(/^ELF (\d+)$/gm)].map(([, n]) => n ?? ''),
+  );
+  const machines = [...new Set(numbers.flatMap((number) => MACHINES[number] ?? []))];
+  const [first] = machines;
+  if (first === undefined || machines.includes(platform.architecture)) return found;
+  throw new IngotError('not-found', `${name} holds programs for linux/${first}, not ${formatPlatform(platform)}`, {
+    operation: 'bake',
+    hint: `--platform linux/${first}`,
+    details: { platform: formatPlatform(platform), platforms: machines.map((one) => `linux/${one}`) },
+  });
 }
 
 async function lookThrough(
@@ -104,10 +133,21 @@ async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
     if (bytes < READ_BYTES) pieces.push(Uint8Array.from(piece));
     bytes += piece.byteLength;
   }
-  const text = Buffer.concat(pieces).toString('latin1');
-  return [/^ID=.*$/m, /^VERSION_ID=.*$/m, /release version \d+\.\d+/, /^P:musl\nV:[0-9.]+/m]
-    .flatMap((pattern) => pattern.exec(text) ?? [])
-    .join('\n');
+  const whole = Buffer.concat(pieces);
+  const text = whole.toString('latin1');
+  const machines = whole.length > 20 && text.startsWith('\x7fELF') ? [`ELF ${machineOf(whole)}`] : [];
+  return [...machines, ...told(text)].join('\n');
+}
+
+function machineOf(elf: Buffer): number {
+  const [DATA, BIG_ENDIAN, MACHINE] = [5, 2, 18];
+  return elf[DATA] === BIG_ENDIAN ? elf.readUInt16BE(MACHINE) : elf.readUInt16LE(MACHINE);
+}
+
+function told(text: string): string[] {
+  return [/^ID=.*$/m, /^VERSION_ID=.*$/m, /release version \d+\.\d+/, /^P:musl\nV:[0-9.]+/m].flatMap(
+    (pattern) => pattern.exec(text) ?? [],
+  );
 }
 
 function conclude(found: Found): BaseFacts {

@@ -90,7 +90,14 @@ async function marksOf(file: string): Promise<readonly number[]> {
 
 /** Reads all of it: what it is called by, and whether it may be unpacked. */
 async function readLayer({ file, name }: RootfsFile, { signal }: OciOptions): Promise<RootfsLayer> {
-  const isGzip = (await headOf(file)).equals(Buffer.from([0x1f, 0x8b]));
+  const head = await headOf(file);
+  const isGzip = head.startsWith('1f8b');
+  const [, program] = OTHER_PACKINGS.find(([magic]) => head.startsWith(magic)) ?? [];
+  if (program !== undefined)
+    throw new IngotError('invalid-package', `${name} is compressed with ${program}, as layers of images are not`, {
+      operation: 'bake',
+      hint: `${program} -d ${file}   and name what that gives`,
+    });
   const [packed, plain] = [createOciDigester(), createOciDigester()];
   const bytes = createReadStream(file, { highWaterMark: 1024 * 1024, ...(signal && { signal }) });
   const tar = watched(isGzip ? gunzipped(bytes, name) : bytes, (piece) => plain.update(piece));
@@ -109,11 +116,19 @@ async function readLayer({ file, name }: RootfsFile, { signal }: OciOptions): Pr
   return { descriptor, diffId: plain.finish(), ...(tarBytes !== undefined && { tarBytes }) };
 }
 
-async function headOf(file: string): Promise<Buffer> {
+/** How compressed files begin, and with what they are unpacked. */
+const OTHER_PACKINGS = [
+  ['fd377a58', 'xz'],
+  ['28b52ffd', 'zstd'],
+  ['425a68', 'bzip2'],
+] as const;
+
+/** The first bytes, hexadecimal. */
+async function headOf(file: string): Promise<string> {
   await using handle = await open(file, 'r');
-  const head = Buffer.alloc(2);
-  await handle.read(head, 0, 2, 0);
-  return head;
+  const head = Buffer.alloc(4);
+  await handle.read(head, 0, head.length, 0);
+  return head.toString('hex');
 }
 
 function layerFrom(text: string | undefined): RootfsLayer | undefined {
