@@ -17,6 +17,7 @@ import {
   type ListedManifest,
   nameInBundle,
 } from './bundle-format.ts';
+import { readTold, tellsOf } from './bundle-told.ts';
 import type { ContentReader, Recipe } from './content/content-store.ts';
 import { createDigester, type Digest, digestOf } from './digest.ts';
 import { IngotError, systemErrorCode } from './errors.ts';
@@ -118,23 +119,50 @@ async function prepare(references: readonly Reference[], options: ExportBundleOp
   const prepared: Prepared[] = [];
   const documents: Blob[] = [];
   for (const name of [...chosen.keys()].sort()) {
-    const records = [...(chosen.get(name)?.values() ?? [])].sort((a, b) => a.number - b.number);
-    const history = await readHistory(options, name, { signal });
+    const asked = [...(chosen.get(name)?.values() ?? [])].sort((a, b) => a.number - b.number);
+    const { records, history, told } = await readTogether(name, asked, options);
     documents.push(blobOf(history.bytes, history.digest));
     const own = [];
     for (const record of records) own.push(await prepareVersion(name, record, history, options));
     prepared.push(...own);
-    const { description, tags, aliases } = await registry.model(name, { signal });
+    const { description, tags } = await registry.model(name, { signal });
     const numbers = new Set(records.map(({ number }) => number));
     models.push({
       name,
       ...(description === undefined ? {} : { description }),
       ...(Object.keys(tags).length === 0 ? {} : { tags }),
-      aliases: Object.fromEntries(Object.entries(aliases).filter(([, number]) => numbers.has(number))),
+      aliases: Object.fromEntries([...told.aliases].filter(([, number]) => numbers.has(number))),
       versions: own.map(({ version }) => version),
     });
   }
   return { models, prepared, documents };
+}
+
+const MOST_ROUNDS = 5;
+
+/** Reads versions and the history that tells of them as they are; what is changed in between is read again. */
+async function readTogether(name: ModelName, asked: readonly VersionRecord[], options: ExportBundleOptions) {
+  const { registry, signal } = options;
+  let records = asked;
+  for (let round = 1; ; round += 1) {
+    const history = await readHistory(options, name, { signal });
+    const told = readTold(history.events);
+    const isTold = (record: VersionRecord): boolean =>
+      tellsOf(told, { origin: originOf(options, record, history), ...saidOf(record), contents: [] });
+    if (records.every((record) => record.status === 'deleted' || isTold(record))) return { records, history, told };
+    if (round === MOST_ROUNDS)
+      throw new IngotError('unavailable', `"${name}" is changed all the time, or not told of as it is`, {
+        operation: 'export',
+        hint: 'try it again',
+      });
+    records = await Promise.all(
+      records.map(({ number }) => registry.version({ name, selector: { kind: 'version', number } }, { signal })),
+    );
+  }
+}
+
+function saidOf(record: VersionRecord): Pick<BundleVersion, 'facts' | 'card'> {
+  return { facts: factsOf(record), ...(record.card === undefined ? {} : { card: record.card }) };
 }
 
 async function prepareVersion(
@@ -166,8 +194,7 @@ async function prepareVersion(
   ];
   const version: BundleVersion = {
     origin: originOf(options, record, history),
-    facts: factsOf(record),
-    ...(record.card === undefined ? {} : { card: record.card }),
+    ...saidOf(record),
     contents: own,
   };
   const given = new Map((wheels ?? []).map((wheel) => [wheel.digest, wheel]));

@@ -2,6 +2,7 @@ import { type OpenArchive, openArchive, readChecked, type TarMember } from './bu
 import {
   type BundleContent,
   type BundleDocument,
+  type BundleModel,
   type BundleVersion,
   blobPathOf,
   contentsListIn,
@@ -9,7 +10,8 @@ import {
   parseBundle,
 } from './bundle-format.ts';
 import type { ContentBody, RecipeContent } from './content/content-store.ts';
-import { createDigester, type Digest, isDigest } from './digest.ts';
+import { readTold, tellsOf, type ToldHistory } from './bundle-told.ts';
+import { createDigester, type Digest } from './digest.ts';
 import { IngotError } from './errors.ts';
 import { type HashedLayer, MAX_MANIFEST_BYTES } from './package/manifest.ts';
 import { parseManifest } from './package/manifest-read.ts';
@@ -38,7 +40,7 @@ export async function openBundle(path: string): Promise<OpenBundle> {
   try {
     const blobs = new Blobs(archive, path);
     const document = await blobs.document();
-    for (const { name, versions } of document.models) for (const version of versions) await blobs.check(name, version);
+    for (const model of document.models) await blobs.check(model);
     return {
       document,
       contentsOf: (version) => blobs.contentsOf(version),
@@ -54,7 +56,7 @@ export async function openBundle(path: string): Promise<OpenBundle> {
 class Blobs {
   readonly #archive: OpenArchive;
   readonly #path: string;
-  readonly #checkedHistories = new Map<Digest, ReadonlyMap<Digest, Digest | undefined>>();
+  readonly #checkedHistories = new Map<Digest, ToldHistory>();
 
   constructor(archive: OpenArchive, path: string) {
     this.#archive = archive;
@@ -79,8 +81,20 @@ class Blobs {
     });
   }
 
-  /** Everything of a version is there, and the history tells of it. */
-  async check(name: string, { origin, facts, contents }: BundleVersion): Promise<void> {
+  /** Everything of a model is there, and its histories tell what the contents list says of it. */
+  async check({ name, versions, aliases }: BundleModel): Promise<void> {
+    let newest: ToldHistory | undefined;
+    for (const version of versions) newest = await this.#checkVersion(name, version);
+    const moved = Object.entries(aliases).find(([alias, number]) => newest?.aliases.get(alias) !== number);
+    if (moved !== undefined)
+      throw new IngotError('tampered', `the history of "${name}" does not tell that ${moved[0]} names ${moved[1]}`, {
+        operation: 'import',
+        details: { model: name, alias: moved[0] },
+      });
+  }
+
+  async #checkVersion(name: string, version: BundleVersion): Promise<ToldHistory> {
+    const { origin, facts, contents } = version;
     for (const content of contents) this.#member(content, `a ${content.role} of "${name}"`);
     this.#blob(facts.manifest);
     const history = contents.find(({ role, digest }) => role === 'history' && digest === origin.history);
@@ -88,9 +102,8 @@ class Blobs {
       throw new IngotError('integrity', `the bundle has no history of version ${origin.number} of "${name}"`, {
         operation: 'import',
       });
-    const published = await this.#publishedIn(history, name);
-    const manifest = published.get(origin.event);
-    if (published.has(origin.event) && (manifest === undefined || manifest === facts.manifest)) return;
+    const told = await this.#toldBy(history, name);
+    if (tellsOf(told, version)) return told;
     throw new IngotError(
       'tampered',
       `the history of "${name}" does not tell of its version ${origin.number} as it is`,
@@ -101,17 +114,14 @@ class Blobs {
     );
   }
 
-  /** Manifests that a history tells of, by the event that published them; undefined where that was erased. */
-  async #publishedIn(history: BundleContent, name: string): Promise<ReadonlyMap<Digest, Digest | undefined>> {
+  async #toldBy(history: BundleContent, name: string): Promise<ToldHistory> {
     const known = this.#checkedHistories.get(history.digest);
     if (known !== undefined) return known;
     const what = `the history of "${name}"`;
     const bytes = await this.#small(history, what, MAX_DOCUMENT_BYTES);
-    const found = new Map<Digest, Digest | undefined>();
-    for (const { head, digest, body } of parseLog(bytes, what))
-      if (head.kind === 'version-published') found.set(digest, body && manifestIn(body.manifest));
-    this.#checkedHistories.set(history.digest, found);
-    return found;
+    const told = readTold(parseLog(bytes, what));
+    this.#checkedHistories.set(history.digest, told);
+    return told;
   }
 
   async contentsOf({ facts, contents }: BundleVersion): Promise<readonly ContentBody[]> {
@@ -229,10 +239,6 @@ class Blobs {
       details: { digest },
     });
   }
-}
-
-function manifestIn(value: unknown): Digest | undefined {
-  return typeof value === 'string' && isDigest(value) ? value : undefined;
 }
 
 function damaged(what: string): IngotError {

@@ -201,6 +201,60 @@ test('a bundle that was reordered is read as it is; changed, cut, doubled or hos
   expect((await imported(turned, plant)).outcomes).toMatchObject([{ number: 1, added: true }]);
 });
 
+/** Writes another contents list into a bundle, with all that names it: only the history is as it was. */
+function relisted(members: { path: string; bytes: Buffer }[], change: (text: string) => string) {
+  let [from, to] = [
+    { digest: '', size: 0 },
+    { digest: '', size: 0 },
+  ];
+  const named = (text: string): string =>
+    text.replace(from.digest, to.digest).replace(new RegExp(`"size":${from.size}\\b`), `"size":${to.size}`);
+  const altered = (start: string, work: (text: string) => string): void => {
+    for (const member of members) {
+      const text = member.bytes.toString('utf8');
+      if (!text.includes(start) || (member.path === 'index.json') !== (start === '"manifests"')) continue;
+      const bytes = Buffer.from(work(text));
+      [from, to] = [
+        { digest: digestOf(member.bytes), size: member.bytes.length },
+        { digest: digestOf(bytes), size: bytes.length },
+      ];
+      member.bytes = bytes;
+      if (member.path !== 'index.json') member.path = `blobs/sha256/${to.digest.slice(7)}`;
+    }
+  };
+  altered('"format":1', change);
+  altered('"org.opencontainers.image.title":"bundle.json"', named);
+  altered('"manifests"', named);
+  return members;
+}
+
+test('what the contents list says must be what the history tells, edits included', async () => {
+  await using directory = await testDirectory();
+  const [lab, plant] = [await newStore('lab'), await newStore('plant')];
+  await pushed(directory, lab, 'one');
+  await pushed(directory, lab, 'two');
+  await lab.registry.update(parseReference('churn:1'), { metrics: { f1: 0.5 }, tags: { team: null }, card: '# one' });
+  await lab.registry.setAlias(CHURN, 'production', 1);
+  await lab.registry.approve(parseReference('churn:1'), { alias: 'production' });
+  await lab.registry.retire(parseReference('churn:2'));
+  const { path } = await exported(directory, lab, ['churn:1', 'churn:2']);
+  const changed = (from: string, to: string) =>
+    rewritten(directory, path, (all) => relisted(all, (text) => text.replace(from, to)));
+  const lies = [
+    ['"auc":0.9', '"auc":0.99'],
+    ['"production":1', '"production":2'],
+    ['"by":"lab@test"', '"by":"the-board"'],
+    ['"publishedBy":"lab@test"', '"publishedBy":"ana@test"'],
+    ['"card":"# one"', '"card":"# fine"'],
+    ['"retired":true,', ''],
+  ] as const;
+  for (const [from, to] of lies) {
+    const error = await failure(imported(await changed(from, to), plant));
+    expect([from, error.code]).toEqual([from, 'tampered']);
+  }
+  expect((await imported(await changed('nothing', ''), plant)).outcomes).toMatchObject([{ number: 1 }, { number: 2 }]);
+});
+
 test('an export that is interrupted leaves no file', async () => {
   await using directory = await testDirectory();
   const lab = await newStore('lab');

@@ -46,7 +46,7 @@ export function originOf(
   const event = history.events.find(
     ({ head, body }) => head.kind === 'version-published' && body?.number === number,
   )?.digest;
-  const approvals = standing(history.events, record);
+  const approvals = standingApprovals(history.events, record);
   return {
     registry: address,
     ...(store === undefined ? {} : { store }),
@@ -62,9 +62,9 @@ export function originOf(
 }
 
 /** Approvals of this number and manifest, without those that their givers have taken back. */
-function standing(
+export function standingApprovals(
   events: readonly StoredEvent[],
-  { number, manifest }: VersionRecord,
+  { number, manifest }: Pick<VersionRecord, 'number' | 'manifest'>,
 ): NonNullable<VersionOrigin['approvals']> {
   const given = new Map<string, { purpose: string; by: string; at: string }>();
   for (const { head, body } of events) {

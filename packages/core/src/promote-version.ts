@@ -122,8 +122,11 @@ export function contentOfBytes(
 /** Tags that tell where a version went on; they are not taken along. */
 export const PROMOTED_TAG = 'promoted.';
 
+/** What is read of a version to tell of it elsewhere. */
+export type ToldRecord = Omit<VersionRecord, 'recipe' | 'model' | 'modelId' | 'number' | 'publishedBy' | 'aliases'>;
+
 /** What the event of a version that came from elsewhere says, of what the other registry says now. */
-export function factsOf(record: VersionRecord): VersionFacts {
+export function factsOf(record: ToldRecord): VersionFacts {
   const { manifest, sizeBytes, fileCount, flavor, label, description, author, message, signature, metrics } = record;
   const { params, lineage, environment, serializer, captured, scan, status, createdAt, publishedAt } = record;
   const tags = Object.fromEntries(Object.entries(record.tags ?? {}).filter(([key]) => !key.startsWith(PROMOTED_TAG)));
