@@ -3,6 +3,7 @@ import { type Digest, isDigest } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
 import type { Kysely } from 'kysely';
 import type { OwnTables } from '../database/own-tables.ts';
+import { prepared } from '../database/prepared.ts';
 import type { ArtifactPath } from './artifact-path.ts';
 import type { ArtifactHoldingRow, ArtifactNodeRow } from './tables.ts';
 
@@ -169,19 +170,17 @@ export async function listDirectory(own: Own, path: string): Promise<readonly Ar
   return rows.map(({ name, size_bytes }) => ({ name, sizeBytes: size_bytes ?? undefined }));
 }
 
-/** All files and directories at and below a path, parents first. */
+/** All files and directories at and below a path. One query. */
 export async function nodesBelow(own: Own, path: string): Promise<readonly ArtifactNodeRow[]> {
-  const found = await own.selectFrom('artifact_nodes').selectAll().where('path', '=', path).execute();
-  let level = found.filter((row) => row.is_directory === 1);
-  while (level.length > 0) {
-    const next: ArtifactNodeRow[] = [];
-    for (const some of portions(level.map((row) => row.path)))
-      next.push(...(await own.selectFrom('artifact_nodes').selectAll().where('parent', 'in', some).execute()));
-    found.push(...next);
-    level = next.filter((row) => row.is_directory === 1);
-  }
-  return found;
+  return (await below(own, [path])).rows;
 }
+
+const below = prepared<ArtifactNodeRow>(`select * from (
+  with recursive below as (
+    select * from artifact_nodes where path = ?
+    union all
+    select n.* from below as b join artifact_nodes as n on n.parent = b.path where b.is_directory = 1)
+  select * from below) as found`);
 
 /** All files below a directory, by path. */
 export async function filesBelow(own: Own, path: string): Promise<readonly ArtifactFile[]> {

@@ -5,6 +5,7 @@ import { isJsonObject } from '@ingot/core/json';
 import { parsePublished } from '@ingot/core/registry/version-body';
 import type { VersionDraft } from '@ingot/core/registry/registry';
 import { type StoredPackage, storePackage } from '@ingot/core/store-package';
+import { prepared } from '../database/prepared.ts';
 import { type ArtifactContext, newId } from './artifact-context.ts';
 import type { ArtifactPath } from './artifact-path.ts';
 import { type ArtifactFile, filesBelow, parseRecipe, recipesOf, unstage } from './artifact-rows.ts';
@@ -120,19 +121,18 @@ export async function keepPackage(
   return { ...stored, recipe };
 }
 
+const packageOf = prepared<{ readonly stored: string; readonly recipe: string }>(
+  `select p.stored, h.recipe from artifact_packages as p join artifact_holdings as h on h.id = p.holding
+    where p.source = ? and p.tree = ?`,
+);
+
 /** The package that was made of the same files; undefined when there is none. */
 export async function knownPackage(
   { database }: Pick<ArtifactContext, 'database'>,
   source: string,
   tree: Digest,
 ): Promise<PackagedTree | undefined> {
-  const row = await database.own
-    .selectFrom('artifact_packages')
-    .innerJoin('artifact_holdings', 'artifact_holdings.id', 'artifact_packages.holding')
-    .select(['artifact_packages.stored', 'artifact_holdings.recipe'])
-    .where('source', '=', source)
-    .where('tree', '=', tree)
-    .executeTakeFirst();
+  const [row] = (await packageOf(database.own, [source, tree])).rows;
   if (row === undefined) return undefined;
   const stored: unknown = JSON.parse(row.stored);
   if (!isJsonObject(stored)) throw new IngotError('integrity', 'a package in the database of artifacts is damaged');

@@ -7,6 +7,7 @@
 import { IngotError } from '@ingot/core/errors';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import type { Kysely } from 'kysely';
+import { prepared } from '../database/prepared.ts';
 import type { AuditTables, WrittenEventRow } from './tables.ts';
 
 /** What is kept with. */
@@ -15,6 +16,10 @@ export interface WrittenEventsOptions {
   /** Whether whoever asks has to prove who they are. */
   readonly isAuthenticated: (actor: string) => boolean;
 }
+
+const noteOne = prepared(
+  'insert into audit_written (log, seq, digest, authenticated) values (?, ?, ?, ?) on conflict (log, seq, digest) do nothing',
+);
 
 interface Batch {
   readonly rows: WrittenEventRow[];
@@ -81,6 +86,11 @@ export class WrittenEvents {
 
   async #write(rows: readonly WrittenEventRow[]): Promise<void> {
     try {
+      const [row] = rows;
+      if (rows.length === 1 && row !== undefined) {
+        await noteOne(this.#options.own, [row.log, row.seq, row.digest, row.authenticated]);
+        return;
+      }
       await this.#options.own
         .insertInto('audit_written')
         .values(rows)

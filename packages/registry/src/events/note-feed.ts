@@ -1,6 +1,7 @@
 import type { StoredEvent } from '@ingot/core/registry/events';
-import { PostgresAdapter, sql, type Transaction } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
+import { isPostgres, prepared } from '../database/prepared.ts';
 
 /** On which servers over one Postgres tell each other that there is something new. */
 export const FEED_CHANNEL = 'ingot_feed';
@@ -12,8 +13,9 @@ export async function noteFeed(
   events: readonly { readonly head: Pick<StoredEvent['head'], 'seq'> }[],
 ): Promise<void> {
   const at_ms = Date.now();
-  for (const { head } of events) await transaction.insertInto('feed').values({ log, seq: head.seq, at_ms }).execute();
+  for (const { head } of events) await note(transaction, [log, head.seq, at_ms]);
   // Others hear of it when the transaction ends, and not before.
-  if (transaction.getExecutor().adapter instanceof PostgresAdapter)
-    await sql`select pg_notify(${FEED_CHANNEL}, '')`.execute(transaction);
+  if (isPostgres(transaction)) await sql`select pg_notify(${FEED_CHANNEL}, '')`.execute(transaction);
 }
+
+const note = prepared('insert into feed (log, seq, at_ms) values (?, ?, ?)');

@@ -1,5 +1,6 @@
-import { CompiledQuery, type Kysely, PostgresAdapter } from 'kysely';
+import { CompiledQuery, type Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
+import { isPostgres } from '../database/prepared.ts';
 import { INDEX_COLUMNS } from './migrations.ts';
 
 const ROWS_AT_ONCE = 32;
@@ -28,11 +29,6 @@ export async function insertRows<Table extends keyof IndexTables & string>(
 function valuesOf(row: object, columns: readonly string[]): unknown[] {
   const values: Readonly<Record<string, unknown>> = { ...row };
   return columns.map((column) => values[column]);
-}
-
-/** Whether a database is Postgres. */
-export function isPostgres(database: Kysely<IndexTables>): boolean {
-  return database.getExecutor().adapter instanceof PostgresAdapter;
 }
 
 function statementOf(table: string, columns: readonly string[], count: number, forPostgres: boolean): string {

@@ -5,7 +5,7 @@ import type { IndexTables } from '../database/index-tables.ts';
 import { insertRows } from './insert-rows.ts';
 import { storable } from './storable.ts';
 import { parentRows } from './parent-rows.ts';
-import { prepared } from './prepared.ts';
+import { prepared } from '../database/prepared.ts';
 import type { DraftVersion, ModelDraft, Touched } from './project-model.ts';
 import {
   dataRows,

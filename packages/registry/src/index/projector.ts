@@ -10,7 +10,7 @@ import type { IndexTables } from '../database/index-tables.ts';
 import { noteFeed } from '../events/note-feed.ts';
 import { loadDraft, storeDraft, storeEvents } from './model-rows.ts';
 import { projectModelEvents, touchedBy } from './project-model.ts';
-import { prepared } from './prepared.ts';
+import { prepared } from '../database/prepared.ts';
 import { projectNameEvents } from './project-names.ts';
 
 /** Name of the log of names, among the ids of models. */

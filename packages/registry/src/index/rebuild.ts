@@ -4,7 +4,7 @@ import type { StoredEvent } from '@ingot/core/registry/events';
 import { LogFiles } from '@ingot/core/registry/log-files';
 import { type Kysely, sql, type Transaction } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
-import { isPostgres } from './insert-rows.ts';
+import { isPostgres } from '../database/prepared.ts';
 import { isLasting, noteProblem } from './log-problems.ts';
 import { INDEX_COLUMNS, withoutIndexes } from './migrations.ts';
 import { checkChain, NAMES, projectIn } from './projector.ts';

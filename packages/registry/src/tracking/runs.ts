@@ -1,4 +1,5 @@
 import { IngotError } from '@ingot/core/errors';
+import { prepared } from '../database/prepared.ts';
 import { type Entry, inPieces, lastOfEach, newId, nowMs, type TrackingContext } from './context.ts';
 import { activeExperiment } from './experiments.ts';
 import { checkKey, cutTo, LENGTHS } from './limits.ts';
@@ -64,10 +65,12 @@ export async function getRun(context: TrackingContext, id: string): Promise<Run>
 
 /** Gives the row of a run. Throws `not-found`. */
 export async function runRow({ database }: TrackingContext, id: string): Promise<RunRow> {
-  const row = await database.own.selectFrom('tracking_runs').selectAll().where('id', '=', id).executeTakeFirst();
+  const [row] = (await runById(database.own, [id])).rows;
   if (row === undefined) throw noRun(id);
   return row;
 }
+
+const runById = prepared<RunRow>('select * from tracking_runs where id = ?');
 
 /** Gives the row of a run that can be written to. Throws `not-found`, `usage` for a deleted one. */
 export async function activeRun(context: TrackingContext, id: string): Promise<RunRow> {

@@ -149,7 +149,8 @@ async function createVersion(
   const runLink = fields.optional('run_link');
   const description = fields.optional('description');
   const name = requireName(asked);
-  await requireModel(services.database, name, asked);
+  // What is kept of a model is there.
+  if (services.index.markNow(name) === undefined) await requireModel(services.database, name, asked);
   checkMayCopy(services, identity, given.source);
   const checked = isPrompt(given.source, tags) ? given : await checkSource(services, given);
   const draft = await draftFor(services, await packageOf(checked.source), { checked, tags, runLink, description });

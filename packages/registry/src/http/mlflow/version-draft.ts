@@ -4,8 +4,7 @@ import type { VersionDraft } from '@ingot/core/registry/registry';
 import type { Services } from '../../services.ts';
 import type { Entry } from '../../tracking/context.ts';
 import { getLoggedModel, type LoggedModel } from '../../tracking/logged-models.ts';
-import type { MetricPoint, Run } from '../../tracking/run-data.ts';
-import { getRun } from '../../tracking/runs.ts';
+import { type RunFacts, runFacts } from '../../tracking/run-facts.ts';
 import type { CheckedSource } from './model-version-source.ts';
 import { RESERVED_TAGS } from './registry-names.ts';
 
@@ -24,7 +23,7 @@ export interface SaidOfVersion {
 export async function draftFor(services: Services, found: VersionDraft, said: SaidOfVersion): Promise<VersionDraft> {
   const { source, runId, modelId } = said.checked;
   const model = modelId ? await unlessMissing(() => getLoggedModel(services, modelId)) : undefined;
-  const run = runId ? await unlessMissing(() => getRun(services, runId)) : undefined;
+  const run = runId ? await runFacts(services, runId) : undefined;
   const metrics = { ...metricsOf(model, run), ...found.metrics };
   const params = { ...paramsOf(model, run), ...found.params };
   const lineage = { ...found.lineage, ...lineageOf(said.checked, run) };
@@ -44,25 +43,21 @@ export async function draftFor(services: Services, found: VersionDraft, said: Sa
   };
 }
 
-function metricsOf(model: LoggedModel | undefined, run: Run | undefined): Record<string, number> {
+function metricsOf(model: LoggedModel | undefined, run: RunFacts | undefined): Record<string, number> {
   const own = model?.metrics ?? [];
-  const points: readonly MetricPoint[] = own.length > 0 ? own : (run?.metrics ?? []);
+  const points = own.length > 0 ? own : (run?.metrics ?? []);
   // Of each the last one counts; what is no number is not said.
   return Object.fromEntries(points.filter(({ value }) => Number.isFinite(value)).map(({ key, value }) => [key, value]));
 }
 
-function paramsOf(model: LoggedModel | undefined, run: Run | undefined): JsonObject {
+function paramsOf(model: LoggedModel | undefined, run: RunFacts | undefined): JsonObject {
   const own = model?.params ?? [];
   const entries = own.length > 0 ? own : (run?.params ?? []);
   return Object.fromEntries(entries.map(({ key, value }) => [key, value]));
 }
 
-function lineageOf({ source, runId }: CheckedSource, run: Run | undefined): NonNullable<VersionDraft['lineage']> {
-  const data = (run?.datasets ?? []).map(({ dataset: { name, digest, source: from } }) => ({
-    name,
-    digest,
-    source: from,
-  }));
+function lineageOf({ source, runId }: CheckedSource, run: RunFacts | undefined): NonNullable<VersionDraft['lineage']> {
+  const data = run?.data ?? [];
   const parent = /^models:\/([^/]+)\/(\d+)$/.exec(source);
   return {
     ...(runId ? { run: runId } : {}),
