@@ -1,5 +1,6 @@
 import type { PullResult, PullSourceOptions } from '@ingot/core/pull';
 import { pullToCache } from '@ingot/core/pull';
+import { openSignal } from '@ingot/core/open-signal';
 import type { PackageCache } from '@ingot/core/package/cache';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
 import { SourceFollower } from '@ingot/core/source-follow';
@@ -25,9 +26,8 @@ export async function followSources(sources: readonly string[], context: Context
   await using store = await assembleStore(context.settings, { now: context.now, onWarning: warningsOf(context) });
   await using cache = openCache(context.settings, context.now);
   const registry = await openResolver(store, context.settings, context);
-  const ended = new AbortController();
-  const signal = AbortSignal.any([context.signal, ended.signal]);
-  context.onInputClosed(() => ended.abort());
+  const { signal, end } = openSignal(context.signal);
+  context.onInputClosed(() => end());
   const { cwd, now, progress } = context;
   const reader = openSourceReader(context.settings, { cache, cwd, now, onProgress: progress.onProgress });
   const plain = new SourceFollower({ reader, clock: () => performance.now() });

@@ -1,6 +1,7 @@
 import type { BlobOptions, BlobStore } from '../blob/blob-store.ts';
 import { createDigester, digestOf } from '../digest.ts';
 import { IngotError, isIngotError } from '../errors.ts';
+import { openSignal } from '../open-signal.ts';
 import { decodePiece } from './coding.ts';
 import type { Locator } from './content-store.ts';
 import { packKey } from './locator.ts';
@@ -26,8 +27,7 @@ export async function* readPieces(
   what: string,
   options: BlobOptions,
 ): AsyncIterable<Uint8Array> {
-  const ended = new AbortController();
-  const signal = options.signal === undefined ? ended.signal : AbortSignal.any([options.signal, ended.signal]);
+  const { signal, end } = openSignal(options.signal);
   const source = { blobs, what, signal };
   const ahead: (Promise<readonly Uint8Array[]> | Piece)[] = [];
   try {
@@ -40,7 +40,7 @@ export async function* readPieces(
     while (ahead.length > 0) yield* given(source, ahead.shift());
   } finally {
     // A reader that stops early leaves requests behind that nobody waits for.
-    ended.abort();
+    end();
   }
 }
 

@@ -5,11 +5,11 @@
  * are wrong again. Bytes that lie on this machine already are used and verified in the same way.
  */
 
-import { setMaxListeners } from 'node:events';
 import { availableParallelism } from 'node:os';
 import type { BlobStore } from '../blob/blob-store.ts';
 import { stopIfInterrupted } from '../blob/interrupt.ts';
 import { type Digest, digestOf } from '../digest.ts';
+import { type OpenSignal, openSignal } from '../open-signal.ts';
 import { IngotError } from '../errors.ts';
 import type { OnProgress } from '../progress.ts';
 import type { Recipe, RecipeContent } from './content-store.ts';
@@ -105,8 +105,7 @@ class Restore {
   readonly #recipe: Recipe;
   readonly #targets: readonly RestoreTarget[];
   readonly #options: RestoreOptions;
-  readonly #ended = new AbortController();
-  readonly #signal: AbortSignal;
+  readonly #ended: OpenSignal;
   readonly #hands: Hands;
   readonly #transfer: Transfer;
   readonly #tally: RestoreTally;
@@ -126,16 +125,13 @@ class Restore {
     this.#recipe = recipe;
     this.#targets = targets;
     this.#options = options;
-    this.#signal =
-      options.signal === undefined ? this.#ended.signal : AbortSignal.any([options.signal, this.#ended.signal]);
-    // As many requests listen to it as are under way: that is no leak, of which Node would warn the user.
-    setMaxListeners(0, this.#signal);
+    this.#ended = openSignal(options.signal);
     this.#tally = new RestoreTally(recipe, targets, options.onProgress);
     this.#hands = openHands(this.#threads());
     this.#transfer = new Transfer({
       blobs,
       hands: this.#hands,
-      signal: this.#signal,
+      signal: this.#ended.signal,
       events: {
         onFetched: (bytes) => {
           this.#fetchedBytes += bytes;
@@ -176,7 +172,7 @@ class Restore {
     };
     return planRestore({
       recipe: this.#recipe,
-      pages: streamPages(this.#blobs, this.#recipe, { signal: this.#signal, onFetched, ...(known && { known }) }),
+      pages: streamPages(this.#blobs, this.#recipe, { signal: this.#ended.signal, onFetched, ...(known && { known }) }),
       fileOf: (content, first) => this.#fileOf(content, first),
       onThere: (file, bytes) => {
         this.#foundBytes += bytes;
@@ -221,7 +217,7 @@ class Restore {
         await lane();
       } catch (error) {
         failure ??= { error };
-        this.#ended.abort();
+        this.#ended.end();
       }
     };
     await Promise.all(Array.from({ length: lanes }, guarded));
@@ -230,7 +226,7 @@ class Restore {
   }
 
   async #job(job: RestoreJob): Promise<void> {
-    stopIfInterrupted(this.#signal, 'pull');
+    stopIfInterrupted(this.#ended.signal, 'pull');
     switch (job.kind) {
       case 'range':
         await this.#range(job.range);
@@ -298,7 +294,7 @@ class Restore {
         : [{ target, path, mode, digest, sizeBytes }];
     });
     for (let at = 0; at < small.length; at += CHECKED_FILES) {
-      stopIfInterrupted(this.#signal, 'pull');
+      stopIfInterrupted(this.#ended.signal, 'pull');
       const files = small.slice(at, at + CHECKED_FILES);
       const results = await this.#hands.check(
         files.map((file) => ({ ...file, sha256: file.digest.slice('sha256:'.length) })),
@@ -335,7 +331,7 @@ class Restore {
     file.finished = true;
     if (`sha256:${await file.large.digest()}` !== file.digest) {
       this.#fetchedBytes += await mendFile(
-        { blobs: this.#blobs, recipe: this.#recipe, signal: this.#signal, known: this.#options.known },
+        { blobs: this.#blobs, recipe: this.#recipe, signal: this.#ended.signal, known: this.#options.known },
         file,
         this.#tally.what(file.target),
       );
@@ -347,7 +343,7 @@ class Restore {
   /** Fetches a small file by itself, with an error that names it when it is damaged again. */
   async #fetchAgain(file: SmallFile): Promise<void> {
     if (file.piece === undefined) throw new IngotError('integrity', `${this.#tally.what(file.target)} cannot be made`);
-    const source = { blobs: this.#blobs, what: this.#tally.what(file.target), signal: this.#signal };
+    const source = { blobs: this.#blobs, what: this.#tally.what(file.target), signal: this.#ended.signal };
     const bytes = await readPieceAgain(source, file.piece);
     this.#fetchedBytes += file.piece.length;
     if (digestOf(bytes) !== file.digest)
@@ -362,7 +358,7 @@ class Restore {
   }
 
   async #copyTwin(first: number, n: number): Promise<void> {
-    stopIfInterrupted(this.#signal, 'pull');
+    stopIfInterrupted(this.#ended.signal, 'pull');
     const [from, target] = [this.#targets[first]?.path, this.#targets[n]];
     if (from === undefined || target === undefined) return;
     const { digest, path, mode } = target;

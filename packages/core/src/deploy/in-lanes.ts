@@ -1,3 +1,5 @@
+import { openSignal } from '../open-signal.ts';
+
 /** Works on some things, a few at a time, and gives results in their order. The first failure ends the others and is thrown. */
 export async function inLanes<T, R>(
   things: readonly T[],
@@ -5,8 +7,7 @@ export async function inLanes<T, R>(
   work: (thing: T, signal: AbortSignal) => Promise<R>,
   signal?: AbortSignal,
 ): Promise<R[]> {
-  const ended = new AbortController();
-  const either = signal === undefined ? ended.signal : AbortSignal.any([signal, ended.signal]);
+  const ended = openSignal(signal);
   const results: R[] = [];
   const left = things.entries();
   let failure: { readonly error: unknown } | undefined;
@@ -14,10 +15,10 @@ export async function inLanes<T, R>(
     for (const [n, thing] of left) {
       if (failure !== undefined) return;
       try {
-        results[n] = await work(thing, either);
+        results[n] = await work(thing, ended.signal);
       } catch (error) {
         failure ??= { error };
-        ended.abort();
+        ended.end();
       }
     }
   };

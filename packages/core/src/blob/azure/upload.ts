@@ -6,6 +6,7 @@ import type {
   BlockBlobStageBlockOptions,
   BlockBlobUploadOptions,
 } from '@azure/storage-blob';
+import { openSignal } from '../../open-signal.ts';
 import type { BlobBody } from '../blob-store.ts';
 import { type BodyPart, partsOf, slicesOf, wholeOf } from '../remote/body.ts';
 import type { CallWatch } from '../remote/watch.ts';
@@ -57,8 +58,7 @@ export async function uploadInBlocks(
 ): Promise<void> {
   const blockBytes = Math.max(BLOCK_BYTES, Math.ceil(body.sizeBytes / MOST_BLOCKS));
   const upload = randomBytes(12).toString('hex');
-  const failed = new AbortController();
-  const signal = AbortSignal.any([watch.signal, failed.signal]);
+  const { signal, end } = openSignal(watch.signal);
   const blocks: string[] = [];
   const underWay = new Set<Promise<unknown>>();
   try {
@@ -73,7 +73,7 @@ export async function uploadInBlocks(
     }
     await Promise.all(underWay);
   } catch (error) {
-    failed.abort();
+    end();
     await Promise.allSettled(underWay);
     throw error;
   }

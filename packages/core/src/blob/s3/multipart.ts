@@ -6,6 +6,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { IngotError } from '../../errors.ts';
+import { openSignal } from '../../open-signal.ts';
 import type { BlobBody } from '../blob-store.ts';
 import { type Part, partsOf, payloadOf } from './body.ts';
 import type { Bucket, Call } from './bucket.ts';
@@ -30,15 +31,14 @@ interface Upload {
 export async function writeInParts(bucket: Bucket, call: Call, body: BlobBody): Promise<'created' | 'exists'> {
   if (await objectExists(bucket, call)) return 'exists';
   // A failing part stops the others, the caller's signal stops all.
-  const stopper = new AbortController();
-  const signal = call.signal === undefined ? stopper.signal : AbortSignal.any([call.signal, stopper.signal]);
+  const { signal, end } = openSignal(call.signal);
   const upload = await begin(bucket, call, body.sizeBytes);
   const inFlight = new Set<Promise<void>>();
   try {
     const parts = await sendParts({ ...upload, call: { ...call, signal } }, body, inFlight);
     return await complete(upload, parts);
   } catch (error) {
-    stopper.abort();
+    end();
     await Promise.allSettled(inFlight);
     await abandon(upload);
     if (isTaken(error)) return 'exists';

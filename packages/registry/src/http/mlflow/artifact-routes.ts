@@ -4,6 +4,7 @@
  */
 
 import { IngotError } from '@ingot/core/errors';
+import { openSignal } from '@ingot/core/open-signal';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ArtifactPath } from '../../artifacts/artifact-path.ts';
 import { DEFAULT_PACE, inPace } from '../../contents/body-pace.ts';
@@ -100,11 +101,10 @@ export async function takeBody<T>(
   reply: FastifyReply,
   take: (body: AsyncIterable<Uint8Array>, options: BodyOptions) => Promise<T>,
 ): Promise<T> {
-  const ended = new AbortController();
-  const end = (): void => ended.abort();
+  const { signal, end } = openSignal();
   request.raw.once('aborted', end);
   try {
-    return await take(inPace(request.raw, pace), { sizeBytes: sizeOf(request), signal: ended.signal });
+    return await take(inPace(request.raw, pace), { sizeBytes: sizeOf(request), signal });
   } catch (error) {
     if (!request.raw.complete) reply.header('connection', 'close');
     throw error;
