@@ -71,6 +71,8 @@ describe('ingot deploy', () => {
     expect(new Set(Object.values(await run()))).toEqual(new Set(['new']));
     expect(new Set(Object.values(await run()))).toEqual(new Set(['same']));
     expect((await run('--max', '3'))['inferenceservice.yaml']).toBe('changed');
+    const baked = await runIngot(words('--baked'), { cwd, env });
+    expect(JSON.parse(baked.stdout).left).toEqual(['clusterstoragecontainer.yaml', 'servingruntime.yaml']);
     writeFileSync(join(cwd, 'out/kustomization.yaml'), 'resources: []\n');
     const refused = await runIngot(words(), { cwd, env });
     expect([refused.status, refused.stderr]).toEqual([5, expect.stringContaining('kustomization.yaml')]);
@@ -81,6 +83,8 @@ describe('ingot deploy', () => {
     ['a directory of this machine', ['--image', IMAGE], 2, 'which no container reaches'],
     ['a secret in the address', ['--image', IMAGE, '--registry', 'webdavs://u:hush@h/models'], 6, 'holds a secret'],
     ['a secret among the variables', ['--image', IMAGE, '--baked', '--set', 'AWS_SECRET_ACCESS_KEY=hush'], 6, 'secret'],
+    ['a secret of others', ['--image', IMAGE, '--baked', '--set', 'INGOT_OCI_PASSWORD=hush'], 6, 'secret'],
+    ['a port that no probe asks', ['--image', IMAGE, '--baked', '--set', 'INGOT_PORT=9000'], 2, 'listen on 8080'],
     ['an image without a host', ['--image', 'churn:7', '--baked'], 2, '--image'],
     ['a name that is none', ['--image', IMAGE, '--baked', '--name', 'Add_1'], 2, 'add-1'],
     ['two ways at once', ['--image', IMAGE, '--baked', '--model-image', IMAGE], 2, 'exclude each other'],

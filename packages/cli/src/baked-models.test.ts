@@ -64,6 +64,14 @@ describe('a baked model', () => {
     expect(await expandBaked([`baked:${directory.join('image')}`], '/')).toEqual([`baked:${place}`]);
   });
 
+  test('may be mounted a little later', async () => {
+    await using directory = await testDirectory();
+    const source = `baked:${directory.join('image/models')}`;
+    const expanded = expandBaked([source], '/', { waitMs: 30_000 });
+    await bake(directory);
+    expect(await expanded).toEqual([`${source}/team/churn`]);
+  });
+
   test('leaves other sources as they are', async () => {
     const sources = ['churn@production', 's3://models/churn.pkl', './no-such', 'file://'];
     expect(await expandBaked(sources, '/')).toEqual(sources);

@@ -5,6 +5,7 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { IngotError } from '@ingot/core/errors';
 import { BAKED_DIRECTORY, type BakedPackage, isBaked, openBakedPackage } from '@ingot/core/package/baked-package';
@@ -22,22 +23,34 @@ export function isBakedSource(source: string): boolean {
 /**
  * Gives sources with every directory that was baked by its own name: `baked:/models` stands for all models in it, and the
  * path of a baked directory for that one. Others stay as they are.
+ * @param options.waitMs how long a `baked:` directory may take to be there, as where another container mounts it. Default: 0.
  * @throws IngotError `not-found` for a `baked:` directory that holds none.
  * @example
  * await expandBaked(['baked:/models', 'fraud@production'], '/'); // ['baked:/models/churn', 'fraud@production']
  */
-export async function expandBaked(sources: readonly string[], cwd: string): Promise<readonly string[]> {
-  const expanded = await Promise.all(sources.map((source) => expandOne(source, cwd)));
+export async function expandBaked(
+  sources: readonly string[],
+  cwd: string,
+  options: WaitOptions = {},
+): Promise<readonly string[]> {
+  const expanded = await Promise.all(sources.map((source) => expandOne(source, cwd, options)));
   return [...new Set(expanded.flat())];
 }
 
-async function expandOne(source: string, cwd: string): Promise<readonly string[]> {
+interface WaitOptions {
+  readonly waitMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+const LOOKS_EVERY_MS = 100;
+
+async function expandOne(source: string, cwd: string, options: WaitOptions): Promise<readonly string[]> {
   if (!isBakedSource(source)) {
     const path = pathOf(source, cwd);
     return path !== undefined && (await isBaked(path)) ? [`${SCHEME}${path}`] : [source];
   }
   const directory = resolve(cwd, source.slice(SCHEME.length));
-  const found = await bakedBelow(directory, MOST_LEVELS);
+  const found = await bakedWithin(directory, options);
   if (found.length > 0) return found.map((path) => `${SCHEME}${path}`);
   throw new IngotError('not-found', `there is no baked model in ${directory}`, {
     operation: 'serve',
@@ -55,6 +68,15 @@ function pathOf(source: string, cwd: string): string | undefined {
     }
   }
   return /^(?:\/|\.{1,2}(?:\/|$))/.test(source) ? resolve(cwd, source) : undefined;
+}
+
+async function bakedWithin(directory: string, { waitMs = 0, signal }: WaitOptions): Promise<readonly string[]> {
+  for (let leftMs = waitMs; ; leftMs -= LOOKS_EVERY_MS) {
+    const found = await bakedBelow(directory, MOST_LEVELS);
+    if (found.length > 0 || leftMs <= 0) return found;
+    await sleep(LOOKS_EVERY_MS);
+    if (signal?.aborted) throw new IngotError('interrupted', 'starting was interrupted');
+  }
 }
 
 async function bakedBelow(directory: string, levels: number): Promise<readonly string[]> {

@@ -27,15 +27,21 @@ export interface RunningServer extends AsyncDisposable {
   readonly server: ModelServer;
 }
 
+/** Shorter than a cluster waits for a server that does not answer at all. */
+const LONGEST_WAIT_MS = 45_000;
+
 /** Starts a model server over the store and the cache that the settings name. */
 export async function startServer(plan: ServerPlan, context: Context): Promise<RunningServer> {
   const { settings } = context;
   const cache = openCache(settings, context.now);
-  const sources = await expandBaked(plan.sources, context.cwd);
+  // KServe says so where a container beside this one brings the model.
+  const waitMs = context.env.MODEL_INIT_MODE === 'async' ? LONGEST_WAIT_MS : 0;
+  const sources = await expandBaked(plan.sources, context.cwd, { waitMs, signal: context.signal });
   const opened = await openServingSource(sources, { cache, log: plan.log }, context);
   try {
     const memoryLimitBytes = settings.number('memory');
     const drain = settings.number('drain');
+    const linger = settings.number('linger');
     const follow = settings.number('follow');
     const server = await startModelServer({
       source: opened.source,
@@ -50,6 +56,7 @@ export async function startServer(plan: ServerPlan, context: Context): Promise<R
       signal: context.signal,
       ...(memoryLimitBytes !== undefined && { memoryLimitBytes }),
       ...(drain !== undefined && { drainMs: drain * 1000 }),
+      ...(linger !== undefined && { lingerMs: linger * 1000 }),
       ...(follow !== undefined && { followIntervalMs: follow * 1000 }),
     });
     const { registry } = opened;

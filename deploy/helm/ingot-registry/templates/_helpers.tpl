@@ -1,5 +1,13 @@
+{{- /* Names of releases may have dots, and begin with a digit; those of services may not. */ -}}
 {{- define "ingot-registry.name" -}}
-{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- $plain := .Release.Name | replace "." "-" -}}
+{{- $begun := regexMatch "^[a-z]" $plain | ternary $plain (printf "m-%s" $plain) -}}
+{{- regexReplaceAll "-+$" (trunc 40 $begun) "" -}}
+{{- end -}}
+
+{{- /* A number as it was written: large ones of a file would come as 1e+07. */ -}}
+{{- define "ingot-registry.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) (lt (floor .) 9e15) }}{{ int64 . }}{{ else }}{{ toString . }}{{ end -}}
 {{- end -}}
 
 {{- define "ingot-registry.selector" -}}
@@ -24,7 +32,7 @@ labels:
 
 {{- define "ingot-registry.image" -}}
 {{- $image := .Values.image -}}
-{{- $tag := ternary (printf ":%v" $image.tag) "" (ne (toString $image.tag) "") -}}
+{{- $tag := ternary (printf ":%s" (include "ingot-registry.text" $image.tag)) "" (ne (toString $image.tag) "") -}}
 {{- $digest := ternary (printf "@%s" $image.digest) "" (ne $image.digest "") -}}
 {{- printf "%s%s%s" $image.repository $tag $digest -}}
 {{- end -}}
@@ -46,7 +54,7 @@ labels:
 {{- $_ := set $settings "INGOT_TRUSTED_PROXIES" (join "," .) -}}
 {{- end -}}
 {{- range $name, $value := .Values.settings -}}
-{{- $_ := set $settings $name (toString $value) -}}
+{{- $_ := set $settings $name (include "ingot-registry.text" $value) -}}
 {{- end -}}
 {{- range $name := keys $settings | sortAlpha }}
 {{ $name }}: {{ get $settings $name | quote }}

@@ -9,7 +9,7 @@ import { renderSystemd } from '@ingot/core/deploy/systemd';
 import type { Context, Result, Run } from '../context.ts';
 import { type DeployedModel, deployedModel } from '../deploy/deployed-model.ts';
 import { type DeployTarget, readDeployment } from '../deploy/read-deployment.ts';
-import { type Written, writeRendered } from '../deploy/write-rendered.ts';
+import { leftBehind, type Written, writeRendered } from '../deploy/write-rendered.ts';
 import { shellWord } from '../output/shell-word.ts';
 
 /** `ingot deploy TARGET SOURCE`: writes what an engine needs to run model servers; nothing is applied. */
@@ -22,7 +22,8 @@ export function deployTo(target: DeployTarget): Run {
     const output = given.text('output');
     const directory = output === undefined ? undefined : resolve(cwd, output);
     const written = directory === undefined ? undefined : await writeRendered(files, directory);
-    return told({ target, model, deployment, files, directory, written }, context);
+    const left = directory === undefined || target === 'systemd' ? [] : await leftBehind(files, directory);
+    return told({ target, model, deployment, files, directory, written, left }, context);
   };
 }
 
@@ -45,10 +46,12 @@ interface Rendered {
   readonly files: readonly RenderedFile[];
   readonly directory: string | undefined;
   readonly written: ReadonlyMap<string, Written> | undefined;
+  /** Files of an earlier run that are no part of this one. */
+  readonly left: readonly string[];
 }
 
 function told(rendered: Rendered, context: Context): Result {
-  const { target, model, deployment, files, directory, written } = rendered;
+  const { target, model, deployment, files, directory, written, left } = rendered;
   const { colors } = context.terminal.out;
   return {
     json: {
@@ -63,6 +66,7 @@ function told(rendered: Rendered, context: Context): Result {
       image: deployment.image === '' ? null : deployment.image,
       directory: directory ?? null,
       files: files.map(({ path, text }) => ({ path, text, written: written?.get(path) ?? null })),
+      left,
     },
     quiet: files.map(({ path }) => (directory === undefined ? path : resolve(directory, path))),
     human: () => {
@@ -80,7 +84,7 @@ function streamOf(files: readonly RenderedFile[]): string {
   return own.map(({ text }) => text).join('---\n');
 }
 
-function notesOn({ target, model, deployment, directory }: Rendered): string[] {
+function notesOn({ target, model, deployment, directory, left }: Rendered): string[] {
   const { name, namespace, delivery, image } = deployment;
   const isPinned = image === '' || image.includes('@');
   return [
@@ -90,6 +94,7 @@ function notesOn({ target, model, deployment, directory }: Rendered): string[] {
       : [`which version it is, is not in the files, as the registry could not be asked: ${model.unknownBecause}`]),
     ...(isPinned ? [] : [`${image} is named by a tag, which somebody may move: name it by its digest (…@sha256:…)`]),
     ...(delivery.kind === 'download' ? secretNote(target, name, namespace) : []),
+    ...(directory === undefined ? [] : left.map((path) => leftNote(path, directory))),
     ...(directory === undefined ? [] : nextStep(target, name, directory)),
   ];
 }
@@ -104,6 +109,12 @@ function secretNote(target: DeployTarget, name: string, namespace: string | unde
     systemd: `/etc/ingot/${name}.env, which only root may read`,
   };
   return [`what lets the servers in to the registry (INGOT_TOKEN=…, AWS_SECRET_ACCESS_KEY=…): ${written[target]}`];
+}
+
+/** Nothing that is applied takes away what an earlier run has made. */
+function leftNote(path: string, directory: string): string {
+  const where = shellWord(resolve(directory, path));
+  return `${path} is of an earlier run and no part of this one: kubectl delete -f ${where}, and remove the file`;
 }
 
 function nextStep(target: DeployTarget, name: string, directory: string): string[] {

@@ -6,11 +6,10 @@ import { redactAddress, schemeOf } from '@ingot/core/blob/address';
 import { IngotError } from '@ingot/core/errors';
 import { formatReference } from '@ingot/core/ref';
 import type { Context } from '../context.ts';
-import { storageVariable } from '../settings/storage-variables.ts';
-import { parsePair } from '../verbs/parse.ts';
 import { checkHeld } from './check-held.ts';
 import type { DeployedModel } from './deployed-model.ts';
 import { pinnedImage } from './pinned-image.ts';
+import { serverVariables } from './server-variables.ts';
 
 /** Who runs what is rendered. */
 export type DeployTarget = 'kubernetes' | 'kserve' | 'compose' | 'systemd';
@@ -27,7 +26,7 @@ export async function readDeployment(
   const { arguments: given } = context;
   const name = given.text('name');
   const namespace = target === 'kubernetes' || target === 'kserve' ? given.text('namespace') : undefined;
-  const variables = variablesOf(context);
+  const variables = serverVariables(target, context);
   const delivery = await deliveryOf(target, model, context);
   const image = target === 'systemd' ? '' : await pinnedImage(given.text('image') ?? '', '--image', context);
   if (delivery.kind === 'baked') await checkHeld(image, model, context);
@@ -63,11 +62,7 @@ async function deliveryOf(target: DeployTarget, model: DeployedModel, context: C
   if (modelImage === undefined) return downloadOf(target, model, context);
   if (model.reference === undefined)
     throw new IngotError('usage', '--model-image goes with a model of a registry, like churn:7');
-  return {
-    kind: 'image',
-    image: await pinnedImage(modelImage, '--model-image', context),
-    directory: model.reference.name,
-  };
+  return { kind: 'image', image: await pinnedImage(modelImage, '--model-image', context) };
 }
 
 function downloadOf(target: DeployTarget, model: DeployedModel, context: Context): ModelDelivery {
@@ -118,22 +113,4 @@ function replicaCount(flag: string, { arguments: given }: Context): number | und
   const count = Number(text);
   if (/^\d+$/.test(text) && count >= 1 && count <= MOST_REPLICAS) return count;
   throw new IngotError('usage', `--${flag} is "${text}"; it is a whole number from 1 to ${MOST_REPLICAS}`);
-}
-
-function variablesOf({ arguments: given, settings }: Context): Readonly<Record<string, string>> {
-  const pairs = given.list('set').map((text) => parsePair(text, '--set'));
-  for (const [name, value] of pairs) checkVariable(name, value);
-  return { ...(settings.isOn('allow-http') && { INGOT_ALLOW_HTTP: '1' }), ...Object.fromEntries(pairs) };
-}
-
-const SECRETS = ['INGOT_TOKEN', 'INGOT_OIDC_SECRET', 'INGOT_DB'];
-
-function checkVariable(name: string, value: string): void {
-  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-    throw new IngotError('usage', `--set ${name}: a variable has letters, digits and "_" only`);
-  if (/\p{Cc}/u.test(value)) throw new IngotError('usage', `--set ${name}: its value holds control characters`);
-  if (storageVariable(name)?.secret !== true && !SECRETS.includes(name) && redactAddress(value) === value) return;
-  throw new IngotError('refused', `--set ${name} would put a secret into a file that is not one`, {
-    hint: 'put it into the secret that the servers read: docs/kubernetes.md#secrets',
-  });
 }

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RenderedFile } from '@ingot/core/deploy/deployment';
 import { WRITTEN_BY } from '@ingot/core/deploy/yaml-document';
@@ -33,6 +33,17 @@ export async function writeRendered(
   }
   await flush(directory);
   return written;
+}
+
+/**
+ * Names the files of a directory that were rendered before and are no part of `files`: what they made is still where it was
+ * applied.
+ */
+export async function leftBehind(files: readonly RenderedFile[], directory: string): Promise<readonly string[]> {
+  const own = new Set(files.map(({ path }) => path));
+  const others = (await readdir(directory)).filter((name) => name.endsWith('.yaml') && !own.has(name)).sort();
+  const texts = await Promise.all(others.map((name) => readIfThere(join(directory, name))));
+  return others.filter((_, index) => texts[index]?.startsWith(WRITTEN_BY));
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

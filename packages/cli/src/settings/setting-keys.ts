@@ -86,6 +86,16 @@ export const SETTINGS = {
     about: 'largest blob that the registry server takes from OCI clients (default: 1TiB)',
     fromProject: false,
   },
+  'largest-manifest': {
+    kind: 'bytes',
+    about: 'largest manifest that the registry server takes from OCI clients (default: 4MiB)',
+    fromProject: false,
+  },
+  'sparse-indexes': {
+    kind: 'switch',
+    about: 'the registry server takes indexes of images whose platforms are not all there',
+    fromProject: false,
+  },
   direct: {
     kind: ['yes', 'no'],
     about: 'whether contents go straight to and from the storage of a registry server that signs addresses',
@@ -95,6 +105,10 @@ export const SETTINGS = {
   drain: {
     kind: 'seconds',
     about: 'longest wait of `serve` for running requests when it is told to stop (default: 10)',
+  },
+  linger: {
+    kind: 'seconds',
+    about: 'how long `serve` still answers when it is told to stop, before it waits (default: 2; on loopback: 0)',
   },
   follow: { kind: 'seconds', about: 'how often `serve` looks up what its sources name (default: 0.5)' },
   memory: { kind: 'bytes', about: 'memory above which the least used models are unloaded' },

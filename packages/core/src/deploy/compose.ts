@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { Deployment, RenderedFile } from './deployment.ts';
-import { CONTAINER_USER, credentialsName, GRACE_SECONDS, SERVE_PORT } from './deployment.ts';
+import { CONTAINER_USER, credentialsName, graceSeconds, REGISTRY_PORT } from './deployment.ts';
+import { IMAGE_PLACES } from './image-places.ts';
 import { annotationsOf } from './kubernetes-labels.ts';
 import { quantityValue } from './quantity.ts';
 import { CACHE_DIRECTORY, serverSettings } from './server-settings.ts';
@@ -11,8 +12,6 @@ export interface ComposeOptions {
   /** Also runs a registry server on a volume of its own, which the model server asks. Default: no. */
   readonly withRegistry?: boolean;
 }
-
-const REGISTRY_PORT = 8585;
 
 /**
  * Renders a deployment for compose: one machine, so one model server, reachable from that machine. Secrets come from a
@@ -27,7 +26,7 @@ export function renderCompose(deployment: Deployment, options: ComposeOptions = 
       serve: serveService(deployment, withRegistry),
       ...(withRegistry && { registry: registryService(deployment) }),
     },
-    volumes: { cache: {}, ...(withRegistry && { store: {}, state: {} }) },
+    volumes: { cache: {}, ...(withRegistry && { registry: {} }) },
   };
   return [{ path: 'compose.yaml', text: yamlDocument(literal(document)) }];
 }
@@ -55,10 +54,10 @@ function serveService(deployment: Deployment, withRegistry: boolean): JsonObject
       ...(downloads && withRegistry && { INGOT_ALLOW_HTTP: '1', INGOT_REGISTRY: `http://registry:${REGISTRY_PORT}` }),
     },
     ...(downloads && { env_file: [{ path: `${credentialsName(deployment)}.env`, required: false }] }),
-    ports: [`127.0.0.1:${SERVE_PORT}:${SERVE_PORT}`],
+    ports: [`127.0.0.1:${settings.INGOT_PORT}:${settings.INGOT_PORT}`],
     tmpfs: [`/tmp:size=1g,mode=1777`],
     ...volumesOf(deployment),
-    stop_grace_period: `${GRACE_SECONDS}s`,
+    stop_grace_period: `${graceSeconds(deployment)}s`,
     deploy: { resources: limitsOf(deployment) },
     labels: annotationsOf(deployment),
     ...(withRegistry && { depends_on: { registry: { condition: 'service_healthy' } } }),
@@ -73,6 +72,8 @@ function volumesOf({ delivery }: Deployment): JsonObject {
   return { volumes: [{ type: 'volume', source: 'cache', target: CACHE_DIRECTORY }, ...model] };
 }
 
+const STATE_DIRECTORY = `/${IMAGE_PLACES.state}`;
+
 /** A registry server over a volume, with its database in files: one machine needs no more. */
 function registryService({ image }: Deployment): JsonObject {
   return {
@@ -85,15 +86,13 @@ function registryService({ image }: Deployment): JsonObject {
       INGOT_HOST: '0.0.0.0',
       INGOT_LOG: 'json',
       INGOT_PORT: String(REGISTRY_PORT),
-      INGOT_REGISTRY: '/srv/store',
-      INGOT_STATE: '/srv/state',
+      INGOT_REGISTRY: `${STATE_DIRECTORY}/store`,
+      INGOT_STATE: `${STATE_DIRECTORY}/state`,
     },
     ports: [`127.0.0.1:${REGISTRY_PORT}:${REGISTRY_PORT}`],
     tmpfs: ['/tmp:size=1g,mode=1777'],
-    volumes: [
-      { type: 'volume', source: 'store', target: '/srv/store' },
-      { type: 'volume', source: 'state', target: '/srv/state' },
-    ],
+    // Images of Ingot have this directory for everybody, and so has a volume that begins as a copy of it.
+    volumes: [{ type: 'volume', source: 'registry', target: STATE_DIRECTORY }],
     stop_grace_period: '30s',
     healthcheck: {
       test: ['CMD', 'healthy', '/healthz'],

@@ -12,8 +12,8 @@ export type ModelDelivery =
   | { readonly kind: 'download'; readonly models: string; readonly registry: string }
   /** It lies in the image of the servers, which says itself what it serves. */
   | { readonly kind: 'baked' }
-  /** It lies in an image of its own, under `/models/<directory>`. */
-  | { readonly kind: 'image'; readonly image: string; readonly directory: string };
+  /** It lies in an image of its own, in `/models` or below. */
+  | { readonly kind: 'image'; readonly image: string };
 
 /** What is asked for: a request, and a limit where there is one. Kubernetes quantities: `500m`, `2Gi`. */
 export interface Quantity {
@@ -45,7 +45,10 @@ export interface Deployment {
   readonly scale: Scale;
   readonly cpu: Quantity;
   readonly memory: Quantity;
-  /** Variables that the servers get besides; none is a secret. Default: none. */
+  /**
+   * Variables that the servers get besides; none is a secret. `INGOT_DRAIN` and `INGOT_LINGER` (seconds) and, on one
+   * machine, `INGOT_PORT` change what is rendered around them. Default: none.
+   */
   readonly variables?: Readonly<Record<string, string>>;
   /** Kinds that are left out. */
   readonly without: ReadonlySet<Leftout>;
@@ -67,6 +70,9 @@ export interface RenderedFile {
 /** The port that model servers listen on. */
 export const SERVE_PORT = 8080;
 
+/** The port that registry servers listen on. */
+export const REGISTRY_PORT = 8585;
+
 /** The user and group that containers run as; that of the images that `ingot bake` makes. */
 export const CONTAINER_USER = 65532;
 
@@ -77,9 +83,17 @@ export const CONTAINER_USER = 65532;
  */
 export const STOPPING = { noticeSeconds: 5, lingerSeconds: 2, drainSeconds: 60, workersSeconds: 8 } as const;
 
-/** How long a server may take to stop in all. */
-export const GRACE_SECONDS =
-  STOPPING.noticeSeconds + STOPPING.lingerSeconds + STOPPING.drainSeconds + STOPPING.workersSeconds;
+/** How long a server may take to stop in all, in seconds: as {@link STOPPING} says, or as its variables do. */
+export function graceSeconds({ variables = {} }: Pick<Deployment, 'variables'>): number {
+  const { noticeSeconds, lingerSeconds, drainSeconds, workersSeconds } = STOPPING;
+  const { INGOT_LINGER = lingerSeconds, INGOT_DRAIN = drainSeconds } = variables;
+  return noticeSeconds + wholeSeconds(INGOT_LINGER) + wholeSeconds(INGOT_DRAIN) + workersSeconds;
+}
+
+/** `90`, `90s` or `0.5` as settings have it. */
+function wholeSeconds(setting: string | number): number {
+  return Math.ceil(Number(String(setting).replace(/s$/, '')));
+}
 
 /** Name of the secret, or of the file of variables, that holds what lets the servers in. */
 export function credentialsName({ name }: Pick<Deployment, 'name'>): string {

@@ -12,6 +12,8 @@ export const IMAGE_PLACES = {
   models: 'models',
   /** Downloaded packages and environments, where a volume belongs; not in images of one model. */
   cache: 'var/cache/ingot',
+  /** What a registry server keeps, where a volume belongs. */
+  state: 'var/lib/ingot',
 } as const;
 
 /** The interpreter of an image's environment, absolute. */

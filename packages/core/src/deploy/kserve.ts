@@ -9,8 +9,11 @@ import { yamlDocument } from './yaml-document.ts';
 
 /** KServe puts the model there, whoever brought it. */
 const MODELS = 'baked:/mnt/models';
-/** KServe leaves pods the 30 seconds of Kubernetes, of which a model server needs some besides. */
-const DRAIN_SECONDS = 20;
+/**
+ * KServe leaves pods the 30 seconds of Kubernetes, and no time before they are told to stop: a server goes on answering
+ * until nobody sends to it any more, then lets requests end, and has the rest for its workers.
+ */
+export const KSERVE_STOPPING = { lingerSeconds: 5, drainSeconds: 15 } as const;
 
 /**
  * Renders a deployment for KServe: an `InferenceService` of the Open Inference Protocol, the `ServingRuntime` that it
@@ -35,6 +38,10 @@ function file(object: JsonObject & { readonly kind: string }): RenderedFile {
   return { path: `${object.kind.toLowerCase()}.yaml`, text: yamlDocument(object) };
 }
 
+/**
+ * By what it scales is left to KServe, which refuses any measure that its mode of deployment does not know: the processor
+ * with Deployments (`Standard`), requests that run with Knative.
+ */
 function inferenceService(deployment: Deployment) {
   const { scale } = deployment;
   const [minReplicas, maxReplicas] = scale.kind === 'fixed' ? [scale.replicas, scale.replicas] : [scale.min, scale.max];
@@ -46,9 +53,7 @@ function inferenceService(deployment: Deployment) {
       predictor: {
         minReplicas,
         maxReplicas,
-        ...(scale.kind === 'automatic' && { scaleMetric: 'cpu', scaleTarget: 70 }),
         timeout: 60,
-        securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
         ...predictor(deployment),
       },
     },
@@ -98,27 +103,27 @@ function literal(value: string): string {
   return value.replaceAll('$(', '$$$$(').replaceAll('{{', '{{"{{"}}');
 }
 
-/** The container that KServe asks; what Knative does not take (a `preStop`, a named port) is not in it. */
+/** One value a variable: what somebody has set counts. */
+function variablesOf({ delivery, variables }: Deployment): Readonly<Record<string, string>> {
+  const fromBrought = { INGOT_CACHE: CACHE_DIRECTORY, INGOT_CACHE_SIZE: '16GB', INGOT_MODELS: MODELS };
+  return {
+    HOME: '/tmp',
+    ...(delivery.kind === 'baked' ? {} : fromBrought),
+    INGOT_DRAIN: String(KSERVE_STOPPING.drainSeconds),
+    INGOT_HOST: '0.0.0.0',
+    INGOT_LINGER: String(KSERVE_STOPPING.lingerSeconds),
+    INGOT_LOG: 'json',
+    INGOT_PORT: String(SERVE_PORT),
+    ...variables,
+  };
+}
+
+/** The container that KServe asks; what Knative does not take (a `preStop`, a named port, rules for the pod) is not in it. */
 function container(deployment: Deployment): JsonObject {
-  const isBaked = deployment.delivery.kind === 'baked';
   return {
     name: 'kserve-container',
     image: deployment.image,
-    env: [
-      { name: 'HOME', value: '/tmp' },
-      ...(isBaked
-        ? []
-        : [
-            { name: 'INGOT_CACHE', value: CACHE_DIRECTORY },
-            { name: 'INGOT_CACHE_SIZE', value: '16GB' },
-            { name: 'INGOT_MODELS', value: MODELS },
-          ]),
-      { name: 'INGOT_DRAIN', value: String(DRAIN_SECONDS) },
-      { name: 'INGOT_HOST', value: '0.0.0.0' },
-      { name: 'INGOT_LOG', value: 'json' },
-      { name: 'INGOT_PORT', value: String(SERVE_PORT) },
-      ...Object.entries(deployment.variables ?? {}).map(([name, value]) => ({ name, value: literal(value) })),
-    ],
+    env: Object.entries(variablesOf(deployment)).map(([name, value]) => ({ name, value: literal(value) })),
     ports: [{ containerPort: SERVE_PORT, protocol: 'TCP' }],
     readinessProbe: { httpGet: { path: '/v2/health/ready', port: SERVE_PORT }, timeoutSeconds: 5, periodSeconds: 5 },
     livenessProbe: {
@@ -128,7 +133,7 @@ function container(deployment: Deployment): JsonObject {
       failureThreshold: 6,
     },
     resources: resourcesOf(deployment),
-    securityContext: CONTAINER_SECURITY,
+    securityContext: { ...CONTAINER_SECURITY, seccompProfile: { type: 'RuntimeDefault' } },
     volumeMounts: [
       { name: 'tmp', mountPath: '/tmp' },
       { name: 'cache', mountPath: CACHE_DIRECTORY },

@@ -1,7 +1,7 @@
 import { schemeOf } from '../blob/address.ts';
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { Deployment } from './deployment.ts';
-import { SERVE_PORT } from './deployment.ts';
+import { REGISTRY_PORT, SERVE_PORT } from './deployment.ts';
 import { metadataOf, selectorOf } from './kubernetes-labels.ts';
 
 /** The label of a namespace whose pods may ask the servers. */
@@ -25,14 +25,18 @@ export function networkPolicy(deployment: Deployment): JsonObject {
           ports: [{ protocol: 'TCP', port: SERVE_PORT }],
         },
       ],
-      egress: deployment.delivery.kind === 'download' ? egressTo(deployment.delivery.registry) : [],
+      egress: egressOf(deployment),
     },
   };
 }
 
-/** Names, TLS for packages and storages, the port of the registry, and where a cloud says who a pod is. */
-function egressTo(registry: string): JsonValue[] {
-  const ports = [...new Set([443, ...portsOf(registry)])].sort((one, other) => one - other);
+/** Names, TLS for packages and storages, the ports of all addresses, and where a cloud says who a pod is. */
+function egressOf({ delivery, variables = {} }: Deployment): JsonValue[] {
+  if (delivery.kind !== 'download') return [];
+  const storages = [delivery.registry, delivery.models];
+  const addresses = [...storages, ...Object.values(variables)];
+  const ports = [...new Set([443, ...addresses.flatMap(portsOf)])].sort((one, other) => one - other);
+  const schemes = new Set(storages.map((address) => schemeOf(address) ?? ''));
   return [
     {
       ports: [
@@ -41,27 +45,44 @@ function egressTo(registry: string): JsonValue[] {
       ],
     },
     { ports: ports.map((port) => ({ protocol: 'TCP', port })) },
-    ...(IDENTITIES[schemeOf(registry) ?? ''] ?? []),
+    ...(schemes.has('http') || schemes.has('https') ? [TO_REGISTRY_PODS] : []),
+    ...[...schemes].flatMap((scheme) => IDENTITIES[scheme] ?? []),
   ];
 }
 
-/** Addresses of the clouds that tell a pod who it is, on the node itself. */
-const IDENTITIES: Readonly<Record<string, readonly JsonObject[]>> = {
-  s3: [identityAt('169.254.170.23/32')],
-  gs: [identityAt('169.254.169.254/32')],
+/** The registry servers of this cluster: a policy sees the port of their pods, not that of the service before them. */
+const TO_REGISTRY_PODS: JsonObject = {
+  to: [{ namespaceSelector: {}, podSelector: { matchLabels: { 'app.kubernetes.io/name': 'ingot-registry' } } }],
+  ports: [{ protocol: 'TCP', port: REGISTRY_PORT }],
 };
 
-function identityAt(cidr: string): JsonObject {
-  return { to: [{ ipBlock: { cidr } }], ports: [{ protocol: 'TCP', port: 80 }] };
+/** Addresses of the clouds that tell a pod who it is, on the node itself. GKE has two, by what carries its network. */
+const IDENTITIES: Readonly<Record<string, readonly JsonObject[]>> = {
+  s3: [identityAt('169.254.170.23/32', 80)],
+  gs: [identityAt('169.254.169.254/32', 80), identityAt('169.254.169.252/32', 988)],
+};
+
+function identityAt(cidr: string, port: number): JsonObject {
+  return { to: [{ ipBlock: { cidr } }], ports: [{ protocol: 'TCP', port }] };
 }
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, webdav: 80, https: 443, webdavs: 443, sftp: 22 };
 
-function portsOf(registry: string): number[] {
-  const scheme = schemeOf(registry) ?? '';
-  const endpoint = /[?&]endpoint=([^&#]*)/.exec(registry)?.[1];
-  if (endpoint !== undefined) return portsOf(decodeURIComponent(endpoint));
-  const written = /^[^:]+:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:]*):(\d{1,5})/.exec(registry)?.[1];
-  const port = written === undefined ? DEFAULT_PORTS[scheme] : Number(written);
-  return port === undefined ? [] : [port];
+/** The port of an address; none where its scheme says none, or where the text is no address. */
+function portsOf(address: string): number[] {
+  const [, scheme = '', written] = ADDRESS.exec(address) ?? [];
+  const endpoint = /[?&]endpoint=([^&#]*)/.exec(address)?.[1];
+  if (endpoint !== undefined) return portsOf(unescaped(endpoint));
+  const port = written === undefined ? DEFAULT_PORTS[scheme.toLowerCase()] : Number(written);
+  return port === undefined || port < 1 || port > 65_535 ? [] : [port];
+}
+
+const ADDRESS = /^([a-z][a-z0-9+.-]+):\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^/?#:]*)(?::(\d{1,5}))?/i;
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // Not percent-encoded: as it stands.
+  }
 }

@@ -1,6 +1,6 @@
 import type { JsonObject, JsonValue } from '../json.ts';
 import type { Deployment, Quantity } from './deployment.ts';
-import { CONTAINER_USER, credentialsName, GRACE_SECONDS, SERVE_PORT, STOPPING } from './deployment.ts';
+import { CONTAINER_USER, credentialsName, graceSeconds, SERVE_PORT, STOPPING } from './deployment.ts';
 import { annotationsOf, labelsOf, selectorOf } from './kubernetes-labels.ts';
 import { CACHE_DIRECTORY } from './server-settings.ts';
 
@@ -21,7 +21,7 @@ export function podTemplate(deployment: Deployment, settingsName: string): JsonO
       serviceAccountName: deployment.name,
       automountServiceAccountToken: false,
       enableServiceLinks: false,
-      terminationGracePeriodSeconds: GRACE_SECONDS,
+      terminationGracePeriodSeconds: graceSeconds(deployment),
       securityContext: POD_SECURITY,
       topologySpreadConstraints: [
         spread(deployment, 'topology.kubernetes.io/zone'),
@@ -73,6 +73,9 @@ function probe(path: string, timing: Readonly<Record<string, number>>): JsonObje
   return { httpGet: { path, port: 'http' }, timeoutSeconds: 5, ...timing };
 }
 
+/** The secret is a directory, too: keys of some clouds, and of SFTP, are files that a variable names. */
+export const CREDENTIALS_DIRECTORY = '/etc/ingot/credentials';
+
 function container(deployment: Deployment, settingsName: string): JsonObject {
   const { image, delivery } = deployment;
   const isPinned = image.includes('@');
@@ -96,6 +99,9 @@ function container(deployment: Deployment, settingsName: string): JsonObject {
     volumeMounts: [
       { name: 'tmp', mountPath: '/tmp' },
       { name: 'cache', mountPath: CACHE_DIRECTORY },
+      ...(delivery.kind === 'download'
+        ? [{ name: 'credentials', mountPath: CREDENTIALS_DIRECTORY, readOnly: true }]
+        : []),
       ...(delivery.kind === 'image'
         ? [{ name: 'model', mountPath: '/models', subPath: 'models', readOnly: true }]
         : []),
@@ -103,10 +109,13 @@ function container(deployment: Deployment, settingsName: string): JsonObject {
   };
 }
 
-function volumes({ delivery }: Deployment): JsonValue[] {
+function volumes(deployment: Deployment): JsonValue[] {
+  const { delivery } = deployment;
+  const secret = { secretName: credentialsName(deployment), optional: true, defaultMode: 0o440 };
   return [
     { name: 'tmp', emptyDir: { sizeLimit: '1Gi' } },
     { name: 'cache', emptyDir: { sizeLimit: '20Gi' } },
+    ...(delivery.kind === 'download' ? [{ name: 'credentials', secret }] : []),
     ...(delivery.kind === 'image'
       ? [{ name: 'model', image: { reference: delivery.image, pullPolicy: 'IfNotPresent' } }]
       : []),

@@ -2,8 +2,8 @@ import { parse, parseAllDocuments } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { renderCompose } from './compose.ts';
 import type { Deployment, RenderedFile } from './deployment.ts';
-import { GRACE_SECONDS, STOPPING } from './deployment.ts';
-import { renderKserve } from './kserve.ts';
+import { STOPPING } from './deployment.ts';
+import { KSERVE_STOPPING, renderKserve } from './kserve.ts';
 import { objectsOf, renderKubernetes } from './kubernetes.ts';
 import { renderSystemd } from './systemd.ts';
 import { SAMPLE_DEPLOYMENTS } from './testing/sample-deployments.ts';
@@ -64,10 +64,46 @@ describe('hostile texts stay texts', () => {
     expect(container.env).toContainEqual({ name: 'A', value: '$$(HOME) {{"{{"}}.Name}}' });
   });
 
+  it('a variable that is set for KServe stands once', () => {
+    const set = renderKserve({ ...hostile, variables: { INGOT_LOG: 'text' } });
+    const runtime = parse(set.find(({ path }) => path === 'servingruntime.yaml')?.text ?? '');
+    const { env } = runtime.spec.containers[0];
+    expect(env.filter(({ name }: { readonly name: string }) => name === 'INGOT_LOG')).toEqual([
+      { name: 'INGOT_LOG', value: 'text' },
+    ]);
+  });
+
   it('a unit of systemd stays one line a setting, without specifiers', () => {
     const [unit] = renderSystemd(hostile);
     for (const line of (unit?.text ?? '').split('\n').slice(1)) expect(line).toMatch(/^(?:|\[\w+\]|\w+=.*)$/);
     expect((unit?.text ?? '').replaceAll('%%', '')).not.toContain('%');
+  });
+});
+
+describe('a deployment for KServe', () => {
+  it('says nothing that only one of the modes of deployment knows', () => {
+    const texts = renderKserve(generic).map(({ text }) => text);
+    const service = parse(texts.find((text) => text.includes('kind: "InferenceService"')) ?? '');
+    // Knative scales by no processor, and takes rules of security for containers only.
+    expect(service.spec.predictor).not.toHaveProperty('scaleMetric');
+    expect(service.spec.predictor).not.toHaveProperty('securityContext');
+    expect(texts[0]).toContain('RuntimeDefault');
+  });
+
+  it('stops within the 30 seconds that pods have there', () => {
+    const { lingerSeconds, drainSeconds } = KSERVE_STOPPING;
+    expect(lingerSeconds + drainSeconds + STOPPING.workersSeconds).toBeLessThan(30);
+  });
+});
+
+describe('one machine', () => {
+  it('may have several servers, each on a port of its own', () => {
+    const second = { ...generic, variables: { INGOT_PORT: '8081' } };
+    expect(parse(renderCompose(second)[0]?.text ?? '').services.serve.ports).toEqual(['127.0.0.1:8081:8081']);
+    const unit = renderSystemd(second)[0]?.text ?? '';
+    expect(unit).toContain('Environment="INGOT_PORT=8081"');
+    expect(unit).toContain('Environment="INGOT_HOST=127.0.0.1"');
+    expect(unit).not.toContain('8080');
   });
 });
 
@@ -90,7 +126,8 @@ describe('a deployment for Kubernetes', () => {
     expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(
       preStop + STOPPING.lingerSeconds + STOPPING.drainSeconds,
     );
-    expect(GRACE_SECONDS).toBe(template.spec.terminationGracePeriodSeconds);
+    const patient = podOf({ ...generic, variables: { INGOT_DRAIN: '120s', INGOT_LINGER: '4.5' } }).template.spec;
+    expect(patient.terminationGracePeriodSeconds).toBe(5 + 5 + 120 + STOPPING.workersSeconds);
   });
 
   it('changes its pods when its settings change, and only then', () => {
@@ -114,6 +151,23 @@ describe('a deployment for Kubernetes', () => {
     const ports = JSON.stringify(egress(hostile));
     expect(ports).toContain('9443');
     expect(ports).toContain('169.254.170.23/32');
+    const variables = { AWS_ENDPOINT_URL: 'http://minio:9000/', ODD: 'http://x:99999/?endpoint=%zz', TEXT: 'http: no' };
+    expect(egress({ ...hostile, variables })[1].ports.map(({ port }: { readonly port: number }) => port)).toEqual([
+      443, 9000, 9443,
+    ]);
+  });
+
+  it('lets servers reach a registry in the cluster by the port of its pods, as policies see no other', () => {
+    const policy = renderKubernetes(generic).find(({ path }) => path === 'networkpolicy.yaml');
+    expect(parse(policy?.text ?? '').spec.egress).toContainEqual({
+      to: [{ namespaceSelector: {}, podSelector: { matchLabels: { 'app.kubernetes.io/name': 'ingot-registry' } } }],
+      ports: [{ protocol: 'TCP', port: 8585 }],
+    });
+  });
+
+  it('serves what lies in an image of its own, in a directory of its name or not', () => {
+    const settings = renderKubernetes(imageVolume).find(({ path }) => path === 'configmap.yaml');
+    expect(parse(settings?.text ?? '').data.INGOT_MODELS).toBe('baked:/models');
   });
 
   it('leaves out what the cluster does not have', () => {

@@ -48,7 +48,7 @@ export function serverLayer({ engine, node }: ServerLayerOptions): ImageLayer {
   return {
     name: 'server',
     title: `the model server ${engine.version} with Node ${node.version}`,
-    inputs: { form: 1, engine: engine.version, files: engine.digest, node: node.version, archive: node.digest },
+    inputs: { form: 2, engine: engine.version, files: engine.digest, node: node.version, archive: node.digest },
     createdBy: `ingot bake: model server ${engine.version}, Node ${node.version}`,
     async make(options): Promise<LayerEntries> {
       const fetched = await node.fetch(options);
@@ -60,8 +60,10 @@ export function serverLayer({ engine, node }: ServerLayerOptions): ImageLayer {
         ),
         fileOf(`${IMAGE_PLACES.licenses}/node/LICENSE`, await readText(join(fetched.directory, 'LICENSE'))),
         ...(await engineEntries(engine)),
-        // As a volume that is mounted there would be: whoever the container runs as may write.
+        // As a volume that is mounted there would be: whoever the container runs as may write. A new volume of compose
+        // takes its rights from what the image has there.
         { kind: 'directory', path: IMAGE_PLACES.cache, mode: 0o1777 },
+        { kind: 'directory', path: IMAGE_PLACES.state, mode: 0o1777 },
       ];
       return { entries, [Symbol.asyncDispose]: () => fetched[Symbol.asyncDispose]() };
     },

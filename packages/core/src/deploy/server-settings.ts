@@ -27,7 +27,8 @@ export function serverSettings({
     settings.INGOT_MODELS = delivery.models;
     settings.INGOT_REGISTRY = delivery.registry;
   }
-  if (delivery.kind === 'image') settings.INGOT_MODELS = `baked:/${IMAGE_PLACES.models}/${delivery.directory}`;
+  // The only model of an image lies there itself, several have a directory each.
+  if (delivery.kind === 'image') settings.INGOT_MODELS = `baked:/${IMAGE_PLACES.models}`;
   return Object.fromEntries(
     Object.entries({ ...settings, ...variables }).sort(([one], [other]) => (one < other ? -1 : 1)),
   );

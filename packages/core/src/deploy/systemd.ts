@@ -1,5 +1,5 @@
 import type { Deployment, RenderedFile } from './deployment.ts';
-import { GRACE_SECONDS, SERVE_PORT } from './deployment.ts';
+import { graceSeconds } from './deployment.ts';
 import { quantityValue } from './quantity.ts';
 import { serverSettings } from './server-settings.ts';
 import { WRITTEN_BY } from './yaml-document.ts';
@@ -45,7 +45,7 @@ function runs(deployment: Deployment, { program = '/usr/local/bin/ingot' }: Syst
     ...serverSettings(deployment),
     INGOT_CACHE: `/var/cache/${directory}`,
     INGOT_HOST: '127.0.0.1',
-    INGOT_PORT: String(SERVE_PORT),
+    ...deployment.variables,
   };
   const variables = Object.entries(own).map(([name, value]): Line => ['Environment', quoted(`${name}=${value}`)]);
   return [
@@ -57,7 +57,7 @@ function runs(deployment: Deployment, { program = '/usr/local/bin/ingot' }: Syst
     ['RestartSec', '2'],
     ['KillMode', 'mixed'],
     ['TimeoutStartSec', '90'],
-    ['TimeoutStopSec', String(GRACE_SECONDS)],
+    ['TimeoutStopSec', String(graceSeconds(deployment))],
     ['DynamicUser', 'yes'],
     ['CacheDirectory', directory],
     ['CacheDirectoryMode', '0700'],

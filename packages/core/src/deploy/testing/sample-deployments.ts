@@ -39,7 +39,7 @@ export const SAMPLE_DEPLOYMENTS: Readonly<Record<'generic' | 'baked' | 'imageVol
     source: 'team/churn:7',
     version: '7',
     digest: DIGEST,
-    delivery: { kind: 'image', image: image('team/churn-model:7', 'c'), directory: 'team/churn' },
+    delivery: { kind: 'image', image: image('team/churn-model:7', 'c') },
     image: image('ingot:1', 'a'),
     scale: { kind: 'automatic', min: 1, max: 4 },
   },
