@@ -74,6 +74,8 @@ export async function startRegistry(plan: RegistryPlan, context: Context): Promi
       retentionEveryMs: retentionEvery(settings),
       deploymentHistoryDays: settings.number('deployment-history'),
       largestBlobBytes: settings.number('largest-blob'),
+      largestManifestBytes: settings.number('largest-manifest'),
+      sparseIndexes: settings.isOn('sparse-indexes'),
       version: toolVersion(),
       log: plan.log,
       now,

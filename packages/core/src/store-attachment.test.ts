@@ -29,8 +29,8 @@ async function signing(directory: TestDirectory) {
     await storeAttachment(NAME, { said, bytes, blobs }, store);
     return manifest;
   };
-  /** Digests of what is attached and needed. */
-  const needed = async (blobs = store.blobs): Promise<readonly string[]> => {
+  /** Numbers of versions, and labels of what is attached, whose contents are needed. */
+  const needed = async (blobs = store.blobs): Promise<readonly (string | number)[]> => {
     const [model] = (await new CareLogs(blobs).read()).models.values();
     return model === undefined ? [] : neededRecipes(model).flatMap(({ label, number }) => number ?? label);
   };

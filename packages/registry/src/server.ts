@@ -8,6 +8,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { IngotError, systemErrorCode } from '@ingot/core/errors';
 import type { Registry } from '@ingot/core/registry/registry';
+import type { AttachmentWriter } from '@ingot/core/registry/attachments';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import type { FastifyInstance } from 'fastify';
 import { openAccess } from './access/access.ts';
@@ -59,7 +60,7 @@ export interface RegistryServerOptions {
   readonly openRegistry: (
     onEvent: (log: string, event: StoredEvent) => void,
     beforeEvent: (log: string, event: StoredEvent) => Promise<void>,
-  ) => Registry;
+  ) => Registry & AttachmentWriter;
   /** Directory of the server's files: database, keys. */
   readonly directory: string;
   /** Folder of the Python modules that load packages, for clients of MLflow. Default: they get a package's files alone. */
@@ -91,6 +92,10 @@ export interface RegistryServerOptions {
   readonly deploymentHistoryDays?: number | undefined;
   /** Most bytes of a blob that OCI clients push. Default: 1 TiB. */
   readonly largestBlobBytes?: number | undefined;
+  /** Most bytes of a manifest that is pushed. Default: 4 MiB. */
+  readonly largestManifestBytes?: number | undefined;
+  /** Whether indexes of images are taken whose manifests are not all there. Default: false. */
+  readonly sparseIndexes?: boolean | undefined;
   /** Time between two runs of retention, in milliseconds. Default: it runs when somebody asks. */
   readonly retentionEveryMs?: number | undefined;
   /** How often may be asked. Default: {@link DEFAULT_RATES}. */
@@ -170,8 +175,12 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       { scratch: join(directory, 'scratch'), workerDirectory: options.workerDirectory },
     );
     const oci = await openOci(
-      { store, database, registry, index, log, now, random },
-      { scratch: join(directory, 'scratch'), largestBlobBytes: options.largestBlobBytes },
+      { store, database, registry, index, attachments: indexed.attachments, log, now, random },
+      {
+        scratch: join(directory, 'scratch'),
+        largestBlobBytes: options.largestBlobBytes,
+        sparseIndexes: options.sparseIndexes,
+      },
     );
     const webhooks = await openWebhooks({
       database,
@@ -222,7 +231,12 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
         contentRoutes(contents),
         mlflowApi(artifacts),
         ociApi(
-          [blobRoutes(oci.blobs), uploadRoutes(oci.blobs), manifestRoutes(oci.manifests), listRoutes(oci.manifests)],
+          [
+            blobRoutes(oci.blobs),
+            uploadRoutes(oci.blobs),
+            manifestRoutes(oci.manifests, options.largestManifestBytes),
+            listRoutes(oci.manifests),
+          ],
           [catalogRoute(oci.rows), tokenRoutes({ access, audit })],
         ),
       ],

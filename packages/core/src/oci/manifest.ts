@@ -11,7 +11,7 @@ import { ociDigestOf, splitDigest } from './digest.ts';
 import { isIndexType, isManifestType, OCI_MEDIA_TYPES } from './media-types.ts';
 import type { Descriptor, OciDigest, StoredManifest } from './oci-place.ts';
 
-/** The largest manifest that is read or written; registries have to take so much. Source: distribution-spec, "Pushing Manifests". */
+/** The largest manifest that is read or written unless somebody allows more; registries have to take so much. Source: distribution-spec, "Pushing Manifests". */
 export const MAX_OCI_MANIFEST_BYTES = 4 * 1024 * 1024;
 
 /** What is common to both. */
@@ -42,12 +42,16 @@ export type OciManifest = ImageManifest | ImageIndex;
 /**
  * Reads a manifest or index. Its media type is what it says itself, and where it is silent, what it was handed over as.
  * Other fields are left out; bytes that could be read as both kinds are refused.
+ * @param largestBytes default: {@link MAX_OCI_MANIFEST_BYTES}.
  * @throws IngotError `invalid-package` naming the field; Docker's schema 1, which names no contents, among them.
  * @example
  * const manifest = parseOciManifest(await place.manifest('latest'));
  */
-export function parseOciManifest({ bytes, mediaType }: Pick<StoredManifest, 'bytes' | 'mediaType'>): OciManifest {
-  if (bytes.byteLength > MAX_OCI_MANIFEST_BYTES) throw malformed('it is larger than 4 MB');
+export function parseOciManifest(
+  { bytes, mediaType }: Pick<StoredManifest, 'bytes' | 'mediaType'>,
+  largestBytes = MAX_OCI_MANIFEST_BYTES,
+): OciManifest {
+  if (bytes.byteLength > largestBytes) throw malformed(`it is larger than ${largestBytes} bytes`);
   const value = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   if (!isJsonObject(value)) throw malformed('it is no JSON object');
   if (value.schemaVersion === 1) throw malformed("it is of Docker's schema 1, which newer tools no longer write");

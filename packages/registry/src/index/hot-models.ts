@@ -90,6 +90,7 @@ const PLAIN: ReadonlySet<string> = new Set([
   'model-updated',
   'approval-given',
   'attached',
+  'detached',
 ]);
 
 function advanced(model: HotModel, events: readonly StoredEvent[]): HotModel | undefined {

@@ -6,6 +6,7 @@
 import type { BlobStore } from '@ingot/core/blob/blob-store';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import type { ModelName, Reference } from '@ingot/core/ref';
+import type { AttachmentWriter } from '@ingot/core/registry/attachments';
 import type { StoredEvent } from '@ingot/core/registry/events';
 import type { Registry, ResolvedVersion } from '@ingot/core/registry/registry';
 import type { Database } from '../database/database.ts';
@@ -59,7 +60,9 @@ export interface IndexedRegistryOptions {
   readonly database: Database;
   readonly blobs: BlobStore;
   /** Opens the registry in the store's logs; `onEvent` must be told of what it has written. */
-  readonly openRegistry: (onEvent: (log: string, event: StoredEvent) => void) => Registry & Partial<AsyncDisposable>;
+  readonly openRegistry: (
+    onEvent: (log: string, event: StoredEvent) => void,
+  ) => Registry & AttachmentWriter & Partial<AsyncDisposable>;
   readonly log: Log;
   readonly now: () => Date;
   /** Whether others write to the same index. Default: whether it is Postgres. */
@@ -69,6 +72,7 @@ export interface IndexedRegistryOptions {
 /** An opened index. Disposing it ends its looks at the store. */
 export interface IndexedRegistry extends AsyncDisposable {
   readonly registry: Registry;
+  readonly attachments: AttachmentWriter;
   readonly index: ModelIndex;
   readonly follower: Follower;
   readonly watch: StoreWatch;
@@ -95,6 +99,10 @@ export function openIndexedRegistry(options: IndexedRegistryOptions): IndexedReg
   const { hotModel, ...reading } = reads;
   return {
     registry: { ...writesOf(logs, own), ...agreements(logs), ...reading },
+    attachments: {
+      attach: (...args) => own.during(() => logs.attach(...args)),
+      detach: (...args) => own.during(() => logs.detach(...args)),
+    },
     index: {
       subscribe(listener) {
         listeners.add(listener);

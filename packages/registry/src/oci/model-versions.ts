@@ -4,6 +4,7 @@ import type { OciDigest } from '@ingot/core/oci/oci-place';
 import { type ModelName, parseAlias, parseLabel, type Selector } from '@ingot/core/ref';
 import type { ModelView, ResolvedVersion } from '@ingot/core/registry/registry';
 import type { Services } from '../services.ts';
+import type { Attachments } from './attachments.ts';
 import type { KeptManifest, ManifestRows } from './manifest-rows.ts';
 import { modelOf, type RepositoryName } from './repository.ts';
 import type { VersionPackages } from './version-packages.ts';
@@ -28,11 +29,20 @@ export class ModelVersions {
   readonly #services: Pick<Services, 'registry' | 'index'>;
   readonly #rows: ManifestRows;
   readonly #packages: VersionPackages;
+  readonly #attachments: Attachments;
 
-  constructor(services: Pick<Services, 'registry' | 'index'>, rows: ManifestRows, packages: VersionPackages) {
+  constructor(
+    services: Pick<Services, 'registry' | 'index'>,
+    {
+      rows,
+      packages,
+      attachments,
+    }: { readonly rows: ManifestRows; readonly packages: VersionPackages; readonly attachments: Attachments },
+  ) {
     this.#services = services;
     this.#rows = rows;
     this.#packages = packages;
+    this.#attachments = attachments;
   }
 
   /** What a tag names in the model that a repository shows: a number, `latest`, an alias or a label. Undefined: nothing. */
@@ -54,14 +64,19 @@ export class ModelVersions {
     if (own !== undefined) return own;
     const modelId = await this.#modelId(name);
     const pushed = modelId === undefined ? undefined : await this.#rows.ofModel(modelId, digest);
-    if (pushed?.version === undefined) return undefined;
-    return await this.#resolved(name, { kind: 'version', number: pushed.version.number });
+    if (pushed?.version !== undefined)
+      return await this.#resolved(name, { kind: 'version', number: pushed.version.number });
+    const attached = (await this.#attachments.of(repository)).byDigest.get(digest);
+    return attached?.isVersion === true
+      ? await this.#resolved(name, { kind: 'digest', digest: attached.subject })
+      : undefined;
   }
 
   /** The manifest that a version is read by: the one that was pushed, else the package's own. */
   async manifestOf(version: ResolvedVersion): Promise<Omit<KeptManifest, 'repository'>> {
     const pushed = await this.#rows.ofVersion(version.modelId, version.number);
-    return pushed ?? (await this.ownManifestOf(version));
+    if (pushed !== undefined) return pushed;
+    return (await this.#attachments.pushedAs(version.model, version.manifest)) ?? (await this.ownManifestOf(version));
   }
 
   /** The manifest of the package, as the store has it. */
@@ -76,7 +91,10 @@ export class ModelVersions {
     const version = await this.withDigest(repository, digest);
     if (version === undefined) return undefined;
     if (version.manifest === digest) return { ...(await this.ownManifestOf(version)), digest };
-    return await this.#rows.ofModel(version.modelId, digest);
+    const pushed = await this.#rows.ofModel(version.modelId, digest);
+    if (pushed !== undefined) return pushed;
+    const attached = (await this.#attachments.of(repository)).byDigest.get(digest);
+    return attached && (await this.#attachments.read(attached, digest));
   }
 
   /** All tags of the model that a repository shows, in no order; undefined where there is no such model. */

@@ -28,10 +28,16 @@ const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
  * Reads a manifest that was pushed.
  * @param value its bytes, parsed: whoever parsed them has refused what two readers may understand differently.
  * @param contentType what the request calls it. Default: what it calls itself.
- * @throws IngotError MANIFEST_INVALID naming the field.
+ * @param largestBytes default: {@link MAX_OCI_MANIFEST_BYTES}.
+ * @throws IngotError MANIFEST_INVALID naming the field, SIZE_INVALID.
  */
-export function readManifest(bytes: Uint8Array, value: unknown, contentType: string | undefined): PushedManifest {
-  if (bytes.byteLength > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
+export function readManifest(
+  bytes: Uint8Array,
+  value: unknown,
+  contentType: string | undefined,
+  largestBytes = MAX_OCI_MANIFEST_BYTES,
+): PushedManifest {
+  if (bytes.byteLength > largestBytes) throw tooLarge(largestBytes);
   if (!isJsonObject(value)) throw invalid('it is no JSON object');
   const own = value.mediaType;
   if (own !== undefined && typeof own !== 'string') throw invalid('its mediaType is no text');
@@ -43,7 +49,7 @@ export function readManifest(bytes: Uint8Array, value: unknown, contentType: str
   if (SCHEMA_1.test(mediaType)) throw invalid("it is of Docker's schema 1, which names no contents");
   if (!isManifestType(mediaType)) return readOther(bytes, value, mediaType);
   try {
-    const manifest = parseOciManifest({ bytes, mediaType });
+    const manifest = parseOciManifest({ bytes, mediaType }, largestBytes);
     const { artifactType, subject, annotations } = manifest;
     const isIndex = manifest.kind === 'index';
     return {
@@ -64,8 +70,8 @@ export function readManifest(bytes: Uint8Array, value: unknown, contentType: str
 }
 
 /** Refuses a body that is larger than any manifest. */
-export function tooLarge() {
-  return ociError('SIZE_INVALID', `a manifest has at most ${MAX_OCI_MANIFEST_BYTES} bytes`, { status: 413 });
+export function tooLarge(largestBytes: number) {
+  return ociError('SIZE_INVALID', `a manifest has at most ${largestBytes} bytes here`, { status: 413 });
 }
 
 /** What is not known here names what it names, as far as it says so in the way of all manifests. */
@@ -103,6 +109,11 @@ export function kindOfReferrer({ artifactType, config }: PushedManifest): string
 
 const NOT_HANDED_ON = /(?:nondistributable|rootfs\.foreign)/;
 
+/** Whether it is a layer that nobody may hand on, which need not be there. */
+export function mayBeAbsent({ mediaType }: Descriptor): boolean {
+  return NOT_HANDED_ON.test(mediaType);
+}
+
 /** What must be in the repository before the manifest is: blobs and manifests, but for layers that nobody may hand on. */
 export function neededBy(manifest: PushedManifest): {
   readonly blobs: readonly Descriptor[];
@@ -114,7 +125,7 @@ export function neededBy(manifest: PushedManifest): {
   return {
     blobs: [
       ...(config === undefined ? [] : [config]),
-      ...layers.filter(({ mediaType }) => !NOT_HANDED_ON.test(mediaType)),
+      ...layers.filter((layer) => !mayBeAbsent(layer)),
       ...manifests.filter((each) => !isManifest(each)),
     ],
     manifests: manifests.filter(isManifest),

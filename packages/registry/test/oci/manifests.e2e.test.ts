@@ -56,6 +56,25 @@ describe('a manifest that was pushed', () => {
     assert.equal((await oci.ask('HEAD', 'by512/manifests/z')).headers.get('docker-content-digest'), digest);
   });
 
+  test('may be larger, or an index that lacks a platform, where the server is told so; a layer is never absent', async () => {
+    await using allowing = await trialServer({ host: '127.0.0.1', largestManifestBytes: 5e6, sparseIndexes: true });
+    const there = ociClient(allowing.url);
+    const child = await imageIn(there, 'sparse', 'platform');
+    const filled = (size: number) => ({ ...child, annotations: { filling: 'x'.repeat(size) } });
+    await there.put('sparse', digestOf(JSON.stringify(child)), child);
+    const absent = named(await imageIn(oci, 'sparse', 'another'));
+    const index = { schemaVersion: 2, mediaType: TYPES.index, manifests: [named(child), absent] };
+    assert.equal((await there.put('sparse', 'both', index, TYPES.index)).status, 201);
+    assert.equal((await there.ask('GET', `sparse/manifests/${absent.digest}`)).status, 404);
+    const broken = { ...child, layers: [{ ...child.layers[0], digest: absent.digest }] };
+    assert.equal(await there.code(await there.put('sparse', 'broken', broken)), '400 MANIFEST_BLOB_UNKNOWN');
+    const large = filled(4.5e6);
+    assert.equal((await there.put('sparse', 'large', large)).status, 201);
+    assert.equal(await (await there.ask('GET', 'sparse/manifests/large')).text(), JSON.stringify(large));
+    assert.equal(await there.code(await there.put('sparse', 'larger', filled(6e6))), '413 SIZE_INVALID');
+    assert.equal(await oci.code(await oci.put('sparse', 'large', large)), '413 SIZE_INVALID');
+  });
+
   test('names only what is there, but for layers that nobody hands on, and subjects', async () => {
     const image = await imageIn(oci, 'whole', 'w');
     const absent = { ...image.config, digest: digestOf('absent'), size: 6 };

@@ -14,8 +14,8 @@ import { actorOf } from '../native/actor.ts';
 import { checkGranted } from './oci-challenge.ts';
 import type { OciCall, OciRoutes } from './oci-route.ts';
 
-/** Routes of manifests: to read, to push, to delete, by tag and by digest. */
-export function manifestRoutes(manifests: Manifests): OciRoutes {
+/** Routes of manifests: to read, to push, to delete, by tag and by digest. `largestBytes` default: 4 MiB. */
+export function manifestRoutes(manifests: Manifests, largestBytes = MAX_OCI_MANIFEST_BYTES): OciRoutes {
   return (services) => [
     { methods: ['GET', 'HEAD'], at: 'manifests/:reference', needs: 'read', answer: (call) => read(manifests, call) },
     // What else it needs follows from what the manifest is and what its tag means.
@@ -23,7 +23,7 @@ export function manifestRoutes(manifests: Manifests): OciRoutes {
       methods: ['PUT'],
       at: 'manifests/:reference',
       needs: 'read',
-      answer: (call) => put(manifests, call, writerOf(services, call)),
+      answer: (call) => put(manifests, { ...call, largestBytes }, writerOf(services, call)),
     },
     {
       methods: ['DELETE'],
@@ -58,11 +58,13 @@ function hasAlready(header: string | undefined, digest: OciDigest): boolean {
   return header?.split(',').some((tag) => [`"${digest}"`, `W/"${digest}"`].includes(tag.trim())) === true;
 }
 
-async function put(manifests: Manifests, call: OciCall, writer: Writer): Promise<FastifyReply> {
+type PutCall = OciCall & { readonly largestBytes: number };
+
+async function put(manifests: Manifests, call: PutCall, writer: Writer): Promise<FastifyReply> {
   const { request, reply, repository, query } = call;
   const reference = referenceOf(call);
   const bytes = await bodyOf(call);
-  const manifest = readManifest(bytes, jsonOf(bytes), request.headers['content-type']);
+  const manifest = readManifest(bytes, jsonOf(bytes), request.headers['content-type'], call.largestBytes);
   const [digest, tags] =
     'tag' in reference ? [undefined, [reference.tag]] : [reference.digest, [...new Set(query.getAll('tag'))]];
   const taken = await manifests.take(repository, manifest, { digest, tags }, writer);
@@ -89,14 +91,14 @@ function referenceOf({ part }: OciCall): { readonly tag: string } | { readonly d
   return digest === undefined ? { tag: text } : { digest };
 }
 
-async function bodyOf({ request }: OciCall): Promise<Uint8Array> {
+async function bodyOf({ request, largestBytes }: PutCall): Promise<Uint8Array> {
   const said = Number(request.headers['content-length'] ?? 0);
-  if (said > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
+  if (said > largestBytes) throw tooLarge(largestBytes);
   const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const piece of inPace(request.raw, DEFAULT_PACE)) {
     sizeBytes += piece.byteLength;
-    if (sizeBytes > MAX_OCI_MANIFEST_BYTES) throw tooLarge();
+    if (sizeBytes > largestBytes) throw tooLarge(largestBytes);
     pieces.push(piece);
   }
   return Buffer.concat(pieces);
