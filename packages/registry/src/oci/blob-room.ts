@@ -20,6 +20,8 @@ export interface BlobRoomOptions {
   /** Versions that new blobs may share contents with. Default: none. */
   readonly recipes?: ModelRecipes;
   readonly references: BlobReferences;
+  /** Lets go of what names blobs and counts no more, before unnamed ones are looked for. Default: nothing is. */
+  readonly beforeSweep?: (() => Promise<unknown>) | undefined;
   /** Most bytes of a blob. Default: 1 TiB. */
   readonly largestBytes?: number | undefined;
 }
@@ -35,21 +37,25 @@ const LARGEST_BYTES = 2 ** 40;
 /** Opens blobs and uploads, and begins what is done in the background. */
 export async function openBlobRoom(
   services: Pick<Services, 'store' | 'database' | 'log' | 'now' | 'random'>,
-  { scratch, largestBytes = LARGEST_BYTES, ...others }: BlobRoomOptions,
+  { scratch, largestBytes = LARGEST_BYTES, beforeSweep, ...others }: BlobRoomOptions,
 ): Promise<BlobRoom> {
   const context = { ...(await openArtifactContext(services, scratch)), ...others, largestBytes };
   const blobs = new PushedBlobs(context);
   const uploads = new Uploads(context, blobs);
-  return { blobs, uploads, ...keptUp(context, blobs, uploads) };
+  return { blobs, uploads, ...keptUp(context, { blobs, uploads, beforeSweep }) };
 }
 
-function keptUp(context: BlobContext, blobs: PushedBlobs, uploads: Uploads): AsyncDisposable {
+function keptUp(
+  context: BlobContext,
+  { blobs, uploads, beforeSweep }: Omit<BlobRoom, keyof AsyncDisposable> & Pick<BlobRoomOptions, 'beforeSweep'>,
+): AsyncDisposable {
   let running: Promise<void> | undefined;
   let [rounds, isEnded] = [0, false];
   const round = async (): Promise<void> => {
     await packOld(context, () => isEnded);
     if (rounds % SWEEP_ROUNDS !== 1) return;
     await uploads.expire();
+    await beforeSweep?.();
     await sweepUnnamed(context, blobs);
   };
   const timer = setInterval(() => {

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createMemoryBlobStore } from '@ingot/core/blob/memory';
 import { collect as gathered } from '@ingot/core/blob/bytes';
 import { collect } from '@ingot/core/collect';
 import { createBlobContentStore } from '@ingot/core/content/blob-content-store';
 import { FormatOnce } from '@ingot/core/content/store-format';
 import { ociDigestOf } from '@ingot/core/oci/digest';
-import { afterAll, beforeAll, test } from 'vitest';
+import { afterAll, beforeAll, test, vi } from 'vitest';
 import { openArtifactContext } from '../artifacts/artifact-context.ts';
 import { sweepRoots } from '../artifacts/holdings.ts';
 import { type Database, openDatabase } from '../database/database.ts';
@@ -97,6 +99,32 @@ test('an upload for which nothing came in a day is gone, with what it had', asyn
   later(2000);
   assert.deepEqual([await uploads.expire(), await roots()], [1, 0]);
   await assert.rejects(uploads.status(NAME, id), { code: 'not-found' });
+});
+
+test('who asks how far an upload is after its connection broke is told all that came', async () => {
+  const { id } = await uploads.begin(NAME);
+  async function* stream() {
+    yield randomBytes(400_000);
+    throw new Error('reset');
+  }
+  const line = new EventEmitter();
+  const [isWritten, isAsked] = [once(line, 'written'), once(line, 'asked')];
+  const write = blobs.write.bind(blobs);
+  const slow = vi.spyOn(blobs, 'write').mockImplementation(async (...args) => {
+    line.emit('written');
+    await isAsked;
+    return await write(...args);
+  });
+  const failed = assert.rejects(uploads.append(NAME, id, { stream: stream(), sizeBytes: 800_000 }), {
+    code: 'interrupted',
+  });
+  await isWritten;
+  const status = uploads.status(NAME, id);
+  await nextTurn();
+  line.emit('asked');
+  assert.equal((await status).sizeBytes, 400_000);
+  await failed;
+  slow.mockRestore();
 });
 
 test('a blob that no manifest names goes when nobody has asked for it in a week, and not before', async () => {

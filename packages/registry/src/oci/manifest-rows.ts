@@ -187,37 +187,32 @@ export class ManifestRows implements BlobReferences {
     return numDeletedRows > 0n;
   }
 
-  /** Tags of one manifest, in no order. */
-  async tagsOf(repository: string, { sha256 }: Pick<KeptManifest, 'sha256'>): Promise<readonly string[]> {
-    const rows = await this.#own
-      .selectFrom('oci_tags')
-      .select('tag')
-      .where('repository', '=', repository)
-      .where('manifest', '=', sha256)
-      .execute();
-    return rows.map(({ tag }) => tag);
-  }
-
   /** All tags of what is no model, in no order. */
   async tags(repository: string): Promise<readonly string[]> {
     const rows = await this.#own.selectFrom('oci_tags').select('tag').where('repository', '=', repository).execute();
     return rows.map(({ tag }) => tag);
   }
 
-  /** Whether anything was pushed to a repository. */
+  /** Whether anything was pushed to a repository but versions of models, which are where the model is. */
   async has(repository: string): Promise<boolean> {
     const row = await this.#own
       .selectFrom('oci_manifests')
       .select('sha256')
       .where('repository', '=', repository)
+      .where('model_id', 'is', null)
       .limit(1)
       .executeTakeFirst();
     return row !== undefined;
   }
 
-  /** All repositories that something was pushed to, in no order. */
+  /** All repositories that something was pushed to which is no version of a model, in no order. */
   async repositories(): Promise<readonly string[]> {
-    const rows = await this.#own.selectFrom('oci_manifests').select('repository').distinct().execute();
+    const rows = await this.#own
+      .selectFrom('oci_manifests')
+      .select('repository')
+      .distinct()
+      .where('model_id', 'is', null)
+      .execute();
     return rows.map(({ repository }) => repository);
   }
 

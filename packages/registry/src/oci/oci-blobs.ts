@@ -37,6 +37,11 @@ export interface OciBlobs {
 export interface ModelContents {
   /** Finds a content of any version of the model: a file, a config, a tar layer. Undefined: no version has it. */
   find(repository: RepositoryName, digest: OciDigest, options?: BlobLookup): Promise<OciBlob | undefined>;
+  /**
+   * Repositories where versions of the model were pushed that name a blob, when the model had another name. Default: a
+   * model always had the name it has.
+   */
+  formerNames?(repository: RepositoryName, digest: OciDigest): Promise<readonly RepositoryName[]>;
 }
 
 /** Says whether manifests rely on blobs, so that these are not let go. */

@@ -53,10 +53,20 @@ export class PushedBlobs implements OciBlobs {
     // Where its recipe lies is not asked for: most are only looked at.
     if (row !== undefined) return this.#shownOf(row);
     const blob = await this.#context.models.find(repository, digest, options);
-    const ref = blob?.recipe;
-    if (blob === undefined || ref === undefined) return blob;
+    if (blob === undefined) return await this.ofFormerName(repository, digest);
+    const ref = blob.recipe;
+    if (ref === undefined) return blob;
     const open = (): Promise<Recipe> => this.#context.store.contents.openRecipe(ref);
     return { ...blob, lend: (lent) => this.#lent(open, blob.content, lent) };
+  }
+
+  /** Finds a blob that a version of the model names, and that was pushed when the model had another name. */
+  async ofFormerName(repository: RepositoryName, digest: OciDigest): Promise<OciBlob | undefined> {
+    for (const name of (await this.#context.models.formerNames?.(repository, digest)) ?? []) {
+      const found = await this.find(name, digest);
+      if (found !== undefined) return found;
+    }
+    return undefined;
   }
 
   /**

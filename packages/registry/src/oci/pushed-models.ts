@@ -71,6 +71,8 @@ export class PushedModels {
     const known = await this.#options.versions.withDigest(push.repository, ociDigestOf(push.manifest.bytes));
     const asAliases = known === undefined ? meanings : meanings.map((meaning) => freeLabelAsAlias(meaning, known));
     for (const meaning of asAliases) if (meaning.kind === 'alias') push.check('promote', meaning.alias);
+    // Also what changes nothing is a push: whoever only reads learns that it is none of theirs.
+    if (!asAliases.some(({ kind }) => kind === 'alias')) push.check('push');
     const isThere = known !== undefined && asAliases.every((meaning) => isMet(meaning, known));
     const version = isThere ? known : await this.#published(push, asAliases);
     if (isThere) await this.#moveAliases(push, asAliases, known.number);
@@ -115,9 +117,27 @@ export class PushedModels {
     const sealed = await upload.seal({ ...(signal && { signal }) });
     const { id: modelId } = await registry.ensureModel(name, { actor });
     const { draft, options } = publication(meanings, { ...stored, recipe: sealed.recipe, upload: upload.id, modelId });
-    const { version } = await registry.publish(name, draft, { ...options, actor });
-    await upload.release();
-    return version;
+    try {
+      const { version } = await registry.publish(name, draft, { ...options, actor });
+      await upload.release();
+      return version;
+    } catch (error) {
+      if (!isIngotError(error, 'label-taken', 'conflict')) throw error;
+      return await this.#publishedMeanwhile(push, stored.manifest, error);
+    }
+  }
+
+  /** The version that the same push, sent twice at once, has made under its number or label. Throws DENIED, and what failed. */
+  async #publishedMeanwhile(
+    push: ModelPush,
+    manifest: VersionRecord['manifest'],
+    error: unknown,
+  ): Promise<{ modelId: string; number: number }> {
+    const meanings = await Promise.all(push.tags.map((tag) => this.#meaningOf(push.repository, tag)));
+    const same = await this.#sameAsHeld(push, meanings, manifest);
+    if (same === undefined) throw error;
+    await this.#moveAliases(push, meanings, same.number);
+    return same;
   }
 
   async #stored({ name, repository, artifact, actor, signal }: ModelPush) {

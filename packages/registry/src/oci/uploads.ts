@@ -21,6 +21,7 @@ import { ociError } from './oci-error.ts';
 import type { PushedBlobs } from './pushed-blobs.ts';
 import { parseRepository, type RepositoryName } from './repository.ts';
 import { addBytes, newHashes, type RunningHash, RunningHashes } from './running-hashes.ts';
+import { Settling } from './settling.ts';
 import { type HeldBytes, storeBody } from './store-body.ts';
 import { UploadFinisher } from './upload-finisher.ts';
 import { advance, findUpload, outOfOrder } from './upload-rows.ts';
@@ -57,6 +58,14 @@ export interface PartBody extends IncomingBody {
   readonly range?: PartRange | undefined;
 }
 
+/** What is left of a body to be stored. */
+interface PartRest {
+  readonly rest: AsyncIterable<Uint8Array>;
+  readonly onStop: 'keep what came' | 'all or nothing';
+  /** Says that the sender went away. */
+  leave(): void;
+}
+
 /** Uploads of all repositories. */
 export class Uploads {
   readonly #context: BlobContext;
@@ -64,6 +73,7 @@ export class Uploads {
   readonly #finisher: UploadFinisher;
   readonly #hashes = new RunningHashes();
   readonly #large = new Gate(LARGE_AT_ONCE);
+  readonly #settling = new Settling();
 
   constructor(context: BlobContext, blobs: PushedBlobs) {
     this.#context = context;
@@ -90,7 +100,7 @@ export class Uploads {
 
   /** Says how far an upload is. Throws BLOB_UPLOAD_UNKNOWN. */
   async status(repository: RepositoryName, id: string): Promise<UploadStatus> {
-    const { size_bytes } = await findUpload(this.#own, repository, id);
+    const { size_bytes } = await this.#find(repository, id);
     return { id, sizeBytes: size_bytes };
   }
 
@@ -99,7 +109,7 @@ export class Uploads {
    * @throws IngotError BLOB_UPLOAD_UNKNOWN, RANGE_INVALID when they do not follow what came before, SIZE_INVALID.
    */
   async append(repository: RepositoryName, id: string, body: PartBody): Promise<UploadStatus> {
-    const row = await findUpload(this.#own, repository, id);
+    const row = await this.#find(repository, id);
     return { id, sizeBytes: (await this.#append(row, body, 'keep what came')).size_bytes };
   }
 
@@ -108,7 +118,7 @@ export class Uploads {
    * @throws IngotError BLOB_UPLOAD_UNKNOWN, RANGE_INVALID, SIZE_INVALID, DIGEST_INVALID.
    */
   async finish(repository: RepositoryName, id: string, digest: OciDigest, body?: PartBody): Promise<void> {
-    const row = await findUpload(this.#own, repository, id);
+    const row = await this.#find(repository, id);
     if (body === undefined) return await this.#finish(row, digest);
     if (row.size_bytes > 0) return await this.#finish(await this.#append(row, body, 'all or nothing'), digest);
     checkFollows(row, body);
@@ -123,7 +133,7 @@ export class Uploads {
 
   /** Gives an upload up. Throws BLOB_UPLOAD_UNKNOWN. */
   async cancel(repository: RepositoryName, id: string): Promise<void> {
-    await findUpload(this.#own, repository, id);
+    await this.#find(repository, id);
     await this.#remove(id);
   }
 
@@ -170,14 +180,23 @@ export class Uploads {
     return rows.length;
   }
 
-  async #append(row: OciUploadRow, body: PartBody, onStop: 'keep what came' | 'all or nothing'): Promise<OciUploadRow> {
+  /** Who lost the connection asks at once how much has come: what is still brought to the store is waited for. */
+  async #find(repository: RepositoryName, id: string): Promise<OciUploadRow> {
+    await this.#settling.settled(id);
+    return await findUpload(this.#own, repository, id);
+  }
+
+  async #append(row: OciUploadRow, body: PartBody, onStop: PartRest['onStop']): Promise<OciUploadRow> {
     checkFollows(row, body);
     const room = this.#context.largestBytes - row.size_bytes;
     const gathered = row.parts > 0 ? 0 : STAGED_BYTES - row.size_bytes;
     const received = await receiveBody(body, room, gathered);
     if (!('bytes' in received)) {
       if (row.parts >= MAX_PARTS) throw outOfOrder(`the upload has ${MAX_PARTS} parts already`, row.size_bytes);
-      return await this.#large.through(() => this.#appendPart(row, body, received.stream, onStop));
+      const { stream: rest } = received;
+      return await this.#large.through(() =>
+        this.#settling.through(row.id, (leave) => this.#appendPart(row, body, { rest, onStop, leave })),
+      );
     }
     checkWhole(body, received.bytes.byteLength);
     if (received.bytes.byteLength === 0) return row;
@@ -187,12 +206,7 @@ export class Uploads {
     return next;
   }
 
-  async #appendPart(
-    row: OciUploadRow,
-    body: PartBody,
-    rest: AsyncIterable<Uint8Array>,
-    onStop: 'keep what came' | 'all or nothing',
-  ): Promise<OciUploadRow> {
+  async #appendPart(row: OciUploadRow, body: PartBody, { rest, onStop, leave }: PartRest): Promise<OciUploadRow> {
     const before = row.bytes?.byteLength ?? 0;
     const running = this.#runningHash(row, body);
     let stopped: IngotError | undefined;
@@ -200,6 +214,7 @@ export class Uploads {
     const stream = keeps
       ? untilItStops(rest, (why) => {
           stopped = why;
+          leave();
         })
       : rest;
     const size = sizeOf(body);

@@ -6,7 +6,7 @@ import type { ModelName } from '@ingot/core/ref';
 import type { VersionRecord } from '@ingot/core/registry/registry';
 import type { Services } from '../services.ts';
 import type { ModelContents, OciBlob } from './oci-blobs.ts';
-import { modelOf, type RepositoryName } from './repository.ts';
+import { modelOf, type RepositoryName, repositoryOf } from './repository.ts';
 import type { VersionPackages } from './version-packages.ts';
 
 const LOOKED_AT_ONCE = 50;
@@ -27,6 +27,25 @@ export class VersionContents implements ModelContents {
     const kept = await this.#packages.kept(modelId, digest);
     if (kept !== undefined && (await this.#isThere(modelId, kept.number))) return kept.blob;
     return (await this.#byIndex(modelId, digest)) ?? (await this.#byLooking(modelId, digest));
+  }
+
+  async formerNames(repository: RepositoryName, digest: OciDigest): Promise<readonly RepositoryName[]> {
+    const modelId = await this.#modelId(repository);
+    if (modelId === undefined) return [];
+    const rows = await this.#services.database.own
+      .selectFrom('oci_manifests')
+      .innerJoin('oci_manifest_contents', (join) =>
+        join
+          .onRef('oci_manifest_contents.repository', '=', 'oci_manifests.repository')
+          .onRef('oci_manifest_contents.manifest', '=', 'oci_manifests.sha256'),
+      )
+      .select('oci_manifests.repository')
+      .distinct()
+      .where('oci_manifests.model_id', '=', modelId)
+      .where('oci_manifest_contents.digest', '=', digest)
+      .where('oci_manifests.repository', '<>', repository)
+      .execute();
+    return rows.flatMap((row) => repositoryOf(row.repository) ?? []);
   }
 
   /** Recipes of the newest versions, newest first: what a new blob of the repository may share with. */

@@ -144,6 +144,8 @@ test('roles count as everywhere: what nobody may read is not there, and each act
   assert.equal(await as(reader).code(await as(reader).put('team/churn', '9', model)), '403 DENIED');
   assert.equal(await as(pusher).code(await as(pusher).put('team/churn', 'production', model)), '403 DENIED');
   assert.equal((await as(pusher).put('team/churn', '1.5.0', model)).status, 201);
+  for (const reference of ['1.5.0', 'latest', digestOf(JSON.stringify(model), 'sha512')])
+    assert.equal(await as(reader).code(await as(reader).put('team/churn', reference, model)), '403 DENIED', reference);
   assert.equal(
     (await as(pusher).put('team/deep/image', 'v2', await imageIn(as(pusher), 'team/deep/image', 'j'))).status,
     201,

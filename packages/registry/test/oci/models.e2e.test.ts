@@ -12,6 +12,7 @@ import { type TrialServer, trialServer } from '../trial-server.ts';
 import { answerOf, digestOf, imageIn, modelIn, named, type OciClient, ociClient, TYPES } from './oci-client.ts';
 
 const ADMIN = 'ana';
+const TAR = 'application/vnd.cncf.model.weight.v1.tar';
 let server: TrialServer;
 let oci: OciClient;
 
@@ -76,6 +77,23 @@ describe('a pushed model', () => {
     // A text like a version names one that is there as an alias: its label cannot change.
     assert.equal((await oci.put('again', '3.0.0', one)).status, 201);
     assert.deepEqual((await native('models/again/aliases')).aliases, { '3.0.0': 1, production: 1, staging: 1 });
+    // Who did not hear the answer sends it again while the first is still worked on.
+    const [three, four] = [
+      await modelIn(oci, 'again', { 'a.bin': '3' }),
+      await modelIn(oci, 'again', { 'a.bin': '4' }),
+    ];
+    for (const [tag, model] of [
+      ['3.1.0', three],
+      ['9', four],
+    ] as const) {
+      const answers = await Promise.all([1, 2, 3].map(() => oci.put('again', tag, model)));
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [201, 201, 201],
+        tag,
+      );
+    }
+    assert.deepEqual((await native('models/again')).versions, 4);
   });
 
   test('under a number or label of another is refused, and nothing changes', async () => {
@@ -93,7 +111,7 @@ describe('a pushed model', () => {
   });
 
   test('of tars is unpacked, with what may run', async () => {
-    const layer = 'application/vnd.cncf.model.weight.v1.tar';
+    const layer = TAR;
     const plain = await oci.blob('tarred', await tar(['w/a.bin', 'a'], ['w/run.sh', '#!', 0o755]), layer);
     const packed = await oci.blob('tarred', gzipSync(await tar(['c/b.txt', 'b'])), `${layer}+gzip`);
     const config = await oci.blob('tarred', '{}', TYPES.modelConfig);
@@ -208,7 +226,7 @@ describe('beside models', () => {
     const model = await modelIn(oci, 'both', { 'm.bin': 'm' });
     assert.equal((await oci.put('both', 'production', model)).status, 201);
     assert.deepEqual((await oci.json('both/tags/list')).tags, ['1', 'img', 'latest', 'production']);
-    for (const tag of ['production', '1', 'latest'])
+    for (const tag of ['production', '1', '2', 'latest'])
       assert.equal(await oci.code(await oci.put('both', tag, image)), '409 DENIED', tag);
     assert.equal(await oci.code(await oci.put('both', 'img', model)), '409 DENIED');
     assert.equal((await oci.put('both', 'img2', image)).status, 201);
@@ -275,15 +293,22 @@ describe('deletion in a model', () => {
 });
 
 test('a model that gets another name takes its manifests and blobs along', async () => {
-  const pushed = await modelIn(oci, 'before', { 'deep/model.bin': 'native' });
+  const layer = await oci.blob('before', gzipSync(await tar(['w/a.bin', 'a'])), `${TAR}+gzip`);
+  const { layers: raw, ...rest } = await modelIn(oci, 'before', { 'deep/model.bin': 'native' });
+  const pushed = { ...rest, layers: [...raw, layer] };
   await oci.put('before', '1', pushed);
   await native('models/before/rename', 'POST', { name: 'after' });
   assert.equal(await headOf('after/manifests/1'), named(pushed).digest);
   assert.equal(await headOf(`after/manifests/${named(pushed).digest}`), named(pushed).digest);
   assert.equal(await headOf('before/manifests/1'), null);
-  const { layers } = pushed;
-  const blob = await oci.ask('GET', `after/blobs/${layers[0]?.digest}`);
-  assert.equal(await blob.text(), 'native');
+  for (const { digest } of [pushed.config, ...pushed.layers]) {
+    const blob = await oci.ask('GET', `after/blobs/${digest}`);
+    assert.equal(digestOf(Buffer.from(await blob.arrayBuffer())), digest);
+  }
+  // What was pushed, too, is pushed again without its bytes being sent.
+  assert.equal((await oci.put('after', 'staging', { ...pushed, annotations: { again: 'yes' } })).status, 201);
+  assert.ok(!(await oci.json('_catalog?n=1000')).repositories?.includes('before'));
+  assert.equal(await oci.code(await oci.ask('GET', 'before/tags/list')), '404 NAME_UNKNOWN');
 });
 
 test('a protected alias is moved and taken away by a tag only as policies let it', async () => {
