@@ -19,7 +19,7 @@ export async function openRepository(
 ): Promise<RegistryPlace> {
   return new RegistryPlace(host, name, {
     env: settings.env,
-    credential: (asked, signal) => credentialOf(asked, settings, signal),
+    credential: (asked, signal) => credentialOf({ host: asked, name }, settings, signal),
     insecure: settings.isOn('allow-http'),
   });
 }
@@ -29,7 +29,7 @@ export async function openRepository(
  * what `docker login` and its kin have kept, else what `ingot login` has.
  */
 async function credentialOf(
-  host: string,
+  { host, name: repository }: { readonly host: string; readonly name: string },
   settings: Settings,
   signal: AbortSignal | undefined,
 ): Promise<RegistryCredential | undefined> {
@@ -37,7 +37,7 @@ async function credentialOf(
   const { INGOT_OCI_USERNAME: username, INGOT_OCI_PASSWORD: password, INGOT_OCI_HOST: only } = env;
   const isMeant = only === undefined || only === '' || only === host;
   if (isMeant && username && password) return { username, password };
-  return (await dockerCredential(host, { env, signal })) ?? (await ownCredential(host, settings));
+  return (await dockerCredential(host, { env, repository, signal })) ?? (await ownCredential(host, settings));
 }
 
 async function ownCredential(host: string, settings: Settings): Promise<RegistryCredential | undefined> {

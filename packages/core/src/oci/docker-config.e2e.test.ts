@@ -31,8 +31,12 @@ it('is read from auths, however the host is written there', async () => {
       'c.example': { auth: base64('<token>:'), identitytoken: 'refresh' },
       'https://index.docker.io/v1/': { auth: base64('hub:x') },
       'empty.example': {},
+      'a.example:5000/team': { auth: base64('tea:m') },
     },
   });
+  const inTeam = (repository: string) => dockerCredential('a.example:5000', { env: { HOME: home }, repository });
+  expect(await inTeam('team/churn')).toEqual({ username: 'tea', password: 'm' });
+  expect(await inTeam('teams')).toEqual({ username: 'ana', password: 'se:cret' });
   expect(await ask('a.example:5000')).toEqual({ username: 'ana', password: 'se:cret' });
   expect(await ask('b.example')).toEqual({ username: 'ben', password: 'x' });
   expect(await ask('c.example')).toEqual({ username: '<token>', identityToken: 'refresh' });

@@ -14,6 +14,8 @@ import type { RegistryCredential } from './registry-auth.ts';
 export interface DockerConfigOptions {
   /** `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR`, `HOME`, and `PATH` for the programs. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Repository that is meant: Podman keeps credentials for parts of a registry, too. Default: any. */
+  readonly repository?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -77,7 +79,8 @@ async function credentialIn(
     const own = isJsonObject(credHelpers) ? credHelpers[key] : undefined;
     if (typeof own === 'string') return await askHelper(own, key, options);
   }
-  const entry = isJsonObject(auths) ? entryOf(auths, keys) : undefined;
+  const parts = partsOf(host, options.repository);
+  const entry = isJsonObject(auths) ? entryOf(auths, [...parts, ...keys]) : undefined;
   const kept = entry && keptIn(entry);
   if (kept !== undefined) return kept;
   if (typeof credsStore !== 'string' || credsStore === '') return undefined;
@@ -88,12 +91,20 @@ async function credentialIn(
   return undefined;
 }
 
-/** Keys are hosts, or addresses as old versions wrote them: `https://registry.example.com/v1/`. */
+/** The repository and what it lies in, the narrowest first. Source: containers-auth.json(5). */
+function partsOf(host: string, repository = ''): readonly string[] {
+  const parts = repository.split('/').filter(Boolean);
+  return parts.map((_, n) => [host, ...parts.slice(0, parts.length - n)].join('/'));
+}
+
+/** Finds the first of some keys: hosts and repositories, or addresses as old versions wrote them (`https://registry.example.com/v1/`). */
 function entryOf(auths: JsonObject, keys: readonly string[]): JsonObject | undefined {
-  for (const [name, value] of Object.entries(auths)) {
-    const bare = name.replace(/^https?:\/\//, '').replace(/\/(?:v[12]\/?)?$/, '');
-    if ((keys.includes(name) || keys.includes(bare)) && isJsonObject(value)) return value;
-  }
+  const named = Object.entries(auths).map(([name, value]) => ({
+    names: [name, name.replace(/^https?:\/\//, '').replace(/\/(?:v[12]\/?)?$/, '')],
+    value,
+  }));
+  for (const key of keys)
+    for (const { names, value } of named) if (names.includes(key) && isJsonObject(value)) return value;
   return undefined;
 }
 
