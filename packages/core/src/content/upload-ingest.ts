@@ -92,7 +92,8 @@ export class Ingest implements AsyncDisposable {
     await this.#running;
     const hands = this.#hands;
     if (hands === undefined) return await this.#engine[Symbol.asyncDispose]();
-    this.#hands = undefined;
+    // Given back, its threads work for another upload: whoever ends this one twice must not end them.
+    [this.#hands, this.#engine] = [undefined, createInlineEngine(this.#context.parameters)];
     await this.#placer.finish();
     await hands.done(this.#failure !== undefined);
   }
