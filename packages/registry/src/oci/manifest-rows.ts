@@ -187,6 +187,17 @@ export class ManifestRows implements BlobReferences {
     return numDeletedRows > 0n;
   }
 
+  /** Tags of one manifest, in no order. */
+  async tagsOf(repository: string, { sha256 }: Pick<KeptManifest, 'sha256'>): Promise<readonly string[]> {
+    const rows = await this.#own
+      .selectFrom('oci_tags')
+      .select('tag')
+      .where('repository', '=', repository)
+      .where('manifest', '=', sha256)
+      .execute();
+    return rows.map(({ tag }) => tag);
+  }
+
   /** All tags of what is no model, in no order. */
   async tags(repository: string): Promise<readonly string[]> {
     const rows = await this.#own.selectFrom('oci_tags').select('tag').where('repository', '=', repository).execute();

@@ -7,6 +7,8 @@ import { ociDigestOf, splitDigest } from '@ingot/core/oci/digest';
 import type { Descriptor, OciDigest } from '@ingot/core/oci/oci-place';
 import type { Permission } from '../access/identity.ts';
 import type { Services } from '../services.ts';
+import type { AttachedManifests, Referring } from './attached-manifests.ts';
+import type { Attachments } from './attachments.ts';
 import type { KeptManifest, ManifestRows, Referrer } from './manifest-rows.ts';
 import { modelArtifactOf } from './model-artifact.ts';
 import { isTag, type ModelVersions, type TaggedVersion } from './model-versions.ts';
@@ -31,10 +33,12 @@ export interface ManifestsOptions {
   readonly rows: ManifestRows;
   readonly versions: ModelVersions;
   readonly models: PushedModels;
+  readonly attachments: Attachments;
+  readonly attached: AttachedManifests;
   /** Finds what a repository shows under a digest. */
   blob(repository: RepositoryName, digest: OciDigest): Promise<OciBlob | undefined>;
-  /** Whether manifests are taken whose blobs and manifests are not all there. Default: false. */
-  readonly sparse?: boolean | undefined;
+  /** Whether indexes are taken whose manifests are not all there. Default: false. */
+  readonly sparseIndexes?: boolean | undefined;
 }
 
 const LOOKED_UP_AT_ONCE = 16;
@@ -77,11 +81,22 @@ export class Manifests {
       writer.check('push');
       await this.#checkContents(repository, manifest);
       for (const tag of tags) await this.#refuseTagOfModel(repository, tag);
-      const { actor: by } = writer;
-      return await this.#options.rows.put({ repository, manifest, digest, tags, by });
+      return await this.#keep({ repository, manifest, digest, tags }, writer);
     }
     await this.#checkContents(repository, manifest);
-    return await this.#options.models.push({ repository, name, artifact, manifest, digest, tags, ...writer });
+    const pushed = await this.#options.models.push({ repository, name, artifact, manifest, digest, tags, ...writer });
+    await this.#options.attached.adopt(repository, [pushed.sha256, pushed.digest], writer);
+    return pushed;
+  }
+
+  /** What refers to a version stands in the model's log; all else is the server's own. */
+  async #keep(referring: Referring, writer: Writer): Promise<ShownManifest> {
+    const { attached, rows } = this.#options;
+    const taken = await attached.take(referring, writer);
+    if (taken !== undefined) return taken;
+    const { repository, tags } = referring;
+    for (const tag of tags) await attached.untag(repository, tag, writer);
+    return await rows.put({ ...referring, by: writer.actor });
   }
 
   /**
@@ -92,7 +107,9 @@ export class Manifests {
     const tagged = await this.#options.versions.tagged(repository, tag);
     if (tagged !== undefined) return await this.#removeModelTag(repository, tag, tagged, writer);
     writer.check('push');
-    if (!(await this.#options.rows.untag(repository, tag))) throw unknown(repository, tag);
+    const { attached, rows } = this.#options;
+    const untagged = [await attached.untag(repository, tag, writer), await rows.untag(repository, tag)];
+    if (!untagged.includes(true)) throw unknown(repository, tag);
   }
 
   /**
@@ -101,12 +118,10 @@ export class Manifests {
    */
   async remove(repository: RepositoryName, digest: OciDigest, writer: Writer): Promise<void> {
     writer.check('admin');
-    const { rows, versions } = this.#options;
+    const { rows, versions, attached } = this.#options;
     const kept = await rows.byDigest(repository, digest);
-    if (kept !== undefined && kept.version === undefined) {
-      await rows.remove(repository, kept);
-      return;
-    }
+    const isOwn = kept !== undefined && kept.version === undefined && (await rows.remove(repository, kept));
+    if ((await attached.remove(repository, digest, writer)) || isOwn) return;
     const version = await versions.withDigest(repository, digest);
     const name = modelOf(repository);
     if (version === undefined || name === undefined) throw unknown(repository, digest);
@@ -120,30 +135,42 @@ export class Manifests {
 
   /** All tags of a repository, sorted. Throws NAME_UNKNOWN. */
   async tags(repository: RepositoryName): Promise<readonly string[]> {
-    const { rows, versions } = this.#options;
+    const { rows, versions, attachments } = this.#options;
     const [ofModel, others] = await Promise.all([versions.tags(repository), rows.tags(repository)]);
+    const attached = (await attachments.of(repository)).byTag.keys();
     if (ofModel === undefined && others.length === 0 && !(await rows.has(repository)))
       throw ociError('NAME_UNKNOWN', `there is no repository "${repository}"`);
-    return [...new Set([...(ofModel ?? []), ...others])].sort(byCodeUnits);
+    return [...new Set([...(ofModel ?? []), ...attached, ...others])].sort(byCodeUnits);
   }
 
   /** What says something about a manifest, by digest; none where nobody knows that manifest. */
   async referrers(repository: RepositoryName, digest: OciDigest): Promise<readonly Referrer[]> {
-    return await this.#options.rows.referrers(repository, digest);
+    const { rows, attachments } = this.#options;
+    const [attached, kept] = [
+      await attachments.referrers(repository, digest),
+      await rows.referrers(repository, digest),
+    ];
+    const all = new Map([...kept, ...attached].map((referrer) => [referrer.digest, referrer]));
+    return [...all.values()].sort((a, b) => byCodeUnits(a.digest, b.digest));
   }
 
   async #byTag(repository: RepositoryName, tag: string): Promise<ShownManifest | undefined> {
-    const { rows, versions } = this.#options;
+    const { rows, versions, attachments } = this.#options;
     const tagged = await versions.tagged(repository, tag);
-    return tagged === undefined ? await rows.byTag(repository, tag) : await versions.manifestOf(tagged.version);
+    if (tagged !== undefined) return await versions.manifestOf(tagged.version);
+    const attached = (await attachments.of(repository)).byTag.get(tag);
+    return attached === undefined ? await rows.byTag(repository, tag) : await attachments.read(attached);
   }
 
   async #byDigest(repository: RepositoryName, digest: OciDigest): Promise<ShownManifest | undefined> {
     const kept = await this.#options.rows.byDigest(repository, digest);
     // What became of a model is there as long as its version is.
-    return kept !== undefined && kept.version === undefined
-      ? kept
-      : await this.#options.versions.byDigest(repository, digest);
+    if (kept !== undefined && kept.version === undefined) return kept;
+    const { versions, attachments } = this.#options;
+    const attached = (await attachments.of(repository)).byDigest.get(digest);
+    return attached !== undefined && attached.isVersion !== true
+      ? await attachments.read(attached, digest)
+      : await versions.byDigest(repository, digest);
   }
 
   async #removeModelTag(
@@ -203,21 +230,29 @@ export class Manifests {
       (await this.#byDigest(repository, digest))?.bytes.byteLength;
     const sizeOfManifest = async ({ digest }: Descriptor) =>
       (await this.#byDigest(repository, digest))?.bytes.byteLength;
-    await this.#checkAll(needed.blobs, sizeOfBlob, 'blob');
-    await this.#checkAll(needed.manifests, sizeOfManifest, 'manifest');
+    const { sparseIndexes = false } = this.#options;
+    await this.#checkAll(needed.blobs, { sizeOf: sizeOfBlob, what: 'blob', isOptional: false });
+    await this.#checkAll(needed.manifests, { sizeOf: sizeOfManifest, what: 'manifest', isOptional: sparseIndexes });
   }
 
   async #checkAll(
     descriptors: readonly Descriptor[],
-    sizeOf: (descriptor: Descriptor) => Promise<number | undefined>,
-    what: string,
+    {
+      sizeOf,
+      what,
+      isOptional,
+    }: {
+      readonly sizeOf: (descriptor: Descriptor) => Promise<number | undefined>;
+      readonly what: string;
+      readonly isOptional: boolean;
+    },
   ): Promise<void> {
     for (let n = 0; n < descriptors.length; n += LOOKED_UP_AT_ONCE)
       await Promise.all(
         descriptors.slice(n, n + LOOKED_UP_AT_ONCE).map(async (descriptor) => {
           const { digest, size } = descriptor;
           const found = await sizeOf(descriptor);
-          if (found === size || (found === undefined && this.#options.sparse === true)) return;
+          if (found === size || (found === undefined && isOptional)) return;
           if (found === undefined)
             throw ociError('MANIFEST_BLOB_UNKNOWN', `the repository has no ${what} ${digest}`, { detail: { digest } });
           throw ociError('MANIFEST_INVALID', `${digest} has ${found} bytes and not the ${size} it is said to have`);
