@@ -9,7 +9,7 @@ import { up } from '../../conformance/cli/up.ts';
 import { findPipelineJudge } from '../../packages/core/test/servers/check-jsonschema.ts';
 import { needServer } from '../../packages/core/test/servers/need-server.ts';
 import { inRoot } from '../../scripts/lib/paths.mjs';
-import { githubScripts, gitlabScripts, runScript, startIssuer } from './pipeline.mjs';
+import { githubScripts, gitlabScripts, runScript, startComments, startIssuer } from './pipeline.mjs';
 
 const GITHUB = inRoot('examples/ci/github/model.yml');
 const GITLAB = inRoot('examples/ci/gitlab/model.gitlab-ci.yml');
@@ -39,7 +39,7 @@ describe('what the files promise', () => {
     expect(scripts.length).toBeGreaterThanOrEqual(12);
     for (const script of scripts) {
       expect(script).not.toContain('${{');
-      expect(script).not.toMatch(/set -[a-z]*x|echo .*TOKEN/);
+      expect(script).not.toMatch(/set -[a-z]*x|echo .*TOKEN|--header .*TOKEN/);
     }
   });
 
@@ -78,25 +78,40 @@ test('an image is baked with a login that lies in a file of its own, gone when t
     '#!/bin/sh\nprintf "%s %s %s\\n" "$INGOT_REGISTRY" "$INGOT_TOKEN" "$*"; cat "$DOCKER_CONFIG/config.json"; echo "$DOCKER_CONFIG" > config.txt\n',
   );
   chmodSync(join(bin, 'ingot'), 0o755);
+  const issuer = ended(await startIssuer({ repository: 'team/churn' }));
+  const statement = await issuer.statement('ingot-production');
   const env = {
     PATH: [bin, process.env.PATH].join(delimiter),
     PRODUCTION: 'https://models.example.com',
+    PRODUCTION_AUDIENCE: 'ingot-production',
     BASE_IMAGE: 'python:3.11-slim',
-    IMAGE: 'ghcr.io/team/churn',
-    PROMOTED: 'churn:8',
-    INGOT_TOKEN: 'statement',
-    CI_REGISTRY_USER: 'ana',
-    CI_REGISTRY_PASSWORD: 'a"b$c',
+    ACTIONS_ID_TOKEN_REQUEST_URL: `${issuer.issuer}/statement?api=1`,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token',
   };
-  const { status, said } = await runScript(gitlabScripts(onGitlab).bake, { cwd: directory.path, env });
-  expect(status, said).toBe(0);
-  const [called, config] = said.split('\n');
-  expect(called).toBe(
-    'https://models.example.com statement bake churn:8 --base python:3.11-slim -o ghcr.io/team/churn:8',
-  );
-  expect(Buffer.from(JSON.parse(config).auths['ghcr.io'].auth, 'base64').toString()).toBe('ana:a"b$c');
-  expect(existsSync(readFileSync(join(directory.path, 'config.txt'), 'utf8').trim())).toBe(false);
-  expect(githubScripts(onGithub).bake.bake).toContain('ingot bake "$REF" --base "$BASE_IMAGE" -o "$IMAGE:');
+  const onBoth = [
+    [
+      gitlabScripts(onGitlab).bake,
+      { IMAGE: 'registry.example.com/team/churn', PROMOTED: 'churn:8', INGOT_TOKEN: statement },
+      { CI_REGISTRY: 'registry.example.com', CI_REGISTRY_USER: 'ana', CI_REGISTRY_PASSWORD: 'a"b$c' },
+    ],
+    // A repository's name may have capitals, an image's may not.
+    [
+      githubScripts(onGithub).bake.bake,
+      { IMAGE: 'registry.example.com/Team/Churn', REF: 'churn:8' },
+      { IMAGE_REGISTRY: 'registry.example.com', IMAGE_USER: 'ana', IMAGE_PASSWORD: 'a"b$c' },
+    ],
+  ];
+  for (const [script, named, login] of onBoth) {
+    const { status, said } = await runScript(script, { cwd: directory.path, env: { ...env, ...named, ...login } });
+    expect(status, said).toBe(0);
+    const [called, config] = said.split('\n');
+    expect(called).toMatch(
+      /^https:\/\/models\.example\.com eyJ\S+ bake churn:8 --base python:3\.11-slim -o registry\.example\.com\/team\/churn:8$/,
+    );
+    const { auth } = JSON.parse(config).auths['registry.example.com'];
+    expect(Buffer.from(auth, 'base64').toString()).toBe('ana:a"b$c');
+    expect(existsSync(readFileSync(join(directory.path, 'config.txt'), 'utf8').trim())).toBe(false);
+  }
 });
 
 /** Staging and production as servers that trust the issuer's statements, and an admin of production. */
@@ -125,16 +140,12 @@ async function environments(directory, { issuer }) {
   return servers;
 }
 
-/** A runner's machine: `ingot` is installed, and `gh` and `curl` of comments note what they are called with. */
-function runner(directory, { issuer }, { staging, production }) {
+/** A runner's machine, where `ingot` is installed. */
+function runner(directory, { issuer }, { staging, production }, comments) {
   const bin = join(directory.path, 'bin');
   mkdirSync(bin);
-  const program = (name, text) => {
-    writeFileSync(join(bin, name), `#!/bin/sh\n${text}\n`);
-    chmodSync(join(bin, name), 0o755);
-  };
-  program('ingot', `exec ${process.execPath} ${BINARY} "$@"`);
-  program('gh', `printf '%s\\n' "$*" > ${directory.path}/gh.txt; cat gate.md > ${directory.path}/comment.md`);
+  writeFileSync(join(bin, 'ingot'), `#!/bin/sh\nexec ${process.execPath} ${BINARY} "$@"\n`);
+  chmodSync(join(bin, 'ingot'), 0o755);
   return {
     PATH: [bin, process.env.PATH].join(delimiter),
     HOME: join(directory.path, 'home'),
@@ -147,6 +158,7 @@ function runner(directory, { issuer }, { staging, production }) {
     PRODUCTION: production.url,
     STAGING_AUDIENCE: 'ingot-staging',
     PRODUCTION_AUDIENCE: 'ingot-production',
+    COMMIT: '1f2e3d',
     GITHUB_SHA: '1f2e3d',
     CI_COMMIT_SHA: '1f2e3d',
     GITHUB_OUTPUT: join(directory.path, 'output.txt'),
@@ -154,6 +166,13 @@ function runner(directory, { issuer }, { staging, production }) {
     ACTIONS_ID_TOKEN_REQUEST_URL: `${issuer}/statement?api=1`,
     ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request-token',
     PULL_REQUEST: '17',
+    GITHUB_API_URL: comments.url,
+    GITHUB_REPOSITORY: 'team/churn',
+    COMMENT_TOKEN: 'comment-token',
+    CI_API_V4_URL: comments.url,
+    CI_PROJECT_ID: '3',
+    CI_MERGE_REQUEST_IID: '17',
+    GATE_TOKEN: 'comment-token',
   };
 }
 
@@ -161,7 +180,15 @@ test('a change is pushed, commented, refused while an approval is missing, promo
   const directory = placed({ 'model/model.bin': 'one', 'model/metadata.yaml': METADATA('integer') });
   const issuer = ended(await startIssuer({ repository: 'team/churn' }));
   const { staging, production } = await environments(directory, issuer);
-  const env = runner(directory, issuer, { staging, production });
+  const mark = '<!-- ingot gate churn@production -->';
+  const strangers = Array.from({ length: 100 }, (_, id) => ({
+    id,
+    user: { login: 'mallory' },
+    author: { id: 8 },
+    body: `${mark}\nall is well`,
+  }));
+  const comments = ended(await startComments(strangers));
+  const env = runner(directory, issuer, { staging, production }, comments);
   const github = githubScripts(onGithub);
   const at = (name) => join(directory.path, name);
   const run = (script, more = {}) => runScript(script, { cwd: directory.path, env: { ...env, ...more } });
@@ -169,8 +196,14 @@ test('a change is pushed, commented, refused while an approval is missing, promo
   expect(await run(github.push.push)).toMatchObject({ status: 0 });
   expect(readFileSync(at('output.txt'), 'utf8')).toBe('ref=churn:1\n');
   expect(await run(github.gate.gate, { REF: 'churn:1' })).toMatchObject({ status: 0 });
-  expect(readFileSync(at('gh.txt'), 'utf8')).toBe('pr comment 17 --body-file gate.md --edit-last --create-if-none\n');
-  expect(readFileSync(at('comment.md'), 'utf8')).toContain('names nothing yet → `churn:1`');
+  const issues = '/repos/team/churn/issues';
+  expect(comments.asked.splice(0)).toEqual([
+    `GET ${issues}/17/comments`,
+    `GET ${issues}/17/comments`,
+    `POST ${issues}/17/comments`,
+  ]);
+  expect(comments.items).toHaveLength(101);
+  expect(comments.items.at(-1).body).toContain('names nothing yet → `churn:1`');
   const refused = await run(github.promote.promote, { REF: 'churn:1' });
   expect(refused).toMatchObject({ status: 6, said: expect.stringContaining('0 of 1 approvals') });
   expect((await production.admin(['approve', 'churn:1', '-m', 'looked at it'])).status).toBe(0);
@@ -199,7 +232,12 @@ test('a change is pushed, commented, refused while an approval is missing, promo
   const stopped = await run(gitlab.gate, { REF: 'churn:2', ...tokens });
   expect(stopped.status).toBe(6);
   expect(stopped.said).not.toContain(tokens.INGOT_TO_TOKEN);
+  // The comment that is there is written anew, and nobody else's.
+  expect(comments.asked.at(-1)).toBe('PUT /projects/3/merge_requests/17/notes/1100');
+  expect(comments.items).toHaveLength(101);
+  expect(comments.items.slice(0, 100).every(({ body }) => body === `${mark}\nall is well`)).toBe(true);
   const report = readFileSync(at('gate.md'), 'utf8');
+  expect(comments.items.at(-1).body).toBe(report);
   expect(report).toContain('❌ `churn:2` for `@production`');
   expect(report).toContain('**breaking for callers**');
   expect(existsSync(at('promote.env'))).toBe(false);

@@ -63,3 +63,41 @@ export async function startIssuer(claims) {
   issuer = `http://127.0.0.1:${server.address().port}`;
   return { issuer, statement, [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(resolve)) };
 }
+
+/**
+ * What of GitHub's and GitLab's interfaces the comments of pull and merge requests go through: `items` are the comments,
+ * `asked` the methods and paths. Only the token `comment-token` is let in, and its comments are ours.
+ */
+export async function startComments(items) {
+  const asked = [];
+  const server = createServer(async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
+    let text = '';
+    for await (const piece of request) text += piece;
+    asked.push(`${request.method} ${pathname}`);
+    const say = (status, value) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(value));
+    };
+    const { authorization, 'private-token': own } = request.headers;
+    if (authorization !== 'Bearer comment-token' && own !== 'comment-token') return say(401, {});
+    if (pathname === '/user') return say(200, { id: 7 });
+    const body = text === '' ? undefined : JSON.parse(text).body;
+    if (body?.length > 65_536) return say(422, { message: 'body is too long' });
+    if (request.method === 'GET') {
+      const page = Number(searchParams.get('page') ?? 1);
+      const size = Number(searchParams.get('per_page') ?? 30);
+      return say(200, items.slice((page - 1) * size, page * size));
+    }
+    const ours = { user: { login: 'github-actions[bot]' }, author: { id: 7 } };
+    const id = Number(/\/(\d+)$/.exec(pathname)?.[1]);
+    const known = items.find((item) => item.id === id);
+    if (request.method === 'POST') items.push({ id: items.length + 1000, ...ours, body });
+    else if (known === undefined) return say(404, {});
+    else known.body = body;
+    say(200, {});
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${server.address().port}`;
+  return { url, items, asked, [Symbol.asyncDispose]: () => new Promise((resolve) => server.close(resolve)) };
+}

@@ -31,14 +31,18 @@ const VERDICTS: Readonly<Record<VersionDifference['verdict'], string>> = {
 };
 
 const MOST_ROWS = 30;
+/** GitHub takes comments of 65,536 characters. */
+const MOST_CHARACTERS = 60_000;
 
 /**
  * Writes a gate's report as a comment of a merge request. Every text of a model stands in a code span: it can be no
- * markup, no link and no mention.
+ * markup, no link and no mention. The first line, which does not show, is the same for each report on a model and alias:
+ * by it the comment of an earlier run is found.
  */
 export function gateMarkdown(report: GateReport): string {
   const { model, number, alias, current, allowed, missing, fails, checked, digest, difference } = report;
   const lines = [
+    `<!-- ingot gate ${model}@${alias} -->`,
     `### ${allowed ? '✅' : '❌'} ${code(`${model}:${number}`)} for ${code(`@${alias}`)}`,
     '',
     `${current === null ? 'names nothing yet' : code(`${model}:${current}`)} → ${code(`${model}:${number}`)} (${code(digest.slice(0, 19))})`,
@@ -49,7 +53,16 @@ export function gateMarkdown(report: GateReport): string {
     ...(checked ? [] : ['', 'The conditions of the registry are looked at when the version is there.']),
     ...(difference === undefined ? [] : differenceLines(difference)),
   ];
-  return `${lines.join('\n')}\n`;
+  return `${shortened(lines).join('\n')}\n`;
+}
+
+function shortened(lines: readonly string[]): readonly string[] {
+  let left = MOST_CHARACTERS;
+  const most = lines.findIndex((line) => {
+    left -= line.length + 1;
+    return left < 0;
+  });
+  return most < 0 ? lines : [...lines.slice(0, most), '', 'The rest is cut off: `ingot gate` tells it.'];
 }
 
 function differenceLines(difference: VersionDifference): readonly string[] {
@@ -57,7 +70,7 @@ function differenceLines(difference: VersionDifference): readonly string[] {
   return [
     '',
     VERDICTS[verdict],
-    ...breaks.map((text) => `- ${code(text)}`),
+    ...cut(breaks.map((text) => `- ${code(text)}`)),
     ...table('Metrics', ['', 'before', 'after', ''], metricRows(metrics)),
     ...table(
       'Parameters',
