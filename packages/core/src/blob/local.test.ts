@@ -162,7 +162,7 @@ describe('the local store', () => {
   test('what is expendable is whole and there only once, and nothing is flushed for it', async () => {
     let flushed = 0;
     const files = nodeFileSystem(PRIVATE_MODES);
-    const counted = (file: LocalFile): LocalFile => {
+    const counted = <File extends Pick<LocalFile, 'sync'>>(file: File): File => {
       const sync = file.sync.bind(file);
       file.sync = async () => {
         flushed += 1;
@@ -172,6 +172,7 @@ describe('the local store', () => {
     };
     const fileSystem: FileSystem = {
       ...files,
+      flushDirectory: undefined,
       open: async (path) => counted(await files.open(path)),
       create: async (path) => counted(await files.create(path)),
     };
@@ -208,6 +209,7 @@ describe('a blob that another process deletes', () => {
     const store = createLocalBlobStore(directory, {
       fileSystem: {
         ...files,
+        flushDirectory: undefined,
         open: async (path) => {
           if (isArmed && path === join(directory, 'gc')) {
             isArmed = false;

@@ -8,14 +8,21 @@ const CANNOT_FLUSH: readonly string[] = ['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENO
 
 /** Flushes a directory, so that the names in it survive a power cut. */
 export async function syncDirectory(files: FileSystem, directory: string): Promise<void> {
+  if (files.flushDirectory !== undefined) return unlessNotKnown(files.flushDirectory(directory));
   const handle = await files.open(directory);
   try {
-    await handle.sync();
-  } catch (error) {
-    // Some shares cannot flush a directory; they make names durable on their own.
-    if (!CANNOT_FLUSH.includes(systemErrorCode(error) ?? '')) throw error;
+    await unlessNotKnown(handle.sync());
   } finally {
     await handle.close();
+  }
+}
+
+// Some shares cannot flush a directory; they make names durable on their own.
+async function unlessNotKnown(flushing: Promise<void>): Promise<void> {
+  try {
+    await flushing;
+  } catch (error) {
+    if (!CANNOT_FLUSH.includes(systemErrorCode(error) ?? '')) throw error;
   }
 }
 

@@ -8,6 +8,8 @@ import { chmod, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink } fr
 import { dirname } from 'node:path';
 import { systemErrorCode } from '../../errors.ts';
 import { makeDirectory } from '../../make-directory.ts';
+import { DirectoryFlushes } from './directory-flushes.ts';
+import { createFile, type NewFile } from './new-file.ts';
 
 /** An open file, as far as a store uses one. */
 export type LocalFile = Pick<FileHandle, 'read' | 'write' | 'stat' | 'sync' | 'close'>;
@@ -17,7 +19,9 @@ export interface FileSystem {
   /** Opens a file, or a directory, to read. */
   open(path: string): Promise<LocalFile>;
   /** Makes a file that is not there and opens it to write; fails with `EEXIST` when it is there. */
-  create(path: string): Promise<LocalFile>;
+  create(path: string): Promise<NewFile>;
+  /** Flushes a directory, so that the names in it survive a power cut. Default: it is opened, flushed and closed. */
+  flushDirectory?: ((path: string) => Promise<void>) | undefined;
   /** Makes a directory with its parents, as far as they are not there; gives the outermost one it made. */
   makeDirectory(path: string): Promise<string | undefined>;
   stat(path: string): Promise<Stats>;
@@ -47,13 +51,15 @@ export const GROUP_MODES: FileModes = { directory: 0o2770, file: 0o660, force: t
 
 /** The file system of this machine. */
 export function nodeFileSystem(modes: FileModes): FileSystem {
+  const flushes = new DirectoryFlushes();
   return {
     open: (path) => open(path, 'r'),
     create: async (path) => {
-      const file = await open(path, 'wx', modes.file);
-      if (modes.force) await permitted(file.chmod(modes.file));
+      const file = await createFile(path, modes.file);
+      if (modes.force) await permitted(chmod(path, modes.file));
       return file;
     },
+    flushDirectory: (path) => flushes.flush(path),
     makeDirectory: async (path) => {
       const outermost = await makeDirectory(path, { mode: modes.directory & 0o777 });
       if (!modes.force || outermost === undefined) return outermost;

@@ -43,7 +43,16 @@ export function shareFileSystem(
   };
   return {
     open: async (path) => lenient(await lookingTwice(path, () => inner.open(path))),
-    create: async (path) => lenient(await patiently(() => inner.create(path))),
+    create: async (path) => {
+      const file = await patiently(() => inner.create(path));
+      const sync = () => leniently(() => file.sync());
+      return {
+        write: (bytes, offset, length) => file.write(bytes, offset, length),
+        stat: () => file.stat(),
+        close: () => file.close(),
+        sync,
+      };
+    },
     makeDirectory: (path) => patiently(() => inner.makeDirectory(path)),
     stat: (path) => lookingTwice(path, () => inner.stat(path)),
     lstat: (path) => patiently(() => inner.lstat(path)),
@@ -115,14 +124,16 @@ function lenient(file: LocalFile): LocalFile {
     write: file.write.bind(file),
     stat: file.stat.bind(file),
     close: () => file.close(),
-    sync: async () => {
-      try {
-        await file.sync();
-      } catch (error) {
-        if (!CANNOT_FLUSH.includes(systemErrorCode(error) ?? '')) throw error;
-      }
-    },
+    sync: () => leniently(() => file.sync()),
   };
+}
+
+async function leniently(flush: () => Promise<void>): Promise<void> {
+  try {
+    await flush();
+  } catch (error) {
+    if (!CANNOT_FLUSH.includes(systemErrorCode(error) ?? '')) throw error;
+  }
 }
 
 async function digestOfFile(file: LocalFile, sizeBytes: number): Promise<string> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { systemErrorCode } from '../../errors.ts';
 import type { Directories } from './directories.ts';
-import type { LocalFile } from './file-system.ts';
+import type { NewFile } from './new-file.ts';
 
 /** Hidden directory of a store in which blobs are written before they get their names. */
 export const TEMPORARY_DIRECTORY = '.tmp';
@@ -9,7 +9,7 @@ export const TEMPORARY_DIRECTORY = '.tmp';
 /** A temporary file, open for writing. */
 export interface TemporaryFile {
   readonly path: string;
-  readonly handle: LocalFile;
+  readonly handle: NewFile;
 }
 
 /** Makes temporary files, and removes those that writers long dead left behind. */
@@ -41,7 +41,7 @@ export class TemporaryFiles {
     return { path, handle };
   }
 
-  async #open(path: string): Promise<LocalFile> {
+  async #open(path: string): Promise<NewFile> {
     try {
       return await this.#directories.files.create(path);
     } catch (error) {
