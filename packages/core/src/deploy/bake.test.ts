@@ -311,6 +311,7 @@ describe('the facts of a base', () => {
       [{ path: 'a\n/../../etc/passwd', text: 'x' }],
       'leads out of the image',
     ],
+    ['a whiteout of a folder above', [{ path: 'etc/.wh...', text: '' }], 'hides "etc/.wh..."'],
     [
       'a file below a link out of the image',
       [

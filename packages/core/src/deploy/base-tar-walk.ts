@@ -11,7 +11,7 @@ const MAX_MEMBERS = 4_000_000;
  * Walks the members of a layer or root file system with paths as they will be in the image, without a leading slash.
  * @param what names the tar in errors.
  * @throws IngotError `invalid-package` for a member that a careless unpacker would put elsewhere: an absolute path, `..`,
- * a hard link out of the image, whatever lies below a symbolic link out of it, a device anywhere but in `dev`; and for
+ * a hard link out of the image, a whiteout of `..`, whatever lies below a symbolic link out of it, a device anywhere but in `dev`; and for
  * what is no tar. Symbolic links themselves may lead anywhere: in a container nothing is above its root.
  */
 export async function* walkImageTar(bytes: AsyncIterable<Uint8Array>, what: string): AsyncGenerator<TarItem, void> {
@@ -22,6 +22,8 @@ export async function* walkImageTar(bytes: AsyncIterable<Uint8Array>, what: stri
     if (members > MAX_MEMBERS) throw hostile(what, `it has more than ${MAX_MEMBERS} members`);
     const path = insidePath(item.path, what);
     if (path === '') continue;
+    if (/(?:^|\/)\.wh\.\.{0,2}$/.test(path))
+      throw hostile(what, `it hides ${JSON.stringify(path.slice(0, 120))}, a folder above`);
     const through = leadingOut.size === 0 ? undefined : foldersOf(path).find((folder) => leadingOut.has(folder));
     if (through !== undefined)
       throw hostile(what, `it has ${JSON.stringify(path.slice(0, 120))} below a link that leads out of the image`);

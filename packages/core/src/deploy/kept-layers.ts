@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { translated } from '../blob/local/failures.ts';
 import { systemErrorCode } from '../errors.ts';
 import { makeDirectory } from '../make-directory.ts';
 import { checkedBlob, otherBlob } from '../oci/checked-blob.ts';
@@ -14,6 +15,7 @@ export interface KeptBytes {
   readonly size: number;
 }
 
+const FULL = ['ENOSPC', 'EDQUOT'];
 const STALE_MS = 24 * 3600 * 1000;
 
 /**
@@ -53,7 +55,7 @@ export class KeptLayers {
     }
   }
 
-  /** Keeps bytes and says what they are. */
+  /** Keeps bytes and says what they are. Throws `disk-full`; what the bytes throw. */
   async keep(bytes: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<KeptBytes> {
     await makeDirectory(this.#directory);
     await this.#sweep();
@@ -64,6 +66,8 @@ export class KeptLayers {
       return kept;
     } catch (error) {
       await rm(draft, { force: true });
+      // Of all that may fail here only a full disk is told by the system alone.
+      if (FULL.includes(systemErrorCode(error) ?? '')) throw await translated(error, 'cache.write', this.#directory);
       throw error;
     }
   }
