@@ -37,6 +37,7 @@ import { blobRoutes } from './http/oci/blob-routes.ts';
 import { catalogRoute } from './http/oci/catalog-route.ts';
 import { listRoutes } from './http/oci/list-routes.ts';
 import { manifestRoutes } from './http/oci/manifest-routes.ts';
+import { refuseMalformed } from './http/oci/oci-errors.ts';
 import { ociApi } from './http/oci/oci-api.ts';
 import { tokenRoutes } from './http/oci/token-routes.ts';
 import { uploadRoutes } from './http/oci/upload-routes.ts';
@@ -220,6 +221,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       gate: createGate({ access, audit, allowedHosts, rates }),
       trustedProxies,
       watch: createRequestWatch(operations, log),
+      refusals: [refuseMalformed(services)],
       protocols: [
         operationsRoutes(operations),
         nativeApi([

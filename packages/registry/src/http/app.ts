@@ -17,6 +17,13 @@ import { refuseSlowBodies } from './slow-bodies.ts';
 /** A protocol of the server: registers its routes. */
 export type Protocol = (app: FastifyInstance, services: Services) => Promise<void> | void;
 
+/** How a protocol refuses an address that no route gets, because nobody can read it. */
+export interface Refusal {
+  /** What its addresses begin with: `/v2/`. */
+  readonly below: string;
+  answer(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply;
+}
+
 /** What the application is made of. */
 export interface AppOptions {
   readonly services: Services;
@@ -24,6 +31,8 @@ export interface AppOptions {
   /** Counts and times every request, before the gate. Default: nothing does. */
   readonly watch?: RequestWatch;
   readonly protocols: readonly Protocol[];
+  /** Protocols that refuse what is no address in their own words. Default: a problem is answered. */
+  readonly refusals?: readonly Refusal[];
   /** Largest JSON body, in bytes. Default: 1 MiB; routes that take files say their own. */
   readonly bodyLimit?: number;
   /** Addresses of reverse proxies whose word counts for where a request came from. Default: none. */
@@ -57,7 +66,10 @@ export async function createRegistryApp(options: AppOptions): Promise<FastifyIns
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     clientErrorHandler: refuseConnection,
-    frameworkErrors: (error, request, reply) => sendProblem(services, error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      const own = options.refusals?.find(({ below }) => request.raw.url?.startsWith(below));
+      return own === undefined ? sendProblem(services, error, request, reply) : own.answer(error, request, reply);
+    },
     logger: false,
     genReqId: (request) => requestIdOf(request.headers['x-request-id']),
   });

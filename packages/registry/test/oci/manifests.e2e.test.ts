@@ -126,6 +126,11 @@ describe('a manifest that was pushed', () => {
     );
   });
 
+  test('is nowhere where its address is no text', async () => {
+    for (const path of ['%zz/manifests/x', 'a/manifests/%', 'a/manifests/%ff'])
+      assert.equal(await oci.code(await oci.ask('GET', path)), '400 NAME_INVALID', path);
+  });
+
   test('of a type that is not known here is kept as it is', async () => {
     const type = 'application/vnd.example.thing.v1+json';
     const text = '{"mediaType":"application/vnd.example.thing.v1+json","any":[null]}';

@@ -1,7 +1,8 @@
 import type { ErrorCode, IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { isOciErrorCode, type OciErrorCode, ociStatusOf } from '../../oci/oci-error.ts';
+import { isOciErrorCode, ociError, type OciErrorCode, ociStatusOf } from '../../oci/oci-error.ts';
 import type { Services } from '../../services.ts';
+import type { Refusal } from '../app.ts';
 import { fromFramework } from '../framework-errors.ts';
 import { withoutHiddenNames } from '../hidden-names.ts';
 import { errorOf, ownStatusOf, statusOf } from '../problem.ts';
@@ -70,6 +71,17 @@ export function ociProblemOf(error: IngotError): OciProblem {
 /** Makes the errors of a part of the application those of the API. */
 export function answerOciErrors(scope: FastifyInstance, services: Pick<Services, 'log' | 'authorizer'>): void {
   scope.setErrorHandler((thrown, request, reply) => sendOciError(services, thrown, request, reply));
+}
+
+/** Refuses addresses below the API's that are no text, such as `/v2/%zz/tags/list`. */
+export function refuseMalformed(services: Pick<Services, 'log' | 'authorizer'>): Refusal {
+  return {
+    below: '/v2/',
+    answer: (cause, request, reply) => {
+      const malformed = ociError('NAME_INVALID', 'the address is not percent-encoded UTF-8', { cause });
+      return sendOciError(services, malformed, request, reply);
+    },
+  };
 }
 
 function sendOciError(
