@@ -222,6 +222,7 @@ test('a change is pushed, commented, refused while an approval is missing, promo
   // A statement for one server lets nobody in at the other.
   expect(await run(gitlab.push, { INGOT_TOKEN: await issuer.statement('ingot-production') })).toMatchObject({
     status: 4,
+    said: expect.stringContaining(`ingot login ${staging.url}`),
   });
   expect(await run(gitlab.push, { INGOT_TOKEN: await issuer.statement('ingot-staging') })).toMatchObject({ status: 0 });
   expect(readFileSync(at('push.env'), 'utf8')).toBe('REF=churn:2\n');

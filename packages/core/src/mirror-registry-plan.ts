@@ -106,11 +106,13 @@ export async function planModel(name: ModelName, { from, to, signal }: MirrorPla
   return said;
 }
 
-/** Numbers are those of the other registry only where the newest version came from there under its own. */
+/** Numbers are those of the other registry where the newest version is the same there, or came from there under its own. */
 async function otherOrigin(
   { name, source, here, newest }: Pick<ModelPlan, 'name' | 'source'> & { here: ModelView; newest: number },
   { from, to, signal }: { from: PromotionEnd; to: PromotionEnd; signal: AbortSignal | undefined },
 ): Promise<string | undefined> {
+  const theirs = source.all.find(({ number, status }) => number === newest && status !== 'deleted');
+  if (theirs !== undefined && theirs.manifest === here.all[0]?.manifest) return undefined;
   const selector = { kind: 'version', number: newest } as const;
   const { lineage } = await to.registry.version({ name: here.name, selector }, { signal });
   const origin = lineage?.origins?.at(-1);

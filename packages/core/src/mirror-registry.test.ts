@@ -69,6 +69,10 @@ test('all versions arrive under their numbers with aliases and history; a second
     aliases: [],
   });
   expect(await keysOf(plant)).toEqual(before);
+  // By whatever way the same versions came, they are the same.
+  const edge = await newEnd('edge');
+  await mirrorRegistry({ from: lab, to: edge });
+  expect(await mirrorRegistry({ from: plant, to: edge })).toMatchObject({ versions: { new: 0, there: 4 } });
   await using directory = await testDirectory();
   const { files } = await pull('churn@production', { ...plant, output: directory.join('out') });
   expect(files).toEqual(['model.bin']);

@@ -78,12 +78,16 @@ test('a refused alias leaves the version there, and says so; who may only read t
   const refusing = {
     ...options.to.registry,
     setAlias: async () => {
-      throw new IngotError('refused', 'one approval is missing');
+      throw new IngotError('refused', 'one approval is missing', { hint: 'ingot approve churn:1 --alias production' });
     },
   };
   await expect(
     promoteBetween(parseReference('churn:2'), { ...options, to: { ...options.to, registry: refusing } }),
-  ).rejects.toMatchObject({ code: 'refused', details: { number: 1, alias: 'production' } });
+  ).rejects.toMatchObject({
+    code: 'refused',
+    hint: 'ingot approve churn:1 --alias production --registry memory:production',
+    details: { number: 1, alias: 'production' },
+  });
   expect(await planPromotion(parseReference('churn:2'), options)).toMatchObject({ there: 1, current: null });
   const readOnly = {
     ...options.from.registry,

@@ -105,11 +105,16 @@ function notMoved(error: unknown, { model, number }: VersionRecord, { alias, to 
     `${model}:${number} is in ${to.address} now, but ${alias} may not name it yet: ${error.message}`,
     {
       operation: 'promote',
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(error.hint === undefined ? {} : { hint: hintAt(error.hint, to.address) }),
       details: { ...error.details, model, number, alias },
       cause: error,
     },
   );
+}
+
+/** The same number is another version in the registry that one works with, so a command says which it is for. */
+function hintAt(hint: string, address: string): string {
+  return hint.replace(/^ingot (?:(?! {3}).)+/, (command) => `${command} --registry ${address}`);
 }
 
 /** The source's own history tells where the version went on, unless one may only read there. */

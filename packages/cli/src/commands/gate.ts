@@ -1,3 +1,4 @@
+import { redactAddress } from '@ingot/core/blob/address';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import type { ModelName, Reference } from '@ingot/core/ref';
 import { parseAlias, parseReference } from '@ingot/core/ref';
@@ -31,7 +32,8 @@ export async function run(context: Context): Promise<Result> {
     number: after.version.number,
     digest: after.version.manifest,
     alias,
-    registry: ends.to.address,
+    registry: redactAddress(ends.to.address),
+    ...(ends.from.address === ends.to.address ? {} : { source: redactAddress(ends.from.address) }),
     current: before?.version.number ?? null,
     ...conditions,
     fails,
@@ -109,10 +111,12 @@ function told(report: GateReport, context: Context): Result {
 }
 
 function page(report: GateReport, { terminal: { out } }: Context): string {
-  const { model, number, alias, current, allowed, missing, fails, difference } = report;
+  const { model, number, alias, current, allowed, missing, fails, difference, registry, source } = report;
   const { colors } = out;
   const mark = allowed ? colors.green('✓') : colors.red('✗');
-  const head = `${mark} ${colors.bold(`${model}@${alias}`)}  ${current ?? 'none'} → ${number}\n`;
+  const there = `${current ?? 'none'}${source === undefined || current === null ? '' : ` of ${registry}`}`;
+  const here = `${number}${source === undefined ? '' : ` of ${source}`}`;
+  const head = `${mark} ${colors.bold(`${model}@${alias}`)}  ${plain(there)} → ${plain(here)}\n`;
   const reasons = [...missing, ...fails].map((text) => `  ${plain(text)}\n`).join('');
   if (difference === undefined) return head + reasons;
   return `${head}${reasons}\n${formatDifference(`${model}:${current}`, `${model}:${number}`, difference, out)}`;

@@ -104,7 +104,10 @@ function address(text: string, origin: string, { cwd }: Context) {
   if (layoutIn(text) !== undefined)
     throw new IngotError('usage', `${text} is a layout: it has no store's histories that could be mirrored`, {
       operation: 'mirror',
-      hint: `ingot import ${text}   (brings all that is in it)`,
+      hint:
+        origin === 'DST'
+          ? `ingot export churn --all-versions -o ${text}   (adds to it)`
+          : `ingot import ${text}   (brings all that is in it)`,
     });
   return addressOf({ text, origin, base: cwd });
 }
@@ -116,10 +119,8 @@ async function opened(text: string, origin: string, context: Context): Promise<B
 
 /** A server hands out neither logs nor packs that one may not read, and takes no logs: versions are brought instead. */
 async function leadsToServer(texts: readonly string[], context: Context): Promise<boolean> {
-  for (const text of texts) {
-    const { text: complete } = address(text, 'SRC', context);
-    if (mayBeServer({ text: complete }) && (await isServer(complete, context))) return true;
-  }
+  const complete = texts.map((text, n) => address(text, n === 0 ? 'SRC' : 'DST', context).text);
+  for (const text of complete) if (mayBeServer({ text }) && (await isServer(text, context))) return true;
   return false;
 }
 

@@ -45,9 +45,22 @@ test('texts of a model stand as code, whatever they say', () => {
     expect(row.split('|').length).toBeLessThan(7);
 });
 
+test('numbers of two registries are told apart', () => {
+  expect(gateMarkdown(REPORT)).toContain('`team/churn:7` → `team/churn:8` (');
+  expect(gateMarkdown({ ...REPORT, source: '/staging' })).toContain(
+    '`team/churn:7` of `https://models.example.com` → `team/churn:8` of `/staging` (',
+  );
+});
+
 test('the first line is the same for each report on a model and alias', () => {
   const [first] = gateMarkdown(REPORT).split('\n');
   expect(gateMarkdown({ ...REPORT, number: 9, allowed: true }).split('\n')[0]).toBe(first);
+  const marks = [
+    [REPORT, '❌'],
+    [{ ...REPORT, allowed: true }, '✅'],
+    [{ ...REPORT, allowed: true, checked: false }, '⏳'],
+  ] as const;
+  for (const [report, mark] of marks) expect(gateMarkdown(report).split('\n')[1]).toContain(mark);
   expect(first).toBe('<!-- ingot gate team/churn@production -->');
 });
 

@@ -10,6 +10,8 @@ export interface GateReport {
   readonly alias: string;
   /** Address of the registry whose alias it is. */
   readonly registry: string;
+  /** Address of the registry that the version is in, where that is another: the same number is another version there. */
+  readonly source?: string;
   /** The version that the alias names now. */
   readonly current: number | null;
   readonly allowed: boolean;
@@ -40,12 +42,13 @@ const MOST_CHARACTERS = 60_000;
  * by it the comment of an earlier run is found.
  */
 export function gateMarkdown(report: GateReport): string {
-  const { model, number, alias, current, allowed, missing, fails, checked, digest, difference } = report;
+  const { model, number, alias, current, missing, fails, checked, digest, difference, registry, source } = report;
+  const [here, there] = source === undefined ? ['', ''] : [` of ${code(source)}`, ` of ${code(registry)}`];
   const lines = [
     `<!-- ingot gate ${model}@${alias} -->`,
-    `### ${allowed ? '✅' : '❌'} ${code(`${model}:${number}`)} for ${code(`@${alias}`)}`,
+    `### ${markOf(report)} ${code(`${model}:${number}`)} for ${code(`@${alias}`)}`,
     '',
-    `${current === null ? 'names nothing yet' : code(`${model}:${current}`)} → ${code(`${model}:${number}`)} (${code(digest.slice(0, 19))})`,
+    `${current === null ? 'names nothing yet' : `${code(`${model}:${current}`)}${there}`} → ${code(`${model}:${number}`)}${here} (${code(digest.slice(0, 19))})`,
     ...section(
       'Failing conditions',
       [...missing, ...fails].map((text) => `- ${code(text)}`),
@@ -54,6 +57,12 @@ export function gateMarkdown(report: GateReport): string {
     ...(difference === undefined ? [] : differenceLines(difference)),
   ];
   return `${shortened(lines).join('\n')}\n`;
+}
+
+/** Nobody is to take for allowed what was not looked at yet. */
+function markOf({ allowed, checked }: GateReport): string {
+  if (!allowed) return '❌';
+  return checked ? '✅' : '⏳';
 }
 
 function shortened(lines: readonly string[]): readonly string[] {

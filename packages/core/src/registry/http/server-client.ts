@@ -132,13 +132,18 @@ export class ServerClient {
     const { code, message, nearest, details } = error;
     const seconds = Number(reply.headers['retry-after']);
     const wait = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
-    const hint = error.hint ?? (code === 'unauthenticated' ? LOGIN_HINT : undefined);
+    const hint = this.#named(error.hint ?? (code === 'unauthenticated' ? LOGIN_HINT : undefined));
     return new IngotError(code, message, {
       retryable: REPEATABLE.has(reply.status),
       details: wait === undefined ? details : { ...details, retryAfterMs: wait },
       ...(hint !== undefined && { hint }),
       ...(nearest !== undefined && { nearest }),
     });
+  }
+
+  /** Who works with two servers is to know which one it is that asks. */
+  #named(hint: string | undefined): string | undefined {
+    return hint?.replace(/\bingot login URL\b/, () => `ingot login ${this.#place.origin}`);
   }
 
   #shown(path: string): string {
