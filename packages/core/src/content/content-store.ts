@@ -59,6 +59,12 @@ export interface BlockReader {
   close(): Promise<void>;
 }
 
+/** Reads a content of which nobody knows before how long it is. */
+export interface EndingReader extends BlockReader {
+  /** Whether everything was read; known with the last bytes, as long as there are some. */
+  readonly ended: boolean;
+}
+
 /** A content that is to be stored; opened again for every attempt. */
 export interface ContentBody {
   readonly role: ContentRole;
@@ -77,8 +83,11 @@ export interface ContentBody {
   /** What its bytes were when they were read last: it is not opened when an earlier version has them. */
   readonly remembered?: Digest;
   open(): AsyncIterable<Uint8Array>;
-  /** Opens it for reading into the caller's buffers, which spares a copy. Default: what {@link open} gives is copied. */
-  openBlocks?(): Promise<BlockReader>;
+  /**
+   * Opens it for reading into the caller's buffers, which spares a copy; one that is `openEnded` with an
+   * {@link EndingReader}. Default: what {@link open} gives is copied.
+   */
+  openBlocks?(): Promise<BlockReader | EndingReader>;
   /** Reads all of it into a buffer of `sizeBytes` without waiting; for files of a few KiB, of which there may be thousands. */
   readNow?(into: Uint8Array): void;
   /** Sees all bytes in order while they are stored, so that a digest over many files, or a scan, costs no other reading. Keeps none of them. */

@@ -1,6 +1,6 @@
 import { createDigester, type Digest } from '../digest.ts';
 import { IngotError, systemErrorCode } from '../errors.ts';
-import type { BlockReader, ContentBody } from './content-store.ts';
+import type { BlockReader, ContentBody, EndingReader } from './content-store.ts';
 
 /** How a content is called in messages: its path, or what it is for. */
 export function nameOf(content: Pick<ContentBody, 'path' | 'role'>): string {
@@ -18,17 +18,12 @@ export function sourceChanged(content: ContentBody, how: string, cause?: unknown
   });
 }
 
-/** A content that is being read, and whether all of it has been. */
-export interface OpenSource extends BlockReader {
-  readonly ended: boolean;
-}
-
 /**
  * Opens a content for reading into blocks, and sees to it that it gives as many bytes as it said.
  * @throws IngotError `source-changed`.
  */
-export async function openSource(content: ContentBody): Promise<OpenSource> {
-  if (content.openEnded === true) return openEnded(content);
+export async function openSource(content: ContentBody): Promise<EndingReader> {
+  if (content.openEnded === true) return await openedToItsEnd(content);
   const reader = await opened(content);
   let done = 0;
   return {
@@ -74,8 +69,13 @@ async function opened(content: ContentBody): Promise<BlockReader> {
   }
 }
 
+async function openedToItsEnd(content: ContentBody): Promise<EndingReader> {
+  const reader = await content.openBlocks?.();
+  return reader !== undefined && 'ended' in reader ? reader : openEnded(content);
+}
+
 /** Reads one piece ahead: only whoever has seen the end knows which bytes were the last. */
-function openEnded(content: ContentBody): OpenSource {
+function openEnded(content: ContentBody): EndingReader {
   const stream = content.open()[Symbol.asyncIterator]();
   let rest: Uint8Array = new Uint8Array(0);
   let ended = false;

@@ -34,10 +34,9 @@ export async function* inPace(body: AsyncIterable<Uint8Array>, pace: BodyPace): 
   // Only the time counts in which the server waits for the client, not that in which it works itself.
   const look = setInterval(() => {
     if (!isWaiting) return;
-    const silent = performance.now() - lastAt;
-    const spentMs = waitedMs + silent;
-    const tooSlow = spentMs > pace.graceMs && bytes < (pace.bytesPerSecond * spentMs) / 1000;
-    if (silent > pace.silenceMs || tooSlow) stop(tooSlowError(bytes, spentMs));
+    const silentMs = performance.now() - lastAt;
+    const error = tooSlow(pace, { bytes, silentMs, waitedMs });
+    if (error !== undefined) stop(error);
   }, pace.lookMs);
   try {
     for (;;) {
@@ -54,8 +53,20 @@ export async function* inPace(body: AsyncIterable<Uint8Array>, pace: BodyPace): 
   }
 }
 
-function tooSlowError(bytes: number, ms: number): IngotError {
-  return new IngotError('timeout', `the body came too slowly: ${bytes} bytes in ${Math.round(ms / 1000)} s`, {
+/** How a body has come so far. */
+export interface BodyProgress {
+  readonly bytes: number;
+  /** Since the last bytes came, and how long the server has waited before that. */
+  readonly silentMs: number;
+  readonly waitedMs: number;
+}
+
+/** The error for a body that stalls or trickles; undefined while it comes fast enough. */
+export function tooSlow(pace: BodyPace, { bytes, silentMs, waitedMs }: BodyProgress): IngotError | undefined {
+  const spentMs = waitedMs + silentMs;
+  const trickles = spentMs > pace.graceMs && bytes < (pace.bytesPerSecond * spentMs) / 1000;
+  if (silentMs <= pace.silenceMs && !trickles) return undefined;
+  return new IngotError('timeout', `the body came too slowly: ${bytes} bytes in ${Math.round(spentMs / 1000)} s`, {
     details: { status: 408 },
   });
 }

@@ -1,3 +1,4 @@
+import type { EndingReader } from '@ingot/core/content/content-store';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 import { STAGED_BYTES } from './blob-context.ts';
 import { ociError } from './oci-error.ts';
@@ -7,10 +8,20 @@ export interface IncomingBody {
   readonly stream: AsyncIterable<Uint8Array>;
   /** How many, as the client said. Undefined: it did not. */
   readonly sizeBytes: number | undefined;
+  /** Reads them into memory of the reader's instead of `stream`, which costs a part of it. Default: they are read as a stream. */
+  readonly blocks?: OpenBlocks;
 }
 
-/** What came: little, all of which is here; or much, which is read once. */
-export type Received = { readonly bytes: Uint8Array } | { readonly stream: AsyncIterable<Uint8Array> };
+/**
+ * Opens a body for reading into memory of the reader's.
+ * @param onStop what becomes of it when its sender stops: reading fails; or it ends there, and the function learns why.
+ */
+export type OpenBlocks = (onStop: 'fail' | ((why: IngotError) => void)) => EndingReader;
+
+/** What came: little, all of which is here; or much, which is read once, in one of the two ways. */
+export type Received =
+  | { readonly bytes: Uint8Array }
+  | { readonly stream: AsyncIterable<Uint8Array>; readonly blocks?: OpenBlocks };
 
 /**
  * Begins to receive a body; a small one is gathered, a large one is left to be read.
@@ -20,13 +31,13 @@ export type Received = { readonly bytes: Uint8Array } | { readonly stream: Async
  * away, `timeout` when it stalls.
  */
 export async function receiveBody(
-  { stream, sizeBytes }: IncomingBody,
+  { stream, sizeBytes, blocks }: IncomingBody,
   most: number,
   gathered = STAGED_BYTES,
 ): Promise<Received> {
   if (sizeBytes !== undefined && sizeBytes > most) throw tooLarge(most);
   const coming = within(heard(stream), most);
-  if (sizeBytes !== undefined && sizeBytes > gathered) return { stream: coming };
+  if (sizeBytes !== undefined && sizeBytes > gathered) return { stream: coming, ...(blocks && { blocks }) };
   const pieces: Uint8Array[] = [];
   let doneBytes = 0;
   const rest = coming[Symbol.asyncIterator]();

@@ -1,4 +1,4 @@
-import type { RecipeRef } from '@ingot/core/content/content-store';
+import type { EndingReader, RecipeRef } from '@ingot/core/content/content-store';
 import type { Digest } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
 import type { Kysely } from 'kysely';
@@ -10,6 +10,8 @@ import type { BlobContext } from './blob-context.ts';
 /** What is stored, and what it may share. */
 export interface StoredBody {
   open(): AsyncIterable<Uint8Array>;
+  /** Reads the bytes instead of what {@link StoredBody.open} gives. */
+  readonly reader?: EndingReader | undefined;
   /** How many bytes come; with `openEnded`, about how many. */
   readonly sizeBytes: number;
   readonly openEnded?: boolean;
@@ -45,7 +47,7 @@ export interface Keeping<T> {
  */
 export async function storeBody<T>(context: BlobContext, body: StoredBody, { check, note }: Keeping<T>): Promise<T> {
   const { store, database, owner, now } = context;
-  const { open, sizeBytes, openEnded, base, digest, joined, signal, onBytes } = body;
+  const { open, reader, sizeBytes, openEnded, base, digest, joined, signal, onBytes } = body;
   const id = newId(context);
   const options = signal === undefined ? {} : { signal };
   await using upload = await store.contents.openUpload({ keptAs: { kind: 'oci', id, owner }, base, ...options });
@@ -54,6 +56,7 @@ export async function storeBody<T>(context: BlobContext, body: StoredBody, { che
     path: 'blob',
     sizeBytes,
     open: joined === undefined ? once(open) : open,
+    ...(reader && { openBlocks: once(async () => reader) }),
     ...(openEnded && { openEnded }),
     ...(digest && { digest }),
     ...(joined && { joined }),
@@ -76,7 +79,7 @@ export async function storeBody<T>(context: BlobContext, body: StoredBody, { che
 }
 
 /** A body that came over a line cannot come again: whoever sent it is asked to send it again. */
-function once(open: () => AsyncIterable<Uint8Array>): () => AsyncIterable<Uint8Array> {
+function once<T>(open: () => T): () => T {
   let opened = false;
   return () => {
     if (opened)

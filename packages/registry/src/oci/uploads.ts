@@ -16,7 +16,7 @@ import type { OwnTables } from '../database/own-tables.ts';
 import { basesOf } from './blob-bases.ts';
 import { type BlobContext, otherBytes, STAGED_BYTES } from './blob-context.ts';
 import type { OciUploadRow } from './blob-tables.ts';
-import { after, type IncomingBody, receiveBody, untilItStops } from './incoming-body.ts';
+import { after, type IncomingBody, type Received, receiveBody, untilItStops } from './incoming-body.ts';
 import { ociError } from './oci-error.ts';
 import type { PushedBlobs } from './pushed-blobs.ts';
 import { parseRepository, type RepositoryName } from './repository.ts';
@@ -60,7 +60,7 @@ export interface PartBody extends IncomingBody {
 
 /** What is left of a body to be stored. */
 interface PartRest {
-  readonly rest: AsyncIterable<Uint8Array>;
+  readonly rest: Exclude<Received, { readonly bytes: Uint8Array }>;
   readonly onStop: 'keep what came' | 'all or nothing';
   /** Says that the sender went away. */
   leave(): void;
@@ -161,6 +161,7 @@ export class Uploads {
         this.#context,
         {
           open: () => received.stream,
+          reader: received.blocks?.('fail'),
           sizeBytes: sizeBytes ?? EXPECTED_BYTES,
           openEnded: sizeBytes === undefined,
           base: await basesOf(this.#context, repository, sizeBytes),
@@ -193,9 +194,8 @@ export class Uploads {
     const received = await receiveBody(body, room, gathered);
     if (!('bytes' in received)) {
       if (row.parts >= MAX_PARTS) throw outOfOrder(`the upload has ${MAX_PARTS} parts already`, row.size_bytes);
-      const { stream: rest } = received;
       return await this.#large.through(() =>
-        this.#settling.through(row.id, (leave) => this.#appendPart(row, body, { rest, onStop, leave })),
+        this.#settling.through(row.id, (leave) => this.#appendPart(row, body, { rest: received, onStop, leave })),
       );
     }
     checkWhole(body, received.bytes.byteLength);
@@ -211,17 +211,19 @@ export class Uploads {
     const running = this.#runningHash(row, body);
     let stopped: IngotError | undefined;
     const keeps = onStop === 'keep what came';
-    const stream = keeps
-      ? untilItStops(rest, (why) => {
-          stopped = why;
-          leave();
-        })
-      : rest;
+    const onEnd = (why: IngotError): void => {
+      stopped = why;
+      leave();
+    };
+    const { stream: coming, blocks } = rest;
+    const stream = keeps ? untilItStops(coming, onEnd) : coming;
+    const reader = before === 0 ? blocks?.(keeps ? onEnd : 'fail') : undefined;
     const size = sizeOf(body);
     const next = await storeBody(
       this.#context,
       {
         open: () => after(row.bytes, stream),
+        reader,
         sizeBytes: before + (size ?? EXPECTED_BYTES),
         openEnded: keeps || size === undefined,
         base: await basesOf(

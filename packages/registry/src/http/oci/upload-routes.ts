@@ -3,6 +3,7 @@ import { type DigestAlgorithm, DIGEST_LENGTHS } from '@ingot/core/oci/digest';
 import type { OciDigest } from '@ingot/core/oci/oci-place';
 import type { FastifyReply } from 'fastify';
 import { type BodyPace, DEFAULT_PACE, inPace } from '../../contents/body-pace.ts';
+import { BodyReader } from '../../contents/body-reader.ts';
 import { requestedDigest } from '../../oci/blob-context.ts';
 import type { BlobRoom } from '../../oci/blob-room.ts';
 import { ociError } from '../../oci/oci-error.ts';
@@ -112,15 +113,20 @@ function pathOf(repository: RepositoryName): string {
   return repository.split('/').map(encodeURIComponent).join('/');
 }
 
-function incoming({ request }: OciCall, pace: BodyPace): PartBody {
+function incoming({ request, reply }: OciCall, pace: BodyPace): PartBody {
   const { headers, raw } = request;
   if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity')
     throw ociError('UNSUPPORTED', 'blobs are taken as they are, without Content-Encoding', { status: 415 });
   const said = headers['content-length'];
   const range = headers['content-range'];
+  const sizeBytes = said === undefined ? undefined : Number(said);
+  const onTaken = (): void => void reply.header('connection', 'close');
   return {
     stream: inPace(raw, pace),
-    sizeBytes: said === undefined ? undefined : Number(said),
+    sizeBytes,
+    ...(sizeBytes !== undefined && {
+      blocks: (onStop) => new BodyReader({ request: raw, sizeBytes, pace, onTaken }, onStop),
+    }),
     ...(range !== undefined && { range: partRange(range) }),
   };
 }
