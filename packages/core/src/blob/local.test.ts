@@ -119,6 +119,18 @@ describe('the local store', () => {
     }
   });
 
+  test('what was missing a moment ago is found as soon as it is there, and a store that went away is told', async () => {
+    const directory = freshDirectory();
+    const [store, other] = [createLocalBlobStore(directory), createLocalBlobStore(directory)];
+    await store.write('log/1', bodyOf('x'));
+    for (let n = 0; n < 3; n += 1) assert.equal(await store.stat('log/2'), undefined);
+    await other.write('log/2', bodyOf('yy'));
+    assert.equal((await store.stat('log/2'))?.sizeBytes, 2);
+    for (let n = 0; n < 2; n += 1) assert.equal(await store.stat('log/3'), undefined);
+    await rename(directory, `${directory}-unmounted`);
+    await failsWith(() => store.stat('log/3'), 'unavailable');
+  });
+
   test('a store directory that goes away is unavailable, not empty, and is not made again', async () => {
     const directory = freshDirectory();
     const store = createLocalBlobStore(directory);

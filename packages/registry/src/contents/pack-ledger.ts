@@ -46,13 +46,13 @@ export class PackLedger {
 
   /** Reads the recipe of a version into the tables; once for each version, and only pages that the model did not have. */
   async note({ modelId, number, recipe: ref }: RecipeOfVersion): Promise<void> {
-    if (await this.#isNoted(modelId, number)) return;
     const known = `${modelId} ${ref.digest} ${ref.pack}`;
     if (this.#notedRecipes.has(known)) {
       this.#alike.push({ model_id: modelId, number });
       if (this.#alike.length >= ALIKE_AT_ONCE) await this.noteAlike();
       return;
     }
+    if (await this.#isNoted(modelId, number)) return;
     const recipe = await this.#reader.openRecipe(ref);
     const row = { upload: uploadOf(ref.pack), model_id: modelId };
     await this.#tables.insertInto('upload_homes').values(row).onConflict(nothing).execute();

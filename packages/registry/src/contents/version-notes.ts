@@ -6,6 +6,7 @@ import { parseRecipeRef } from '@ingot/core/registry/model-fold';
 import type { ModelName } from '@ingot/core/ref';
 import type { Kysely } from 'kysely';
 import type { IndexTables } from '../database/index-tables.ts';
+import { prepared } from '../database/prepared.ts';
 import type { ModelIndex } from '../index/indexed-registry.ts';
 import type { Log } from '../services.ts';
 import type { ModelNames } from './model-names.ts';
@@ -145,14 +146,11 @@ export class VersionNotes implements AsyncDisposable {
   }
 
   async #recipeOf(modelId: string, number: number): Promise<RecipeRef | undefined> {
-    const row = await this.#options.index
-      .selectFrom('versions')
-      .select('record')
-      .where('model_id', '=', modelId)
-      .where('number', '=', number)
-      .executeTakeFirst();
+    const [row] = (await recordOf(this.#options.index, [modelId, number])).rows;
     const json: unknown = row && JSON.parse(row.record);
     if (!isJsonObject(json) || !isJsonObject(json.recipe)) return undefined;
     return parseRecipeRef(new Fields(json.recipe, `${modelId}:${number}`));
   }
 }
+
+const recordOf = prepared<{ readonly record: string }>('select record from versions where model_id = ? and number = ?');

@@ -11,14 +11,17 @@ const BODY_TIMEOUT_MS = 30_000;
 export function refuseSlowBodies(app: FastifyInstance, timeoutMs = BODY_TIMEOUT_MS): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     if (request.headers['content-type']?.startsWith('application/json') === true) {
-      const late = new IngotError('timeout', `the body did not arrive within ${timeoutMs / 1000} s`, {
-        details: { status: 408 },
-      });
-      const clock = setTimeout(() => request.raw.destroy(late), timeoutMs);
+      const clock = setTimeout(() => request.raw.destroy(tooLate(timeoutMs)), timeoutMs);
       const stop = (): void => clearTimeout(clock);
       payload.once('end', stop);
       payload.once('close', stop);
     }
     done(null, payload);
+  });
+}
+
+function tooLate(timeoutMs: number): IngotError {
+  return new IngotError('timeout', `the body did not arrive within ${timeoutMs / 1000} s`, {
+    details: { status: 408 },
   });
 }

@@ -2,7 +2,7 @@
  * The file system under a local store: what a store asks of it, and nothing else. Failures are the system's own errors.
  */
 
-import type { Dirent, Stats } from 'node:fs';
+import { type Dirent, type Stats, statSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { chmod, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -25,6 +25,11 @@ export interface FileSystem {
   /** Makes a directory with its parents, as far as they are not there; gives the outermost one it made. */
   makeDirectory(path: string): Promise<string | undefined>;
   stat(path: string): Promise<Stats>;
+  /**
+   * Looks at once whether something is there, for a path that the system was asked for a moment ago and has in its memory;
+   * undefined: nothing is. Default: it is asked by way of a thread.
+   */
+  statAtOnce?: ((path: string) => Stats | undefined) | undefined;
   lstat(path: string): Promise<Stats>;
   readdir(path: string): Promise<Dirent[]>;
   link(path: string, newPath: string): Promise<void>;
@@ -67,6 +72,7 @@ export function nodeFileSystem(modes: FileModes): FileSystem {
       return outermost;
     },
     stat: (path) => stat(path),
+    statAtOnce: (path) => statSync(path, { throwIfNoEntry: false }),
     lstat: (path) => lstat(path),
     readdir: (path) => readdir(path, { withFileTypes: true }),
     link: (path, newPath) => link(path, newPath),
