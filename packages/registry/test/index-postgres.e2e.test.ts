@@ -11,9 +11,10 @@ import { openLogRegistry } from '@ingot/core/registry/open';
 import type { PublishResult, Registry } from '@ingot/core/registry/registry';
 import { randomOf } from '@ingot/core/seeded-random';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { needServer } from '../../core/test/servers/need-server.ts';
 import { startPostgres } from '../../core/test/servers/postgres.ts';
+import { ProtectedMoves } from '../src/audit/protected-moves.ts';
 import { type Database, openDatabase } from '../src/database/database.ts';
 import { type IndexedRegistry, openIndexedRegistry } from '../src/index/indexed-registry.ts';
 import { INDEX_COLUMNS } from '../src/index/migrations.ts';
@@ -76,6 +77,42 @@ await needServer('postgres', startPostgres, (postgres) => {
     await using sqlite = await openDatabase({ directory });
     await rebuildIndex({ index: sqlite.index, blobs, now });
     assert.deepEqual(await indexRows(sqlite.index), followed);
+  });
+
+  test('a move that arrives while a flagged one is let count is what its alias names', async () => {
+    const registry = opener()();
+    await registry.ensureModel(CHURN);
+    for (const text of ['a', 'b', 'c']) await registry.publish(CHURN, draftOf(text));
+    const { modelId } = await registry.resolve({ name: CHURN, selector: { kind: 'latest' } });
+    await registry.setAlias(CHURN, 'production', 1);
+    await registry.setAlias(CHURN, 'production', 2);
+    const { own, index } = replicas[0] ?? assert.fail();
+    const said = { model_id: modelId, alias: 'production', at: now().toISOString(), actor: 'x' };
+    const flagged = { ...said, seq: 5, digest: '', from_number: 1, to_number: 2, state: 'flagged' as const };
+    await own.insertInto('audit_foreign_moves').values(flagged).execute();
+    const accessLog = { record() {} };
+    const written = { has: async () => true };
+    const moves = new ProtectedMoves({ own, index, written, accessLog, now, random: (size) => new Uint8Array(size) });
+    await moves.load();
+    let accepting: Promise<void> | undefined;
+    await indexOf(1)
+      .transaction()
+      .execute(async (projecting) => {
+        await projecting.updateTable('logs').set({ seq: 6 }).where('log', '=', modelId).execute();
+        const move = { ...said, seq: 6, from_number: 2, to_number: 3, reason: null };
+        await projecting.insertInto('alias_moves').values(move).execute();
+        const alias = projecting.updateTable('aliases').set({ number: 3, seq: 6 });
+        await alias.where('model_id', '=', modelId).where('alias', '=', 'production').execute();
+        accepting = moves.accept(modelId, 'production');
+        const waiting = sql<{ count: number }>`select count(*) as count from pg_locks where not granted`;
+        await expect.poll(async () => (await waiting.execute(indexOf(0))).rows[0]?.count, { interval: 5 }).toBe(1);
+      });
+    await accepting;
+    const rows = await index.selectFrom('aliases').select(['alias', 'number', 'seq']).execute();
+    assert.deepEqual(
+      rows.map(({ alias, number, seq }) => [alias, Number(number), Number(seq)]),
+      [['production', 3, 6]],
+    );
   });
 
   test('32 clients of two servers see numbers and moves of an alias in one order', async () => {

@@ -56,16 +56,22 @@ export function createAuthorizer(options: AuthorizerOptions): WatchingAuthorizer
 }
 
 /**
- * Refuses who may not make a model. Not with the words of one that is not there, which it need not be: who may not push
- * is told so in the same words whether there is one.
+ * Refuses who may not make a model, or give its name to another. Not with the words of one that is not there, which it
+ * need not be: who may not is told so in the same words whether there is one.
+ * @param needs default: `push`.
  * @throws IngotError `unauthenticated`, `forbidden`.
  */
-export function checkMaking(authorizer: Authorizer, identity: Identity, model: ModelName): void {
+export function checkMaking(
+  authorizer: Authorizer,
+  identity: Identity,
+  model: ModelName,
+  needs: 'push' | 'admin' = 'push',
+): void {
   const target = { kind: 'model', model } as const;
   try {
-    authorizer.check(identity, 'push', target);
+    authorizer.check(identity, needs, target);
   } catch (error) {
-    throw isIngotError(error, 'model-not-found') ? forbidden(identity, 'push', target) : error;
+    throw isIngotError(error, 'model-not-found') ? forbidden(identity, needs, target) : error;
   }
 }
 

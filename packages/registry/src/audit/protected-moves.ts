@@ -15,8 +15,8 @@ import type { WrittenEvents } from './written-events.ts';
 export interface ProtectedMovesOptions {
   readonly own: Kysely<AuditTables>;
   readonly index: Kysely<IndexTables>;
-  readonly written: WrittenEvents;
-  readonly accessLog: AccessLog;
+  readonly written: Pick<WrittenEvents, 'has'>;
+  readonly accessLog: Pick<AccessLog, 'record'>;
   readonly now: () => Date;
   readonly random: (size: number) => Uint8Array;
 }
@@ -212,8 +212,14 @@ export class ProtectedMoves {
 
   async #show(modelId: string, alias: string): Promise<void> {
     const { index } = this.#options;
-    const held = this.#held.get(keyOf(modelId, alias));
     await index.transaction().execute(async (change) => {
+      // Whoever writes events of this log into the index has this row, and waits for it: no move comes in between.
+      await change
+        .updateTable('logs')
+        .set(({ ref }) => ({ seq: ref('seq') }))
+        .where('log', '=', modelId)
+        .execute();
+      const held = this.#held.get(keyOf(modelId, alias));
       const move = await lastMove(change, { modelId, alias, before: held?.seq });
       await change.deleteFrom('aliases').where('model_id', '=', modelId).where('alias', '=', alias).execute();
       const number = held === undefined ? move?.to_number : held.number;

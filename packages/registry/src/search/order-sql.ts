@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { IngotError } from '@ingot/core/errors';
 import { parseJson } from '@ingot/core/json';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
@@ -116,21 +117,41 @@ function bound(value: OrderValue | undefined, term: Term | undefined): RawBuilde
   return Number.isSafeInteger(value) ? sql`cast(${value} as bigint)` : sql`cast(${value} as double precision)`;
 }
 
+/** What tells one search from another: a cursor holds for one filter and one order. */
+export interface CursorSearch {
+  readonly filter?: string | undefined;
+  readonly sort?: string | undefined;
+}
+
 /** Writes a cursor from the columns of {@link orderColumns} in a row. It holds for one filter and order only. */
-export function cursorOf(terms: readonly Term[], row: Readonly<Record<string, unknown>>): string {
-  return Buffer.from(JSON.stringify(terms.map((_, index) => row[`o${index}`]))).toString('base64url');
+export function cursorOf(
+  terms: readonly Term[],
+  row: Readonly<Record<string, unknown>>,
+  search: CursorSearch = {},
+): string {
+  const values = terms.map((_, index) => row[`o${index}`]);
+  return Buffer.from(JSON.stringify([markOf(search), ...values])).toString('base64url');
+}
+
+function markOf({ filter = '', sort = '' }: CursorSearch): string {
+  const text = JSON.stringify([filter.trim(), sort.trim()]);
+  return createHash('sha256').update(text).digest('base64url').slice(0, 8);
 }
 
 /**
  * Reads a cursor.
- * @throws IngotError `usage` for what no answer in this order has held.
+ * @throws IngotError `usage` for what no answer of this search has held.
  */
-export function parseCursor(terms: readonly Term[], text: string | undefined): readonly OrderValue[] | undefined {
+export function parseCursor(
+  terms: readonly Term[],
+  text: string | undefined,
+  search: CursorSearch = {},
+): readonly OrderValue[] | undefined {
   if (text === undefined || text === '') return undefined;
-  const values = parseJson(Buffer.from(text, 'base64url').toString('utf8'));
-  const fits =
-    Array.isArray(values) && values.length === terms.length && values.every((value, at) => isOf(value, terms[at]));
-  if (!fits) throw badCursor();
+  const found = parseJson(Buffer.from(text, 'base64url').toString('utf8'));
+  const [mark, ...values]: readonly unknown[] = Array.isArray(found) ? found : [];
+  const fits = values.length === terms.length && values.every((value, at) => isOf(value, terms[at]));
+  if (!fits || mark !== markOf(search)) throw badCursor();
   return values.filter((value): value is OrderValue => typeof value === 'string' || typeof value === 'number');
 }
 

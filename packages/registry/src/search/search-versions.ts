@@ -39,7 +39,7 @@ type Index = Pick<Database, 'kind' | 'index'>;
 export async function searchVersions(database: Index, search: VersionSearch): Promise<FoundPage> {
   const plan = planOf(search);
   const { terms, joins } = orderSql(plan.sort);
-  const position = parseCursor(terms, search.cursor);
+  const position = parseCursor(terms, search.cursor, search);
   const driver = plan.condition && (await driverOf(database, plan.condition));
   const wheres: RawBuilder<unknown>[] = [
     sql`m.closed = 0 and m.name is not null`,
@@ -56,7 +56,7 @@ export async function searchVersions(database: Index, search: VersionSearch): Pr
   const shown = rows.slice(0, search.limit);
   const last = shown.at(-1);
   const items = await foundVersions(database, shown);
-  return rows.length > search.limit && last !== undefined ? { items, next: cursorOf(terms, last) } : { items };
+  return rows.length > search.limit && last !== undefined ? { items, next: cursorOf(terms, last, search) } : { items };
 }
 
 /** Tables in the order in which they are gone through, which a cross join of SQLite keeps: it has no statistics. */

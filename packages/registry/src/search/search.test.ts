@@ -141,13 +141,21 @@ describe('searching the index', () => {
     expect(await found('', undefined, [])).toEqual([]);
   });
 
-  it('refuses cursors that no answer has held', async () => {
+  it('refuses cursors that no answer to this search has held', async () => {
+    const given = { limit: 2, readable: undefined, now: NOW };
+    const { next } = await searchVersions(database, { ...given, filter: 'name = churn' });
+    const search = { ...given, cursor: next };
+    expect((await searchVersions(database, { ...search, filter: ' name = churn ' })).items).toHaveLength(2);
+    for (const other of [{}, { filter: 'name != churn' }, { filter: 'name = churn', sort: 'published' }])
+      await expect(searchVersions(database, { ...search, ...other })).rejects.toMatchObject({ code: 'usage' });
     const cursor = (values: unknown) => Buffer.from(JSON.stringify(values)).toString('base64url');
+    const [mark] = JSON.parse(Buffer.from((await searchVersions(database, given)).next ?? '', 'base64url').toString());
     for (const forged of [
       'x',
-      cursor([1, 2, 3]),
-      cursor(['a', 'b', 'c']),
-      cursor(['a', 'b\0', 1]),
+      cursor([mark, 1, 2, 3]),
+      cursor([mark, 'a', 'b', 'c']),
+      cursor([mark, 'a', 'b\0', 1]),
+      cursor(['another', '2026', 'a', 1]),
       cursor({}),
       cursor([]),
     ])

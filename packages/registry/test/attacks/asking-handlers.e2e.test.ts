@@ -185,6 +185,14 @@ const ASKING: readonly Asking[] = [
   // An upload is its writer's alone, and what versions rely on is nobody's to delete.
   { route: 'DELETE /api/v1/blobs/*', needs: 'admin', on: 'server', path: blob, admits: 403 },
   {
+    route: 'POST /api/2.0/mlflow/registered-models/create',
+    needs: 'pusher',
+    on: 'vault',
+    path: () => '/api/2.0/mlflow/registered-models/create',
+    body: () => ({ name: VAULT }),
+    admits: 400,
+  },
+  {
     route: 'GET /api/2.0/mlflow/registered-models/search',
     needs: 'reader',
     on: 'vault',

@@ -1,5 +1,6 @@
 import { IngotError } from '@ingot/core/errors';
 import { type ModelName, parseModelName } from '@ingot/core/ref';
+import { checkMaking } from '../../access/authorizer.ts';
 import type { Services } from '../../services.ts';
 import type { Entry } from '../../tracking/context.ts';
 import type { Fields } from './fields.ts';
@@ -49,7 +50,7 @@ export function registeredModelRoutes(artifacts: MlflowArtifacts): readonly Mlfl
     {
       method: 'POST',
       path: '/registered-models/create',
-      access: pushes,
+      access: { handler: 'checks' },
       run: async (call, services) => ({ registered_model: modelJson(await createModel(call, services), addressOf) }),
     },
     {
@@ -227,8 +228,9 @@ async function newestOf(
 }
 
 async function createModel({ fields, identity }: Call, services: Services) {
-  const { registry, database } = services;
+  const { registry, database, authorizer } = services;
   const { name, displayName } = newName(fields.text('name'));
+  checkMaking(authorizer, identity, name);
   const tags = fields.entries('tags');
   for (const tag of tags) checkRegistryTag(tag);
   const description = fields.optional('description') ?? '';
@@ -251,7 +253,7 @@ async function renameModel({ fields, identity }: Call, services: Services) {
   const { registry, database, authorizer } = services;
   const asked = fields.text('name');
   const { name: to, displayName } = newName(fields.text('new_name'));
-  authorizer.check(identity, 'admin', { kind: 'model', model: to });
+  checkMaking(authorizer, identity, to, 'admin');
   const from = requireName(asked);
   const before = await modelOf(database, from, asked);
   if (before.name === displayName) return before;

@@ -163,7 +163,7 @@ function changing(app: NativeApp, services: Services): void {
     },
     async (request, reply) => {
       const newName = parseModelName(request.body.name);
-      authorizer.check(request.identity, 'admin', { kind: 'model', model: newName });
+      checkMaking(authorizer, request.identity, newName, 'admin');
       const { reason } = request.body;
       await registry.rename(parseModelName(request.params.name), newName, { actor: actorOf(request), reason });
       return reply.status(204).send();
