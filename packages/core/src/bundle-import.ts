@@ -52,7 +52,19 @@ export async function planBundle(
   path: string,
   options: PlanBundleOptions,
 ): Promise<BundlePlan & AsyncDisposable & { readonly bundle: OpenBundle }> {
-  const bundle = await openBundle(path);
+  return await planOpenBundle(path, await openBundle(path), options);
+}
+
+/**
+ * Compares a bundle that was opened with a registry; nothing is written. It is closed when that fails.
+ * @param path what it is called.
+ * @throws IngotError `usage` for a name where there are several models.
+ */
+export async function planOpenBundle(
+  path: string,
+  bundle: OpenBundle,
+  options: PlanBundleOptions,
+): Promise<BundlePlan & AsyncDisposable & { readonly bundle: OpenBundle }> {
   try {
     const { models } = bundle.document;
     if (options.name !== undefined && models.length > 1)
@@ -102,8 +114,15 @@ async function isContinued(
   const { lineage } = await registry.version({ name: here.name, selector }, { signal });
   const from = lineage?.origins?.at(-1);
   return (
-    from?.modelId === first?.origin.modelId && from?.store === first?.origin.store && from?.number === newest.number
+    from?.modelId === first?.origin.modelId &&
+    from?.number === newest.number &&
+    isSameStore(from?.store, first?.origin.store)
   );
+}
+
+/** Not everybody is told the id of a store; the model's id is one that no other has. */
+function isSameStore(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined || one === other;
 }
 
 function findHere(

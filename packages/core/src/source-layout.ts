@@ -8,6 +8,8 @@ import { createMemoryBlobStore } from './blob/memory.ts';
 import type { BlobStore } from './blob/blob-store.ts';
 import { collect } from './blob/bytes.ts';
 import { type BundleModel, parseBundle, type VersionFacts } from './bundle-format.ts';
+import type { OpenBundle } from './bundle-read.ts';
+import type { VersionOrigin } from './capture.ts';
 import type { ContentStore, RecipeRef } from './content/content-store.ts';
 import { FormatOnce } from './content/store-format.ts';
 import { type Digest, parseDigest } from './digest.ts';
@@ -18,6 +20,7 @@ import { parseOciManifest } from './oci/manifest.ts';
 import type { OciDigest } from './oci/oci-place.ts';
 import { MEDIA_TYPES } from './package/manifest.ts';
 import { parseManifest } from './package/manifest-read.ts';
+import { contentsOf } from './promote-version.ts';
 import { VERSION_TYPE } from './push-artifact.ts';
 import { type ModelName, toModelName } from './ref.ts';
 import { openLogRegistry } from './registry/open.ts';
@@ -45,6 +48,8 @@ interface Listed {
   readonly facts: VersionFacts;
   readonly publishedAt: string;
   readonly publishedBy: string;
+  /** Where it was published, as was told. */
+  readonly origin?: VersionOrigin;
   readonly captured: { readonly digest: Digest; readonly sizeBytes: number } | undefined;
 }
 
@@ -79,7 +84,9 @@ export async function openLayoutRegistry(
     if (moment > at) at = moment;
     [seed, drawn] = [`${name}:${number}`, 0];
     await registry.ensureModel(name, options);
-    const draft = { ...facts, labelFrom: 'metadata' as const, recipe: recipeOf(facts.manifest) };
+    const origins = [...(facts.lineage?.origins ?? []), ...(version.origin === undefined ? [] : [version.origin])];
+    const lineage = { ...facts.lineage, ...(origins.length === 0 ? {} : { origins }) };
+    const draft = { ...facts, lineage, labelFrom: 'metadata' as const, recipe: recipeOf(facts.manifest) };
     await registry.publish(name, draft, {
       number,
       actor: publishedBy,
@@ -96,6 +103,55 @@ export async function openLayoutRegistry(
     blobs,
     format,
     [Symbol.asyncDispose]: () => registry[Symbol.asyncDispose](),
+  };
+}
+
+/** A layout, opened to bring what is in it into a registry. */
+export interface LayoutBundle extends OpenBundle {
+  /** What is in it besides: artifacts of other tools, by their names. */
+  readonly others: readonly string[];
+}
+
+/**
+ * Opens the versions in a layout as those of a bundle: under the numbers and aliases they were exported with.
+ * @returns undefined where there is no layout, or none of a registry's versions in it.
+ * @throws IngotError `invalid-package` for a layout that cannot be read.
+ */
+export async function openLayoutBundle(directory: string): Promise<LayoutBundle | undefined> {
+  const layout = new OciLayout(directory);
+  const versions = await versionsIn(layout).catch((error: unknown) => {
+    if (isIngotError(error, 'not-found', 'path-not-found')) return [];
+    throw error;
+  });
+  if (versions.length === 0) return undefined;
+  const models = new Map<ModelName, readonly Listed[]>();
+  for (const version of versions) models.set(version.name, [...(models.get(version.name) ?? []), version]);
+  const known = new Set<string>(versions.map(({ facts }) => facts.manifest));
+  const { entries } = await layout.index();
+  const others = entries.flatMap(({ descriptor, name }) =>
+    known.has(descriptor.digest) || descriptor.artifactType === VERSION_TYPE ? [] : (name ?? descriptor.digest),
+  );
+  return {
+    document: { models: [...models].map(([name, listed]) => bundledOf(name, listed, layout.address)) },
+    others,
+    async contentsOf({ facts, contents }) {
+      const [captured] = contents.filter(({ role }) => role === 'captured');
+      const reader = layoutContents(layout, () => captured);
+      return contentsOf(reader, await reader.openRecipe(recipeOf(facts.manifest)), undefined);
+    },
+    [Symbol.asyncDispose]: async () => {},
+  };
+}
+
+function bundledOf(name: ModelName, listed: readonly Listed[], address: string): BundleModel {
+  return {
+    name,
+    aliases: Object.fromEntries(listed.flatMap(({ aliases, number }) => aliases.map((alias) => [alias, number]))),
+    versions: listed.map(({ number, facts, captured, publishedAt, publishedBy, origin }) => ({
+      origin: origin ?? { registry: address, model: name, modelId: address, number, publishedAt, publishedBy },
+      facts,
+      contents: captured === undefined ? [] : [{ role: 'captured', ...captured }],
+    })),
   };
 }
 
@@ -153,8 +209,11 @@ async function toldIn(layout: OciLayout, entries: readonly LayoutEntry[]): Promi
 function listedIn({ name, aliases, versions }: BundleModel): Listed[] {
   return versions.map(({ origin, facts, contents }) => {
     const captured = contents.find(({ role }) => role === 'captured');
+    // The history itself stayed where it was.
+    const { history: _, ...known } = origin;
     return {
       name,
+      origin: known,
       number: origin.number,
       aliases: Object.entries(aliases).flatMap(([alias, number]) => (number === origin.number ? [alias] : [])),
       facts,

@@ -9,5 +9,9 @@ export async function run(context: Context): Promise<Result> {
   if (output === undefined)
     throw new IngotError('usage', 'say where it goes', { hint: 'ingot export churn@production -o churn.tar' });
   if (isOciAddress(output)) return await (await import('./export-artifact.ts')).exportArtifacts(output, context);
+  if (output === '-')
+    throw new IngotError('usage', 'a bundle gets its name when it is whole, and so is a file', {
+      hint: 'ingot export churn@production -o churn.tar && cat churn.tar',
+    });
   return await exportToBundle(output, context);
 }

@@ -1,4 +1,5 @@
 import { collect } from '@ingot/core/blob/bytes';
+import type { VersionOrigin } from '@ingot/core/capture';
 import { IngotError } from '@ingot/core/errors';
 import { parseReference } from '@ingot/core/ref';
 import { historyEntry } from '@ingot/core/registry/history-summary';
@@ -17,7 +18,7 @@ export async function historyOfOrigin(context: Context): Promise<Result> {
   const origin = version.lineage?.origins?.at(-1);
   const named = `${version.model}:${version.number}`;
   if (origin?.history === undefined)
-    throw new IngotError('not-found', `${named} was published here, and brought no history along`, {
+    throw new IngotError('not-found', withoutHistory(named, origin), {
       operation: 'history',
       hint: `ingot history ${version.model}`,
     });
@@ -41,4 +42,10 @@ export async function historyOfOrigin(context: Context): Promise<Result> {
       ),
     ],
   };
+}
+
+function withoutHistory(named: string, origin: VersionOrigin | undefined): string {
+  if (origin === undefined) return `${named} was published here, and brought no history along`;
+  const { model, number, registry } = origin;
+  return `${named} came from ${model}:${number} of ${registry} by a way that brings no history; bundles and mirrors do`;
 }

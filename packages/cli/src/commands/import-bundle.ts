@@ -5,10 +5,12 @@ import {
   type BundleOutcome,
   type BundlePlan,
   type BundleResult,
-  planBundle,
+  planOpenBundle,
   runBundle,
 } from '@ingot/core/bundle-import';
+import { type OpenBundle, openBundle } from '@ingot/core/bundle-read';
 import { parseModelName } from '@ingot/core/ref';
+import { openLayoutBundle } from '@ingot/core/source-layout';
 import type { Context, Result } from '../context.ts';
 import { assembleStore, openStore } from '../open.ts';
 import { exitCodeOf } from '../output/exit-code.ts';
@@ -18,17 +20,36 @@ import { count, formatBytes } from '../output/units.ts';
 
 /** `ingot import FILE.tar`: brings the versions of a bundle into the registry. */
 export async function importBundle(path: string, context: Context): Promise<Result> {
+  return await importOpened({ path, open: () => openBundle(path) }, context);
+}
+
+/** `ingot import oci:DIR`: brings all versions of a layout into the registry; undefined where it has none of Ingot's. */
+export async function importLayout(directory: string, context: Context): Promise<Result | undefined> {
+  const layout = await openLayoutBundle(directory);
+  if (layout === undefined) return undefined;
+  const path = `oci:${directory}`;
+  const result = await importOpened({ path, open: async () => layout }, context);
+  if (layout.others.length === 0) return result;
+  const names = `${layout.others.slice(0, 3).map(plain).join(', ')}${layout.others.length > 3 ? ', …' : ''}`;
+  const left = `${names} left out, which ingot export did not make: ingot import ${path}:NAME`;
+  return { ...result, notes: [...(result.notes ?? []), left] };
+}
+
+async function importOpened(
+  { path, open }: { readonly path: string; readonly open: () => Promise<OpenBundle> },
+  context: Context,
+): Promise<Result> {
   const { arguments: given, signal, progress, now } = context;
   const name = given.text('name');
   const options = { signal, ...(name === undefined ? {} : { name: parseModelName(name) }) };
   if (given.isOn('dry-run')) {
     // A store that is not there yet has no models.
     await using store = await assembleStore(context.settings, { now });
-    await using plan = await planBundle(path, { ...options, registry: store.registry });
+    await using plan = await planOpenBundle(path, await open(), { ...options, registry: store.registry });
     return planned(plan, context);
   }
   // What is wrong with the bundle itself is said before a store is made for it.
-  await using checked = await planBundle(path, {
+  await using checked = await planOpenBundle(path, await open(), {
     ...options,
     registry: (await assembleStore(context.settings, { now })).registry,
   });

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
 import { looksLikeBundle } from '@ingot/core/bundle-archive';
-import type { IngotError } from '@ingot/core/errors';
+import { IngotError } from '@ingot/core/errors';
 import type { AliasOutcome, ImportOptions, ImportOutcome, ImportPlan, ImportResult } from '@ingot/core/import';
 import { planImport, runImport } from '@ingot/core/import';
 import type { ImportItem } from '@ingot/core/import-plan';
 import { isPlainAddress } from '@ingot/core/source/plain-address';
+import { layoutIn } from '../address.ts';
 import type { Context, Result } from '../context.ts';
 import { openCache } from '../open-cache.ts';
 import { assembleStore, openStore } from '../open.ts';
@@ -13,7 +14,7 @@ import { formatTable } from '../output/table.ts';
 import { plain } from '../output/terminal.ts';
 import { count, formatBytes } from '../output/units.ts';
 import { openSourceReader } from '../plain-sources.ts';
-import { importBundle } from './import-bundle.ts';
+import { importBundle, importLayout } from './import-bundle.ts';
 
 /** `ingot import ADDRESS`: makes models with history of files that lie in a directory or bucket. */
 export async function run(context: Context): Promise<Result> {
@@ -21,6 +22,13 @@ export async function run(context: Context): Promise<Result> {
   const text = given.argument(0);
   const file = resolve(cwd, text);
   if (await looksLikeBundle(file)) return await importBundle(file, context);
+  const layout = layoutIn(text);
+  const whole = layout === undefined ? undefined : await importLayout(resolve(cwd, layout), context);
+  if (whole !== undefined) return whole;
+  if (text === '-')
+    throw new IngotError('usage', 'a bundle is read in any order, and so from a file', {
+      hint: 'cat > churn.tar && ingot import churn.tar',
+    });
   const address = isPlainAddress(text) ? text : `./${text}`;
   const name = given.text('name');
   await using cache = openCache(settings, now);
