@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { constants, gunzipSync } from 'node:zlib';
 import { createDigester, type Digest } from './digest.ts';
 import { IngotError } from './errors.ts';
 import { diskError } from './package/unpack.ts';
@@ -57,16 +58,39 @@ export async function openArchive(path: string): Promise<OpenArchive> {
   }
 }
 
-/** Says whether a file begins as bundles do: with a file `oci-layout` in a tar. False also where there is none. */
+/**
+ * Says whether a file begins as bundles do: with a file `oci-layout` in a tar. False also where there is none.
+ * @throws IngotError `usage` for a bundle that somebody has compressed.
+ */
 export async function looksLikeBundle(path: string): Promise<boolean> {
   const file = await open(path, 'r').catch(() => undefined);
   if (file === undefined) return false;
   try {
     if (!(await file.stat()).isFile()) return false;
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(BLOCK), 0, BLOCK, 0);
-    return bytesRead === BLOCK && textIn(buffer, 0, 100) === 'oci-layout' && textIn(buffer, 257, 5) === 'ustar';
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(8 * BLOCK), 0, 8 * BLOCK, 0);
+    if (isFirstBlock(buffer.subarray(0, bytesRead))) return true;
+    if (isFirstBlock(gunzipped(buffer.subarray(0, bytesRead))))
+      throw new IngotError('usage', `${path} is a bundle that was compressed, and is read as it was exported`, {
+        operation: 'import',
+        hint: 'gunzip it first   (models and wheels hardly get smaller)',
+      });
+    return false;
   } finally {
     await file.close();
+  }
+}
+
+function isFirstBlock(bytes: Buffer): boolean {
+  return bytes.length >= BLOCK && textIn(bytes, 0, 100) === 'oci-layout' && textIn(bytes, 257, 5) === 'ustar';
+}
+
+/** The beginning of what was compressed; empty for what was not. */
+function gunzipped(beginning: Buffer): Buffer {
+  if (beginning[0] !== 0x1f || beginning[1] !== 0x8b) return Buffer.alloc(0);
+  try {
+    return gunzipSync(beginning, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 64 * 1024 * 1024 });
+  } catch {
+    return Buffer.alloc(0); // Something else begins so, too.
   }
 }
 

@@ -1,7 +1,9 @@
 import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import type { BlobStore } from './blob/blob-store.ts';
 import { createMemoryBlobStore } from './blob/memory.ts';
+import { looksLikeBundle } from './bundle-archive.ts';
 import { exportBundle } from './bundle-export.ts';
 import { planBundle, runBundle } from './bundle-import.ts';
 import { collect } from './blob/bytes.ts';
@@ -253,6 +255,18 @@ test('what the contents list says must be what the history tells, edits included
     expect([from, error.code]).toEqual([from, 'tampered']);
   }
   expect((await imported(await changed('nothing', ''), plant)).outcomes).toMatchObject([{ number: 1 }, { number: 2 }]);
+});
+
+test('a bundle is known by its beginning, and one that was compressed is told', async () => {
+  await using directory = await testDirectory();
+  const lab = await newStore('lab');
+  await pushed(directory, lab, 'one');
+  const { path } = await exported(directory, lab, ['churn:1']);
+  expect(await looksLikeBundle(path)).toBe(true);
+  await writeFile(directory.join('model.gz'), gzipSync('a model'));
+  expect(await looksLikeBundle(directory.join('model.gz'))).toBe(false);
+  await writeFile(directory.join('churn.tar.gz'), gzipSync(await readFile(path)));
+  expect(await failure(looksLikeBundle(directory.join('churn.tar.gz')))).toMatchObject({ code: 'usage' });
 });
 
 test('an export that is interrupted leaves no file', async () => {
