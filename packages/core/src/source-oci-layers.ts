@@ -2,7 +2,7 @@
 
 import { isJsonObject, parseJson } from './json.ts';
 import type { ImageManifest } from './oci/manifest.ts';
-import { OCI_ANNOTATIONS, OCI_MEDIA_TYPES, packingOf, type LayerPacking } from './oci/media-types.ts';
+import { isPackedFolder, OCI_ANNOTATIONS, OCI_MEDIA_TYPES, packingOf, type LayerPacking } from './oci/media-types.ts';
 import type { Descriptor } from './oci/oci-place.ts';
 import { ANNOTATIONS, MEDIA_TYPES } from './package/manifest.ts';
 
@@ -33,8 +33,6 @@ export type OciForm =
 
 const IMAGE_CONFIGS: readonly string[] = [OCI_MEDIA_TYPES.config, OCI_MEDIA_TYPES.dockerConfig];
 const IMAGE_LAYER = /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\./;
-/** How `oras` says that a layer is a directory. */
-const UNPACK = 'io.deis.oras.content.unpack';
 
 /**
  * Says what the layers of a manifest are. `oras` gives a file the type of an image's layer, and tells a directory by an
@@ -72,7 +70,8 @@ function layerOf(descriptor: Descriptor): FileLayer | TarLayer | undefined {
   const path = annotations[ANNOTATIONS.filepath] ?? annotations[OCI_ANNOTATIONS.title];
   const packing = packingOf(mediaType);
   const isTar =
-    packing !== undefined && (!IMAGE_LAYER.test(mediaType) || annotations[UNPACK] === 'true' || path === undefined);
+    packing !== undefined &&
+    (!IMAGE_LAYER.test(mediaType) || isPackedFolder(mediaType, annotations) || path === undefined);
   if (isTar) return { kind: 'tar', descriptor, packing };
   if (path === undefined) return undefined;
   return { kind: 'file', descriptor, path, executable: isExecutable(annotations[ANNOTATIONS.fileMetadata]) };

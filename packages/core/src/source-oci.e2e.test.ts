@@ -94,7 +94,8 @@ test('files are read from raw layers, tars, packed tars and what oras calls a la
   );
   const unpack = { [TITLE]: 'churn', 'io.deis.oras.content.unpack': 'true' };
   await artifact('folder', [await put(gzipSync(folder), OCI_MEDIA_TYPES.layerGzip, unpack)], {}, 'a/b');
-  for (const name of ['raw', 'tar', 'gzip', 'oras', 'folder'])
+  await artifact('python', [await put(gzipSync(folder), OCI_MEDIA_TYPES.layerGzip, { [TITLE]: 'churn' })], {}, 'a/b');
+  for (const name of ['raw', 'tar', 'gzip', 'oras', 'folder', 'python'])
     expect({ name, ...(await files(name)) }).toEqual({ name, ...PACKAGE });
 });
 

@@ -57,3 +57,16 @@ export function packingOf(mediaType: string): LayerPacking | undefined {
   if (/\.tar[.+]zstd$/.test(bare)) return 'zstd';
   return undefined;
 }
+
+/** How clients of artifacts say that a layer is a folder that they have packed. */
+const UNPACK = 'io.deis.oras.content.unpack';
+
+/**
+ * Says whether a named layer of an artifact is a folder that was packed. The Python client of oras says so by the type
+ * alone; a name that is that of an archive is the archive's own.
+ */
+export function isPackedFolder(mediaType: string, annotations: Readonly<Record<string, string>> = {}): boolean {
+  const { [UNPACK]: unpack, [OCI_ANNOTATIONS.title]: title = '' } = annotations;
+  if (unpack !== undefined) return unpack.toLowerCase() === 'true';
+  return mediaType === OCI_MEDIA_TYPES.layerGzip && title !== '' && !/\.(?:tgz|gz|tar)$/i.test(title);
+}

@@ -1,5 +1,5 @@
 import { isJsonObject, parseJson } from '@ingot/core/json';
-import { OCI_MEDIA_TYPES } from '@ingot/core/oci/media-types';
+import { isPackedFolder, OCI_MEDIA_TYPES } from '@ingot/core/oci/media-types';
 import type { Descriptor } from '@ingot/core/oci/oci-place';
 import { ANNOTATIONS, MEDIA_TYPES } from '@ingot/core/package/manifest';
 import { findCollision, whyUnsafePath } from '@ingot/core/package/paths';
@@ -20,8 +20,6 @@ const KITOPS_CONFIG = /^application\/vnd\.kitops\.modelkit\.config\.v\d+\+json$/
 const KITOPS_LAYER = /^application\/vnd\.kitops\.modelkit\.\w+\.v\d+\.tar(\+gzip)?$/;
 const MODEL_LAYER = /^application\/vnd\.cncf\.model\.[\w.]+\.v\d+\.(raw|tar)(\+\w+)?$/;
 const IMAGE_CONFIGS: ReadonlySet<string> = new Set([OCI_MEDIA_TYPES.config, OCI_MEDIA_TYPES.dockerConfig]);
-/** What a client of artifacts says of a folder that it has packed. */
-const UNPACK = 'io.deis.oras.content.unpack';
 
 /**
  * Says what of a manifest is a model: ModelPack's and KitOps' kinds, and artifacts all of whose layers are files with
@@ -52,7 +50,7 @@ function layerOf(descriptor: Descriptor): ModelLayer {
   if (kind === 'tar') return { kind: 'tar', descriptor, packing: packingOf(coding, mediaType) };
   const kitops = KITOPS_LAYER.exec(mediaType);
   if (kitops !== null) return { kind: 'tar', descriptor, packing: packingOf(kitops[1], mediaType) };
-  if (annotations?.[UNPACK] === 'true')
+  if (isPackedFolder(mediaType, annotations))
     return { kind: 'tar', descriptor, packing: /gzip$/.test(mediaType) ? 'gzip' : 'none' };
   return { kind: 'file', descriptor, path: nameOf(descriptor) ?? '', isExecutable: isExecutable(descriptor) };
 }

@@ -34,7 +34,7 @@ export interface ModelPush {
 type Meaning =
   | { readonly kind: 'number'; readonly number: number; readonly held: ResolvedVersion | undefined }
   | { readonly kind: 'label'; readonly label: string; readonly held: ResolvedVersion | undefined }
-  | { readonly kind: 'alias'; readonly alias: string }
+  | { readonly kind: 'alias'; readonly alias: string; readonly held: ResolvedVersion | undefined }
   | { readonly kind: 'latest'; readonly held: ResolvedVersion | undefined };
 
 /** What pushed models work with. */
@@ -70,7 +70,8 @@ export class PushedModels {
     const meanings = await Promise.all(push.tags.map((tag) => this.#meaningOf(push.repository, tag)));
     const known = await this.#options.versions.withDigest(push.repository, ociDigestOf(push.manifest.bytes));
     const asAliases = known === undefined ? meanings : meanings.map((meaning) => freeLabelAsAlias(meaning, known));
-    for (const meaning of asAliases) if (meaning.kind === 'alias') push.check('promote', meaning.alias);
+    for (const meaning of asAliases)
+      if (meaning.kind === 'alias') push.check(isPushersOwn(meaning, known) ? 'push' : 'promote', meaning.alias);
     // Also what changes nothing is a push: whoever only reads learns that it is none of theirs.
     if (!asAliases.some(({ kind }) => kind === 'alias')) push.check('push');
     const isThere = known !== undefined && asAliases.every((meaning) => isMet(meaning, known));
@@ -199,10 +200,10 @@ function meaningOf(tag: string, tagged: TaggedVersion | undefined): Meaning {
   const held = tagged?.version;
   if (tag === 'latest') return { kind: 'latest', held };
   if (/^\d+$/.test(tag)) return { kind: 'number', number: numberIn(tag), held };
-  if (tagged?.kind === 'alias') return { kind: 'alias', alias: tag };
+  if (tagged?.kind === 'alias') return { kind: 'alias', alias: tag, held };
   try {
     if (LABEL_LIKE.test(tag) || tagged?.kind === 'label') return { kind: 'label', label: parseLabel(tag), held };
-    return { kind: 'alias', alias: parseAlias(tag) };
+    return { kind: 'alias', alias: parseAlias(tag), held };
   } catch (error) {
     if (isIngotError(error, 'invalid-name')) throw ociError('TAG_INVALID', error.message, { cause: error });
     throw error;
@@ -228,11 +229,22 @@ function freeLabelAsAlias(meaning: Meaning, known: ResolvedVersion): Meaning {
 
 function meaningAsAlias(label: string): Meaning {
   try {
-    return { kind: 'alias', alias: parseAlias(label) };
+    return { kind: 'alias', alias: parseAlias(label), held: undefined };
   } catch (error) {
     if (isIngotError(error, 'invalid-name')) throw ociError('TAG_INVALID', error.message, { cause: error });
     throw error;
   }
+}
+
+/**
+ * Whether an alias is no more than a text like a version for what is pushed, which it moves from nowhere: clients push a
+ * manifest by its digest first, and then there is a version that can get no label any more.
+ */
+function isPushersOwn(
+  { alias, held }: Meaning & { readonly kind: 'alias' },
+  known: ResolvedVersion | undefined,
+): boolean {
+  return known !== undefined && LABEL_LIKE.test(alias) && (held === undefined || held.number === known.number);
 }
 
 /** Whether a tag names a version, or can without another one being published. */

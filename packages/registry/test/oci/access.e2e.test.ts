@@ -64,6 +64,10 @@ test('whoever comes without credentials is told where to get a token and for wha
   const start = `Bearer realm="${server.url}/v2/token",service="${host}"`;
   assert.equal(await challenge('GET', ''), start);
   assert.equal(await challenge('GET', 'team/churn/manifests/1'), `${start},scope="repository:team/churn:pull"`);
+  assert.equal(
+    await challenge('HEAD', `team/churn/blobs/${digestOf('x')}`),
+    `${start},scope="repository:team/churn:pull,push"`,
+  );
   assert.equal(await challenge('PUT', 'a/b/c/manifests/1'), `${start},scope="repository:a/b/c:pull,push"`);
   assert.equal(
     await challenge('POST', `x/blobs/uploads/?mount=${digestOf('x')}&from=team/churn`),
@@ -150,6 +154,11 @@ test('roles count as everywhere: what nobody may read is not there, and each act
     (await as(pusher).put('team/deep/image', 'v2', await imageIn(as(pusher), 'team/deep/image', 'j'))).status,
     201,
   );
+  // Many clients push a manifest by its digest before its tag.
+  const twice = await modelIn(as(pusher), 'team/churn', { 'm.bin': 'newer' });
+  for (const reference of [named(twice).digest, '1.6.0', '1.6.0'])
+    assert.equal((await as(pusher).put('team/churn', reference, twice)).status, 201, reference);
+  assert.equal(await as(pusher).code(await as(pusher).put('team/churn', '1.6.0', model)), '403 DENIED');
   assert.equal((await as(mover).put('team/churn', 'staging', model)).status, 201);
   assert.equal(await as(mover).code(await as(mover).put('team/churn', 'production', model)), '403 DENIED');
   assert.equal(

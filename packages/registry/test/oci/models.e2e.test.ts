@@ -149,6 +149,25 @@ describe('a pushed model', () => {
     assert.equal((await native('models/tarred')).versions, 1);
   });
 
+  test('of folders as the Python client of oras packs them has their files, and archives as they are', async () => {
+    const packed = gzipSync(await tar(['tok/a.json', '{}']));
+    const type = `${TYPES.layer}+gzip`;
+    const layers = await Promise.all(
+      ['tok', 'data.tar.gz'].map(async (title) => ({
+        ...(await oci.blob('folders', packed, type)),
+        annotations: { 'org.opencontainers.image.title': title },
+      })),
+    );
+    const config = await oci.blob('folders', '{}', 'application/vnd.unknown.config.v1+json');
+    const manifest = { schemaVersion: 2, mediaType: TYPES.manifest, config, layers };
+    assert.equal((await oci.put('folders', '1', manifest)).status, 201);
+    const own = await oci.json(`folders/manifests/${(await versionOf('folders', '1')).manifest}`);
+    assert.deepEqual(
+      own.layers?.map(({ annotations = {} }) => annotations['org.cncf.model.filepath']),
+      ['data.tar.gz', 'tok/a.json'],
+    );
+  });
+
   test('needs paths that can lie beside each other', async () => {
     const bad: Readonly<Record<string, string>>[] = [
       { '../a': 'x' },

@@ -17,7 +17,9 @@ function scopeOf({ method, raw }: FastifyRequest): string | undefined {
   const repository = repositoryOf(name ?? '');
   if (repository === undefined) return undefined;
   const from = repositoryOf(new URLSearchParams(query).get('from') ?? '');
-  const own = `repository:${repository}:${actionsOf(method, UPLOADS.test(path))}`;
+  // Who asks whether a blob is there is about to push it, and some clients keep the first token that they get.
+  const isUpload = UPLOADS.test(path) || (method === 'HEAD' && path.includes('/blobs/'));
+  const own = `repository:${repository}:${actionsOf(method, isUpload)}`;
   return from === undefined ? own : `${own} repository:${from}:pull`;
 }
 
