@@ -26,6 +26,7 @@ import { openGovernance } from './governance/governance.ts';
 import { createRegistryApp } from './http/app.ts';
 import { createGate } from './http/gate.ts';
 import type { GuardedRoute } from './http/route-access.ts';
+import { contentPaths } from './http/contents/content-document.ts';
 import { contentRoutes } from './http/contents/content-routes.ts';
 import { operationsRoutes } from './http/operations-routes.ts';
 import { createRequestWatch } from './http/request-watch.ts';
@@ -224,12 +225,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       refusals: [refuseMalformed(services)],
       protocols: [
         operationsRoutes(operations),
-        nativeApi([
-          ...NATIVE_ROUTES,
-          deploymentRoutes(deployments),
-          webhookRoutes(webhooks),
-          ...accessRoutes(access, audit),
-        ]),
+        nativeApi(
+          [...NATIVE_ROUTES, deploymentRoutes(deployments), webhookRoutes(webhooks), ...accessRoutes(access, audit)],
+          contentPaths,
+        ),
         contentRoutes(contents),
         mlflowApi(artifacts),
         ociApi(

@@ -20,7 +20,7 @@ test('what a started server tells people are lines of its log where that is JSON
   const token = 'ingot_secret';
   assert.deepEqual([told('json', token).written, told('json', undefined).written], ['', '']);
   assert.deepEqual([told(undefined, token).logged, told('text', undefined).logged], [[], []]);
-  assert.match(told(undefined, token).written, /oras pull 127\.0\.0\.1:8585[^]*\n {2}ingot_secret\n/);
+  assert.match(told(undefined, token).written, /oras pull 127\.0\.0\.1:8585[\s\S]*\n {2}ingot_secret\n/);
   assert.match(JSON.stringify(told('json', token).logged), /\["warn","nobody has an account.*"token":"ingot_secret"/);
   assert.match(JSON.stringify(told('json', undefined).logged), /ingot account add/);
 });

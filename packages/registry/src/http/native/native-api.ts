@@ -18,7 +18,7 @@ import type { Protocol } from '../app.ts';
 import { conditionalReads } from './conditional.ts';
 import { idempotentWrites } from './idempotency.ts';
 import { waitForSeq } from './model-seq.ts';
-import { completeDocument, documentInfo } from './openapi-document.ts';
+import { completeDocument, documentInfo, type PathsBeside, withPaths } from './openapi-document.ts';
 
 /** The part of the application that the native API is registered in; routes are typed by their schemas. */
 export type NativeApp = FastifyInstance<
@@ -35,10 +35,13 @@ export type NativeRoutes = (app: NativeApp, services: Services) => Promise<void>
 /** Where the native API lies. */
 export const NATIVE_PREFIX = '/api/v1';
 
-/** Makes the native API of groups of routes. */
-export function nativeApi(groups: readonly NativeRoutes[]): Protocol {
+/**
+ * Makes the native API of groups of routes.
+ * @param beside what else its OpenAPI document names. Default: nothing.
+ */
+export function nativeApi(groups: readonly NativeRoutes[], beside?: PathsBeside): Protocol {
   return async (app, services) => {
-    await app.register(async (scope) => addRoutes(scope, services, groups), { prefix: NATIVE_PREFIX });
+    await app.register(async (scope) => addRoutes(scope, services, groups, beside), { prefix: NATIVE_PREFIX });
   };
 }
 
@@ -53,7 +56,12 @@ const missingIsUndefined: typeof validatorCompiler = (route) => {
   return (given: unknown) => validate(given ?? undefined);
 };
 
-async function addRoutes(scope: FastifyInstance, services: Services, groups: readonly NativeRoutes[]): Promise<void> {
+async function addRoutes(
+  scope: FastifyInstance,
+  services: Services,
+  groups: readonly NativeRoutes[],
+  beside: PathsBeside | undefined,
+): Promise<void> {
   scope.setValidatorCompiler(missingIsUndefined);
   // What the server itself has typed is written as it is: checking every answer would cost more than making it.
   scope.setSerializerCompiler(() => (data) => JSON.stringify(data));
@@ -65,7 +73,7 @@ async function addRoutes(scope: FastifyInstance, services: Services, groups: rea
       if (input.route.config?.idempotency === false) keyless.add(String(input.schema?.operationId));
       return transform(input);
     },
-    transformObject: (document) => completeDocument(withSchemas(document), keyless),
+    transformObject: (document) => withPaths(completeDocument(withSchemas(document), keyless), beside),
   });
   waitForSeq(scope, services);
   conditionalReads(scope);

@@ -22,6 +22,20 @@ export function documentInfo(version: string): Partial<OpenAPIV3_1.Document> {
   };
 }
 
+/** Gives paths of routes that lie beside the native API, whose operations answer with these problems, by status. */
+export type PathsBeside = (problems: Readonly<Record<string, object>>) => Readonly<Record<string, object>>;
+
+/** Adds paths to a document, with the problems that its writing operations answer with. */
+export function withPaths<T extends { readonly paths?: object }>(document: T, beside: PathsBeside | undefined): T {
+  const answers = within(document, 'paths', NATIVE_MODELS, 'post', 'responses');
+  if (beside === undefined || !isObject(answers)) return document;
+  const problems = Object.fromEntries(Object.entries(answers).filter(([status]) => Number(status) >= 400));
+  return { ...document, paths: { ...document.paths, ...beside(problems) } };
+}
+
+/** An operation of it answers with every problem that a writing one can have. */
+const NATIVE_MODELS = '/api/v1/models';
+
 const WRITES: ReadonlySet<string> = new Set(['post', 'put', 'patch', 'delete']);
 
 const IDEMPOTENCY_KEY = {
