@@ -4,7 +4,7 @@
  * one durable write takes many; large ones stream into packs. A *holding* is a recipe with bytes of files, and its root.
  */
 
-import type { ReadOptions } from '@ingot/core/content/content-store';
+import type { EndingReader, ReadOptions } from '@ingot/core/content/content-store';
 import { type Digest, digestOf } from '@ingot/core/digest';
 import { IngotError } from '@ingot/core/errors';
 import { type ArtifactContext, newId } from './artifact-context.ts';
@@ -21,7 +21,7 @@ import {
 } from './artifact-rows.ts';
 import { Gate } from './gate.ts';
 import { releaseHoldings, removeRoot } from './holdings.ts';
-import { receive } from './incoming.ts';
+import { type ReceiveOptions, receive } from './incoming.ts';
 import { StagingWriter } from './staging-writer.ts';
 
 /** Large files that are taken at once; each has a few MiB in memory. Others wait, and so do their senders. */
@@ -37,10 +37,12 @@ export interface PutArtifact {
 }
 
 /** Options of {@link ArtifactTree.put}. */
-export interface PutArtifactOptions {
-  /** As the sender said it. Default: unknown. */
-  readonly sizeBytes?: number | undefined;
+export type PutArtifactOptions = Omit<ReceiveOptions, 'scratch'>;
+
+interface PutLargeOptions {
   readonly signal?: AbortSignal | undefined;
+  readonly base?: readonly string[];
+  readonly reader?: EndingReader | undefined;
 }
 
 /** Files and directories under paths that were checked. */
@@ -63,13 +65,14 @@ export class ArtifactTree {
   async put(
     path: ArtifactPath,
     body: AsyncIterable<Uint8Array>,
-    { sizeBytes, signal }: PutArtifactOptions = {},
+    options: PutArtifactOptions = {},
   ): Promise<PutArtifact> {
-    const incoming = await receive(body, { sizeBytes, signal, scratch: this.#context.scratch });
+    const { signal } = options;
+    const incoming = await receive(body, { ...options, scratch: this.#context.scratch });
     if ('bytes' in incoming) return await this.#putSmall(path, incoming.bytes);
     try {
-      const { stream } = incoming;
-      return await this.#large.through(() => this.putLarge(path, incoming.sizeBytes, () => stream, { signal }), signal);
+      const { stream, sizeBytes, reader } = incoming;
+      return await this.#large.through(() => this.putLarge(path, sizeBytes, () => stream, { signal, reader }), signal);
     } finally {
       await incoming.dispose();
     }
@@ -85,12 +88,13 @@ export class ArtifactTree {
   /**
    * Stores a file of a known size in packs, and then gives it its place.
    * @param base holdings that may have some of its bytes. Default: that of the newest file of its name in its experiment.
+   * @param reader reads its bytes instead of what `open` gives.
    */
   async putLarge(
     path: ArtifactPath,
     sizeBytes: number,
     open: () => AsyncIterable<Uint8Array>,
-    { signal, base }: { readonly signal?: AbortSignal | undefined; readonly base?: readonly string[] } = {},
+    { signal, base, reader }: PutLargeOptions = {},
   ): Promise<PutArtifact> {
     const { store, database, owner, now } = this.#context;
     const holding = newId(this.#context);
@@ -100,7 +104,9 @@ export class ArtifactTree {
       base: await recipesOf(database.own, alike),
       ...(signal && { signal }),
     });
-    const { digest } = await upload.put({ role: 'file', path: path.name, sizeBytes, open: once(open) });
+    const openBlocks = reader && once(async () => reader);
+    const opened = { open: once(open), ...(openBlocks && { openBlocks }) };
+    const { digest } = await upload.put({ role: 'file', path: path.name, sizeBytes, ...opened });
     const { recipe, root = '' } = await upload.seal({ ...(signal && { signal }) });
     const at = now().toISOString();
     try {
@@ -160,7 +166,7 @@ export class ArtifactTree {
 }
 
 /** A body that came over a line cannot come again: whoever sent it is asked to send it again. */
-function once(open: () => AsyncIterable<Uint8Array>): () => AsyncIterable<Uint8Array> {
+function once<T>(open: () => T): () => T {
   let opened = false;
   return () => {
     if (opened)

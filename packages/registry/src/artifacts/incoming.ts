@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import type { EndingReader } from '@ingot/core/content/content-store';
 import { IngotError, isIngotError } from '@ingot/core/errors';
 
 /** Files up to this size go through the database, so that one costs about one durable write. */
@@ -12,12 +13,20 @@ export const STAGED_BYTES = 256 * 1024;
 /** What came, and its size: small bytes at hand, or a stream that is read once. */
 export type Incoming =
   | { readonly bytes: Uint8Array }
-  | { readonly sizeBytes: number; readonly stream: AsyncIterable<Uint8Array>; dispose(): Promise<void> };
+  | {
+      readonly sizeBytes: number;
+      readonly stream: AsyncIterable<Uint8Array>;
+      /** Reads the same instead of the stream. */
+      readonly reader?: EndingReader | undefined;
+      dispose(): Promise<void>;
+    };
 
 /** Options of {@link receive}. */
 export interface ReceiveOptions {
   /** As the sender said it. Default: nobody knows it before the end; a large file is then put aside first. */
   readonly sizeBytes?: number | undefined;
+  /** Opens a large file of a known size for reading into memory of the reader's, which costs a part of a stream. */
+  readonly blocks?: ((sizeBytes: number) => EndingReader) | undefined;
   /** Folder for that. */
   readonly scratch: string;
   readonly signal?: AbortSignal | undefined;
@@ -28,9 +37,9 @@ export interface ReceiveOptions {
  * @throws IngotError `invalid-request` when it has another size than was said, `interrupted` when the sender goes away.
  */
 export async function receive(body: AsyncIterable<Uint8Array>, options: ReceiveOptions): Promise<Incoming> {
-  const { sizeBytes, scratch, signal } = options;
+  const { sizeBytes, blocks, scratch, signal } = options;
   if (sizeBytes !== undefined && sizeBytes > STAGED_BYTES)
-    return { sizeBytes, stream: heard(body), dispose: async () => {} };
+    return { sizeBytes, stream: heard(body), reader: blocks?.(sizeBytes), dispose: async () => {} };
   const pieces: Uint8Array[] = [];
   let doneBytes = 0;
   const rest = heard(body)[Symbol.asyncIterator]();

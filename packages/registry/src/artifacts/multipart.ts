@@ -5,7 +5,7 @@ import type { ArtifactPath } from './artifact-path.ts';
 import type { ArtifactTree, PutArtifact } from './artifact-tree.ts';
 import { Gate } from './gate.ts';
 import { releaseHoldings, removeRoot } from './holdings.ts';
-import { receive } from './incoming.ts';
+import { type Incoming, type ReceiveOptions, receive } from './incoming.ts';
 import type { ArtifactPartRow, ArtifactUploadRow } from './tables.ts';
 
 /** Most parts of one file. */
@@ -53,12 +53,13 @@ export class MultipartUploads {
     upload: string,
     number: number,
     body: AsyncIterable<Uint8Array>,
-    { sizeBytes, signal }: { readonly sizeBytes?: number | undefined; readonly signal?: AbortSignal } = {},
+    options: Omit<ReceiveOptions, 'scratch'> = {},
   ): Promise<string> {
     const { parts } = await this.#find(upload);
     if (!Number.isInteger(number) || number < 1 || number > parts)
       throw new IngotError('invalid-request', `there is no part ${number} of ${parts}`);
-    const incoming = await receive(body, { sizeBytes, signal, scratch: this.#context.scratch });
+    const { signal } = options;
+    const incoming = await receive(body, { ...options, scratch: this.#context.scratch });
     if ('bytes' in incoming) {
       const { bytes } = incoming;
       const digest = digestOf(bytes);
@@ -66,8 +67,7 @@ export class MultipartUploads {
       return etagOf(digest);
     }
     try {
-      const { stream } = incoming;
-      const take = () => this.#putLargePart(upload, number, incoming.sizeBytes, stream, signal);
+      const take = () => this.#putLargePart(upload, number, incoming, signal);
       return etagOf(await this.#gate.through(take, signal));
     } finally {
       await incoming.dispose();
@@ -131,8 +131,7 @@ export class MultipartUploads {
   async #putLargePart(
     upload: string,
     number: number,
-    sizeBytes: number,
-    stream: AsyncIterable<Uint8Array>,
+    { sizeBytes, stream, reader }: Exclude<Incoming, { readonly bytes: Uint8Array }>,
     signal: AbortSignal | undefined,
   ): Promise<Digest> {
     const { store, database, owner, now } = this.#context;
@@ -141,7 +140,8 @@ export class MultipartUploads {
       keptAs: { kind: 'artifacts', id, owner },
       ...(signal && { signal }),
     });
-    const { digest } = await kept.put({ role: 'file', path: `part-${number}`, sizeBytes, open: () => stream });
+    const opened = { open: () => stream, ...(reader && { openBlocks: async () => reader }) };
+    const { digest } = await kept.put({ role: 'file', path: `part-${number}`, sizeBytes, ...opened });
     const { recipe, root = '' } = await kept.seal();
     const row = { id, recipe: JSON.stringify(recipe), root, at: now().toISOString() };
     try {

@@ -48,7 +48,7 @@ const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(byte
 
 describe('the body of a request', () => {
   test.each([
-    ['of much, on a connection that is taken,', 9 * MIB + 17, true],
+    ['of much, on a connection that is taken,', 33 * MIB + 17, true],
     ['of little, on a connection that goes on,', MIB + 5, false],
   ])(
     '%s comes whole, in blocks that are full, and what follows it on the line is not of it',
@@ -76,12 +76,12 @@ describe('the body of a request', () => {
   ])('whose sender goes away %s fails, or ends with all that came', async (_, sent) => {
     const bytes = randomBytes(sent);
     for (const onStop of ['fail', 'end'] as const) {
-      const { request, line } = await asked([`Content-Length: ${16 * MIB}`]);
+      const { request, line } = await asked([`Content-Length: ${64 * MIB}`]);
       let why: unknown;
       const told = (error: unknown): void => {
         why = error;
       };
-      const body = { request, sizeBytes: 16 * MIB, pace: DEFAULT_PACE, onTaken: () => {} };
+      const body = { request, sizeBytes: 64 * MIB, pace: DEFAULT_PACE, onTaken: () => {} };
       const reading = readAll(new BodyReader(body, onStop === 'fail' ? 'fail' : told), MIB);
       line.end(bytes);
       if (onStop === 'fail') {

@@ -4,8 +4,8 @@ import { IngotError, isIngotError } from '@ingot/core/errors';
 import { type BodyPace, tooSlow } from './body-pace.ts';
 import { takeConnection } from './taken-connection.ts';
 
-/** From this many bytes on, which have not come yet, it is worth taking the connection, which must be made anew then. */
-const WORTH_TAKING_BYTES = 4 * 1024 * 1024;
+/** From this many bytes on, which have not come yet, it is worth taking the connection: the next request needs a new one. */
+const WORTH_TAKING_BYTES = 32 * 1024 * 1024;
 
 /** A body that is to be read. */
 export interface ReadableBody {
@@ -13,8 +13,8 @@ export interface ReadableBody {
   /** How many bytes come; a sender that sends others is found out before. */
   readonly sizeBytes: number;
   readonly pace: BodyPace;
-  /** Is called when the connection can carry nothing after this body, and must end with the answer. */
-  readonly onTaken: () => void;
+  /** Is called when the connection can carry nothing after this body, and must end with the answer. Default: it goes on. */
+  readonly onTaken?: () => void;
 }
 
 /**
@@ -91,14 +91,14 @@ export class BodyReader implements EndingReader {
     this.#clock = setInterval(() => this.#checkPace(), pace.lookMs);
     for (let bytes: unknown = request.read(); bytes instanceof Uint8Array; bytes = request.read()) this.#take(bytes);
     const taken =
-      sizeBytes - this.#came < WORTH_TAKING_BYTES
+      onTaken === undefined || sizeBytes - this.#came < WORTH_TAKING_BYTES
         ? undefined
         : takeConnection(request, {
             room: () => (this.#waiting === undefined ? undefined : this.#into.subarray(this.#filled)),
             filled: (count) => this.#count(count),
             spilled: (bytes) => this.#take(bytes),
           });
-    if (taken !== undefined) onTaken();
+    if (taken !== undefined) onTaken?.();
     else request.on('data', this.#take).pause();
     this.#flow = taken ?? request;
   }

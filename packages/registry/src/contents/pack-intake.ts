@@ -1,7 +1,8 @@
 import type { BlobStore } from '@ingot/core/blob/blob-store';
+import type { EndingReader } from '@ingot/core/content/content-store';
 import { packKey } from '@ingot/core/content/locator';
 import { IngotError } from '@ingot/core/errors';
-import { type BodyPace, DEFAULT_PACE, inPace } from './body-pace.ts';
+import { type BodyPace, DEFAULT_PACE } from './body-pace.ts';
 import { checkedPack } from './checked-pack.ts';
 import type { FooterShelf } from './footer-shelf.ts';
 import type { HeldBytes, PackSpool } from './pack-spool.ts';
@@ -23,7 +24,8 @@ export interface OfferedPack {
   readonly pack: string;
   /** As it was announced. */
   readonly sizeBytes: number;
-  readonly body: AsyncIterable<Uint8Array>;
+  /** Opens it for reading, which fails when it has another length than was announced. */
+  open(pace: BodyPace): EndingReader;
   readonly signal: AbortSignal;
 }
 
@@ -41,16 +43,15 @@ export class PackIntake {
 
   /**
    * Takes one pack.
-   * @throws IngotError `payload-too-large`, `invalid-request` (another length than was said), `timeout` (too slow),
-   * `integrity` (an entry or the footer has other bytes than it should), `overloaded`, and as the store does.
+   * @throws IngotError `payload-too-large`, `interrupted`, `timeout` (too slow), `integrity` (an entry or the footer has other bytes than it should), `overloaded`, and as the store does.
    */
-  async take({ pack, sizeBytes, body, signal }: OfferedPack): Promise<'created' | 'exists'> {
+  async take({ pack, sizeBytes, open, signal }: OfferedPack): Promise<'created' | 'exists'> {
     const { blobs, spool, footers, pace = DEFAULT_PACE } = this.#options;
     if (sizeBytes > MAX_PACK_BYTES)
       throw new IngotError('payload-too-large', `a pack of ${sizeBytes} bytes is larger than ${MAX_PACK_BYTES}`);
     if ((await blobs.stat(packKey(pack), { signal })) !== undefined) return 'exists';
     await using held = spool.open();
-    await gather(inPace(body, pace), held, sizeBytes);
+    await gather(open(pace), held);
     const entries = await checkedPack(pack, held);
     const result = await blobs.write(packKey(pack), { sizeBytes, open: () => held.read() }, { signal });
     held.done();
@@ -59,14 +60,21 @@ export class PackIntake {
   }
 }
 
-async function gather(body: AsyncIterable<Uint8Array>, held: HeldBytes, sizeBytes: number): Promise<void> {
-  for await (const piece of body) {
-    if (held.sizeBytes + piece.byteLength > sizeBytes) throw otherLength(sizeBytes, held.sizeBytes + piece.byteLength);
-    await held.add(piece);
-  }
-  if (held.sizeBytes < sizeBytes) throw otherLength(sizeBytes, held.sizeBytes);
-}
+/** What is put into a file is read in pieces of this size. */
+const PIECE_BYTES = 256 * 1024;
 
-function otherLength(said: number, given: number): IngotError {
-  return new IngotError('invalid-request', `the body has ${given} bytes, and ${said} were announced`);
+async function gather(body: EndingReader, held: HeldBytes): Promise<void> {
+  let piece: Buffer | undefined;
+  try {
+    while (!body.ended) {
+      const room = held.room();
+      if (room !== undefined) held.wrote(await body.read(room));
+      else {
+        piece ??= Buffer.allocUnsafeSlow(PIECE_BYTES);
+        await held.add(piece.subarray(0, await body.read(piece)));
+      }
+    }
+  } finally {
+    await body.close();
+  }
 }

@@ -118,6 +118,18 @@ export class HeldBytes implements AsyncDisposable {
     }
   }
 
+  /** Where the next bytes may be written instead of being added, see {@link HeldBytes.wrote}; undefined when they go to a file. */
+  room(): Uint8Array | undefined {
+    if (this.#file !== undefined || (this.#isFull() && !this.#grow())) return undefined;
+    return this.#blocks.at(-1)?.subarray(this.#within);
+  }
+
+  /** Adds bytes that were written to the beginning of {@link HeldBytes.room}. */
+  wrote(count: number): void {
+    this.#within += count;
+    this.#sizeBytes += count;
+  }
+
   /** Streams the bytes from some place on, in pieces of up to 1 MiB. */
   async *read(start = 0, end = this.#sizeBytes): AsyncIterable<Buffer> {
     if (this.#file !== undefined) return yield* readFile(this.#file, start, end);

@@ -4,7 +4,8 @@ import { movedKey, parseMoved } from '@ingot/core/content/sweep/moved';
 import { IngotError } from '@ingot/core/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { DEFAULT_PACE, inPace } from '../../contents/body-pace.ts';
+import { type BodyPace, DEFAULT_PACE, inPace } from '../../contents/body-pace.ts';
+import { BodyReader } from '../../contents/body-reader.ts';
 import { onlySpans } from '../../contents/byte-spans.ts';
 import { type KnownBlob, knownBlob, notThere } from '../../contents/blob-access.ts';
 import { MAX_PACK_BYTES } from '../../contents/pack-intake.ts';
@@ -99,15 +100,17 @@ async function written(
   const blob = writable(key);
   const sizeBytes = lengthOf(request);
   const signal = requestSignal(request);
-  const body = bodyStream(request);
   const { identity } = request;
   if (!(await contents.uploads.isOwn(blob.upload, identity))) {
     await contents.access.checkUploader(identity);
     await contents.uploads.claim(blob.upload, identity);
   }
-  if (blob.kind === 'pack') return await contents.intake.take({ pack: blob.pack, sizeBytes, body, signal });
+  if (blob.kind === 'pack') {
+    const open = (pace: BodyPace): BodyReader => new BodyReader({ request: request.raw, sizeBytes, pace }, 'fail');
+    return await contents.intake.take({ pack: blob.pack, sizeBytes, open, signal });
+  }
   if (sizeBytes > MAX_ROOT_BYTES) throw new IngotError('payload-too-large', 'a root is at most 16 MiB');
-  const bytes = await collect(inPace(body, DEFAULT_PACE));
+  const bytes = await collect(inPace(bodyStream(request), DEFAULT_PACE));
   await contents.access.checkRoot(identity, blob.upload, bytes);
   return await store.blobs.write(key, bodyOf(bytes), { signal });
 }

@@ -8,6 +8,7 @@ import { openSignal } from '@ingot/core/open-signal';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { ArtifactPath } from '../../artifacts/artifact-path.ts';
 import { DEFAULT_PACE, inPace } from '../../contents/body-pace.ts';
+import { BodyReader } from '../../contents/body-reader.ts';
 import type { ArtifactEntry } from '../../artifacts/artifact-rows.ts';
 import { type ArtifactServices, checkPath, pathBehind } from './artifact-access.ts';
 import { sendFile } from './artifact-reply.ts';
@@ -104,7 +105,10 @@ export async function takeBody<T>(
   const { signal, end } = openSignal();
   request.raw.once('aborted', end);
   try {
-    return await take(inPace(request.raw, pace), { sizeBytes: sizeOf(request), signal });
+    const onTaken = (): void => void reply.header('connection', 'close');
+    const blocks = (sizeBytes: number): BodyReader =>
+      new BodyReader({ request: request.raw, sizeBytes, pace, onTaken }, 'fail');
+    return await take(inPace(request.raw, pace), { sizeBytes: sizeOf(request), blocks, signal });
   } catch (error) {
     if (!request.raw.complete) reply.header('connection', 'close');
     throw error;
@@ -115,6 +119,7 @@ export async function takeBody<T>(
 
 interface BodyOptions {
   readonly sizeBytes: number | undefined;
+  blocks(sizeBytes: number): BodyReader;
   readonly signal: AbortSignal;
 }
 
