@@ -12,7 +12,8 @@ const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export function imageRun(image: {
   readonly base: Pick<BaseConfig, 'env'>;
   readonly hasPython: boolean;
-  readonly isGeneric: boolean;
+  /** Names of the models that are baked in; a generic image has none. */
+  readonly models: readonly string[];
 }): ImageRun {
   return {
     entrypoint: [`/${IMAGE_PLACES.programs}/ingot`],
@@ -23,7 +24,8 @@ export function imageRun(image: {
       INGOT_CACHE: `/${IMAGE_PLACES.cache}`,
       INGOT_HOST: '0.0.0.0',
       INGOT_PORT: String(PORT),
-      ...(image.isGeneric ? {} : { INGOT_MODELS: `baked:/${IMAGE_PLACES.models}` }),
+      // Each by its own place: the base may hold others.
+      ...(image.models.length === 0 ? {} : { INGOT_MODELS: image.models.map(bakedSource).join(' ') }),
       ...(image.hasPython ? { INGOT_STARTED_FROM: IMAGE_PYTHON } : {}),
       PATH: pathOf(image),
     },
@@ -39,6 +41,10 @@ export function imageRun(image: {
       retries: 3,
     },
   };
+}
+
+function bakedSource(model: string): string {
+  return `baked:/${IMAGE_PLACES.models}/${model}`;
 }
 
 function pathOf({ base, hasPython }: { readonly base: Pick<BaseConfig, 'env'>; readonly hasPython: boolean }): string {

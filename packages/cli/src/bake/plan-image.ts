@@ -120,7 +120,11 @@ async function planServing(
   // Above the server, whose modules it is one of; it is the same for all models of its kind.
   if (onnx !== undefined) layers.push(onnxLayer(onnx));
   const below = contents.gzip === true ? layers.map((layer) => ({ ...layer, gzip: true })) : layers;
-  const run = imageRun({ base: base.config, hasPython: isGeneric || inPython.length > 0, isGeneric });
+  const run = imageRun({
+    base: base.config,
+    hasPython: isGeneric || inPython.length > 0,
+    models: models.map(({ version }) => version.model),
+  });
   return {
     layers: [...below, ...models.map((model) => modelLayer(model))],
     run,

@@ -26,6 +26,7 @@ import { rememberedInterpreter } from './remembered-interpreter.ts';
 import { checkNamed, readRequirements } from './requirements.ts';
 import { runSetup } from './setup.ts';
 import { pythonOf } from './uv.ts';
+import { makeWritable } from './writable-directory.ts';
 
 /** How environments are found or made. */
 export interface EnvironmentOptions {
@@ -170,7 +171,7 @@ async function builtEnvironment(
   }
   if (setupPath !== undefined && !allowSetup)
     log('warn', `${setupPath} of the package is not run without --allow-setup`);
-  await mkdir(join(cacheDirectory, 'locks'), { recursive: true, mode: 0o700 });
+  await makeWritable(join(cacheDirectory, 'locks'));
   const maker = environmentMaker(model, interpreter, options, call);
   const lock = await maker.lock();
   const setup = setupPath !== undefined && allowSetup ? model.manifest : null;

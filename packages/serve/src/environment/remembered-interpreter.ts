@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { canonicalJson, isJsonObject } from '@ingot/core/json';
 import { installedPythons } from './installed-pythons.ts';
 import { findInterpreter, type Interpreter, type InterpreterOptions } from './interpreter.ts';
@@ -28,9 +28,13 @@ export async function rememberedInterpreter(directory: string, options: Interpre
   const remembered = await read(file);
   if (remembered !== undefined) return remembered;
   const found = await findInterpreter(options);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await writeFile(file, `${canonicalJson({ ...found, executable: await stamp(found.path) })}\n`, { mode: 0o600 });
+  await remember(file, found).catch(() => undefined); // where nothing can be written, it is looked for each time
   return found;
+}
+
+async function remember(file: string, found: Interpreter): Promise<void> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeFile(file, `${canonicalJson({ ...found, executable: await stamp(found.path) })}\n`, { mode: 0o600 });
 }
 
 async function read(file: string): Promise<Interpreter | undefined> {
