@@ -1,6 +1,6 @@
 /** Models between registries, layouts and archives of the OCI world, as people bring them there and read them there. */
 
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DISTRIBUTION_USER, startDistribution } from '../../packages/core/test/servers/distribution.ts';
@@ -104,15 +104,28 @@ await needServer(
 describe("Ingot's own registry", () => {
   it('takes what is exported to it as a version, and gives it as a source', async () => {
     using directory = workDirectory(ADDER);
-    const { json } = at(directory.path);
+    const { json, run } = at(directory.path);
     await json(['push', 'add']);
     using other = workDirectory({});
     await using server = await up(other.path);
     const { host } = new URL(server.said.url ?? '');
     const { versions } = await json(['export', 'add', '-o', `oci://${host}/team/sum:1`]);
     expect((await json(['pull', `oci://${host}/team/sum:1`, '-o', 'out'])).digest).toBe(versions[0].digest);
-    expect((await json(['show', 'team/sum:1'], { INGOT_REGISTRY: server.said.url ?? '' })).version.manifest).toBe(
-      versions[0].digest,
-    );
+    const env = { INGOT_REGISTRY: server.said.url ?? '' };
+    expect((await json(['show', 'team/sum:1'], env)).version.manifest).toBe(versions[0].digest);
+
+    // An image of one version is not deployed as another.
+    await json(['bake', 'add', '--model-only', '-o', `${host}/images/add:1`]);
+    writeFileSync(join(directory.path, 'add/README.md'), '# Two\n');
+    await json(['push', 'add', '--alias', 'production']);
+    const engine = `registry.invalid/ingot:1@sha256:${'a'.repeat(64)}`;
+    const volume = (source: string) =>
+      run(['deploy', 'compose', source, '--image', engine, '--model-image', `${host}/images/add:1`]);
+    expect(await volume('add:2')).toMatchObject({
+      status: 5,
+      stderr: expect.stringContaining('holds add:1, and add:2'),
+    });
+    const moved = await volume('add@production');
+    expect([moved.status, moved.stderr]).toEqual([0, expect.stringContaining('add@production is version 2 now')]);
   });
 });
