@@ -1,16 +1,20 @@
 import { expect, test } from 'vitest';
-import { collect } from './blob/bytes.ts';
+import { bodyOf, collect } from './blob/bytes.ts';
 import type { BlobStore } from './blob/blob-store.ts';
 import { createMemoryBlobStore } from './blob/memory.ts';
 import { createBlobContentStore } from './content/blob-content-store.ts';
 import { createStore } from './content/store-format.ts';
+import { digestOf } from './digest.ts';
 import { IngotError } from './errors.ts';
 import { testDirectory } from './package/testing/fixtures.ts';
 import { planPromotion, promoteBetween } from './promote.ts';
 import { push } from './push.ts';
 import { parseModelName, parseReference } from './ref.ts';
+import type { AttachedManifest } from './registry/attachments.ts';
+import { CareLogs } from './registry/care-logs.ts';
 import { parseLog } from './registry/log-documents.ts';
 import { openLogRegistry } from './registry/open.ts';
+import { storeAttachment } from './store-attachment.ts';
 
 const CHURN = parseModelName('churn');
 
@@ -119,4 +123,32 @@ test('a registry is not promoted into itself', async () => {
   await expect(promoteBetween(parseReference('churn'), { ...options, to: options.from })).rejects.toMatchObject({
     code: 'usage',
   });
+});
+
+test('what is attached to a version is attached to it there, once, also what came after it', async () => {
+  const options = await stagingAndProduction();
+  const { from, to } = options;
+  const { manifest: subject } = await from.registry.version(parseReference('churn:2'));
+  const attach = async (text: string, more: Partial<AttachedManifest> = {}) => {
+    const [bytes, layer] = [Buffer.from(`{"of":"${text}"}`), Buffer.from(text)];
+    const manifest = digestOf(bytes);
+    const said = { subject, manifest, mediaType: 'application/json', sizeBytes: bytes.length, ...more };
+    const content = digestOf(layer);
+    const blobs = [{ digest: content, content, sizeBytes: layer.length, open: () => bodyOf(layer).open() }];
+    await storeAttachment(CHURN, { said, bytes, blobs }, from);
+    return manifest;
+  };
+  const first = await attach('first', { tag: 'one' });
+  const other = await from.registry.version(parseReference('churn:1'));
+  await attach('of another version', { subject: other.manifest });
+  expect((await promoteBetween(parseReference('churn:2'), options)).attached).toEqual({ new: 1, there: 0, left: 0 });
+  const second = await attach('second');
+  expect((await promoteBetween(parseReference('churn:2'), options)).attached).toEqual({ new: 1, there: 1, left: 0 });
+  const [there] = (await new CareLogs(to.blobs).read()).models.values();
+  expect(there?.attached.map(({ manifest, tags }) => [manifest, tags])).toEqual([
+    [first, ['one']],
+    [second, []],
+  ]);
+  const brought = await to.contents.openRecipe(there?.attached[0]?.recipe ?? expect.fail());
+  expect((await collect(to.contents.read(brought, first))).toString()).toBe('{"of":"first"}');
 });

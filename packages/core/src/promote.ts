@@ -6,6 +6,7 @@
 import { IngotError, isIngotError } from './errors.ts';
 import type { OnProgress } from './progress.ts';
 import { bringVersion, type PromotionEnd, refuseOneRegistry } from './promote-bring.ts';
+import { type BroughtAttachments, bringAttachments } from './promote-attachments.ts';
 import { readHistory } from './promote-origin.ts';
 import { PROMOTED_TAG, viewOf } from './promote-version.ts';
 import type { ModelName, Reference } from './ref.ts';
@@ -39,6 +40,8 @@ export interface Promotion extends PromotionPlan {
   readonly version: VersionRecord;
   /** Bytes that were stored there, and bytes that it had; undefined when it had the version. */
   readonly bytes?: { readonly new: number; readonly stored: number };
+  /** Signatures, SBOMs and whatever else is attached to it. */
+  readonly attached: BroughtAttachments;
   readonly move: AliasMove;
   /** Whether the history of the source tells of it; false where one may not write there. */
   readonly noted: boolean;
@@ -72,7 +75,7 @@ export async function promoteBetween(reference: Reference, options: PromoteOptio
   const plan = await planPromotion(reference, options);
   const { to, alias, signal } = options;
   const reason = options.reason === undefined ? {} : { reason: options.reason };
-  const { version, bytes } = await arrived(plan, options);
+  const { version, bytes, attached } = await arrived(plan, options);
   const move = await to.registry
     .setAlias(plan.model, alias, version.number, { signal, ...reason })
     .catch((error: unknown) => {
@@ -80,22 +83,23 @@ export async function promoteBetween(reference: Reference, options: PromoteOptio
     });
   const noted = await noteAtSource(plan.source, version, options);
   const now = await to.registry.version(referenceOf(version), { signal });
-  return { ...plan, version: now, move, noted, ...(bytes === undefined ? {} : { bytes }) };
+  return { ...plan, version: now, attached, move, noted, ...(bytes === undefined ? {} : { bytes }) };
 }
 
 async function arrived(
   { source, model, there }: PromotionPlan,
   options: PromoteOptions,
-): Promise<Pick<Promotion, 'version' | 'bytes'>> {
+): Promise<Pick<Promotion, 'version' | 'bytes' | 'attached'>> {
   const { from, to, reason, signal, onProgress } = options;
+  const said = reason === undefined ? {} : { reason };
+  const history = await readHistory(from, model, { signal });
+  const attach = () => bringAttachments({ source, history }, { from, to, signal, ...said });
   if (there !== undefined) {
     const selector = { kind: 'version', number: there } as const;
-    return { version: await to.registry.version({ name: model, selector }, { signal }) };
+    return { version: await to.registry.version({ name: model, selector }, { signal }), attached: await attach() };
   }
-  const history = await readHistory(from, model, { signal });
-  const said = reason === undefined ? {} : { reason };
   const brought = await bringVersion({ source, history }, { from, to, signal, onProgress, ...said });
-  return { version: brought.version, bytes: brought.bytes };
+  return { version: brought.version, bytes: brought.bytes, attached: await attach() };
 }
 
 function notMoved(error: unknown, { model, number }: VersionRecord, { alias, to }: PromoteOptions): unknown {

@@ -87,7 +87,7 @@ async function planned(plan: PromotionPlan, alias: string, { to, there }: Opened
 }
 
 function told(
-  { source, model, there, version, bytes, move, noted }: Promotion,
+  { source, model, there, version, bytes, attached, move, noted }: Promotion,
   { from, to }: { readonly from: { readonly address: string }; readonly to: { readonly address: string } },
   { terminal: { out } }: Context,
 ): Result {
@@ -111,10 +111,18 @@ function told(
       destination: { registry: to.address, number: version.number },
       copied: there === undefined,
       bytes: bytes ?? { new: 0, stored: 0 },
+      attached,
       noted,
     },
     quiet: [`${model}:${version.number}`],
     human: () => `${plain(copied)}\n${name}  ${change}\n`,
-    notes: noted ? [] : [`${from.address} takes no writes of yours, so its history does not tell of this`],
+    notes: [
+      ...(noted ? [] : [`${from.address} takes no writes of yours, so its history does not tell of this`]),
+      ...(attached.left === 0
+        ? []
+        : [
+            `${attached.left} attached to it stayed behind: copy signatures through servers with an OCI client (oras cp -r)`,
+          ]),
+    ],
   };
 }

@@ -47,7 +47,7 @@ export interface CareModel {
   readonly digest: Digest | null;
   readonly state: ModelState;
   /** What is attached to manifests of its versions, also of deleted ones. */
-  readonly attached: readonly Pick<Attachment, 'subject' | 'manifest' | 'recipe'>[];
+  readonly attached: readonly Attachment[];
 }
 
 /** All logs of a store. */
