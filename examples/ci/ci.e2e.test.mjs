@@ -37,6 +37,8 @@ describe('what the files promise', () => {
 
   test('no expression stands in a script, and no script prints a token', () => {
     expect(scripts.length).toBeGreaterThanOrEqual(12);
+    // What begins with INGOT_ and is no setting makes each command warn.
+    expect(onGithub + onGitlab).not.toContain('INGOT_VERSION');
     for (const script of scripts) {
       expect(script).not.toContain('${{');
       expect(script).not.toMatch(/set -[a-z]*x|echo .*TOKEN|--header .*TOKEN/);
@@ -241,5 +243,6 @@ test('a change is pushed, commented, refused while an approval is missing, promo
   expect(comments.items.at(-1).body).toBe(report);
   expect(report).toContain('❌ `churn:2` for `@production`');
   expect(report).toContain('**breaking for callers**');
-  expect(existsSync(at('promote.env'))).toBe(false);
+  expect(await run(gitlab.promote, { REF: 'churn:1', ...tokens })).toMatchObject({ status: 0 });
+  expect(readFileSync(at('promote.env'), 'utf8')).toBe('PROMOTED=churn:1\n');
 }, 240_000);
