@@ -107,7 +107,8 @@ describe('ingot deploy', () => {
     writeFileSync(program, '#!/bin/sh\n');
     chmodSync(program, 0o755);
     const words = ['deploy', 'systemd', 'add@production', '--program', program, '--cpu', '500m:2', '-o', 'units'];
-    await runIngot([...words, '--set', 'A=50%h "$x"'], { cwd, env: { INGOT_OFFLINE: '1' } });
+    const told = await runIngot([...words, '--set', 'A=50%h "$x"'], { cwd, env: { INGOT_OFFLINE: '1' } });
+    expect(told.stderr).toContain(`${program} is hidden from the unit`);
     const verify = promisify(execFile)('systemd-analyze', ['verify', '--man=no', join(cwd, 'units/ingot-add.service')]);
     const said = await verify.catch((error: Error & { readonly code?: string; readonly stderr?: string }) => {
       if (error.code === 'ENOENT') return { stderr: '' };

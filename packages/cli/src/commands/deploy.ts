@@ -74,7 +74,7 @@ function told(rendered: Rendered, context: Context): Result {
       const lines = files.map(({ path }) => `  ${path}  ${colors.dim(written.get(path) ?? '')}\n`);
       return `${colors.bold(deployment.name)} in ${directory}\n${lines.join('')}`;
     },
-    notes: notesOn(rendered),
+    notes: notesOn(rendered, context.arguments.text('program') ?? ''),
   };
 }
 
@@ -84,7 +84,7 @@ function streamOf(files: readonly RenderedFile[]): string {
   return own.map(({ text }) => text).join('---\n');
 }
 
-function notesOn({ target, model, deployment, directory, left }: Rendered): string[] {
+function notesOn({ target, model, deployment, directory, left }: Rendered, program: string): string[] {
   const { name, namespace, delivery, image } = deployment;
   const isPinned = image === '' || image.includes('@');
   return [
@@ -94,6 +94,7 @@ function notesOn({ target, model, deployment, directory, left }: Rendered): stri
       : [`which version it is, is not in the files, as the registry could not be asked: ${model.unknownBecause}`]),
     ...(isPinned ? [] : [`${image} is named by a tag, which somebody may move: name it by its digest (…@sha256:…)`]),
     ...(delivery.kind === 'download' ? secretNote(target, name, namespace) : []),
+    ...(target === 'systemd' ? hiddenNotes(deployment, program) : []),
     ...(directory === undefined ? [] : left.map((path) => leftNote(path, directory))),
     ...(directory === undefined ? [] : nextStep(target, name, directory)),
   ];
@@ -109,6 +110,15 @@ function secretNote(target: DeployTarget, name: string, namespace: string | unde
     systemd: `/etc/ingot/${name}.env, which only root may read`,
   };
   return [`what lets the servers in to the registry (INGOT_TOKEN=…, AWS_SECRET_ACCESS_KEY=…): ${written[target]}`];
+}
+
+/** Homes and temporary files of others are not there for a unit. */
+const HIDDEN = /^\/(?:home|root|run\/user|tmp|var\/tmp)(?:\/|$)/;
+
+function hiddenNotes({ delivery }: Deployment, program: string): string[] {
+  const paths = [program, ...(delivery.kind === 'download' ? [delivery.registry] : [])];
+  const hidden = paths.filter((path) => HIDDEN.test(path));
+  return hidden.map((path) => `${path} is hidden from the unit, as homes and /tmp are: put it elsewhere, as in /srv`);
 }
 
 /** Nothing that is applied takes away what an earlier run has made. */

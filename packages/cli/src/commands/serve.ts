@@ -20,7 +20,7 @@ export async function run(context: Context): Promise<undefined> {
   await using running = await startServer(plan, context);
   context.progress.clear();
   warnOfStrangers(plan);
-  announce(running.server.url, running.server.host.index(), context);
+  announce(running.server.url, running.server.host.index(), { context, log: plan.log });
   await untilAborted(context.signal);
   plan.log('info', 'stopping: running requests end first');
 }
@@ -45,8 +45,16 @@ function sourcesOf(context: Context): readonly string[] {
   });
 }
 
-/** What is served goes to stdout, one line a version; `--json` prints one document. */
-function announce(url: string, versions: readonly ServedVersion[], context: Context): void {
+interface Announcing {
+  readonly context: Context;
+  readonly log: Log;
+}
+
+/**
+ * What is served goes to stdout, one line a version; `--json` prints one document. A log of objects has it as one, as
+ * what collects it reads both streams.
+ */
+function announce(url: string, versions: readonly ServedVersion[], { context, log }: Announcing): void {
   const { out } = context.terminal;
   const models = versions.map(({ model, version, digest, sources, state }) => ({
     model,
@@ -57,6 +65,7 @@ function announce(url: string, versions: readonly ServedVersion[], context: Cont
   }));
   if (context.format === 'json') out.write(`${JSON.stringify({ url, models })}\n`);
   else if (context.format === 'quiet') out.write(`${url}\n`);
+  else if (context.settings.text('log') === 'json') log('info', `serving at ${url}`, { url, models });
   else {
     out.write(`serving at ${out.colors.bold(url)}\n`);
     for (const { model, version, sources, state } of models) {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { collect } from '../blob/bytes.ts';
+import { bodyOf, collect } from '../blob/bytes.ts';
 import { IngotError, isIngotError } from '../errors.ts';
 import { isJsonObject, parseJson } from '../json.ts';
 import { ociDigestOf } from '../oci/digest.ts';
@@ -182,6 +182,24 @@ describe('bakeImage', () => {
     const [layer] = first.images[0]?.layers ?? [];
     const read = collect(new KeptLayers(kept).read({ digest: layer?.digest ?? first.digest, size: 1 }));
     expect((await failure(read)).message).toContain('it was pruned from the cache');
+  });
+
+  it('reads a layer of a base again that came damaged, and no third time', async () => {
+    await putBase(bases, { tag: 'base' });
+    const options = optionsIn('a');
+    let reads = 0;
+    const damaged = (times: number): BakeOptions['base'] => {
+      reads = 0;
+      return async (...call) => {
+        const base = await options.base(...call);
+        const bad = bodyOf('other bytes').open;
+        return { ...base, readLayer: (layer) => (reads++ < times ? bad() : base.readLayer(layer)) };
+      };
+    };
+    await bakeImage(planOf([]), { ...options, base: damaged(1) });
+    const twice = { ...options, base: damaged(2), to: new MemoryPlace() };
+    expect((await failure(bakeImage(planOf([]), twice))).code).toBe('integrity');
+    expect(reads).toBe(2);
   });
 
   it('compresses where it is asked to, the same each time, and names the tar inside', async () => {

@@ -4,7 +4,7 @@
  * is there. The same plan over the same base gives the same digest anywhere.
  */
 
-import { IngotError } from '../errors.ts';
+import { IngotError, isIngotError } from '../errors.ts';
 import { describeManifest, writeManifest } from '../oci/manifest.ts';
 import { OCI_MEDIA_TYPES } from '../oci/media-types.ts';
 import type { Descriptor, OciOptions, Platform, StoredManifest } from '../oci/oci-place.ts';
@@ -97,7 +97,11 @@ async function putBase(base: BaseImage, work: LayerWork): Promise<readonly Baked
       const progress = putProgress(`${base.name} ${descriptor.digest.slice(0, 19)}`, descriptor.size, work.onProgress);
       const open = (): AsyncIterable<Uint8Array> => progress.through(base.readLayer(descriptor, { signal }));
       const from = await lenders.find(descriptor.digest, repository, known);
-      const put = await work.to.putBlob(descriptor, open, { signal, ...(from !== undefined && { from }) });
+      const send = () => work.to.putBlob(descriptor, open, { signal, ...(from !== undefined && { from }) });
+      // What was kept of a base and is damaged is gone once it was read, and is had anew.
+      const put = await send().catch((error: unknown) =>
+        isIngotError(error, 'integrity') ? send() : Promise.reject(error),
+      );
       progress.done(put);
       await lenders.add(descriptor.digest, repository);
       const { mediaType, digest, size } = descriptor;

@@ -12,6 +12,8 @@ export const CLIENTS_LABEL = 'ingot.dev/clients';
  * `ingot.dev/clients=true` may ask; servers that have their model in the image reach nobody.
  */
 export function networkPolicy(deployment: Deployment): JsonObject {
+  // An empty list is left out, as clusters do, who would show it as a difference for ever: nobody may be reached.
+  const egress = egressOf(deployment);
   return {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'NetworkPolicy',
@@ -25,7 +27,7 @@ export function networkPolicy(deployment: Deployment): JsonObject {
           ports: [{ protocol: 'TCP', port: SERVE_PORT }],
         },
       ],
-      egress: egressOf(deployment),
+      ...(egress.length > 0 && { egress }),
     },
   };
 }
