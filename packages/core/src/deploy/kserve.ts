@@ -98,9 +98,13 @@ function servingRuntime(deployment: Deployment) {
   };
 }
 
-/** Kubernetes puts variables in where `$(NAME)` stands, and KServe's templates where `{{` does. */
-function literal(value: string): string {
-  return value.replaceAll('$(', '$$$$(').replaceAll('{{', '{{"{{"}}');
+/**
+ * Kubernetes puts variables in where `$(NAME)` stands. In the container of a runtime, KServe's templates do where `{{`
+ * stands; they are run over its JSON, in which a quote would be another one.
+ */
+function literal(value: string, { delivery }: Deployment): string {
+  const kept = value.replaceAll('$(', '$$$$(');
+  return delivery.kind === 'baked' ? kept : kept.replaceAll('{{', '{{`{{`}}');
 }
 
 /** One value a variable: what somebody has set counts. */
@@ -123,7 +127,7 @@ function container(deployment: Deployment): JsonObject {
   return {
     name: 'kserve-container',
     image: deployment.image,
-    env: Object.entries(variablesOf(deployment)).map(([name, value]) => ({ name, value: literal(value) })),
+    env: Object.entries(variablesOf(deployment)).map(([name, value]) => ({ name, value: literal(value, deployment) })),
     ports: [{ containerPort: SERVE_PORT, protocol: 'TCP' }],
     readinessProbe: { httpGet: { path: '/v2/health/ready', port: SERVE_PORT }, timeoutSeconds: 5, periodSeconds: 5 },
     livenessProbe: {

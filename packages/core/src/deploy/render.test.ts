@@ -58,10 +58,13 @@ describe('hostile texts stay texts', () => {
   });
 
   it('KServe and Kubernetes put nothing in', () => {
-    const named = renderKserve({ ...hostile, variables: { A: '$(HOME) {{.Name}}' } });
+    const variables = { A: '$(HOME) {{.Name}}' };
+    const named = renderKserve({ ...hostile, variables });
     const runtime = parse(named.find(({ path }) => path === 'servingruntime.yaml')?.text ?? '');
     const [container] = runtime.spec.containers;
-    expect(container.env).toContainEqual({ name: 'A', value: '$$(HOME) {{"{{"}}.Name}}' });
+    expect(container.env).toContainEqual({ name: 'A', value: '$$(HOME) {{`{{`}}.Name}}' });
+    const service = parse(renderKserve({ ...baked, variables })[0]?.text ?? '');
+    expect(service.spec.predictor.containers[0].env).toContainEqual({ name: 'A', value: '$$(HOME) {{.Name}}' });
   });
 
   it('a variable that is set for KServe stands once', () => {
