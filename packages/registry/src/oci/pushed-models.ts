@@ -1,3 +1,4 @@
+import { collect } from '@ingot/core/blob/bytes';
 import { isIngotError } from '@ingot/core/errors';
 import { ociDigestOf } from '@ingot/core/oci/digest';
 import type { Descriptor, OciDigest } from '@ingot/core/oci/oci-place';
@@ -12,6 +13,7 @@ import { storeModel } from './model-package.ts';
 import type { ModelVersions, TaggedVersion } from './model-versions.ts';
 import type { OciBlob } from './oci-blobs.ts';
 import { ociError } from './oci-error.ts';
+import { MAX_CONFIG_BYTES, type PublishedWords, publishedWords } from './published-words.ts';
 import type { PushedManifest } from './read-manifest.ts';
 import type { RepositoryName } from './repository.ts';
 
@@ -117,7 +119,9 @@ export class PushedModels {
     }
     const sealed = await upload.seal({ ...(signal && { signal }) });
     const { id: modelId } = await registry.ensureModel(name, { actor });
-    const { draft, options } = publication(meanings, { ...stored, recipe: sealed.recipe, upload: upload.id, modelId });
+    const words = await this.#wordsOf(push);
+    const own = { ...words, ...stored, recipe: sealed.recipe, upload: upload.id, modelId };
+    const { draft, options } = publication(meanings, own);
     try {
       const { version } = await registry.publish(name, draft, { ...options, actor });
       await upload.release();
@@ -126,6 +130,14 @@ export class PushedModels {
       if (!isIngotError(error, 'label-taken', 'conflict')) throw error;
       return await this.#publishedMeanwhile(push, stored.manifest, error);
     }
+  }
+
+  /** What the publisher says of the artifact; what its files say counts more. */
+  async #wordsOf({ repository, manifest }: ModelPush): Promise<PublishedWords> {
+    const { config } = manifest;
+    const isRead = config !== undefined && config.size <= MAX_CONFIG_BYTES && config.mediaType.endsWith('+json');
+    const blob = isRead ? await this.#options.blob(repository, config.digest) : undefined;
+    return publishedWords(manifest, blob && (await collect(blob.read())));
   }
 
   /** The version that the same push, sent twice at once, has made under its number or label. Throws DENIED, and what failed. */

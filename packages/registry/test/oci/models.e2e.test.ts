@@ -158,10 +158,13 @@ describe('a pushed model', () => {
         annotations: { 'org.opencontainers.image.title': title },
       })),
     );
-    const config = await oci.blob('folders', '{}', 'application/vnd.unknown.config.v1+json');
+    const kit = JSON.stringify({ package: { description: 'a kit', authors: ['Ana'] } });
+    const config = await oci.blob('folders', kit, 'application/vnd.unknown.config.v1+json');
     const manifest = { schemaVersion: 2, mediaType: TYPES.manifest, config, layers };
     assert.equal((await oci.put('folders', '1', manifest)).status, 201);
-    const own = await oci.json(`folders/manifests/${(await versionOf('folders', '1')).manifest}`);
+    const version = await versionOf('folders', '1');
+    assert.deepEqual([version.description, version.author], ['a kit', 'Ana']);
+    const own = await oci.json(`folders/manifests/${version.manifest}`);
     assert.deepEqual(
       own.layers?.map(({ annotations = {} }) => annotations['org.cncf.model.filepath']),
       ['data.tar.gz', 'tok/a.json'],
