@@ -18,6 +18,8 @@ export async function startAzurite(): Promise<TestServer> {
       join(directory, 'node_modules/azurite/dist/src/blob/main.js'),
       ...['--blobHost', '127.0.0.1', '--blobPort', String(port), '--silent', '--inMemoryPersistence'],
       ...['--disableTelemetry', '--skipApiVersionCheck'],
+      // As Azure itself: it keeps connections for minutes, and Azurite by default for five seconds.
+      ...['--keepAliveTimeout', '600'],
     ],
     isReady: () => answers(`http://127.0.0.1:${port}/`),
   });

@@ -53,6 +53,7 @@ function faultSubject(subject: RemoteSubject, place: string): BlobStoreFaultSubj
       const proxy: FaultyProxy = await startFaultyProxy(subject.port);
       return {
         open: () => subject.open(place, { port: proxy.port, silenceSeconds: SILENCE_SECONDS }),
+        openPatient: () => subject.open(place, { port: proxy.port }),
         set: proxy.set,
         close: proxy.close,
       };

@@ -17,8 +17,10 @@ export type LineFault =
 
 /** A way to a storage that can be made bad. */
 export interface FaultyLine {
-  /** Opens another client whose requests take this way. */
+  /** Opens another client whose requests take this way, and that gives up on a silent storage after `silenceMs`. */
   open(): Promise<BlobStore>;
+  /** Opens one with the patience that users have: on a busy machine any storage may be silent for a second. */
+  openPatient(): Promise<BlobStore>;
   /** Changes what goes wrong, for connections that are open too. */
   set(fault: LineFault): void;
   close(): Promise<void>;
@@ -28,9 +30,9 @@ export interface FaultyLine {
 export interface BlobStoreFaultSubject {
   /** Opens another client that works. */
   open(): Promise<BlobStore>;
-  /** Makes a line to the storage. Its clients give up on a storage that is silent for `silenceMs`. */
+  /** Makes a line to the storage. */
   line(): Promise<FaultyLine>;
-  /** How long the clients of lines wait for a silent storage; a second keeps the suite short. */
+  /** How long the impatient clients of lines wait for a silent storage; a second keeps the suite short. */
   readonly silenceMs: number;
   /** Opens a client whose credentials are wrong; left out where the storage has none or checks none. */
   openWithWrongCredentials?(): Promise<BlobStore>;
