@@ -4,12 +4,14 @@
  * the ones that it makes durable. `ack` is the moment at which the command says that all is done.
  */
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import fs from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 
+// What is imported by name becomes what records below.
+const { closeSync, openSync, writeSync } = fs;
 const { RECORD_UNDER = '', RECORD_TO = '' } = process.env;
 const log = isMainThread ? openSync(RECORD_TO, 'w') : undefined;
 let count = 0;
@@ -85,6 +87,66 @@ promises.open = async (path, flags = 'r', ...rest) => {
     };
   }
   return handle;
+};
+
+/** Files and directories that are open by their number: their path, and where the next write goes. */
+const numbered = new Map();
+
+const openNumbered = fs.open;
+fs.open = (path, flags, ...rest) => {
+  const done = rest.pop();
+  openNumbered(path, flags, ...rest, (error, descriptor) => {
+    if (error === null && isOurs(path)) {
+      numbered.set(descriptor, { path, position: 0 });
+      if (/^[aw]/.test(String(flags))) record({ op: 'create', path });
+    }
+    done(error, descriptor);
+  });
+};
+
+function recordWritten(descriptor, bytes, from, bytesWritten) {
+  const file = numbered.get(descriptor);
+  if (file === undefined) return;
+  const data = Buffer.from(bytes.buffer, bytes.byteOffset + from, bytesWritten).toString('base64');
+  record({ op: 'write', path: file.path, at: file.position, data });
+  file.position += bytesWritten;
+}
+
+fs.writeSync = (descriptor, bytes, from, ...rest) => {
+  const bytesWritten = writeSync(descriptor, bytes, from, ...rest);
+  recordWritten(descriptor, bytes, from, bytesWritten);
+  return bytesWritten;
+};
+
+const write = fs.write;
+fs.write = (descriptor, bytes, from, ...rest) => {
+  const done = rest.pop();
+  write(descriptor, bytes, from, ...rest, (error, bytesWritten) => {
+    if (error === null) recordWritten(descriptor, bytes, from, bytesWritten);
+    done(error, bytesWritten);
+  });
+};
+
+for (const name of ['fsync', 'fdatasync']) {
+  const real = fs[name];
+  fs[name] = (descriptor, done) => {
+    const covers = count;
+    real(descriptor, (error) => {
+      const file = numbered.get(descriptor);
+      if (error === null && file !== undefined) record({ op: 'sync', path: file.path, covers });
+      done(error);
+    });
+  };
+}
+
+const close = fs.close;
+fs.close = (descriptor, ...rest) => {
+  numbered.delete(descriptor);
+  close(descriptor, ...rest);
+};
+fs.closeSync = (descriptor) => {
+  numbered.delete(descriptor);
+  closeSync(descriptor);
 };
 
 const say = process.stdout.write.bind(process.stdout);
