@@ -37,3 +37,27 @@ test('uploads one after another and at once, whole and given up, store what they
   assert.deepEqual(await Promise.all([4, 5, 6].map(put)), [digest, digest, digest]);
   assert.equal(await put(8), digest);
 });
+
+test('an upload that is ended twice does not end the threads that the next one has taken', async () => {
+  const contents = createBlobContentStore(createMemoryBlobStore());
+  const bytes = randomBytes(17 * 1024 * 1024);
+  const content = (open: () => AsyncIterable<Uint8Array>) =>
+    ({ role: 'file', path: 'blob', sizeBytes: bytes.byteLength, open }) as const;
+  const first = await contents.openUpload({ keptAs: { kind: 'oci', id: 'first', owner: 'test' } });
+  await first.put(
+    content(async function* () {
+      yield bytes;
+    }),
+  );
+  await first.seal();
+  await first[Symbol.asyncDispose]();
+  await using second = await contents.openUpload({ keptAs: { kind: 'oci', id: 'second', owner: 'test' } });
+  const put = second.put(
+    content(async function* () {
+      yield bytes.subarray(0, 4 * 1024 * 1024);
+      await first[Symbol.asyncDispose]();
+      yield bytes.subarray(4 * 1024 * 1024);
+    }),
+  );
+  assert.equal((await put).digest, digestOf(bytes));
+});
