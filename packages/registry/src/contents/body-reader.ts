@@ -10,23 +10,25 @@ const WORTH_TAKING_BYTES = 32 * 1024 * 1024;
 /** A body that is to be read. */
 export interface ReadableBody {
   readonly request: IncomingMessage;
-  /** How many bytes come; a sender that sends others is found out before. */
-  readonly sizeBytes: number;
+  /** How many bytes come; a sender that sends others is found out before. Undefined: nobody knows before the end. */
+  readonly sizeBytes: number | undefined;
   readonly pace: BodyPace;
   /** Is called when the connection can carry nothing after this body, and must end with the answer. Default: it goes on. */
   readonly onTaken?: () => void;
 }
 
 /**
- * Reads the body of a request, of which it is known how long it is, into memory of the reader's, without a stream: most of
- * what a stream costs is a buffer, and some promises, for each 64 KiB. Where the connection can be taken, what comes goes
- * from the system right into that memory.
+ * Reads the body of a request into memory of the reader's, without a stream: most of what a stream costs is a buffer, and some
+ * promises, for each 64 KiB. Where it is known how long it is and the connection can be taken, what comes goes from the system
+ * right into that memory.
  *
  * Each read but the last fills what it is given, and ends when more has come, or the end: so the end always comes with
  * bytes. Nothing is read ahead but that.
  */
 export class BodyReader implements EndingReader {
   readonly #body: ReadableBody;
+  /** How many bytes come; infinite until the end is there, when nobody has said so. */
+  #sizeBytes: number;
   readonly #onStop: 'fail' | ((why: IngotError) => void);
   /** Bytes that came and had no place. */
   #early: Uint8Array[] = [];
@@ -46,12 +48,13 @@ export class BodyReader implements EndingReader {
    */
   constructor(body: ReadableBody, onStop: 'fail' | ((why: IngotError) => void)) {
     this.#body = body;
+    this.#sizeBytes = body.sizeBytes ?? Number.POSITIVE_INFINITY;
     this.#onStop = onStop;
   }
 
   /** Whether all bytes were given that will come. */
   get ended(): boolean {
-    return this.#given === this.#body.sizeBytes || (this.#endsEarly && this.#early.length === 0);
+    return this.#given === this.#sizeBytes || (this.#endsEarly && this.#early.length === 0);
   }
 
   get #endsEarly(): boolean {
@@ -80,18 +83,18 @@ export class BodyReader implements EndingReader {
     clearInterval(this.#clock);
     this.#flow?.pause();
     this.#flow = NO_FLOW;
-    this.#body.request.off('error', this.#gone).off('close', this.#gone).off('data', this.#take);
+    this.#body.request.off('error', this.#gone).off('close', this.#gone).off('data', this.#take).off('end', this.#end);
   }
 
   /** Begins to listen: whatever has come by now waits in the request. */
   #begin(): void {
     if (this.#flow !== undefined) return;
-    const { request, sizeBytes, pace, onTaken } = this.#body;
+    const { request, pace, onTaken } = this.#body;
     request.on('error', this.#gone).on('close', this.#gone);
     this.#clock = setInterval(() => this.#checkPace(), pace.lookMs);
     for (let bytes: unknown = request.read(); bytes instanceof Uint8Array; bytes = request.read()) this.#take(bytes);
     const taken =
-      onTaken === undefined || sizeBytes - this.#came < WORTH_TAKING_BYTES
+      onTaken === undefined || !this.#isWorthTaking
         ? undefined
         : takeConnection(request, {
             room: () => (this.#waiting === undefined ? undefined : this.#into.subarray(this.#filled)),
@@ -99,17 +102,27 @@ export class BodyReader implements EndingReader {
             spilled: (bytes) => this.#take(bytes),
           });
     if (taken !== undefined) onTaken?.();
-    else request.on('data', this.#take).pause();
+    else request.on('data', this.#take).on('end', this.#end).pause();
     this.#flow = taken ?? request;
   }
 
+  get #isWorthTaking(): boolean {
+    return this.#body.sizeBytes !== undefined && this.#sizeBytes - this.#came >= WORTH_TAKING_BYTES;
+  }
+
+  readonly #end = (): void => {
+    this.#sizeBytes = this.#came;
+    this.#look();
+  };
+
   readonly #gone = (cause?: unknown): void => {
-    if (this.#came < this.#body.sizeBytes) this.#stop(goneAway(cause));
+    clearInterval(this.#clock);
+    if (this.#came < this.#sizeBytes) this.#stop(goneAway(cause));
   };
 
   /** Takes bytes that have memory of their own. */
   readonly #take = (bytes: Uint8Array): void => {
-    const some = bytes.subarray(0, this.#body.sizeBytes - this.#came);
+    const some = bytes.subarray(0, this.#sizeBytes - this.#came);
     this.#came += some.byteLength;
     this.#lastAt = this.#noteWait();
     this.#place(some);
@@ -118,7 +131,7 @@ export class BodyReader implements EndingReader {
 
   /** Notes bytes that lie where they belong. */
   #count(bytes: number): void {
-    const count = Math.min(bytes, this.#body.sizeBytes - this.#came);
+    const count = Math.min(bytes, this.#sizeBytes - this.#came);
     this.#came += count;
     this.#filled += count;
     this.#lastAt = this.#noteWait();
@@ -136,7 +149,7 @@ export class BodyReader implements EndingReader {
   #look(): void {
     const waiting = this.#waiting;
     if (waiting === undefined) return void this.#flow?.pause();
-    const isOver = this.#came === this.#body.sizeBytes || this.#failure !== undefined;
+    const isOver = this.#came === this.#sizeBytes || this.#failure !== undefined;
     if (!isOver && this.#early.length === 0) return;
     this.#waiting = undefined;
     this.#flow?.pause();

@@ -1,5 +1,6 @@
 import type { EndingReader } from '@ingot/core/content/content-store';
 import { IngotError, isIngotError } from '@ingot/core/errors';
+import { beginBody } from './begun-body.ts';
 import { STAGED_BYTES } from './blob-context.ts';
 import { ociError } from './oci-error.ts';
 
@@ -36,6 +37,7 @@ export async function receiveBody(
   gathered = STAGED_BYTES,
 ): Promise<Received> {
   if (sizeBytes !== undefined && sizeBytes > most) throw tooLarge(most);
+  if (sizeBytes === undefined && blocks !== undefined) return await beginBody(blocks, { gathered, most, tooLarge });
   const coming = within(heard(stream), most);
   if (sizeBytes !== undefined && sizeBytes > gathered) return { stream: coming, ...(blocks && { blocks }) };
   const pieces: Uint8Array[] = [];

@@ -124,9 +124,7 @@ function incoming({ request, reply }: OciCall, pace: BodyPace): PartBody {
   return {
     stream: inPace(raw, pace),
     sizeBytes,
-    ...(sizeBytes !== undefined && {
-      blocks: (onStop) => new BodyReader({ request: raw, sizeBytes, pace, onTaken }, onStop),
-    }),
+    blocks: (onStop) => new BodyReader({ request: raw, sizeBytes, pace, onTaken }, onStop),
     ...(range !== undefined && { range: partRange(range) }),
   };
 }
