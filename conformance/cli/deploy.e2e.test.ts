@@ -100,6 +100,14 @@ describe('ingot deploy', () => {
     expect(ended.stdout + ended.stderr).not.toContain('hush');
   });
 
+  it('writes no secret of a plain address', async () => {
+    using directory = workDirectory();
+    const words = ['deploy', 'systemd', 'https://ana:hush@models.invalid/churn.pkl'];
+    const ended = await runIngot(words, { cwd: directory.path });
+    expect([ended.status, ended.stderr]).toEqual([6, expect.stringContaining('holds a secret')]);
+    expect(ended.stdout + ended.stderr).not.toContain('hush');
+  });
+
   it('writes a unit that systemd takes, for a program that is there', async () => {
     using directory = workDirectory();
     const { path: cwd } = directory;

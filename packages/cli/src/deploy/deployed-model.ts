@@ -1,3 +1,4 @@
+import { redactAddress } from '@ingot/core/blob/address';
 import type { Digest } from '@ingot/core/digest';
 import { type ErrorCode, IngotError, isIngotError } from '@ingot/core/errors';
 import { parseReference, type Reference } from '@ingot/core/ref';
@@ -38,10 +39,14 @@ const SAID_BY_THE_REGISTRY: ReadonlySet<ErrorCode> = new Set([
 /**
  * Looks up what a source names. A registry that cannot be reached from here keeps nobody from deploying: then the version
  * is not told in the files.
- * @throws IngotError `model-not-found`, `version-not-found`, `alias-not-found`, `usage`.
+ * @throws IngotError `model-not-found`, `version-not-found`, `alias-not-found`, `usage`, `refused` for an address that holds a secret.
  */
 export async function deployedModel(source: string, context: Context): Promise<DeployedModel> {
   if (/\p{Cc}/u.test(source)) throw new IngotError('usage', 'the source holds control characters');
+  if (redactAddress(source) !== source)
+    throw new IngotError('refused', `the address of the model, ${redactAddress(source)}, holds a secret`, {
+      hint: 'give the address without it, and the secret to the servers by their own way',
+    });
   const registry = storeAddress(context.settings).text;
   if (isPlainAddress(source)) return plainModel(source, registry, context);
   const reference = parseReference(source);
