@@ -51,7 +51,7 @@ export function parseOciManifest(
   { bytes, mediaType }: Pick<StoredManifest, 'bytes' | 'mediaType'>,
   largestBytes = MAX_OCI_MANIFEST_BYTES,
 ): OciManifest {
-  if (bytes.byteLength > largestBytes) throw malformed(`it is larger than ${largestBytes} bytes`);
+  if (bytes.byteLength > largestBytes) throw malformed(`it is larger than ${Math.floor(largestBytes / 2 ** 20)} MB`);
   const value = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
   if (!isJsonObject(value)) throw malformed('it is no JSON object');
   if (value.schemaVersion === 1) throw malformed("it is of Docker's schema 1, which newer tools no longer write");
