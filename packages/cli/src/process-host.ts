@@ -3,6 +3,7 @@ import type { SettingsHost } from './settings/settings.ts';
 
 /** What settings depend on, from this process. */
 export function settingsHost(): SettingsHost {
+  keepLibrariesSilent();
   return { env: { ...process.env }, cwd: process.cwd(), user: userName(), hostname: hostname() };
 }
 
@@ -21,4 +22,12 @@ function userName(): string {
   } catch {
     return process.env.USER ?? `uid-${process.getuid?.() ?? 'unknown'}`;
   }
+}
+
+/**
+ * ONNX Runtime tells its makers how it is used unless it is told not to, and nothing here calls anybody whom the user did
+ * not name. It looks when it is loaded. What the user has set stays.
+ */
+export function keepLibrariesSilent(): void {
+  process.env.ORT_DISABLE_TELEMETRY ??= '1';
 }

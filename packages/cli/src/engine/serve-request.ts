@@ -1,4 +1,4 @@
-import { provide, settingsHost } from '../process-host.ts';
+import { keepLibrariesSilent, provide, settingsHost } from '../process-host.ts';
 import type { Host } from '../run.ts';
 import { reportError, run } from '../run.ts';
 import type { Interrupts } from '../interrupts.ts';
@@ -61,4 +61,5 @@ export async function serveRequest(
 function takeEnvironment(env: EngineRequest['env']): void {
   for (const name of Object.keys(process.env)) if (!Object.hasOwn(env, name)) delete process.env[name];
   for (const [name, text] of Object.entries(env)) if (process.env[name] !== text) process.env[name] = text;
+  keepLibrariesSilent();
 }

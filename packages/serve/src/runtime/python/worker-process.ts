@@ -66,7 +66,8 @@ export class WorkerProcess implements AsyncDisposable {
     this.#settings = settings;
     this.#child = spawn(settings.python, ['-u', settings.script, '--socket', socketPath], {
       cwd: dirname(settings.script),
-      env: settings.environment,
+      // ONNX Runtime tells its makers how it is used unless it is told not to; what the user has set stays.
+      env: { ORT_DISABLE_TELEMETRY: '1', ...settings.environment },
       stdio: ['pipe', 'pipe', 'pipe'],
       // A group of its own: Ctrl-C reaches the server, which lets running requests end before it stops workers.
       detached: true,
