@@ -45,7 +45,7 @@ function runOnFaultyDisk(cwd: string, words: readonly string[], { fault, at }: F
 }
 
 /**
- * Tries a command with a fault at every fifth step, each time in a copy of the same directory; gives how many there were.
+ * Tries a command with a fault at every `stride`th step, each time in a copy of the same directory; gives how many there were.
  * `check` sees the directory after the failure; then the same command has to succeed.
  */
 async function sweep(
@@ -53,6 +53,7 @@ async function sweep(
   command: readonly string[],
   fault: string,
   check: (cwd: string, failed: Finished, label: string) => Promise<void>,
+  stride = STRIDE,
 ): Promise<number> {
   using prepared = workDirectory(FILES);
   for (const words of before) expect((await runIngot(words, { cwd: prepared.path })).status).toBe(0);
@@ -60,7 +61,7 @@ async function sweep(
   let next = 1;
   const work = async (): Promise<void> => {
     for (let at = next; at < ENDLESS; at = next) {
-      next += STRIDE;
+      next += stride;
       using directory = workDirectory();
       cpSync(prepared.path, directory.path, { recursive: true });
       const failed = await runOnFaultyDisk(directory.path, command, { fault, at });
@@ -116,18 +117,24 @@ describe('kill -9 at any step leaves a whole store, and the same command then su
 
 describe('a disk that is full at any step', () => {
   it.each([
-    ['push', [], FIRST],
-    ['pull --cached', [FIRST], ['pull', 'm', '--cached']],
-  ])('ends %s with 7, one JSON error that names a path, and nothing half-written', async (_, before, command) => {
-    const failures = await sweep(before, [...command, '--json'], 'ENOSPC', async (cwd, { status, stderr }, label) => {
-      expect(status, label).toBe(7);
-      const { error } = JSON.parse(stderr);
-      expect(error, label).toMatchObject({ code: 'disk-full', message: expect.stringContaining(cwd) });
-      const temporary = join(cwd, 'store/.tmp');
-      expect(existsSync(temporary) ? readdirSync(temporary) : [], label).toEqual([]);
-      const packages = join(cwd, 'cache/packages');
-      expect(existsSync(packages) ? readdirSync(packages) : [], label).not.toContainEqual(expect.stringMatching(/^\./));
-    });
-    expect(failures).toBeGreaterThan(2);
-  });
+    ['push', [], FIRST, STRIDE],
+    ['pull --cached', [FIRST], ['pull', 'm', '--cached'], 3],
+  ])(
+    'ends %s with 7, one JSON error that names a path, and nothing half-written',
+    async (_, before, command, stride) => {
+      const check = async (cwd: string, { status, stderr }: Finished, label: string) => {
+        expect(status, label).toBe(7);
+        const { error } = JSON.parse(stderr);
+        expect(error, label).toMatchObject({ code: 'disk-full', message: expect.stringContaining(cwd) });
+        const temporary = join(cwd, 'store/.tmp');
+        expect(existsSync(temporary) ? readdirSync(temporary) : [], label).toEqual([]);
+        const packages = join(cwd, 'cache/packages');
+        expect(existsSync(packages) ? readdirSync(packages) : [], label).not.toContainEqual(
+          expect.stringMatching(/^\./),
+        );
+      };
+      const failures = await sweep(before, [...command, '--json'], 'ENOSPC', check, stride);
+      expect(failures).toBeGreaterThan(2);
+    },
+  );
 });

@@ -5,10 +5,11 @@
  * count reading steps as well. Every step is a line of FAULT_LOG.
  */
 
-import { appendFileSync } from 'node:fs';
+import fs from 'node:fs';
 import promises from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 
+const { appendFileSync } = fs;
 const { FAULT = 'kill', FAULT_AT = '0', FAULT_UNDER = '', FAULT_LOG, FAULT_LASTS } = process.env;
 const READS_TOO = ['EMFILE', 'EIO'].includes(FAULT);
 let steps = 0;
@@ -71,5 +72,53 @@ promises.open = async (path, flags, ...rest) => {
   }
   return handle;
 };
+
+/** The paths of files and directories that are open by their number. */
+const numbered = new Map();
+
+/** Makes a call with a callback meet its fault where any other failure of it is told: in the callback. */
+function stepped(name, operation, pathOf, given = (rest) => rest) {
+  const real = fs[name];
+  fs[name] = (...rest) => {
+    const done = rest.pop();
+    try {
+      const short = step(operation, pathOf(rest));
+      real(...given(rest, short), done);
+    } catch (error) {
+      setImmediate(done, error);
+    }
+  };
+}
+
+const openNumbered = fs.open;
+fs.open = (path, flags, ...rest) => {
+  const done = rest.pop();
+  try {
+    if (READS_TOO || /^[aw]/.test(String(flags))) step('open', path);
+  } catch (error) {
+    setImmediate(done, error);
+    return;
+  }
+  openNumbered(path, flags, ...rest, (error, descriptor) => {
+    if (error === null) numbered.set(descriptor, path);
+    done(error, descriptor);
+  });
+};
+
+const pathOf = ([descriptor]) => numbered.get(descriptor);
+const halved = ([descriptor, bytes, from = 0, length = bytes.byteLength - from, ...rest], short) => [
+  descriptor,
+  bytes,
+  from,
+  short && length > 1 ? length >> 1 : length,
+  ...rest,
+];
+stepped('write', 'write', pathOf, halved);
+stepped('fsync', 'sync', pathOf);
+stepped('fdatasync', 'datasync', pathOf);
+
+const { writeSync } = fs;
+fs.writeSync = (...given) =>
+  numbered.has(given[0]) ? writeSync(...halved(given, step('write', pathOf(given)))) : writeSync(...given);
 
 syncBuiltinESMExports();

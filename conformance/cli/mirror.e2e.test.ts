@@ -91,7 +91,7 @@ async function sweep(fault: string, stride: number, code?: string): Promise<numb
 
 describe('a mirroring', () => {
   it('that is killed at any step leaves a whole mirror, and goes on where it was', async () => {
-    expect(await sweep('kill', 4)).toBeGreaterThan(10);
+    expect(await sweep('kill', 5)).toBeGreaterThan(12);
   });
 
   it('whose disk fails says why, leaves a whole mirror, and goes on where it was', async () => {
