@@ -23,7 +23,11 @@ export async function releaseHoldings(context: HoldingContext, ids: readonly str
     const row = await own.transaction().execute(async (transaction) => {
       // Whoever gives it another use meanwhile is waited for, or finds it gone.
       if (!(await lockHolding(transaction, id)) || (await isHeld(transaction, id))) return undefined;
-      return await transaction.deleteFrom('artifact_holdings').where('id', '=', id).returning('root').executeTakeFirst();
+      return await transaction
+        .deleteFrom('artifact_holdings')
+        .where('id', '=', id)
+        .returning('root')
+        .executeTakeFirst();
     });
     if (row !== undefined) await removeRoot(context.store.blobs, row.root);
   }
