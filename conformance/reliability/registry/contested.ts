@@ -1,7 +1,11 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { runIngot } from '../command.ts';
 import type { ask, Reply } from './ask.ts';
-import { ALIAS, type AliasAction, type AliasAnswer, History, type NumberAction, NUMBERS } from './histories.ts';
+import { type AliasAction, type AliasAnswer, History, type NumberAction, NUMBERS } from './histories.ts';
 import { isLinearizable, type Operation } from './linearizable.ts';
+import { areMovesExplained } from './lost-moves.ts';
 import { writePackage } from './model-client.ts';
 
 /** What the clients of a contested model share. */
@@ -143,9 +147,9 @@ export class Contested {
       ...(isLinearizable(told(this.#numbers.operations), NUMBERS)
         ? []
         : [`no order explains the numbers of ${this.#name}`]),
-      ...(isLinearizable(seenMoves(this.#alias.operations), ALIAS)
+      ...(areMovesExplained(this.#alias.operations)
         ? []
-        : [`no order explains the moves of ${this.#name}@production`]),
+        : [`no order explains the moves of ${this.#name}@production: ${kept(this.#name, this.#alias.operations)}`]),
     ];
   }
 }
@@ -155,25 +159,11 @@ function told(operations: readonly Operation<NumberAction, number>[]): readonly 
   return operations.filter(({ action, answer }) => action === 'publish' || answer !== undefined);
 }
 
-type Move = Operation<AliasAction, AliasAnswer>;
-
-/**
- * What is known of moves without an answer: no number is moved to twice, so one whose number nobody saw need not have
- * happened, and one whose number somebody saw happened before that was answered. Then there is far less to try.
- */
-function seenMoves(moves: readonly Move[]): readonly Move[] {
-  const seenBy = new Map<number | null, number>();
-  for (const { answer, returnedAt } of moves) {
-    if (answer === undefined || answer.kind === 'conflict') continue;
-    const seen = answer.kind === 'value' ? answer.value : answer.from;
-    seenBy.set(seen, Math.min(seenBy.get(seen) ?? Number.POSITIVE_INFINITY, returnedAt));
-  }
-  return moves.flatMap((move) => {
-    if (move.answer !== undefined || move.action.kind === 'read') return move.answer === undefined ? [] : [move];
-    const returnedAt = seenBy.get(move.action.to);
-    // Just before: no two times are the same.
-    return returnedAt === undefined ? [] : [{ ...move, returnedAt: returnedAt - 0.5 }];
-  });
+/** Writes a history down for whoever looks into it; gives where. */
+function kept(name: string, history: readonly Operation<AliasAction, AliasAnswer>[]): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'ingot-history-')), `${name}.json`);
+  writeFileSync(path, JSON.stringify(history, undefined, 1));
+  return path;
 }
 
 /** A clock that never gives the same number twice. */

@@ -2,6 +2,7 @@ import { randomOf } from '@ingot/core/seeded-random';
 import { describe, expect, test } from 'vitest';
 import { ALIAS, type AliasAction, type AliasAnswer, NUMBERS } from './histories.ts';
 import { isLinearizable, type Operation } from './linearizable.ts';
+import { areMovesExplained } from './lost-moves.ts';
 
 type Move = Operation<AliasAction, AliasAnswer>;
 
@@ -103,3 +104,27 @@ function historyOf(clients: number, count: number, random: () => number): Move[]
       return move;
     });
 }
+
+describe('the judge of moves of which some were not answered', () => {
+  const lost = (to: number, calledAt: number): Move => ({ action: { kind: 'set', to }, calledAt, returnedAt: NEVER });
+  const refused = (expected: number, to: number, [calledAt, returnedAt]: [number, number]): Move => ({
+    action: { kind: 'set', to, expected },
+    answer: { kind: 'conflict' },
+    calledAt,
+    returnedAt,
+  });
+
+  test('takes a refusal by one that another covered before anybody saw it', () => {
+    const covered = [set(1, [1, 2], null), lost(2, 3), refused(1, 4, [5, 6]), lost(3, 7), read(3, [8, 9])];
+    expect(areMovesExplained(covered)).toBe(true);
+  });
+
+  test('finds a refusal that none of them can have caused', () => {
+    const late = [set(1, [1, 2], null), refused(1, 4, [3, 4]), lost(2, 5), lost(3, 7), read(3, [8, 9])];
+    expect(areMovesExplained(late)).toBe(false);
+  });
+
+  test('finds one that was seen and is undone', () => {
+    expect(areMovesExplained([set(1, [1, 2], null), lost(2, 3), read(2, [4, 5]), read(1, [6, 7])])).toBe(false);
+  });
+});
