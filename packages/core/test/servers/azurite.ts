@@ -19,7 +19,7 @@ export async function startAzurite(): Promise<TestServer> {
       ...['--blobHost', '127.0.0.1', '--blobPort', String(port), '--silent', '--inMemoryPersistence'],
       ...['--disableTelemetry', '--skipApiVersionCheck'],
       // As Azure itself: it keeps connections for minutes, and Azurite by default for five seconds.
-      ...['--keepAliveTimeout', '600'],
+      ...['--blobKeepAliveTimeout', '600'],
     ],
     isReady: () => answers(`http://127.0.0.1:${port}/`),
   });

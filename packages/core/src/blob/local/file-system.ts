@@ -8,7 +8,7 @@ import { chmod, link, lstat, open, readdir, rename, rm, rmdir, stat, unlink } fr
 import { dirname } from 'node:path';
 import { systemErrorCode } from '../../errors.ts';
 import { makeDirectory } from '../../make-directory.ts';
-import { DirectoryFlushes } from './directory-flushes.ts';
+import { flushDirectory } from './flush-directory.ts';
 import { createFile, type NewFile } from './new-file.ts';
 
 /** An open file, as far as a store uses one. */
@@ -56,7 +56,6 @@ export const GROUP_MODES: FileModes = { directory: 0o2770, file: 0o660, force: t
 
 /** The file system of this machine. */
 export function nodeFileSystem(modes: FileModes): FileSystem {
-  const flushes = new DirectoryFlushes();
   return {
     open: (path) => open(path, 'r'),
     create: async (path) => {
@@ -64,7 +63,7 @@ export function nodeFileSystem(modes: FileModes): FileSystem {
       if (modes.force) await permitted(chmod(path, modes.file));
       return file;
     },
-    flushDirectory: (path) => flushes.flush(path),
+    flushDirectory,
     makeDirectory: async (path) => {
       const outermost = await makeDirectory(path, { mode: modes.directory & 0o777 });
       if (!modes.force || outermost === undefined) return outermost;
