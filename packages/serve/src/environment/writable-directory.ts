@@ -1,3 +1,5 @@
+import { mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
 import { IngotError, systemErrorCode } from '@ingot/core/errors';
 import { makeDirectory } from '@ingot/core/make-directory';
 
@@ -23,4 +25,14 @@ export async function makeWritable(directory: string): Promise<void> {
       },
     );
   }
+}
+
+/**
+ * Makes a new directory for a while, of a name of its own, in a directory of the cache that need not be there yet.
+ * @param prefix what its name begins with: `.target-`.
+ * @throws IngotError as `makeWritable` does.
+ */
+export async function makeScratch(cacheDirectory: string, prefix: string): Promise<string> {
+  await makeWritable(cacheDirectory);
+  return await mkdtemp(join(cacheDirectory, prefix));
 }
