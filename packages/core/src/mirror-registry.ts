@@ -12,6 +12,7 @@ import type { OnProgress } from './progress.ts';
 import { bringVersion, refuseOneRegistry } from './promote-bring.ts';
 import { readHistory } from './promote-origin.ts';
 import type { VersionRecord, VersionSlim } from './registry/registry.ts';
+import { throwMirrorFailures } from './mirror-failures.ts';
 
 /** Options of {@link mirrorRegistry}. */
 export interface MirrorRegistryOptions extends MirrorPlanOptions {
@@ -92,7 +93,7 @@ class RegistryMirroring {
     await inParallel(changed, MODELS_AT_ONCE, (name) =>
       this.#orFailed(async () => this.#bring(await planModel(name, this.#options))),
     );
-    this.#throwFailures();
+    throwMirrorFailures(this.#failures);
   }
 
   async #orFailed(work: () => Promise<void>): Promise<void> {
@@ -154,19 +155,6 @@ class RegistryMirroring {
       version.number === source.number && version.manifest === source.manifest;
     if (!all.some(isIt)) throw error;
     return { bytes: { new: 0, stored: 0 } };
-  }
-
-  #throwFailures(): void {
-    const [first] = this.#failures;
-    if (first === undefined) return;
-    const others = this.#failures.length - 1;
-    const rest = others === 0 ? '' : ` (and ${others} more)`;
-    throw new IngotError(first.code, `not all was mirrored: ${first.message}${rest}`, {
-      operation: 'mirror',
-      ...(first.hint === undefined ? {} : { hint: first.hint }),
-      details: { ...first.details, failures: this.#failures.map(({ code, message }) => ({ code, message })) },
-      cause: first,
-    });
   }
 }
 

@@ -19,6 +19,7 @@ import { type LogPlan, Planner, type Slice } from './mirror-plan.ts';
 import { MirrorRoots } from './mirror-roots.ts';
 import type { OnProgress } from './progress.ts';
 import type { ListedLog } from './registry/care-logs.ts';
+import { throwMirrorFailures } from './mirror-failures.ts';
 
 /** Options of {@link mirror}. */
 export interface MirrorOptions {
@@ -123,7 +124,7 @@ class Mirroring {
     }
     if (names !== undefined) await this.#orFailed(() => this.#copyNames(names));
     if (this.#options.dryRun !== true) await this.#finish(models);
-    this.#throwFailures();
+    throwMirrorFailures(this.#failures);
   }
 
   async #plans(models: readonly ComparedLog[]): Promise<readonly LogPlan[]> {
@@ -228,19 +229,6 @@ class Mirroring {
   async #copyRoot({ key, bytes, packs }: LastingRoot): Promise<void> {
     await settled(packs.map((pack) => this.#copier.copy(pack)));
     await this.#options.destination.write(key, bodyOf(bytes), this.#call);
-  }
-
-  #throwFailures(): void {
-    const [first] = this.#failures;
-    if (first === undefined) return;
-    const others = this.#failures.length - 1;
-    const rest = others === 0 ? '' : ` (and ${others} more)`;
-    throw new IngotError(first.code, `not all was mirrored: ${first.message}${rest}`, {
-      operation: 'mirror',
-      ...(first.hint === undefined ? {} : { hint: first.hint }),
-      details: { ...first.details, failures: this.#failures.map(({ code, message }) => ({ code, message })) },
-      cause: first,
-    });
   }
 }
 
